@@ -6,8 +6,8 @@ export interface ConfigWatch {
   /** Called when the meaning of the file changes, and when a bad file becomes good again. Must not throw. */
   readonly onChange: (config: Config) => void;
   /**
-   * Called once for each distinct bad content, with BAD_CONFIG or UNREADABLE. After good content, the same bad
-   * content is reported again. Must not throw.
+   * Called once for each distinct bad content, with BAD_CONFIG or UNREADABLE. After good content, the same
+   * bad content is reported again. Must not throw.
    */
   readonly onBad: (error: BridgeError) => void;
   /** The configuration that the caller uses now; a difference from it is reported as a change. */

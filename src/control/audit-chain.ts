@@ -28,8 +28,8 @@ export async function auditHead(store: ControlStore): Promise<AuditHead> {
 /**
  * Seals the rows that are not sealed yet, in order (one page at most), and resolves with the new head and the
  * sealed rows. If another process seals the same rows first, this call seals nothing, and the next call
- * continues after those seals. If the store lost its seals, the head is the store's own, and the next calls seal
- * the rows again.
+ * continues after those seals. If the store lost its seals, the head is the store's own, and the next calls
+ * seal the rows again.
  */
 export async function sealNew(
   store: ControlStore,
@@ -57,8 +57,8 @@ export async function sealNew(
 
 /**
  * Whether the store lacks the seal of `head` although its rows are still the ones that were sealed, as after
- * the loss of `live.db`, the file in which the SQLite store keeps its seals. Only then may the chain be sealed
- * again from the store's own end. Reads all rows up to `head`.
+ * the loss of `live.db`, the file in which the SQLite store keeps its seals. Only then may the chain be
+ * sealed again from the store's own end. Reads all rows up to `head`.
  */
 async function hasLostSeals(store: ControlStore, head: AuditHead, digest: Digest): Promise<boolean> {
   if (head.seq === 0) return false;

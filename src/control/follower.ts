@@ -234,7 +234,7 @@ export class PlanFollower {
     if (record) this.#on({ kind: "record_read", record, askedMs });
   }
 
-  /** Saves run one at a time, each with the state at its own beginning; the next one makes good a failed one. */
+  /** Saves run one at a time, each with the state at its beginning. If one fails, the next one makes it good. */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {
       const { record, auditHead } = this;

@@ -211,8 +211,8 @@ export class Supervisor {
 }
 
 /**
- * The reason why a ramp ends; undefined if it continues. A rising ramp ends when
- * modern is taken out of use, so that it never resumes by itself; a falling ramp continues.
+ * The reason why a ramp ends; undefined if it continues. A rising ramp ends when modern is taken out of use,
+ * so that it never resumes by itself; a falling ramp continues.
  */
 function whyRampEnds({ steps }: Ramp, record: ControlRecord, plan: MigrationPlan): string | undefined {
   if (phasePolicies[plan.phase].answers !== "by-route")

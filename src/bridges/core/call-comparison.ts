@@ -107,7 +107,7 @@ export const isTimeout = (failure: unknown): boolean => systemFailureOf(failure)
 export const timeout = (method: string, ms: number): SystemFailure =>
   new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);
 
-/** The class of a failure: BAD_REQUEST, else its code, else its error class. Equal classes are equal. */
+/** The class of a failure: BAD_REQUEST, else its code, else its error class. Two of one class are equal. */
 export function classOf(failure: unknown): string {
   try {
     if (failure instanceof SystemFailure)

@@ -14,7 +14,7 @@ export interface MethodCounters {
   readonly because: Readonly<Partial<Record<RouteReason, number>>>;
   /** Calls for which legacy was asked instead of modern. */
   readonly fellBack: Readonly<Partial<Record<FallbackReason, number>>>;
-  /** The calls in `fellBack` that legacy answered, without requests that modern refused as bad. */
+  /** The calls in `fellBack` that legacy answered, except requests that modern refused as bad. */
   readonly answeredInstead: number;
   /** Calls that modern should have answered; bad requests do not count. */
   readonly modernAsked: number;
@@ -29,11 +29,11 @@ export interface MethodCounters {
   readonly compared: number;
   readonly verdicts: Readonly<Partial<Record<Verdict, number>>>;
   readonly shed: Readonly<Partial<Record<ShedReason, number>>>;
-  /** One side failed, or both in different ways. */
+  /** Calls of which one side failed, or both sides in different ways. */
   readonly errors: number;
-  /** The shadow side did not answer by its deadline. */
+  /** Calls whose shadow side did not answer by its deadline. */
   readonly timeouts: number;
-  /** The method is excluded from comparison, or the other system has no such method. */
+  /** Calls of a method that is excluded from comparison or that the other system does not have. */
   readonly excluded: number;
   /** Values of compared answers that an exclusion left out. */
   readonly fieldsExcluded: number;

@@ -57,7 +57,7 @@ export class EvidenceBuffer {
     this.#stop();
     const tooLate = Promise.withResolvers<void>();
     const stop = this.#clock.every(this.#options.closeMsMax, tooLate.resolve, true);
-    // The first `#write` may be one that is already running; the second repeats a batch that fails in it.
+    // The first `#write` may be one that already runs. The second writes again what failed in the first.
     await Promise.race([this.#write().then(() => this.#write()), tooLate.promise]);
     stop();
     this.#closed = true;

@@ -170,7 +170,7 @@ describe("a value that cannot be copied", () => {
     expect(frozenCopy(value, valuesMax)).toBe("input_not_copyable");
   });
 
-  it("64 levels are accepted", () => {
+  it("a value with 64 levels is copied", () => {
     expect(copyOf(deep(64))).toEqual(deep(64));
   });
 
@@ -180,7 +180,7 @@ describe("a value that cannot be copied", () => {
     ["objects in a list", [{ a: 1 }, { a: 2 }], 7],
     ["a map", new Map([[1, 2]]), 2],
     ["a set", new Set([1, 2]), 3],
-    ["floats, eight to a value", new Float64Array(80), 11],
+    ["a typed array, of which eight elements count as one value,", new Float64Array(80), 11],
   ])("%s is refused as too large if it has one value more than allowed", (_, value, values) => {
     expect(typeof frozenCopy(value, values)).toBe("object");
     expect(frozenCopy(value, values - 1)).toBe("input_too_large");

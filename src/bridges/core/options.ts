@@ -24,7 +24,7 @@ export interface ShadowOptions {
   readonly inFlightPerMethodMax: number;
   /** Largest number of values in a request that is shadowed. Default 10 000. */
   readonly inputValuesMax: number;
-  /** Share, 0 to 1, of legacy's calls that legacy is asked twice, to measure noise. Default 0. */
+  /** The share, 0 to 1, of legacy's calls that legacy is asked a second time, to measure noise. Default 0. */
   readonly controlRatio: number;
 }
 
@@ -54,7 +54,10 @@ export interface MethodOptions {
   readonly kind?: "read" | "write";
   /** How its answers are compared. `false` excludes the method; its calls are counted as `excluded`. */
   readonly compare?: AnswerOptions | false;
-  /** Returns the compared part of an answer, before the caller has it. Must not keep it. Default: all. */
+  /**
+   * Returns the part of an answer that is compared. Called before the caller has the answer; must not keep
+   * it. Default: the whole answer.
+   */
   readonly project?: (answer: unknown) => unknown;
 }
 
@@ -79,8 +82,8 @@ export interface CallComparison {
 }
 
 export interface SideObservation {
-  /** The time until it answered or failed; null if it did neither. */
+  /** The time until the side answered or failed; null if it did neither. */
   readonly ms: number | null;
-  /** The class and the message of its failure. Absent if it answered. */
+  /** The class and the message of the side's failure. Absent if the side answered. */
   readonly error?: string;
 }

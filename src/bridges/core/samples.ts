@@ -6,8 +6,9 @@ const samplesPerKind = 10;
 const kindsMax = 500;
 
 /**
- * Samples of the comparisons that were not equal, for each method, path and finding. A comparison that is not
- * kept costs only the count of its sightings, which the comparer keeps.
+ * Samples of the comparisons that were not equal: some for each kind of finding, which is a method, a path
+ * and a verdict. The comparer counts how often it has seen each kind (`Sightings`); a comparison that is not
+ * kept as a sample costs only that count.
  */
 export class Samples {
   readonly #draw: () => number;
@@ -44,7 +45,7 @@ export class Samples {
 
 export const none: ReadonlySet<Sightings> = new Set();
 
-/** Sightings of a method's comparisons without fields: failures, and answers that could not be compared. */
+/** Counts a method's comparisons without fields: failures, and answers that could not be compared. */
 export class WholeSightings {
   readonly #error = new Sightings();
   readonly #notComparable = new Sightings();

@@ -37,7 +37,8 @@ export class ShadowSlots {
   }
 
   /**
-   * Takes a slot, or returns the reason why none is free. `ofMethod` is the method's shadow calls in flight.
+   * Takes a slot, or returns the reason why none is free. `ofMethod` is the number of the method's shadow
+   * calls in flight.
    */
   enter(ofMethod: number): ShedReason | undefined {
     if (this.#closed) return "closed";

@@ -21,8 +21,8 @@ export type ForeignRowsEvent =
 
 /**
  * Looks for rows that other processes write into legacy, while both stores are in use. New rows enter modern.
- * Changed and deleted rows, and rows in whose place modern has another, wait for a person. A row that the
- * bridge wrote itself has a version in legacy, so it is never taken for a foreign one. Begins after the
+ * Changed and deleted rows, and rows in whose place modern has a different row, wait for a person. A row that
+ * the bridge wrote itself has a version in legacy, so it is never taken for a foreign one. Begins after the
  * backfill is complete.
  */
 export class ForeignRows {

@@ -22,10 +22,10 @@ type Down = (row: Row) => RowChange;
 const LegacyRefused = Refused<LegacyRefusalCode>;
 
 /**
- * Maps a canonical row to legacy's tables. Money becomes points, times become Chicago wall time. Quantities and prices must
- * survive as doubles: a value whose double prints as another text is refused. Averages and P&L become the nearest double,
- * as they are in legacy. Book, fee, line and kind of mark do not exist in legacy. A position or a day without a mark gets 0,
- * which is how legacy writes a missing one.
+ * Maps a canonical row to legacy's tables. Money becomes points, times become Chicago wall time. Quantities
+ * and prices must survive as doubles: a value whose double prints as another text is refused. Averages and
+ * P&L become the nearest double, as they are in legacy. Book, fee, line and kind of mark do not exist in
+ * legacy. A position or a day without a mark gets the unrealized P&L 0, as legacy itself writes it.
  */
 export function toLegacy(
   row: Row,
@@ -134,7 +134,7 @@ function finite(double: number): number {
 const moment = (row: Row, column: string) =>
   present(readInstant(text(row, column)), "a canonical time is a time");
 
-/** Chicago wall time as legacy writes it, `2025-07-24 13:08:35.561`. Refuses the second of two equal wall times. */
+/** Chicago wall time as legacy writes it: `2025-07-24 13:08:35.561`. Refuses a time that occurs twice. */
 function wallTime(row: Row, column: string): string {
   const { instantUs, wallUs } = moment(row, column);
   const written = text(row, column).slice(0, -"-05:00".length).replace("T", " ");

@@ -18,7 +18,7 @@ export const modernKeys: Readonly<Record<string, readonly string[]>> = {
   [tables.daily_pnl]: keyColumns.daily_pnl,
 };
 
-/** A canonical row in modern's tables, which hold it as it is. */
+/** The change that writes a canonical row into modern's tables, which hold it unchanged. */
 export function toModern({ kind, values }: Row): RowChange {
   const isKey = (column: string): boolean => keyColumns[kind].includes(column);
   const columns = Object.entries(values);

@@ -22,7 +22,7 @@ export function preparedRow(row: Row): Readonly<Record<Side, RowWrite>> | RowRef
   };
   return {
     legacy: { ...common, change: legacy.change },
-    // Seldom asked for on the way into legacy's store.
+    // Computed on access, because a write into legacy's store seldom needs modern's form.
     get modern() {
       return { ...common, change: toModern(row) };
     },

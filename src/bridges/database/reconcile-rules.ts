@@ -193,7 +193,9 @@ export interface JudgeTools {
   readonly isTradeUnique: boolean;
 }
 
-/** Judges the rows of one key: a figure for each compared field, or one figure for a row that has no partner. */
+/**
+ * Judges the rows of one key: a figure for each compared field, or one figure for a row that has no partner.
+ */
 export function judged(kind: ReconcileKind, group: Group, tools: JudgeTools): readonly ReconcileFigure[] {
   if (kind === "trade") return judgedTrades(group, tools);
   const { legacy, modern } = group;
@@ -217,8 +219,8 @@ export function judged(kind: ReconcileKind, group: Group, tools: JudgeTools): re
 }
 
 /**
- * Trades with one id in one file. Equal rows are paired first, each once; the rest in their order. Where
- * legacy's unique key admits one of them only, further rows of modern cannot be in legacy.
+ * Judges the trades with one id in one file. Equal rows are paired first, each once, then the others in their
+ * order. If legacy's unique key allows only one such row, further rows of modern cannot be in legacy.
  */
 function judgedTrades(group: Group, tools: JudgeTools): readonly ReconcileFigure[] {
   const figures: ReconcileFigure[] = [];
@@ -311,7 +313,10 @@ function judgedPair(
   });
 }
 
-/** Why a figure of legacy cannot be compared, because legacy itself fills its columns in another way. */
+/**
+ * Returns the reason why a figure cannot be compared if legacy fills its column by a rule of its own: a total
+ * that is not the sum of its parts, or a settlement price that is not the last price. Undefined otherwise.
+ */
 function habitOf(
   kind: ReconcileKind,
   { field }: FieldRule,
@@ -334,7 +339,7 @@ function habitOf(
   return undefined;
 }
 
-/** Reasons that lie in legacy alone. */
+/** The causes that lie in legacy alone: its own rules for a column or for a unique key. */
 export const habits: ReadonlySet<string> = new Set(["LEGACY_TOTAL", "LEGACY_SETTLE", "LEGACY_UNIQUE"]);
 
 /** Table and key of a group's row in legacy, as in a claim. */
@@ -466,7 +471,7 @@ const notComparable = (legacy: Cell, modern: Cell, cause: string): Judged => ({
   cause,
 });
 
-/** A number in a cell. Text counts in modern only, where decimals are text; legacy's columns make numbers of them. */
+/** The number in a cell. Only modern has decimals as text: legacy's column types turn text into numbers. */
 function figureOf(cell: Cell): Fraction | undefined {
   if (typeof cell === "bigint") return { numerator: cell, denominator: 1n };
   if (typeof cell === "number") return Number.isFinite(cell) ? parseFigure(String(cell)) : undefined;
@@ -485,7 +490,7 @@ function dayOf(file: Cell, time: Cell): Cell {
 
 const textOf = (cell: Cell): string | null => (cell === null ? null : shown(cell));
 
-/** A cell for people. */
+/** A cell as reports show it. */
 function shown(cell: Cell): string {
   if (typeof cell === "number") {
     const decimal = parseDecimal(String(cell));

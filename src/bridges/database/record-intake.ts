@@ -53,7 +53,10 @@ const optional = (from: string, kind: FieldKind, absent: string | null): Field =
 const book = optional("book", "text", "");
 const symbol = mandatory("symbol", "name");
 
-/** The columns of modern's tables that records fill. `instrument`, `trading_day` of a trade, and `trade_key` follow from them. */
+/**
+ * The columns of modern's tables that records fill. `instrument`, `trading_day` of a trade, and `trade_key`
+ * follow from them.
+ */
 const columns: Readonly<Record<RecordKind, Readonly<Record<string, Field>>>> = {
   trade: {
     trade_id: mandatory("id", "name"),
@@ -126,10 +129,10 @@ const dayColumn: Readonly<Record<RecordKind, string>> = {
   daily_pnl: "trading_day",
 };
 
-/** Keys are made of such texts, and PostgreSQL's index takes no key above 2,704 bytes. */
+/** The longest text of a field. Fields make up keys, and PostgreSQL indexes no key above 2,704 bytes. */
 const textMax = 200;
 
-/** Each reads text into canonical text, or returns undefined. `wants` completes "must be". */
+/** `read` returns a text in canonical form, or undefined. `wants` completes the message "field … must be". */
 const readers: Readonly<
   Record<FieldKind, { readonly wants: string; readonly read: (text: string) => string | undefined }>
 > = {
@@ -204,8 +207,9 @@ const exactText = (value: { readonly numerator: bigint; readonly denominator: bi
 const RecordRefused = Refused<RecordRefusalCode>;
 
 /**
- * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept byte for byte:
- * nothing is trimmed, rounded or replaced. A symbol of which not even the product is known is refused.
+ * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept
+ * byte for byte: nothing is trimmed, rounded or replaced. A symbol of which not even the product is known is
+ * refused.
  */
 export function takeRecords(
   records: unknown,
@@ -249,7 +253,8 @@ function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
   const kind = kindOf(given.kind, where);
   const { fields, names } = shapes[kind];
   for (const name of Object.keys(given))
-    if (!names.includes(name)) throw new RecordRefused("BAD_RECORD", `${where}: ${unknownKey(name, names)}`);
+    if (!names.includes(name))
+      throw new RecordRefused("BAD_RECORD", `${where} has no field ${unknownKey(name, names)}`);
   const values: Record<string, string | null> = {};
   for (const [column, field] of fields) values[column] = columnOf(given[field.from], field, where);
   return completed(kind, values, where, tools);

@@ -18,7 +18,10 @@ import { preparedRow } from "./prepared.ts";
 import { kindRules } from "./reconcile-rules.ts";
 import { keyColumns, type Row } from "./record-intake.ts";
 
-/** `take_legacy` and `take_modern` give both stores the row of that side. `leave` changes nothing. */
+/**
+ * `take_legacy` and `take_modern` give both stores the row of that side, `import` gives modern a row that
+ * legacy's own programs have written, and `leave` changes nothing.
+ */
 export const repairVerbs = ["take_legacy", "take_modern", "import", "leave"] as const;
 export type RepairVerb = (typeof repairVerbs)[number];
 
@@ -49,8 +52,8 @@ export interface RepairPlan {
   readonly authority: Side;
   readonly epoch: number;
   /**
-   * Set if the relay carries nothing: `authority` is an older copy of itself, or the mirror is, by more than
-   * the authority keeps. The end of the repair makes it carry again.
+   * The store that was restored from an older copy; until the repair has ended, the relay carries nothing. A
+   * mirror is named only if it lacks writes that the authority no longer keeps. Null if neither is named.
    */
   readonly restored: "authority" | "mirror" | null;
   readonly incarnation: string;
@@ -71,7 +74,7 @@ export interface PlanOptions {
 const howToRead = [
   "Each action names a row, how both databases have it (seen), what db repair does (do), and why.",
   "do may be changed to any word in mayDo. take_legacy and take_modern give both databases the row of that side, as it stands in wants.",
-  "import gives a row of legacy's own programs to modern. leave changes nothing.",
+  "import gives modern a row that one of legacy's own programs has written. leave changes nothing.",
   "db repair changes a row only if both databases still have it as it stands in seen; other rows are skipped and named.",
 ];
 
@@ -106,7 +109,7 @@ class Planner {
   readonly #images = new Map<string, { readonly version: number; readonly image: Row }>();
   /** Aggregates with a write that is on its way to the mirror. */
   readonly #moving = new Set<string>();
-  /** In an authority that is an older copy of itself: the first version that it has not carried. */
+  /** If the authority was restored from an older copy: the first version of an aggregate that it owes. */
   readonly #lost = new Map<string, number>();
 
   #books: readonly string[] = [];
@@ -206,7 +209,7 @@ class Planner {
     }
   }
 
-  /** Undefined if both stores have the row and its version alike by now. */
+  /** Returns undefined if both stores meanwhile have the same row at the same version. */
   async #action(aggregate: string, subject: Subject, authority: Side): Promise<RepairAction | undefined> {
     const { stores } = this.#options;
     const inModern = modernPlace(aggregate);
@@ -258,14 +261,16 @@ class Planner {
     if (mine.version === null) return leave(`the bridge has never written this row: ${numbers}`);
     if (typeof own === "string") return leave(own);
     if (!isAsWritten(mine))
-      return leave(`somebody else has changed the row in ${authority}; it is not clear whose row is right`);
+      return leave(
+        `the row in ${authority} is not the one that the bridge wrote; it is not clear which one is right`,
+      );
     if ((this.#lost.get(aggregate) ?? Number.POSITIVE_INFINITY) <= (theirs.version ?? 0))
       return leave(`both stores have a write of version ${mine.version}, and they are two different writes`);
     return take(
       authority,
       isAsWritten(theirs)
-        ? `${authority} is authoritative and has its row as it wrote it: ${numbers}`
-        : `somebody else has changed the row in ${mirror}, and ${authority} is authoritative: ${numbers}`,
+        ? `${authority} is authoritative and still has the row as the bridge wrote it: ${numbers}`
+        : `the row in ${mirror} is not the one that the bridge wrote, and ${authority} is authoritative: ${numbers}`,
     );
   }
 
@@ -299,7 +304,7 @@ class Planner {
         const isSource = one === side;
         const columns = Object.keys(mine.written ?? change.set ?? {});
         const [stored] = mine.rows;
-        // The source keeps its row: only what counts as written follows it.
+        // The source keeps its row; only the bridge's record of what it wrote is set to that row.
         const set = !isSource ? change.set : stored === undefined ? null : picked(stored, columns);
         const isClaimed = one === "modern" || set !== null;
         return {
@@ -349,7 +354,7 @@ class Planner {
     const [table]: [LegacyTable] = JSON.parse(claim);
     const [kind, ...key]: [RecordKind, ...string[]] = JSON.parse(aggregate);
     const named = kind === "position" ? key[0] : kind === "daily_pnl" ? key[1] : modern?.book;
-    // The key of a trade is a digest of its book too, so it tells which of the books is the trade's.
+    // The key of a trade is a digest that includes its book, so only the right book gives this aggregate.
     const books = named === undefined ? ["", ...this.#books] : [String(named)];
     const occurrence = Number(modern?.occurrence ?? 1);
     const reads = books.map((book) =>
@@ -422,7 +427,7 @@ interface LegacyFound extends Pick<Found, "aggregate" | "claim"> {
 /** Columns of modern that legacy does not have, or has as the nearest double only. */
 const finerColumns = ["fee", "source_line", "average_price", "realized", "unrealized"] as const;
 
-/** Takes modern's value of a column wherever legacy's row would be the same with it. */
+/** Keeps modern's value of a column if legacy's row would be the same with that value. */
 function keptFigures(row: Row, modern: StoredRow): Row {
   let kept = row;
   for (const column of finerColumns) {
@@ -437,7 +442,7 @@ function keptFigures(row: Row, modern: StoredRow): Row {
 
 const tableOf = (claim: string): LegacyTable => JSON.parse(claim)[0];
 
-/** A row that the bridge reads by its plain values. */
+/** A stored row in the form in which `fromLegacy` reads rows. */
 const legacyRow = (stored: StoredRow) => ({
   id: Number(stored.id ?? 0),
   cells: Object.fromEntries(
@@ -448,7 +453,9 @@ const legacyRow = (stored: StoredRow) => ({
   ),
 });
 
-/** The versions of an aggregate in a store whose place of the row is not known yet: no row has a NULL key. */
+/**
+ * Asks for the version of an aggregate whose row's place is unknown. No row has a NULL key, so none is found.
+ */
 const noRow = ({ aggregate }: RowPlace): RowPlace => ({
   aggregate,
   table: "positions",

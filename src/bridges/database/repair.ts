@@ -1,8 +1,8 @@
 /**
- * Executes a repair plan. Each action is a compare-and-set: first the store whose row is taken must still have
- * it as it was seen, then the other store gets it in one transaction, if that one has its row as it was seen.
- * A write between the two gives the taken row its next version, and the relay carries that version over the
- * repaired one.
+ * Executes a repair plan. Each action is a compare-and-set in two steps. First, the store whose row is taken
+ * must still have the row that the plan has `seen` there. Then the other store gets that row, in a
+ * transaction that requires that its own row is still the `seen` one. A write between the two steps gives the
+ * taken row its next version, and the relay carries that version over the repaired one.
  */
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
@@ -14,15 +14,18 @@ export interface RepairOptions {
   readonly stores: Readonly<Record<Side, RecordStore>>;
   readonly backfill: Pick<Backfill, "importRow">;
   readonly plan: RepairPlan;
-  /** Compares, and changes nothing. */
+  /** Whether to compare only, and change nothing. */
   readonly dryRun: boolean;
-  /** What the authority becomes if it is an older copy of itself. */
+  /** The new incarnation of an authority that was restored from an older copy. */
   readonly incarnation: string;
   readonly onResult: (result: RepairResult) => void;
 }
 
 export interface RepairResult extends Pick<RepairAction, "kind" | "key" | "do"> {
-  /** `would`: in a dry run, the row is still as it was seen. `skipped`: it is not, or a rule forbids it. */
+  /**
+   * `already`: the row needed no change. `would`: a dry run found the row as the plan has it. `skipped`: the
+   * row has changed since the plan was made, or a rule forbids the action. `left`: the action was `leave`.
+   */
   readonly result: "done" | "already" | "would" | "skipped" | "left";
   readonly because: string;
 }
@@ -31,7 +34,7 @@ export interface RepairReport {
   /** Whether nothing was skipped. */
   readonly ok: boolean;
   readonly results: readonly RepairResult[];
-  /** Refused writes whose rows the mirror has now. */
+  /** The number of refused writes whose rows the mirror has now. */
   readonly covered: number;
   /** Whether the relay may carry writes again: false only if rows of a restored store were skipped. */
   readonly carries: boolean;
@@ -67,7 +70,7 @@ export async function executeRepair(options: RepairOptions): Promise<RepairRepor
   if (plan.restored === "mirror") await mirror.call("skipTo", { place: plan.place });
   const { incarnation: source } = await store.call("fence", null);
   const unsettled = await store.call("unsettled", { limit: entriesMax });
-  // A write whose row was left may have the number of another version of it in the mirror.
+  // A write whose row was not repaired is not covered: the mirror may have another write under its version.
   const entries = unsettled.filter(({ rows }) => !rows.some(({ aggregate }) => untouched.has(aggregate)));
   return { ok, results, covered: await mirror.call("cover", { source, entries }), carries };
 }
@@ -79,7 +82,10 @@ async function taken(
 ): Promise<Outcome> {
   const wanted = wants[verb];
   if (wanted === undefined)
-    return { result: "skipped", because: `the plan does not say what ${verb} writes` };
+    return {
+      result: "skipped",
+      because: `the plan does not say what ${verb} writes; set do to a word of mayDo`,
+    };
   const source = verb === "take_legacy" ? "legacy" : "modern";
   let last: RepairAnswer["kind"] = "already";
   for (const side of [source, otherSide(source)] as const) {

@@ -277,7 +277,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service)).toMatchObject({ compared: 1, verdicts: { equal: 1 }, errors: 0 });
   });
 
-  it("keeps its input unchanged by modern, and modern gets an input that nobody changes", async () => {
+  it("has its input changed by legacy only, and modern gets a copy that nobody changes", async () => {
     const seen: unknown[] = [];
     const service = bridge<Pnl>({
       legacy: {
@@ -320,7 +320,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service).verdicts).toEqual({ equal: 1 });
   });
 
-  it("is answered like all 2 000 concurrent calls, of which only 64 are shadowed", async () => {
+  it("gets all answers of 2 000 concurrent calls, of which only 64 are shadowed", async () => {
     const clock = new TestClock();
     let [inFlight, peak] = [0, 0];
     const modern: Pnl = {
@@ -477,17 +477,17 @@ describe("a caller whose legacy misbehaves", () => {
   });
 });
 
-describe("a callback that throws is counted and does not fail the call:", () => {
+describe("a faulty callback", () => {
   const boom = (): never => {
     throw new Error("boom");
   };
   it.each<[string, Partial<ServiceBridgeOptions<Pnl>>, Partial<MethodCounters>]>([
-    ["onComparison", { onComparison: boom }, { compared: 1, broken: 1 }],
+    ["onComparison that throws", { onComparison: boom }, { compared: 1, broken: 1 }],
     ["onComparison that rejects", { onComparison: async () => boom() }, { compared: 1, broken: 1 }],
-    ["keyOf", { keyOf: boom }, { compared: 1, broken: 1 }],
+    ["keyOf that throws", { keyOf: boom }, { compared: 1, broken: 1 }],
     ["keyOf that returns nothing", { keyOf: (() => undefined) as never }, { compared: 1, broken: 0 }],
     [
-      "project",
+      "project that throws",
       { methods: { calculate: { project: boom } } },
       { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 },
     ],
@@ -509,8 +509,8 @@ describe("a callback that throws is counted and does not fail the call:", () => 
       { methods: { calculate: { project: async () => boom() } } },
       { compared: 1, verdicts: { not_comparable: 1 }, broken: 2 },
     ],
-    ["modern's conversion", { convert: { modern: boom } }, { compared: 0, errors: 1, broken: 0 }],
-  ])("%s", async (_, options, counted) => {
+    ["modern's conversion that throws", { convert: { modern: boom } }, { compared: 0, errors: 1, broken: 0 }],
+  ])("does not fail the call: %s", async (_, options, counted) => {
     const service = bridge<Pnl>({ legacy: good, modern: good, ...options });
     expect(await service.calculate(request())).toEqual({ pnl: 6 });
     await service.$bridge.idle();
@@ -518,13 +518,13 @@ describe("a callback that throws is counted and does not fail the call:", () => 
     expect(countersOf(service)).toMatchObject({ eligible: 1, ...counted });
   });
 
-  it("legacy's conversion is the exception: a call fails rather than answer in the wrong unit", async () => {
+  it("fails the call if it is legacy's conversion, because the answer would have the wrong unit", async () => {
     const service = bridge<Pnl>({ legacy: good, modern: good, convert: { legacy: boom } });
     await expect(service.calculate(request())).rejects.toThrow("boom");
     await service.$bridge.idle();
   });
 
-  it("a call whose key cannot be computed has no key, so legacy answers it", async () => {
+  it("leaves the call without a key if it is keyOf, so legacy answers the call", async () => {
     const plan: PlanInput = { phase: "dual_write", flags, newSystemPercentage: 100 };
     const service = bridge<Pnl>({ legacy: good, modern: good, plan, keyOf: boom });
     await service.calculate(request());
@@ -822,7 +822,7 @@ describe("under a plan in which modern answers", () => {
     expect(countersOf(service)).toMatchObject({ errors: 1, fellBack: { FAILED: 1 } });
   });
 
-  it("a modern that fails too often is not asked for a while, then by one trial call, whose success closes the breaker", async () => {
+  it("modern is not asked for a while after it fails too often; then the success of one trial call closes the breaker", async () => {
     const clock = new TestClock();
     let [asked, isWell] = [0, false];
     const modern: Pnl = {
@@ -884,7 +884,7 @@ describe("under a plan in which modern answers", () => {
       { reason: "FAILED", asked: 5, failed: 3, instead: 5 },
     ],
     [
-      "a system that is down counts against modern, whatever legacy does",
+      "a failure of a modern that is down counts against modern, whatever legacy does",
       () => new SystemFailure("DOWN", "went away"),
       refusing(anError),
       { reason: "FAILED", asked: 5, failed: 3, instead: 0 },
@@ -924,7 +924,7 @@ describe("under a plan in which modern answers", () => {
     expect(countersOf(service).fellBack).toEqual({ FAILED: 4, REFUSED: 3, BREAKER_OPEN: 2 });
   });
 
-  it("a late answer does not close a breaker that lets another trial call through", async () => {
+  it("a late answer of an earlier call does not close the breaker while a trial call runs", async () => {
     const clock = new TestClock();
     const waiting: { resolve: (answer: Answer) => void; reject: (failure: Error) => void }[] = [];
     const modern: Pnl = {
@@ -1090,7 +1090,7 @@ describe("a comparison", () => {
     expect(countersOf(service).verdicts).toEqual({ equal: 1 });
   });
 
-  it("also converts synchronous answers and the answers of a fallback", async () => {
+  it("and the caller get the converted answer, also if it is a synchronous one of a fallback", async () => {
     const legacy = { points: (value: number) => value };
     const service = bridge<typeof legacy>({
       legacy,
@@ -1183,26 +1183,36 @@ describe("a comparison", () => {
 
   const coded = (code: string, text: string): Error => Object.assign(new Error(text), { code });
   it.each<[string, unknown, unknown, "equal" | "error"]>([
-    ["errors of one class", new TypeError("a"), new TypeError("b"), "equal"],
-    ["errors of two classes", new TypeError("a"), new RangeError("a"), "error"],
-    ["errors of one code", coded("E1", "a"), coded("E1", "b"), "equal"],
-    ["errors of two codes", coded("E1", "a"), coded("E2", "a"), "error"],
-    ["failures of one class", new SystemFailure("DOWN", "a"), new SystemFailure("DOWN", "b"), "equal"],
-    ["failures of two classes", new SystemFailure("DOWN", "a"), new SystemFailure("TIMEOUT", "a"), "error"],
+    ["errors of one class is equal", new TypeError("a"), new TypeError("b"), "equal"],
+    ["errors of two classes is an error", new TypeError("a"), new RangeError("a"), "error"],
+    ["errors of one code is equal", coded("E1", "a"), coded("E1", "b"), "equal"],
+    ["errors of two codes is an error", coded("E1", "a"), coded("E2", "a"), "error"],
     [
-      "refusals for one reason",
+      "failures of one class is equal",
+      new SystemFailure("DOWN", "a"),
+      new SystemFailure("DOWN", "b"),
+      "equal",
+    ],
+    [
+      "failures of two classes is an error",
+      new SystemFailure("DOWN", "a"),
+      new SystemFailure("TIMEOUT", "a"),
+      "error",
+    ],
+    [
+      "refusals for one reason is equal",
       new SystemFailure("REFUSED", "a", { code: "NO_MARK" }),
       new SystemFailure("REFUSED", "b", { code: "NO_MARK" }),
       "equal",
     ],
     [
-      "refusals for two reasons",
+      "refusals for two reasons is an error",
       new SystemFailure("REFUSED", "a", { code: "NO_MARK" }),
       new SystemFailure("REFUSED", "a", { code: "NO_LOT" }),
       "error",
     ],
-    ["numbers", 0, 1, "equal"],
-    ["a number and a text", 0, "0", "error"],
+    ["two thrown numbers is equal", 0, 1, "equal"],
+    ["a thrown number and a thrown text is an error", 0, "0", "error"],
   ])("of %s", async (_, ours, theirs, verdict) => {
     const comparisons: CallComparison[] = [];
     const service = bridge<Pnl>({

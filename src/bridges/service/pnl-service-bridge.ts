@@ -24,7 +24,10 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly legacyTimeoutMs?: number;
   /** The tolerances until `setTolerances` is called. */
   readonly tolerances?: PnlTolerances;
-  /** Fields that are not compared until a day: `tradeHistory[].time`, or a path for every method. */
+  /**
+   * Fields that are not compared up to and including the last day of their exclusion. A path such as
+   * `tradeHistory[].time` applies to one method; a path that does not begin with a method applies to all.
+   */
   readonly exclusions?: AnswerOptions["exclusions"];
   /**
    * Returns the desk's current prices, by symbol. They are added to each request that values known positions
@@ -36,7 +39,7 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
 }
 
-/** The largest differences within tolerance: `position` for prices and quantities, `pnl`. Decimal text. */
+/** The largest tolerated differences, decimal text: `position` of prices and quantities, `pnl` of money. */
 export interface PnlTolerances {
   readonly position: string;
   readonly pnl: string;
@@ -262,7 +265,9 @@ export class PnLServiceBridge {
   }
 }
 
-/** The call as a system receives it. The signal is created on access; systems in this thread read none. */
+/**
+ * The call as a system receives it. The signal is created on access: systems in this thread do not read it.
+ */
 class CallOfContext implements SystemCall {
   readonly deadlineMs: number;
   readonly #context: CallContext;

@@ -63,7 +63,7 @@ describe("an answer of legacy", () => {
     await expect(failing(two)).rejects.toThrow("not well");
   });
 
-  it("is stale while writes are owed, and modern's never is", async () => {
+  it("can be stale, and an answer of modern cannot", async () => {
     expect(await bridgeOver("primary_switch", two, two).call("totals", {})).toMatchObject({
       source: "modern",
       stale: false,

@@ -1,7 +1,8 @@
 /**
  * A cache of readings by text, with at most twice `generationMax` entries. A full cache drops the entries
- * that were not used since the last time it was full, and further the oldest until half of the entries
- * remain, so that the cost of dropping is spread over as many new texts. A hit costs one look-up.
+ * that were not used since the last time it was full, and then the oldest ones until half of the entries
+ * remain. So it is full again only after as many new texts, over which the cost of dropping is spread. A hit
+ * costs one look-up.
  */
 export class ReadingCache<Value> {
   readonly #generationMax: number;
