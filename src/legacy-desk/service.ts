@@ -1,4 +1,4 @@
-/** The legacy desk as a P&L system, used if the configuration sets `legacy: builtin`. */
+/** The legacy desk as a P&L system: the built-in system `legacy-desk` of a configuration. */
 import type { DailyRow, HistoryRequest, HistoryRows, PnlSystem, PositionRow } from "../ports/pnl-system.ts";
 import type { DayFigures, PositionFigures } from "./calculator.ts";
 import { writeDatabase } from "./database.ts";
@@ -9,7 +9,7 @@ interface LegacyDeskOptions {
   readonly mode?: LegacyMode;
   /** Path at which to write `pnl_tracker.db` after each history; nothing is written without it. */
   readonly database?: string;
-  /** Rows for its market_prices. */
+  /** Rows for the table market_prices of that database. */
   readonly prices?: readonly PriceRow[];
 }
 

@@ -329,7 +329,7 @@ describe("symbols translate of many symbols", () => {
   });
 });
 
-describe.concurrent("calls that the symbols commands refuse", () => {
+describe.concurrent("the program refuses in one line:", () => {
   const usage: readonly (readonly [readonly string[], RegExp])[] = [
     [
       ["translate", "--to", "blomberg", "X"],

@@ -172,7 +172,7 @@ describe("the two built-in systems over one folder of ledgers", () => {
     expect(await run([])).toEqual({ told: [diverged.trades, diverged.totals], lines: [], counted: 0 });
     expect(await run([by("tradeHistory[].time", lasting), by("totals.USD", ended)])).toEqual({
       told: [["equal", undefined, 1], diverged.totals],
-      lines: [`the exclusion of totals.USD (desk-risk) ended on ${ended}: it has no effect`],
+      lines: [`the exclusion of totals.USD (desk-risk) ended on ${ended}: remove it, or set a later day`],
       counted: 1,
     });
     expect((await run([by("trades[].time", lasting), by("totals", lasting)])).told).toEqual([

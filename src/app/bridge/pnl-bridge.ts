@@ -144,7 +144,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       { clock: systemClock, load: options.load ?? monitor, draw: Math.random },
     );
     for (const { path, owner, until } of expired(config))
-      logLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: it has no effect`);
+      logLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: remove it, or set a later day`);
     database = isPairConfigured(config)
       ? new DatabaseService({
           settings: pairOf({ config, folder }),

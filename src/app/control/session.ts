@@ -142,7 +142,7 @@ export function checkNamed(options: StoreOptions, settings: ControlSettings, acc
   });
 }
 
-/** Opens the store for a command. Throws SYSTEM_DOWN, and creates none, if it has existed and is missing. */
+/** Opens the store for a command. Throws SYSTEM_DOWN if the control file has existed and is missing now. */
 export async function openNamed(settings: ControlSettings): Promise<ControlStore> {
   const path = controlFile(settings);
   if (path !== undefined && !existsSync(path) && hadStore(path))
@@ -157,7 +157,7 @@ export async function openNamed(settings: ControlSettings): Promise<ControlStore
 const hadStore = (path: string): boolean =>
   ["live.db", "snapshots"].some((name) => existsSync(join(dirname(path), name)));
 
-/** Opens the store for one command. */
+/** Checks that the command may use the store, and opens it. */
 export async function openFor(
   options: StoreOptions,
   settings: ControlSettings,

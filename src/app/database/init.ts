@@ -16,7 +16,7 @@ export interface InitReport {
   readonly incarnations: Readonly<Record<Side, string>>;
 }
 
-/** Prepares both databases. A pair that is prepared stays as it is. */
+/** Prepares both databases. A pair that was prepared before stays as it is. */
 export async function initDatabases(options: PairOptions): Promise<InitReport> {
   const settings = await settingsOf(options);
   const plan = await planOfFleet(settings);

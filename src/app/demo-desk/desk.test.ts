@@ -328,7 +328,7 @@ test("desks of other sizes are read without a refusal", async () => {
   }
 });
 
-test("options out of range are refused, and an unwritable folder is reported", async () => {
+test("settings out of range are refused, and an unwritable folder is reported", async () => {
   await expect(generateDesk(folder, { days: 0 })).rejects.toThrow(
     "days must be a whole number from 1 to 30, not 0",
   );

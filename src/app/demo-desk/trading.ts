@@ -183,7 +183,7 @@ export const lastFillCount = 3;
 const futureSizes = [1, 1, 1, 1, 2, 2, 3, 5, 5, 10, 20];
 const optionSizes = [5, 10, 10, 20, 25, 50, 100];
 /**
- * From this minute the trader leaves options alone that expire on the same day. Trading in the Monday to
+ * From this minute on the trader does not trade options that expire on the same day. Trading in the Monday to
  * Thursday series ends at 14:00.
  */
 const lastOptionMinute = minuteAt(13, 50);

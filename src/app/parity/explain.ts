@@ -25,9 +25,9 @@ export const historyCauses = {
   FILE_REJECTED:
     "legacy stopped reading a file at a bad row: modern without the later rows gives legacy's figure",
   SPLIT_SYMBOLS:
-    "legacy keeps several symbols of one instrument apart: modern with them apart gives legacy's figure",
+    "legacy keeps several symbols of one instrument apart: modern gives legacy's figure if it does so too",
   NO_MARK:
-    "that day has no price, which modern reports: modern with a value of 0 instead gives legacy's figure",
+    "the day has no price, and modern reports no value: with a value of 0 instead it gives legacy's figure",
 } as const;
 type Rule = keyof typeof historyCauses;
 

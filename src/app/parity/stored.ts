@@ -225,7 +225,8 @@ function storedAnswer(
   }));
   for (const row of stored.snapshots) {
     const symbol = symbolOf(row);
-    // Another spelling may be the same position, or a flat one that the desk keeps apart.
+    // A snapshot under another spelling shows the position of an open row, unless it is flat: the desk keeps
+    // a flat position under another spelling apart.
     if (open.has(symbol) || (openNames.has(nameOf(symbol)) && !isFlat(row.position))) continue;
     positions.push({
       symbol,

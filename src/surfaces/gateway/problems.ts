@@ -36,8 +36,8 @@ const statusOfFailure: Readonly<Record<FailureClass, number>> = {
 
 /** Codes of a BUSY failure that come from the bridge itself, and not from the system. */
 export const ownCodes = {
-  DRAINING: "writes are owed to legacy, and no others are taken until legacy has them",
-  FENCED: "the control store does not say whether the plan still holds, and no write is taken until it does",
+  DRAINING: "writes are owed to legacy, and no further write is accepted until legacy has them",
+  FENCED: "no write is accepted until the control store confirms that the plan still holds",
 } as const;
 
 const titles: Readonly<Record<string, string>> = {

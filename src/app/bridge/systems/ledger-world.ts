@@ -27,7 +27,7 @@ interface WorldView {
 /**
  * The desk's files as the built-in systems see them. They are read on demand, and again when the size or time
  * of a file changes. The latest runs are cached. An as-of time after the last trade and price gives the same
- * run as none.
+ * run as no as-of time.
  */
 export class LedgerWorld {
   readonly options: LedgerWorldOptions;

@@ -40,7 +40,7 @@ class Plane {
     throw new HttpProblem(
       409,
       "REFUSED",
-      "no control store is configured, so the configuration file decides the plan and it cannot be changed here",
+      "no control store is configured, so the configuration file decides the plan, and HTTP cannot change it",
       {
         fix: "configure one: stores: { control: sqlite:./.pnl-bridge/control.db }",
       },

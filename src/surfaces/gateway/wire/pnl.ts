@@ -141,7 +141,7 @@ export const answerOf = <Value extends z.ZodType>(value: Value) =>
   z.object({
     value,
     source: z.enum(["legacy", "modern"]),
-    epoch: z.int().describe("the plan under which the call was answered"),
+    epoch: z.int().describe("the number of the plan under which the call was answered"),
     stale: z.boolean().describe("legacy answered and lacks some writes"),
     staleMs: z.number().optional().describe("age of the oldest write that legacy lacks"),
     fellBack: z
