@@ -759,7 +759,7 @@ describe("--store", () => {
         ["audit", "export"],
         ["rollback", "--drill", ...because],
       ];
-      // One after the other, because each command that runs at the same time needs a process of its own.
+      // The commands run one after the other, because commands at the same time need a process for each.
       for (const args of commands)
         expectFailure(
           await run(...args, "--store", "sqlite:typo/control.db"),

@@ -106,7 +106,7 @@ const published = hasSharedData
   ? readShared<Cases>("expected/pnl-cases.json")
   : { cases: [], priceNotationCases: [] };
 
-describe("published P&L cases, exactly (only the made ones where ../shared/data is absent)", () => {
+describe("the engine computes each published P&L case exactly (without ../shared/data: only the made ones)", () => {
   it.each([...made.cases, ...published.cases].map((one) => [one.id, one] as const))(
     "%s",
     (_, { method, multiplier, mark, trades, expected }) => {
@@ -145,16 +145,19 @@ describe("published P&L cases, exactly (only the made ones where ../shared/data 
   );
 });
 
-describe.skipIf(!hasSharedData)("published price notations, exactly (skipped: no ../shared/data)", () => {
-  it.each(published.priceNotationCases.map((one) => [one.fmt ?? one.quote, one] as const))(
-    "%s",
-    (_, { src, decimal, fmt, nddp, quote, unit }) => {
-      const notation = notationOf(src, nddp, unit);
-      expect(parsePrice(fmt ?? quote ?? "", notation)).toBe(decimal);
-      if (fmt !== undefined) expect(formatPrice(decimal, notation)).toBe(fmt);
-    },
-  );
-});
+describe.skipIf(!hasSharedData)(
+  "each published price is read and written exactly (skipped: no ../shared/data)",
+  () => {
+    it.each(published.priceNotationCases.map((one) => [one.fmt ?? one.quote, one] as const))(
+      "%s",
+      (_, { src, decimal, fmt, nddp, quote, unit }) => {
+        const notation = notationOf(src, nddp, unit);
+        expect(parsePrice(fmt ?? quote ?? "", notation)).toBe(decimal);
+        if (fmt !== undefined) expect(formatPrice(decimal, notation)).toBe(fmt);
+      },
+    );
+  },
+);
 
 /** The notation of a published case, from its source. */
 function notationOf(source: string, nddp: 2 | 3 | undefined, unit: string | undefined): PriceNotation {

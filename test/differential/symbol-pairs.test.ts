@@ -44,7 +44,7 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
     { source: "XCMEFFDPSX20250930U0ZT", bloomberg: "TUU5 Comdty" },
     { source: "XCMEFFDPSX20250930U0ZF", bloomberg: "FVU5 Comdty" },
     {
-      // From a test of the desk; its ledgers have the actual last trading day.
+      // This symbol is from a test of the desk. In the desk's ledgers it has the actual last trading day.
       source: "XCMEFFDPSX20251230Z0ZF",
       bloomberg: "FVZ5 Comdty",
       exactly: "XCMEFFDPSX20251231Z0ZF",

@@ -64,7 +64,7 @@ describe("the rate limit", () => {
     ["routes that do not exist", false, (at) => ({ path: `/api/v1/nowhere/${at}` })],
     ["a foreign origin", false, () => ({ headers: { origin: "https://evil.example" } })],
     ["the metrics and the document", false, (at) => ({ path: at % 2 ? "/metrics" : "/openapi.json" })],
-  ])("holds for %s", async (_, withTokens, ask) => {
+  ])("refuses the requests beyond it (%s)", async (_, withTokens, ask) => {
     const { url } = await desk({ ...limited, ...(withTokens ? { tokens, env } : {}) });
     expect(await refusals(url, ask)).toBe(asked - max);
   });

@@ -471,7 +471,7 @@ function basesOf(roll: (limit: number) => number): readonly Base[] {
       if (printing.ok) add(printing.text, target, context);
     }
   }
-  // As frequent as the printed texts of one dialect, so that they are tested often enough.
+  // Each of these texts occurs 60 times, as often as one dialect's printed texts, to be tested often enough.
   for (let times = 0; times < 60; times++)
     for (const [dialect, text] of otherSpellings) add(text, dialect, asOf(dayNumber(2025, 7, 1 + roll(31))));
   return bases;

@@ -113,7 +113,7 @@ interface Process {
 
 let wanted: Side;
 
-/** What `openDatabase` of the application composes, over stores in this thread. */
+/** Composes the same parts as the application's `openDatabase`, but over stores in this thread. */
 function begin(paths: Readonly<Record<Side, string>>, name: string): Process {
   const stores: Record<Side, RecordStore> = {
     legacy: storeIn(paths.legacy, "legacy"),

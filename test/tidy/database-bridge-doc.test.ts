@@ -68,7 +68,7 @@ describe.skipIf(!has("curl") || !has("python3"))("docs/database-bridge.md (needs
     return stdout;
   }
 
-  it.each(typed)("%s", async (command, output) => {
+  it.each(typed)("shows what `%s` prints", async (command, output) => {
     if (command.includes(" phase ")) {
       if (server === undefined) await serve();
       // A process of the fleet follows within a second, before a reader types the next command.
@@ -84,7 +84,7 @@ describe.skipIf(!has("curl") || !has("python3"))("docs/database-bridge.md (needs
       printed = (await type(command)).trim();
       return due.test(printed);
     };
-    // What a live process does in the background shows a moment later.
+    // The status shows the background work of a live process only a moment later.
     if (command.endsWith("db status")) await until(isAsShown).catch(() => {});
     else await isAsShown();
     expect(printed).toMatch(due);

@@ -54,7 +54,7 @@ describe.skipIf(!hasPython)("docs/leaving.md (needs python3)", () => {
   }
 
   it.each(commandsOf(page).map((one, at) => [at + 1, ...one] as const))(
-    "%i. %s",
+    "shows what its command %i prints: %s",
     async (_, command, output) => {
       expect((await type(command)).trim()).toMatch(outputPattern(output));
     },

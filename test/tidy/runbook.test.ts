@@ -231,8 +231,9 @@ describe("RUNBOOK.md", () => {
     );
   });
 
+  const needsWords = (needs = ""): string => (needs === "" ? "" : ` (needs ${needs} and psql)`);
   for (const [at, { command, output, exit, scene, needs }] of steps.entries())
-    it(`${at + 1}. ${command}${needs === undefined ? "" : ` (needs ${needs} and psql)`}`, async (context) => {
+    it(`shows what its command ${at + 1} prints: ${command}${needsWords(needs)}`, async (context) => {
       if (needs === "postgres" && postgres === undefined)
         return context.skip(postgresMissing() ?? "this machine has no psql");
       // Makes the copy that the last chapter restores.

@@ -555,7 +555,7 @@ describe.skipIf(!existsSync(desk))("the desk's own files", () => {
     expect(input.notes.filter(({ code }) => code === "IGNORED_WINDOW").map(({ file }) => file)).toEqual([
       "market_prices_20250712_1500.head.csv",
     ]);
-    // 168 rows: 28 without a settlement, 12 strikes at the money a second time, at the same price.
+    // Of the 168 rows, 28 have no settlement, and 12 repeat a strike at the money, at the same price.
     const options = at("Options_20250717_1600.head169.csv");
     expect(options).toHaveLength(128);
     expect(options).toContain("TYWN25C3 112.250 Comdty ZN-2025-07-WY3-C112.250 0");

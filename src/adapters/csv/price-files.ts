@@ -39,7 +39,7 @@ export interface PriceInput {
   readonly prices: readonly PriceRow[];
   /** The files' names in rows, notes and quarantine, in reading order. */
   readonly files: readonly string[];
-  /** By file: data rows, blank lines apart. */
+  /** The number of data rows of each file, without blank lines. */
   readonly rows: readonly number[];
   readonly quarantine: readonly Quarantined[];
   readonly notes: readonly Note[];

@@ -13,7 +13,7 @@ export interface ModuleAddress {
   readonly exportName: string | undefined;
 }
 
-/** Reads `./legacy.js#exportName`, relative to a folder, or a `file:` URL of the same kind. */
+/** Reads `./legacy.js#exportName`, with a path relative to a folder, or a `file:` URL with `#exportName`. */
 export function moduleAddress(module: string | URL, baseFolder: string): ModuleAddress {
   const text = String(module);
   const [, path = text, name] = /^(.*)#([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(text) ?? [];

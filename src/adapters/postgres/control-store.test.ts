@@ -493,7 +493,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     store.watch(() => void store.read().then((record) => (epoch = record.epoch)));
     await expect.poll(() => epoch).toBe(1);
     const client = await shell();
-    // Like a pooler that does not forward notifications.
+    // Without this trigger no notification arrives, as behind a pooler that does not forward them.
     await client.query("ALTER TABLE config DISABLE TRIGGER config_tell");
     await client.query("UPDATE config SET new_system_percentage = 3");
     await expect.poll(() => epoch, { timeout: 3_000 }).toBe(2);

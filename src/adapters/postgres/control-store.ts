@@ -39,8 +39,8 @@ import { type Target, targetOf, withSchema } from "./failures.ts";
 
 export interface PostgresControlOptions {
   /**
-   * The schema of the tables; both are created where missing. Default: the schema that the URL names, else
-   * `public`.
+   * The schema of the tables. Schema and tables are created where they are missing. Default: the schema that
+   * the URL names, else `public`.
    */
   readonly schema?: string;
   /** How long a call may take, all waiting included. Default 5 000. */
@@ -55,7 +55,7 @@ const restMsMax = 1_000;
  * Connects, and creates the tables where they are missing. `url` has the form described at
  * `openPostgresEvidenceStore`. Throws BAD_CONFIG (the URL, the login), SYSTEM_DOWN, BAD_DATABASE (foreign
  * tables, or a newer version), UNWRITABLE (a missing right, a full disk), DATABASE_BUSY. The functions of the
- * store throw the same, and may be called again. No error contains the password.
+ * store throw the same errors, and a failed call may be repeated. No error contains the password.
  */
 export async function openPostgresControlStore(
   url: string,

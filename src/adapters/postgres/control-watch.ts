@@ -82,7 +82,7 @@ export class ControlWatch {
       const disconnected = once(broken.signal, "abort").then(() => Promise.reject(new Error("ended")));
       disconnected.catch(() => {});
       await Promise.race([client.connect(), disconnected]);
-      // The pool does the same to let a process end; the types of `pg` lack it.
+      // Lets the process end, as the pool of `pg` does for its clients; the types of `pg` lack the method.
       (client as unknown as { unref(): void }).unref();
       await client.query(`LISTEN ${channel}`);
       while (!broken.signal.aborted) {

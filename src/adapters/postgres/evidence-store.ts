@@ -23,8 +23,8 @@ import { type Target, targetOf } from "./failures.ts";
 
 export interface PostgresEvidenceOptions {
   /**
-   * The schema of the tables; both are created where missing. Default: the schema that the URL names, else
-   * `pnl_bridge`.
+   * The schema of the tables. Schema and tables are created where they are missing. Default: the schema that
+   * the URL names, else `pnl_bridge`.
    */
   readonly schema: string;
   /** Number of comparisons to keep. Older ones are removed, and remain in the counts. Default 1 000 000. */
@@ -47,8 +47,8 @@ export const postgresEvidenceDefaults: PostgresEvidenceOptions = Object.freeze({
  * `postgres://user:password@host:port/database`; `?sslmode=verify-full` turns on TLS, with the paths
  * `sslrootcert`, `sslcert` and `sslkey` where needed; `?schema=desk` names a schema. Throws BAD_CONFIG (the
  * URL, the login), SYSTEM_DOWN, BAD_DATABASE (foreign tables, or a newer version), UNWRITABLE (a missing
- * right, a full disk), DATABASE_BUSY. The functions of the store throw the same, and may be called again. No
- * error contains the password.
+ * right, a full disk), DATABASE_BUSY. The functions of the store throw the same errors, and a failed call may
+ * be repeated. No error contains the password.
  */
 export async function openPostgresEvidenceStore(
   url: string,

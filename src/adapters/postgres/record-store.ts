@@ -96,7 +96,7 @@ class PostgresRecordStore implements RecordStore {
     } catch (failure) {
       const undone = undoneOf(failure);
       if (undone === undefined) throw failure;
-      // Only a write that was alone in its call ends this way, and its answer is the call's only one.
+      // Only a call with a single write ends this way, so this answer is the only one of the call.
       return [undone.answer] as Answer<Name>;
     }
   }

@@ -43,7 +43,7 @@ import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError, codeOf } from "../../base/errors.ts";
 import { holdTemporary, removeLeftovers, temporaryName } from "../../platform/temporaries.ts";
 
-/** Between attempts. */
+/** The first and the longest pause between two attempts. */
 const pauses = { firstMs: 1, lastMs: 50 };
 /**
  * After this many copies that were proved consistent and yet are damaged, the file itself is reported as
