@@ -193,7 +193,7 @@ function onSwitchRead(step: Step, isSet: boolean): void {
   if (isSet !== step.state.isSwitchSet) {
     change(step, { isSwitchSet: isSet });
     obey(step);
-    report(step, "switch_file", isSet ? "set" : "removed");
+    report(step, "switch_file", isSet ? "the switch file is set" : "the switch file was removed");
   }
   // While the store answers, the switch is also recorded there: the whole fleet goes to legacy, with a row in
   // the audit.

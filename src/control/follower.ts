@@ -234,7 +234,7 @@ export class PlanFollower {
     if (record) this.#on({ kind: "record_read", record, askedMs });
   }
 
-  /** Saves run one at a time, each with the state at its beginning. If one fails, the next one makes it good. */
+  /** Saves run one at a time, each with the state at its beginning. The next one makes good a failed one. */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {
       const { record, auditHead } = this;

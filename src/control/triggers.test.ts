@@ -91,7 +91,7 @@ describe("triggers", () => {
     });
   });
 
-  it("quarantine and owed_age count from dual_write on", () => {
+  it("quarantine and owed_age fire from dual_write on, not before", () => {
     for (const [phase, expected] of [
       ["shadow_mode", undefined],
       ["dual_write", "quarantine"],

@@ -11,15 +11,7 @@ import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
 import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
 import type { Instrument, TradeColumns } from "./trade-columns.ts";
-import {
-  ambiguousTime,
-  type Describe,
-  type Refusal,
-  readAsOf,
-  refusals,
-  shown,
-  TradeIntake,
-} from "./trade-intake.ts";
+import { ambiguousTime, type Describe, type Refusal, readAsOf, shown, TradeIntake } from "./trade-intake.ts";
 
 export interface PnlRequest {
   /** Default `fifo`. */
@@ -173,7 +165,7 @@ const tradeKeys: ReadonlySet<string> = new Set([
 
 function takeEntry(intake: TradeIntake, trade: TradeInput, index: number): Refusal | undefined {
   if (typeof trade !== "object" || trade === null)
-    return refusals.symbol(`in ${shown(trade)}, which is not a trade`);
+    return ["BAD_SYMBOL", `a trade must be an object with a symbol, not ${shown(trade)}`];
   for (const key in trade)
     if (!tradeKeys.has(key)) return ["UNKNOWN_KEY", `a trade has no key ${unknownKey(key, [...tradeKeys])}`];
   return intake.take(trade, { file: 0, line: index });

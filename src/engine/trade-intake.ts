@@ -179,7 +179,7 @@ export class TradeIntake {
     if (known === undefined)
       this.#note(
         "UNKNOWN_PRODUCT",
-        `no product is known for ${symbol}: multiplier 1, currency XXX; symbols translate shows why`,
+        `no product is known for ${symbol}: multiplier 1, currency XXX; pnl-bridge symbols translate shows why`,
       );
     for (const { code, why } of known?.notes ?? []) this.#note(code, `${symbol}: ${why}`);
     if (first !== symbol) {
@@ -225,7 +225,7 @@ export class TradeIntake {
     if (earlier === undefined) return false;
     const place = this.#options.placeOf?.(earlier.trade) ?? "";
     if (!earlier.same) {
-      const why = `counted, and so is ${place}, which has the same id and second and differs in ${earlier.differs}; remove the wrong one`;
+      const why = `two trades count: this one and ${place}, with the same id and second; they differ in ${earlier.differs}; remove the wrong one`;
       this.#note("CONFLICTING_TRADE", why);
       return false;
     }

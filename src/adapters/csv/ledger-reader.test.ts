@@ -496,7 +496,7 @@ describe("the reader of several files", () => {
       const { input, found } = await readTogether(other);
       expect(counts(input)).toEqual([2, 2, 0, 0]);
       expect(found).toEqual([
-        `b.csv:2 CONFLICTING_TRADE counted, and so is a.csv:2, which has the same id and second and differs in ${what}; remove the wrong one`,
+        `b.csv:2 CONFLICTING_TRADE two trades count: this one and a.csv:2, with the same id and second; they differ in ${what}; remove the wrong one`,
       ]);
     },
   );

@@ -297,7 +297,7 @@ class Planner {
       if (typeof row === "string") return row;
       const prepared = preparedRow(row);
       if ("code" in prepared) return `${prepared.code}: ${prepared.because}`;
-      if (prepared.legacy.claim !== claim) return "the row stands in another place of legacy";
+      if (prepared.legacy.claim !== claim) return "legacy would keep this row under another key";
       const { version } = mine;
       const of = (one: Side): RowRepair => {
         const { change } = prepared[one];

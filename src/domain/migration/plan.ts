@@ -91,7 +91,7 @@ function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly
   if (plan.migrationMode === "new_only" && phasePolicies[plan.phase].answers !== "modern")
     return {
       what: `new_only would stop writing legacy while legacy answers in the phase ${plan.phase}`,
-      fix: "new_only is for primary_switch and cleanup",
+      fix: "set the mode dual_write, or use new_only in primary_switch and cleanup only",
     };
   if (plan.legacyWindow === "closed" && plan.phase !== "cleanup")
     return {

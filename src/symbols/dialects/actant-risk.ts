@@ -190,7 +190,7 @@ function seriesOf(
   if (found.series === old || Number(digit) === found.series.week) return found;
   return refused(
     "AMBIGUOUS",
-    `${row.code}${digit} of that day is ${found.series.name} today, and was ${old.name} until 18 July 2025`,
+    `${row.code}${digit} on that day means ${found.series.name} now and meant ${old.name} until 18 July 2025`,
     {
       candidates: [found.series.name, old.name],
     },
