@@ -41,7 +41,7 @@ export class FileThread<Api extends { readonly [name in keyof Api]: Calls[string
     this.#deadlineMs = deadlineMs;
     this.#rpc = new ThreadRpc({
       file: threadFile(module, from),
-      worker: { workerData: data, execArgv: [], name },
+      worker: { workerData: data, execArgv: [], name, resourceLimits: { maxYoungGenerationSizeMb: 16 } },
       isHeld: false,
       notCopied: (failure) => failure,
       failureOf: (failure) => new BridgeError(failure.code, failure),

@@ -31,6 +31,8 @@ export type RelayEvent =
 
 /** The most entries that are read at once, and that one transaction of the mirror takes. */
 const [pageMax, applyMax] = [800, 200];
+/** About as many rows are read at once: the next page has as many entries as seem to have so many rows. */
+const rowsMax = 2_000;
 const pauses = { firstMs: 50, lastMs: 5_000 };
 /** How often the outbox is looked at for entries of other processes. */
 const lookMs = 500;
@@ -52,6 +54,8 @@ export class Relay {
   #isEnded = false;
   /** The incarnation of the authority for which `#catchUp` has run since this process took the lease. */
   #checked = "";
+  /** The entries of the next page. */
+  #limit = 20;
   /** The lease, as it was taken last. */
   #held: { readonly store: RecordStore; readonly token: number; readonly renewMs: number } | undefined;
 
@@ -102,7 +106,10 @@ export class Relay {
     if (fence.step === abandonedStep) return false;
     const store = stores[fence.authority];
     const mirror = stores[otherSide(fence.authority)];
-    const entries = await store.call("pending", { limit: pageMax });
+    const limit = this.#limit;
+    const entries = await store.call("pending", { limit });
+    const rows = entries.reduce((sum, entry) => sum + entry.rows.length, 0);
+    this.#limit = Math.max(1, Math.min(pageMax, Math.floor((entries.length * rowsMax) / Math.max(1, rows))));
     if (entries.length === 0 && this.#checked !== "") return false;
     const source = fence.authority === "legacy" ? fence : await store.call("fence", null);
     const token = await this.#lease(store);
@@ -128,7 +135,7 @@ export class Relay {
     } finally {
       await Promise.all(settling);
     }
-    return entries.length === pageMax;
+    return entries.length === limit;
   }
 
   /** The token of the lease, renewed when a third of it is over; undefined while another process holds it. */
