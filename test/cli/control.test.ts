@@ -759,7 +759,7 @@ describe("--store", () => {
         ["audit", "export"],
         ["rollback", "--drill", ...because],
       ];
-      // The commands run one after the other, because commands at the same time need a process for each.
+      // The commands run one after the other, because each command at the same time needs its own process.
       for (const args of commands)
         expectFailure(
           await run(...args, "--store", "sqlite:typo/control.db"),

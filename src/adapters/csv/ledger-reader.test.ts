@@ -379,7 +379,8 @@ describe("a bad row goes to quarantine", () => {
   });
 
   it("never because of earlier bytes in the read buffer", async () => {
-    // After the last read, the buffer still has bytes of an earlier line behind the file's end; here a quote.
+    // After the last read, the buffer still has bytes of an earlier line behind the file's end. Here they
+    // begin with a quote.
     const last = '"8","X","2025-07-24 09:00:00","B","1","1"';
     const before = `${"9".repeat(last.length)}"""\n`;
     const input = await readOne(header + before + last, {}, before.length);

@@ -158,7 +158,7 @@ const families: readonly Family[] = [
     notation: "decimal",
     foreign: {
       pattern: /^XCMEO/i,
-      why: "puts have here the name that calls have in the ledgers (XCMEOCADPS; calls are XCMEOCADCS), so the price is used for neither",
+      why: "XCMEOCADPS is a put in this file (a call is XCMEOCADCS) and a call in the ledgers, so the price is used for neither",
     },
   },
   {

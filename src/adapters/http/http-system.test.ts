@@ -200,7 +200,7 @@ describe("the outcome of a call", () => {
     );
     await failureOf(system.invoke("huge", null, patient), "TOO_LARGE");
     await sleep(50);
-    // More than the limit was sent only as far as the kernel's buffers on both sides have room.
+    // Beyond the limit, only what the kernel's buffers on both sides can hold was sent.
     expect(sent).toBeLessThan(40);
   });
 });

@@ -65,7 +65,7 @@ export class ModuleThread {
   readonly #address: ModuleAddress;
   readonly #options: ModuleThreadOptions;
   #thread: Thread | undefined;
-  /** Resolve when the threads that are being ended have ended. */
+  /** One promise for each thread that is being ended; it resolves when the thread has ended. */
   readonly #ending = new Set<Promise<unknown>>();
   #methods: ReadonlySet<string> | undefined;
   #found: readonly FoundMethod[] | undefined;

@@ -3,8 +3,8 @@
  * program, so it takes effect without a running process.
  *
  * An operator's role need not own the tables: `GRANT SELECT, UPDATE ON config TO desk; GRANT SELECT, DELETE
- * ON new_pnl_cache TO desk;` suffices (with USAGE on a schema other than `public`, which must be on the
- * role's search_path), and SELECT on the other tables to read them. The triggers write the audit with the
+ * ON new_pnl_cache TO desk;` suffices. A schema other than `public` also needs USAGE, and must be on the
+ * role's search_path. Reading the other tables needs SELECT on them. The triggers write the audit with the
  * rights of its owner. They accept an actor other than the session's user only from a role that may insert
  * into `audit`. A process needs SELECT, INSERT, UPDATE and DELETE on all tables.
  */

@@ -88,7 +88,7 @@ describe("the archive of a database", () => {
     expect(readFileSync(out, "utf8")).toBe("mine");
   });
 
-  it("is not made from a damaged database, of which no file is left", () => {
+  it("is not made from a damaged database, and no unfinished archive is left", () => {
     writeFileSync(path, "no database\n".repeat(1_000));
     expect(() => archiveSqlite(path, out)).toThrow(expect.objectContaining({ code: "BAD_DATABASE" }));
     expect(readdirSync(folder).filter((name) => name.startsWith("archive"))).toEqual([]);

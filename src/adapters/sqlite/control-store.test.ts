@@ -277,7 +277,7 @@ describe("a lock that an operator holds", () => {
     expect((await other.instances())[0]?.beats).toBe(21);
   });
 
-  test("on the control file beyond the deadline fails the change, which is never applied", async () => {
+  test("on the control file for longer than the deadline fails the change, which is never applied", async () => {
     const store = await open({ deadlineMs: 2_000 });
     using shell = connectionTo(path);
     shell.exec("BEGIN IMMEDIATE");

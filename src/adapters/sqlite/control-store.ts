@@ -45,8 +45,8 @@ const busyShare = 0.9;
 /**
  * Opens the files, and creates them and their folder where they are missing. Any number of processes may have
  * them open. Throws BAD_DATABASE (another program's file, which stays unchanged, a damaged one, or one of a
- * newer version), UNWRITABLE, DATABASE_BUSY, SYSTEM_DOWN. The functions of the store throw the same, and
- * REFUSED for values that the columns' checks do not permit.
+ * newer version), UNWRITABLE, DATABASE_BUSY, SYSTEM_DOWN. The functions of the store throw the same errors,
+ * and REFUSED for values that the columns' checks do not permit.
  */
 export async function openSqliteControlStore(
   path: string,

@@ -35,8 +35,8 @@ const sqliteEvidenceDefaults: SqliteEvidenceOptions = Object.freeze({ rowsMax: 1
 /**
  * Opens the file, and creates it and its folder where they are missing. Any number of processes may have it
  * open. Throws BAD_DATABASE (another program's file, which stays unchanged, a damaged one, or one of a newer
- * version), UNWRITABLE, DATABASE_BUSY. The functions of the store throw the same; a call may be repeated
- * after UNWRITABLE and DATABASE_BUSY.
+ * version), UNWRITABLE, DATABASE_BUSY. The functions of the store throw the same errors; a call may be
+ * repeated after UNWRITABLE and DATABASE_BUSY.
  */
 export async function openSqliteEvidenceStore(
   path: string,

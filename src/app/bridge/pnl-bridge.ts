@@ -125,8 +125,8 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         tolerances: { position: positionThreshold, pnl: comparisonThreshold },
         convert: conversions(config),
         ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
-        // Modern's time limit also applies to its shadow calls; the shorter default would fail a slow system
-        // there every time.
+        // Modern's time limit also applies to its shadow calls; the shorter default would fail every
+        // shadow call of a slow system.
         ...(timeoutMs !== undefined && { answering: { timeoutMs }, shadow: { timeoutMs } }),
         exclusions: config.exclusions,
         ...(onComparison === undefined && !follows

@@ -124,7 +124,7 @@ export class ControlPlane {
     this.#snapshots.tidy(systemClock.nowMs()).catch(() => {});
   }
 
-  /** The file has changed on disk. Its `migration:` section is obeyed only after somebody publishes it. */
+  /** Receives a file that changed on disk. Its `migration:` section is obeyed only after it is published. */
   fileChanged(config: Config): void {
     const before = this.drift;
     this.#published = publishedOf(config);
@@ -136,7 +136,7 @@ export class ControlPlane {
     }
   }
 
-  /** The file on disk is invalid. The last valid one stays in force. */
+  /** Reports that the file on disk is invalid. The last valid one stays in force. */
   fileRefused(failure: BridgeError): void {
     this.#report({ kind: "config_refused", what: failure.line, epoch: this.follower.state.seenEpoch });
   }
