@@ -46,6 +46,11 @@ export const campaigns = {
     files: ["test/simulation/database-failpoints.test.ts"],
     proves: "a process may die before and after each statement of both stores, and the next one recovers",
   },
+  "db-model": {
+    files: ["test/simulation/database-model.test.ts"],
+    proves:
+      "writes, phase moves, SQL statements, rollbacks and restarts in any order leave both databases as a model says",
+  },
   stores: {
     files: [
       "src/adapters/sqlite/control-store.test.ts",

@@ -63,6 +63,10 @@ export interface StoreReader {
    * whether a person has accepted it.
    */
   reviewed(): Promise<ReadonlyMap<string, { readonly code: string; readonly isAccepted: boolean }>>;
+  /** The highest row id of a table of legacy; 0 for none. */
+  highestRow(table: ReadTable): Promise<number>;
+  /** Up to which row of that table the backfill and the search for new rows have come; null if neither ran. */
+  newRowsReadTo(table: ReadTable): Promise<number | null>;
   /** Whether a unique key of the table consists of these columns. */
   isUnique(table: ReadTable, columns: readonly string[]): Promise<boolean>;
   close(): Promise<void>;

@@ -435,6 +435,13 @@ export function recordStoreContract(name: string, make: () => Promise<RecordPlac
         expect(await store.call("entriesAfter", { seq: seqs[2] ?? 0, limit: 9 })).toHaveLength(1);
         await expect(store.call("resend", { after: 0 })).rejects.toMatchObject({ code: "REFUSED" });
       });
+
+      it("numbers are not given again after every entry was forgotten", async () => {
+        await settle(seqs, (seq) => ({ kind: "applied", place: seqs.indexOf(seq) + 1 }));
+        expect(await store.call("forget", { beforeMs: nowMs + 1 })).toBe(4);
+        await written([write("five", trade("5"))]);
+        expect(await pending()).toEqual([Math.max(...seqs) + 1]);
+      });
     });
 
     describe("apply", () => {

@@ -109,6 +109,19 @@ class PostgresReader implements StoreReader {
     );
   }
 
+  async highestRow(): Promise<number> {
+    return 0;
+  }
+
+  async newRowsReadTo({ table }: ReadTable): Promise<number | null> {
+    if (!(await this.#has("pnlb_backfill"))) return null;
+    const [row] = await this.#all(
+      `SELECT max(next) AS next FROM ${this.#name("pnlb_backfill")} WHERE pass <> 'all_rows' AND source = $1`,
+      table,
+    );
+    return row?.next == null ? null : Number(row.next);
+  }
+
   async isUnique(): Promise<boolean> {
     return true;
   }

@@ -108,6 +108,20 @@ export class SqliteReader implements StoreReader {
     return found;
   }
 
+  async highestRow(table: ReadTable): Promise<number> {
+    const [row] = this.#all(`SELECT max(_rowid_) AS last FROM ${this.#name(table)}`);
+    return Number(row?.last ?? 0);
+  }
+
+  async newRowsReadTo({ table }: ReadTable): Promise<number | null> {
+    if (!this.#has("pnlb_backfill")) return null;
+    const [row] = this.#all(
+      "SELECT max(next) AS next FROM pnlb_backfill WHERE pass <> 'all_rows' AND source = ?",
+      table,
+    );
+    return row?.next == null ? null : Number(row.next);
+  }
+
   async isUnique(table: ReadTable, columns: readonly string[]): Promise<boolean> {
     const wanted = [...columns].sort().join();
     return this.#indexes(table).some(({ unique, names }) => unique && [...names].sort().join() === wanted);

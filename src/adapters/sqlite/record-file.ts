@@ -4,7 +4,8 @@
  * Each call is one transaction. An I/O error leaves no usable handle: the file is closed, and the next call
  * opens it again.
  */
-import { statSync } from "node:fs";
+import { type StatsFs, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -23,6 +24,47 @@ export interface RecordFileOptions {
   readonly creates: boolean;
   /** Drawn by chance; kept if the file has the bridge's tables already. */
   readonly incarnation: string;
+  /** The size above which legacy's WAL is emptied while nobody else writes. Default: 64 MB. */
+  readonly walBytesMax?: number;
+}
+
+/**
+ * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes back
+ * with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Legacy's own programs do not
+ * enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python
+ * may have, so legacy's connection makes none by itself. The copies of pages for a savepoint stay in memory.
+ */
+const settings = {
+  legacy: { synchronous: 2, temp_store: 2, foreign_keys: 0, busy_timeout: 0, wal_autocheckpoint: 0 },
+  modern: { synchronous: 2, temp_store: 2, busy_timeout: 0 },
+} as const satisfies Record<Side, Readonly<Record<string, number>>>;
+
+export const walBytesMax = 64 * 2 ** 20;
+/** How often the size of the WAL is looked at. */
+const walLookMs = 1_000;
+
+/** The numbers that Linux gives to file systems of other machines, where locks and shared memory do not hold. */
+const remoteTypes: ReadonlyMap<number, string> = new Map([
+  [0x6969, "NFS"],
+  [0x517b, "SMB"],
+  [0xfe534d42, "SMB"],
+  [0xff534d42, "CIFS"],
+  [0x5346414f, "AFS"],
+  [0x00c36400, "Ceph"],
+]);
+
+/** Throws BAD_DATABASE for a file that another machine holds. `typeOf` stands for the operating system. */
+export function mustBeLocal(
+  path: string,
+  typeOf: (folder: string) => Pick<StatsFs, "type"> = statfsSync,
+): void {
+  const remote = remoteTypes.get(typeOf(dirname(path)).type);
+  if (remote !== undefined)
+    throw new BridgeError("BAD_DATABASE", {
+      what: `the database is on a network file system (${remote}), where SQLite's locks do not protect it`,
+      where: path,
+      fix: "run the bridge on the machine that holds the file, on its local disk",
+    });
 }
 
 /** The calls that read or write the records themselves. */
@@ -38,6 +80,9 @@ export class RecordFile {
   #isHolding = false;
   /** Device and inode of the file that was opened. */
   #identity = "";
+  #walLookMs = 0;
+  /** A number that changes with each commit of another connection. */
+  #foreignCommits = -1;
   /** The version of the file's schema at which legacy's tables were last found unchanged. */
   #schemaVersion = -1;
 
@@ -101,6 +146,7 @@ export class RecordFile {
       if (this.#options.side === "legacy" && recordsCalls.has(name)) this.#checkTables(database);
       const value = runNow(work, (statement) => this.#run(statement));
       this.#run({ sql: isHolding ? "RELEASE call" : "COMMIT", values: [] });
+      if (this.#options.side === "legacy" && !isHolding) this.#emptyWal(database);
       return value;
     } catch (failure) {
       // A full disk has ended the transaction already.
@@ -139,6 +185,22 @@ export class RecordFile {
   }
 
   /**
+   * Empties a large WAL, which nothing else may do before legacy's own program is closed. The checkpoint keeps all
+   * other writers out, and comes only while none of them has committed since the last look.
+   */
+  #emptyWal(database: Database.Database): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#walLookMs) return;
+    this.#walLookMs = nowMs + walLookMs;
+    const { path, walBytesMax: bytesMax = walBytesMax } = this.#options;
+    const foreign = Number(database.pragma("data_version", { simple: true }));
+    const isQuiet = foreign === this.#foreignCommits;
+    this.#foreignCommits = foreign;
+    const bytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (isQuiet && bytes > bytesMax) database.pragma("wal_checkpoint(TRUNCATE)");
+  }
+
+  /**
    * Compares legacy's tables with their accepted form, whenever anything in the file's schema has changed.
    * The tables of a new pair count as accepted.
    */
@@ -162,20 +224,23 @@ export class RecordFile {
   #opened(): Database.Database {
     if (this.#database !== undefined) return this.#database;
     const { path, side } = this.#options;
+    mustBeLocal(path);
     const database = new Database(path, {
       timeout: 0,
       fileMustExist: side === "legacy" || !this.#options.creates,
     });
     try {
       if (side === "modern") database.pragma("journal_mode = WAL");
-      // SQLite may open a file in WAL mode with NORMAL, which may lose an acknowledged commit in a power cut.
-      database.pragma("synchronous = FULL");
-      // Else the copies of pages for a savepoint go through a file.
-      database.pragma("temp_store = MEMORY");
-      // A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python may have.
-      if (side === "legacy") database.pragma("wal_autocheckpoint = 0");
-      // As legacy's own programs have it: Python's driver does not enforce foreign keys.
-      if (side === "legacy") database.pragma("foreign_keys = OFF");
+      for (const [name, value] of Object.entries(settings[side])) {
+        database.pragma(`${name} = ${value}`);
+        const found = database.pragma(name, { simple: true });
+        if (found !== value)
+          throw new BridgeError("BAD_DATABASE", {
+            what: `SQLite keeps ${name} at ${found} instead of ${value}`,
+            where: path,
+            fix: "use the SQLite that comes with this package",
+          });
+      }
       this.#createTables(database);
     } catch (failure) {
       database.close();

@@ -119,6 +119,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       tables: backfillTables,
       limits: backfillLimits,
       held: () => (existsSync(join(settings.folder, stopName)) ? `the file ${stopName} exists` : undefined),
+      isMirrored: () => direction()?.mirrors ?? false,
       onEvent,
     });
   const backfill = backfillOver(pair);

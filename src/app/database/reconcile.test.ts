@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -12,7 +13,7 @@ import type { ReconcileReport } from "../../ports/reconcile.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected } from "../../testing/postgres-wire.ts";
-import { runSql } from "../../testing/sqlite-files.ts";
+import { connectionTo, runSql } from "../../testing/sqlite-files.ts";
 import { openDatabaseBridge } from "./bridge.ts";
 import { directionOfPhase, type OpenedDatabase, openDatabase } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
@@ -103,6 +104,11 @@ const open = async (): Promise<OpenedDatabase> => {
   opened = await openDatabase(pair, { direction: () => directionOfPhase("dual_write") });
   return opened;
 };
+
+const foreignTrade = (id: number): string =>
+  `INSERT INTO processed_trades
+   (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file) VALUES
+   ('F${id}', '${zn}', '2025-07-15', '2025-07-15 13:08:35.561000', 2, 110.515625, 'B', 'foreign.csv')`;
 
 /** A pair that the bridge has written and that agrees. */
 async function written(): Promise<void> {
@@ -379,14 +385,18 @@ describe("a pair of SQLite files", () => {
     expect(report).toMatchObject({ ok: false, complete: false });
   });
 
-  it("shows no difference while a writer and the relay are at work", async () => {
-    const { bridge } = await open();
+  it("shows no difference while a writer, the relay and a program of the desk are at work", async () => {
+    const { bridge, backfill } = await open();
+    for (const pass of ["backfill", "new_rows"] as const) await backfill.run({ pass });
+    using desk = connectionTo(paths.legacy, { timeout: 5_000 });
     let isOver = false;
     const writer = (async () => {
       for (let id = 1; !isOver; id++) {
         const [, , position] = records;
         const moved = { ...position, quantity: String(id) } as BridgeRecord;
         await bridge.write([trade(id), moved], { idempotencyKey: String(id) });
+        if (id % 5 === 0) desk.exec(foreignTrade(id));
+        await sleep(20);
       }
     })();
     const passes: ReconcileReport[] = [];
@@ -394,7 +404,7 @@ describe("a pair of SQLite files", () => {
       while ((passes.at(-1)?.position ?? 0) < 20) {
         passes.push(await compared());
         // A pass does not let the writer in between, so the writer gets its turn here.
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await sleep(5);
       }
     } finally {
       isOver = true;

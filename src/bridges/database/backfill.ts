@@ -38,6 +38,8 @@ export interface BackfillOptions {
   readonly limits: BackfillLimits;
   /** Why the backfill must wait now, such as the file STOP_BACKFILL; undefined if it may continue. */
   readonly held: () => string | undefined;
+  /** Whether the mirror gets the writes now. Writes that wait for a later phase hold nothing up. Default: yes. */
+  readonly isMirrored?: () => boolean;
   readonly onEvent: (event: BackfillEvent) => void;
 }
 
@@ -236,6 +238,14 @@ export class Backfill {
     report: Report,
   ): Promise<boolean> {
     const { stores, clock, limits, onEvent } = this.#options;
+    // The search for new rows begins where the backfill has ended, in an empty table too.
+    if (begin.upper === 0 && run.dryRun !== true)
+      await stores.modern.call("recordChunk", {
+        pass: begin,
+        quarantined: [],
+        imported: [],
+        nowMs: clock.nowMs(),
+      });
     const shape = legacyShapes[begin.table];
     const repeats = new Map(
       (shape.kind === "trade"
@@ -290,9 +300,10 @@ export class Backfill {
   }
 
   async #lag(): Promise<string | undefined> {
-    const { stores, clock, limits } = this.#options;
+    const { stores, clock, limits, isMirrored = () => true } = this.#options;
     const { authority, step } = await stores.legacy.call("fence", null);
     if (step !== "") return `a cut-over is under way: ${step}`;
+    if (!isMirrored()) return undefined;
     const { oldestMs, parked, count } = await stores[authority].call("owed", { nowMs: clock.nowMs() });
     return count > parked && oldestMs > limits.lagMsMax
       ? `a write has been owed to the mirror for ${oldestMs} ms`

@@ -251,6 +251,7 @@ class Reconcile {
   ): Promise<void> {
     const { clock, waitMsMax } = this.#options;
     const endMs = clock.monotonicMs() + waitMsMax;
+    if (suspects.some(({ keys }) => keys.modern === undefined)) await this.#untilNewRowsAreRead(kind, endMs);
     let left = suspects;
     for (;;) {
       const before = await outbox?.outbox(null);
@@ -279,6 +280,18 @@ class Reconcile {
       }
       if (again.length === 0) return;
       left = again;
+      await pause(clock, lookEveryMs);
+    }
+  }
+
+  /** Waits until modern has looked at every row that legacy has now, so that no new row of the desk is missed. */
+  async #untilNewRowsAreRead(kind: ReconcileKind, endMs: number): Promise<void> {
+    const { pair, clock } = this.#options;
+    const { legacy: table } = kindRules[kind].tables;
+    const last = await pair.legacy.highestRow(table);
+    for (;;) {
+      const readTo = await pair.modern.newRowsReadTo(table);
+      if (readTo === null || readTo >= last || clock.monotonicMs() >= endMs) return;
       await pause(clock, lookEveryMs);
     }
   }

@@ -45,7 +45,7 @@ while True:
 export const pythonMissing = (): string | undefined =>
   spawnSync("python3", ["--version"]).status === 0 ? undefined : "(skipped: there is no python3)";
 
-type Line = readonly [kind: string, ...rest: unknown[]];
+export type Line = readonly [kind: string, ...rest: unknown[]];
 
 export class PairProcess {
   readonly lines: Line[] = [];
@@ -229,8 +229,11 @@ export const unanswered = ({ lines }: PairProcess): readonly number[] => {
  * Checks both stores against what the processes have reported: each acknowledged write is in both once, each
  * refused one in neither, each unresolved one in both or neither.
  */
-export async function audit(pair: PairOfDatabases): Promise<Omit<Counts, "kills" | "recoveries">> {
-  const lines = pair.processes.flatMap((one) => one.lines);
+export async function audit(
+  pair: PairOfDatabases,
+  own: readonly Line[] = [],
+): Promise<Omit<Counts, "kills" | "recoveries">> {
+  const lines = [...own, ...pair.processes.flatMap((one) => one.lines)];
   const answers = new Map<number, Set<string>>();
   const foreign: number[] = [];
   const faults: unknown[] = [];

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { present } from "../../base/present.ts";
+import { openDatabase } from "../../legacy-desk/database.ts";
+import type { RowImage, StoreWrite } from "../../ports/record-store.ts";
+import { connectionTo } from "../../testing/sqlite-files.ts";
+import { until } from "../../testing/until.ts";
+import { mustBeLocal, RecordFile, walBytesMax } from "./record-file.ts";
+
+let folder: string;
+let path: string;
+let opened: RecordFile | undefined;
+/** The connection of the file that was opened last. */
+let connection: Database.Database | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pnl-bridge-record-file-"));
+  path = join(folder, "pnl_tracker.db");
+  openDatabase(path, { journal: "wal", busyTimeoutMs: 5_000 }).close();
+  const { pragma } = Database.prototype;
+  vi.spyOn(Database.prototype, "pragma").mockImplementation(function (this: Database.Database, ...given) {
+    connection = this;
+    return pragma.apply(this, given);
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  opened?.close();
+  rmSync(folder, { recursive: true });
+});
+
+function open(bytesMax = walBytesMax): RecordFile {
+  const options = { path, side: "legacy", authority: "legacy", creates: true, incarnation: "i" } as const;
+  opened = new RecordFile({ ...options, walBytesMax: bytesMax });
+  return opened;
+}
+
+/** Writes one position under each key; every position has a long text. */
+function written(file: RecordFile, ...keys: readonly string[]) {
+  const writes = keys.map((key): StoreWrite => {
+    const aggregate = JSON.stringify(["position", "", key]);
+    const change = {
+      table: "positions",
+      key: { instrument_name: key },
+      set: { position_quantity: 1, avg_cost: 1, last_updated: "x".repeat(5_000) },
+      initial: {},
+    };
+    const image: RowImage = { kind: "position", aggregate, values: {}, multiplier: "1000" };
+    const rows = [{ aggregate, isFinal: false, change, claim: aggregate }];
+    return { idempotencyKey: key, images: JSON.stringify([image]), digest: key, rows };
+  });
+  return file.call("write", { writes, epoch: 1, nowMs: 0 });
+}
+
+const count = (table: string): unknown => {
+  using desk = connectionTo(path, { timeout: 5_000 });
+  return desk.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+};
+
+describe("a file of the pair", () => {
+  it("is opened with commits that reach the disk, without checkpoints, and with the settings of legacy's programs", () => {
+    open().call("fence", null);
+    const read = (name: string) => present(connection, "the file is open").pragma(name, { simple: true });
+    expect(["synchronous", "wal_autocheckpoint", "foreign_keys", "busy_timeout"].map(read)).toEqual([2, 0, 0, 0]);
+  });
+
+  it("is not used if SQLite does not keep a setting", () => {
+    vi.mocked(Database.prototype.pragma).mockReturnValue(1);
+    expect(() => open().call("fence", null)).toThrow("SQLite keeps synchronous at 1 instead of 2");
+  });
+
+  it("is not used on a network file system", () => {
+    for (const type of [0x6969, 0xff534d42])
+      expect(() => mustBeLocal(path, () => ({ type }))).toThrow(/on a network file system \((NFS|CIFS)\)/);
+    mustBeLocal(path, () => ({ type: 0xef53 }));
+  });
+
+  it("keeps nothing of a group that meets a full disk, and takes the same writes when there is room", () => {
+    const file = open();
+    written(file, "before");
+    const database = present(connection, "the file is open");
+    database.pragma(`max_page_count = ${database.pragma("page_count", { simple: true })}`);
+    expect(() => written(file, "a", "b", "c")).toThrow("full");
+    expect([count("positions"), count("pnlb_outbox")]).toEqual([1, 1]);
+    database.pragma("max_page_count = 100000");
+    expect(written(file, "a", "b", "c")).toMatchObject(Array(3).fill({ kind: "acknowledged" }));
+    expect([count("positions"), count("pnlb_outbox")]).toEqual([4, 4]);
+  });
+
+  it("is closed after a failed sync, and a fresh connection says whether the write is stored", () => {
+    const file = open();
+    written(file, "before");
+    const failed = present(connection, "the file is open");
+    const { prepare } = failed;
+    file.close();
+    const spied = vi.spyOn(Database.prototype, "prepare").mockImplementation(function (
+      this: Database.Database,
+      sql: string,
+    ) {
+      const made: Database.Statement<unknown[], unknown> = prepare.call(this, sql);
+      if (sql !== "COMMIT") return made;
+      const run = () => {
+        throw new Database.SqliteError("disk I/O error", "SQLITE_IOERR_FSYNC");
+      };
+      return Object.assign(made, { run });
+    });
+    expect(() => written(file, "a")).toThrow("disk I/O error");
+    spied.mockRestore();
+    const broken = connection;
+    expect(file.call("known", { idempotencyKey: "a" })).toBeNull();
+    expect(connection).not.toBe(broken);
+    expect(broken?.open).toBe(false);
+    expect(written(file, "a")).toMatchObject([{ kind: "acknowledged" }]);
+  });
+
+  it("gets a large WAL emptied while nobody else commits", async () => {
+    const file = open(100_000);
+    const walBytes = (): number => statSync(`${path}-wal`).size;
+    for (let key = 0; key < 20; key++) written(file, `first ${key}`);
+    expect(walBytes()).toBeGreaterThan(100_000);
+    let key = 0;
+    await until(() => {
+      written(file, `more ${++key}`);
+      return walBytes() < 100_000;
+    }, "the WAL is emptied");
+    expect(count("positions")).toBe(20 + key);
+  });
+});

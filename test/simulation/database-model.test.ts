@@ -1,0 +1,203 @@
+/**
+ * A whole bridge on a pair of databases, with a control store, lives through random writes, phase moves, SQL
+ * statements of an operator, rollbacks and restarts. Its relay and backfill run, and a program of the desk writes
+ * legacy without the bridge. At the end both databases hold what a model of the desk holds.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { createPnlBridge, type PnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
+import { backfill } from "../../src/app/database/commands.ts";
+import { directionOf } from "../../src/app/database/open.ts";
+import { reconcilePair, reconcileSettings, recordReconcile } from "../../src/app/database/reconcile.ts";
+import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
+import { at, present } from "../../src/base/present.ts";
+import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
+import { connectionTo } from "../../src/testing/sqlite-files.ts";
+import { until } from "../../src/testing/until.ts";
+import { isLongRun, overSeeds } from "../campaigns.ts";
+import { audit, type Line, PairOfDatabases, pythonMissing } from "./database/pair.ts";
+
+/** Values of the control record that an operator may set with SQL at any time. */
+const asked = [
+  "use_new_pnl_system = false",
+  "use_new_pnl_system = NULL",
+  "migration_mode = 'old_only'",
+  "migration_mode = 'new_only'",
+  "migration_mode = NULL",
+  "phase = 'shadow_mode'",
+  "phase = 'dual_write'",
+  "phase = 'primary_switch'",
+];
+const by = { actor: "amy", reason: "a random move" };
+
+class Desk {
+  readonly pair: PairOfDatabases;
+  /** What the writes of this process were answered, as `audit` reads it. */
+  readonly lines: Line[] = [];
+  readonly acknowledged = new Set<number>();
+  /** The writes of the last group that has an acknowledged one: the position is of one of them. */
+  last: readonly number[] = [];
+  readonly #config: string;
+  #bridge: PnlBridge | undefined;
+  #ids = 0;
+
+  constructor(random: Random) {
+    this.pair = new PairOfDatabases({ rows: random.below(50), authority: "legacy" });
+    const { folder, addresses } = this.pair;
+    this.#config = join(folder, "pnl_migration_config.yaml");
+    writeFileSync(join(folder, "system.mjs"), "export default { totals: async () => ({ totals: {} }) };");
+    const system = { kind: "module", path: "./system.mjs" };
+    const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
+    const config = {
+      migration: { phase: "shadow_mode", feature_flags: flags },
+      systems: { legacy: system, modern: system },
+      stores: { control: "sqlite:./control.db", ...addresses },
+      control: { heartbeat_ms: 100, stale_ms: 1_000, lease_ms: 5_000, poll_ms: 100 },
+    };
+    writeFileSync(this.#config, JSON.stringify(config));
+  }
+
+  async open(): Promise<void> {
+    this.#bridge = await createPnlBridge({ config: this.#config, log: () => {} });
+    await until(() => this.#database.latest !== undefined, "the databases are open");
+  }
+
+  async restart(): Promise<void> {
+    await this.#bridge?.close();
+    await this.open();
+  }
+
+  get #opened(): PnlBridge {
+    return present(this.#bridge, "the bridge is open");
+  }
+  get #database() {
+    return present(this.#opened.database, "the pair is configured");
+  }
+  get #operator() {
+    return present(this.#opened.control, "a control store is configured").operator;
+  }
+
+  async write(ids: readonly number[]): Promise<void> {
+    const answers = await Promise.all(
+      ids.map(async (id) => {
+        const key = `trade ${id}`;
+        this.lines.push(["sent", id, key]);
+        const records = [tradeRecord(id), positionRecord(String(id))];
+        const answer = await this.#database.write(records, { idempotencyKey: key });
+        const why = answer.kind === "refused" ? [answer.code, answer.because] : [];
+        this.lines.push(["answer", id, key, answer.kind, ...why]);
+        return answer.kind === "acknowledged" && !this.acknowledged.has(id) ? [id] : [];
+      }),
+    );
+    if (answers.flat().length > 0) this.last = answers.flat();
+    for (const id of answers.flat()) this.acknowledged.add(id);
+  }
+
+  newIds(count: number): readonly number[] {
+    return Array.from({ length: count }, () => ++this.#ids);
+  }
+
+  /** Sends a write that was answered before: the same records again, or others under its key. */
+  async writeAgain(random: Random): Promise<void> {
+    const id = 1 + random.below(this.#ids + 1);
+    if (!this.acknowledged.has(id)) return this.write([id]);
+    const key = { idempotencyKey: `trade ${id}` };
+    const again = await this.#database.write([tradeRecord(id), positionRecord(String(id))], key);
+    if (again.kind === "refused") expect(again.code).toMatch(/^(DRAINING|DATABASE_BUSY)$/);
+    const other = await this.#database.write([tradeRecord(id + 1_000_000)], key);
+    expect(other).toMatchObject({
+      kind: "refused",
+      code: expect.stringMatching(/^(KEY_REUSED|DRAINING|DATABASE_BUSY)$/),
+    });
+  }
+
+  sql(change: string): void {
+    using control = connectionTo(join(this.pair.folder, "control.db"), { timeout: 5_000 });
+    control.exec(`UPDATE config SET ${change}`);
+  }
+
+  /**
+   * One phase forward, as an operator who has filled modern, reconciled, and whose colleague has approved; or, while
+   * modern is out of use, back into use. Gates may be closed.
+   */
+  async advance(): Promise<void> {
+    const options = { config: this.#config, onEvent: () => {} };
+    await backfill(options).catch(() => {});
+    const settings = await reconcileSettings(options);
+    const report = await reconcilePair(settings, { waitMsMax: 3_000 }).catch(() => undefined);
+    if (report !== undefined) await recordReconcile(settings, report);
+    await this.#operator.signOff("approved", { actor: "bob", note: "looked at it" }).catch(() => {});
+    const { phase, useNewPnlSystem, migrationMode } = this.#opened.service.plan;
+    const isOut = !useNewPnlSystem || migrationMode === "old_only";
+    await this.#operator.move(isOut ? { kind: "set", phase } : { kind: "advance" }, by).catch(() => {});
+  }
+
+  async rollBack(): Promise<void> {
+    await this.#operator.rollback(by).catch(() => {});
+  }
+
+  /** Where `canGoBack` is true, legacy has every write that was acknowledged before the question. */
+  async askWhetherItCanGoBack(): Promise<void> {
+    const before = [...this.acknowledged];
+    const { canGoBack } = await this.#database.status();
+    if (!canGoBack.now) return;
+    const inLegacy = new Set((await this.pair.sql("legacy", "SELECT trade_id FROM processed_trades")).flat());
+    expect(before.filter((id) => !inLegacy.has(String(id)))).toEqual([]);
+  }
+
+  /** Makes both databases get the writes, and waits until they have everything. */
+  async settle(): Promise<void> {
+    this.sql("use_new_pnl_system = NULL, migration_mode = NULL");
+    await until(async () => {
+      if (directionOf(this.#opened.service.plan)?.mirrors !== true) await this.advance();
+      await this.write(this.newIds(1));
+      return (await this.#database.drain({ timeoutMs: 1_000 })).drained;
+    }, "both databases have every write");
+    const trades = (side: "legacy" | "modern", table: string) =>
+      this.pair.sql(side, `SELECT count(*) FROM ${table}`);
+    await until(
+      async () =>
+        String(await trades("legacy", "processed_trades")) === String(await trades("modern", "{trades}")),
+      "modern has the rows of the desk's own program",
+    );
+    await this.#bridge?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#bridge?.close();
+    await this.pair[Symbol.asyncDispose]();
+  }
+}
+
+async function episode(seed: number): Promise<void> {
+  const random = randomFrom(seed);
+  await using desk = new Desk(random);
+  const foreign = pythonMissing() === undefined ? desk.pair.beginForeign(random) : undefined;
+  await desk.open();
+  const actions: readonly (readonly [weight: number, act: () => unknown])[] = [
+    [50, () => desk.write(desk.newIds(1 + random.below(4)))],
+    [8, () => desk.writeAgain(random)],
+    [12, () => desk.advance()],
+    [2, () => desk.rollBack()],
+    [5, () => desk.sql(at(asked, random.below(asked.length)))],
+    [2, () => desk.restart()],
+    [8, () => desk.askWhetherItCanGoBack()],
+    [8, () => sleep(random.below(300))],
+  ];
+  const drawn = actions.flatMap(([weight, act]) => Array.from({ length: weight }, () => act));
+  for (let step = 0; step < (isLongRun("db-model") ? 60 : 25); step++) {
+    const act = at(drawn, random.below(drawn.length));
+    await act();
+  }
+  await foreign?.kill();
+  await desk.settle();
+  const { acknowledged } = await audit(desk.pair, desk.lines);
+  expect(acknowledged).toBe(desk.acknowledged.size);
+  const [[quantity]] = (await desk.pair.sql("modern", "SELECT quantity FROM {positions}")) as [[string]];
+  expect(desk.last.map(String)).toContain(quantity);
+}
+
+it("random writes, moves, statements, rollbacks and restarts leave both databases as the model says", () =>
+  overSeeds("db-model", 1, episode));
