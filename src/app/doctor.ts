@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { lineOf } from "../base/errors.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { Side } from "../domain/migration/phase.ts";
@@ -34,6 +36,11 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
             `P&L tolerance ${comparisonThreshold}, position tolerance ${positionThreshold}`
         : `valid; no effect in this version: ${unused.join(", ")}`;
     }),
+    ...(await load().then(
+      async (config) =>
+        config.stores.legacy === null ? [] : [await attempt("sqlite of the desk", () => desksSqlite(config))],
+      () => [],
+    )),
     await attempt("both systems", async () => bothSystems(await load())),
   ];
 }
@@ -102,6 +109,24 @@ async function sqliteVersion(): Promise<string> {
   } finally {
     database.close();
   }
+}
+
+/** The first version in which two programs that write one file in WAL mode cannot damage it. */
+const safeSqlite = [3, 51, 3] as const;
+
+/** The SQLite of the desk's own Python, which writes the same file as the bridge. */
+async function desksSqlite({ systems: { legacy } }: Config): Promise<string> {
+  const [program = ""] = legacy.kind === "command" ? legacy.command : [];
+  const python = /python/.test(program) ? program : "python3";
+  const print = ["-c", "import sqlite3; print(sqlite3.sqlite_version)"];
+  const printed = await promisify(execFile)(python, print, { timeout: 10_000 }).catch(() => undefined);
+  if (printed === undefined) return `unknown, because ${python} does not run here`;
+  const version = printed.stdout.trim();
+  const parts = version.split(".").map(Number);
+  const [at = -1] = safeSqlite.flatMap((part, index) => (parts[index] === part ? [] : [index]));
+  return at < 0 || (parts[at] ?? 0) > (safeSqlite[at] ?? 0)
+    ? `SQLite ${version} of ${python}`
+    : `warning: SQLite ${version} of ${python} may damage a database in WAL mode that two programs write; use ${safeSqlite.join(".")} or later`;
 }
 
 function exactJson(): string {

@@ -8,4 +8,5 @@ export {
   type StoredTrade,
 } from "./legacy-database.ts";
 export { AttachedDaily, SqliteReader } from "./reconcile-reader.ts";
+export { walBytesMax } from "./record-file.ts";
 export { holdSqliteRecordStore, openSqliteRecordStore } from "./record-store.ts";

@@ -64,7 +64,9 @@ describe("a file of the pair", () => {
   it("is opened with commits that reach the disk, without checkpoints, and with the settings of legacy's programs", () => {
     open().call("fence", null);
     const read = (name: string) => present(connection, "the file is open").pragma(name, { simple: true });
-    expect(["synchronous", "wal_autocheckpoint", "foreign_keys", "busy_timeout"].map(read)).toEqual([2, 0, 0, 0]);
+    expect(["synchronous", "wal_autocheckpoint", "foreign_keys", "busy_timeout"].map(read)).toEqual([
+      2, 0, 0, 0,
+    ]);
   });
 
   it("is not used if SQLite does not keep a setting", () => {

@@ -14,8 +14,8 @@ import { byOf, settingsOf } from "../control/session.ts";
 import { openRecordStore } from "../stores.ts";
 import { note } from "./command-session.ts";
 import { type Evidence, evidenceNames, evidenceOf } from "./leaving-evidence.ts";
-import { type PairSettings, pairOf } from "./pair.ts";
-import { isPrepared, pathOf } from "./reconcile.ts";
+import { type PairSettings, pairOf, pathOf } from "./pair.ts";
+import { isPrepared } from "./reconcile.ts";
 
 export interface ArchiveCommand {
   readonly config?: string;

@@ -22,6 +22,8 @@ export const databaseLine = (event: DatabaseEvent): string | undefined => {
       return event.report.failed === null
         ? "legacy is authoritative again"
         : `the authority could not move back to legacy: ${event.report.failed.why}`;
+    case "wal_large":
+      return `legacy's WAL has ${Math.round(event.bytes / 2 ** 20)} MB and cannot be emptied while other programs write: stop them for a moment`;
     default:
       return unreachable(event);
   }

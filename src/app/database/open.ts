@@ -1,7 +1,8 @@
 /** Opens the database bridge of a pair, and moves its authority. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256, systemClock } from "../../adapters/host/index.ts";
+import { walBytesMax } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
@@ -26,7 +27,7 @@ import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { HeldStore } from "../../ports/record-store.ts";
 import { holdRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
-import { openPair, type Pair, type PairSettings, thisHolder } from "./pair.ts";
+import { openPair, type Pair, type PairSettings, pathOf, thisHolder } from "./pair.ts";
 
 /** How a plan uses the pair; undefined while the plan is not known. */
 export function directionOf(plan: MigrationPlan): Direction | undefined {
@@ -58,7 +59,9 @@ export type PairEvent =
   | RelayEvent
   | BackfillEvent
   | ForeignRowsEvent
-  | { readonly kind: "returned"; readonly report: CutoverReport };
+  | { readonly kind: "returned"; readonly report: CutoverReport }
+  /** Legacy's WAL is larger than its limit, because other programs commit all the time or hold it open. */
+  | { readonly kind: "wal_large"; readonly bytes: number };
 
 /** The database bridge of a configuration, and the two databases under it. */
 export interface OpenedDatabase {
@@ -87,6 +90,8 @@ const foreignRowsMs = 1_000;
 const foreignChangesMs = 15 * 60_000;
 /** How often the plan and the fence are compared. */
 const lookMs = 250;
+/** How often the size of legacy's WAL is looked at. The store itself empties it when it can. */
+const walLookMs = 60_000;
 /** How long the plan must name legacy, while modern is authoritative, before the authority moves back. */
 const settledMs = 750;
 
@@ -172,7 +177,12 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     if (wantedSinceMs === undefined || systemClock.monotonicMs() - wantedSinceMs < settledMs) return;
     onEvent({ kind: "returned", report: await cutover("legacy") });
   });
-  const stop = systemClock.every(lookMs, () => void goBack().catch(() => {}));
+  const stopLooking = systemClock.every(lookMs, () => void goBack().catch(() => {}));
+  const walPath = `${pathOf(settings, "legacy")}-wal`;
+  const stopMeasuring = systemClock.every(walLookMs, () => {
+    const bytes = statSync(walPath, { throwIfNoEntry: false })?.size ?? 0;
+    if (bytes > walBytesMax) onEvent({ kind: "wal_large", bytes });
+  });
   // A living process may be moving the authority now.
   await recover().catch(() => {});
   return {
@@ -185,7 +195,8 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       return { open: why === undefined, why: why ?? `the authority can move to ${side}` };
     },
     close: async () => {
-      stop();
+      stopLooking();
+      stopMeasuring();
       await foreignRows.end();
       await bridge.close();
     },

@@ -1,7 +1,9 @@
 /** The two databases of a configuration, opened for the database bridge. */
 import { hostname } from "node:os";
+import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError, codeOf } from "../../base/errors.ts";
+import { sqliteFile } from "../../base/store-address.ts";
 import { abandonedStep, type LeaseHolder } from "../../bridges/database/index.ts";
 import type { Config } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -32,6 +34,12 @@ export function pairOf({
       fix: "name both: stores: { legacy: sqlite:./pnl_tracker.db, modern: sqlite:./.pnl-bridge/newpnl.db }",
     });
   return { addresses: { legacy, modern }, folder, database: config.database };
+}
+
+/** The file of a database; undefined if it is on a server. */
+export function pathOf({ addresses, folder }: PairSettings, side: Side): string | undefined {
+  const file = sqliteFile(addresses[side]);
+  return file === undefined ? undefined : resolve(folder, file);
 }
 
 /**

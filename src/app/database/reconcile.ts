@@ -1,10 +1,8 @@
 /**
  * Compares the two databases of a configuration, in this process, which must not have them open otherwise.
  */
-import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { AttachedDaily, SqliteReader } from "../../adapters/sqlite/index.ts";
-import { sqliteFile } from "../../base/store-address.ts";
 import { type ReconcileOptions, reconcile } from "../../bridges/database/index.ts";
 import { toleranceFrom } from "../../comparison/index.ts";
 import type { Config } from "../../config/index.ts";
@@ -14,7 +12,7 @@ import type { PairReader, ReconcileReport, StoreReader } from "../../ports/recon
 import { settingsOf } from "../control/session.ts";
 import { openRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
-import { type PairSettings, pairOf } from "./pair.ts";
+import { type PairSettings, pairOf, pathOf } from "./pair.ts";
 
 export type ReconcileAsked = Partial<
   Pick<ReconcileOptions, "kinds" | "from" | "to" | "onFigure" | "onBreak" | "onProgress" | "waitMsMax">
@@ -109,12 +107,6 @@ export async function isPrepared(pair: PairSettings, side: Side): Promise<boolea
   } finally {
     await reader.close();
   }
-}
-
-/** The file of a database; undefined if it is on a server. */
-export function pathOf({ addresses, folder }: PairSettings, side: Side): string | undefined {
-  const file = sqliteFile(addresses[side]);
-  return file === undefined ? undefined : resolve(folder, file);
 }
 
 async function openReaderOf(pair: PairSettings, side: Side): Promise<StoreReader> {

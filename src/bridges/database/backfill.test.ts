@@ -367,11 +367,20 @@ describe("a pass", () => {
   it("is resumed where it was ended", async () => {
     desk(...Array.from({ length: 150 }, (_, id) => deskTrade(id)));
     const end = new AbortController();
-    const first = await backfill({ onEvent: () => end.abort() }).run({
+    let pinned: unknown;
+    const onEvent = () => {
+      // A checkpoint of the whole WAL is possible only while nobody reads an older state.
+      const database = new Database(paths.legacy);
+      pinned = database.pragma("wal_checkpoint(RESTART)");
+      database.close();
+      end.abort();
+    };
+    const first = await backfill({ onEvent }).run({
       pass: "backfill",
       signal: end.signal,
     });
     expect(first).toMatchObject({ finished: false, tables: { processed_trades: { rows: 100 } } });
+    expect(pinned).toMatchObject([{ busy: 0 }]);
     const second = await backfill().run({ pass: "backfill" });
     expect(second).toMatchObject({
       finished: true,
