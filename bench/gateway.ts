@@ -117,7 +117,7 @@ export async function gateway(): Promise<BenchResult> {
           target: { atLeast: 0.95 },
         },
         {
-          case: "main thread, a call",
+          case: "CPU time of the main thread per call",
           measured: `${Math.round(mainUs(bridged))} µs`,
           ratio: mainUs(bridged) / mainUs(without),
           against: "without",

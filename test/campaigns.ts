@@ -15,7 +15,7 @@ export const campaigns = {
   "control-plane": {
     files: ["test/simulation/control-plane.test.ts"],
     proves:
-      "a fleet in memory obeys the design's table under random changes, crashes, outages and clock jumps",
+      "a fleet in memory obeys the rules of the phases under random changes, crashes, outages and clock jumps",
   },
   kill: {
     files: ["test/simulation/control-faults.test.ts"],
@@ -26,7 +26,7 @@ export const campaigns = {
   statements: {
     files: ["src/adapters/sqlite/control-store.test.ts"],
     title: "an operator's statements",
-    proves: "a thousand SQL statements of an operator meet no lock while four processes live and obey",
+    proves: "four processes that follow the plan block none of a thousand SQL statements of an operator",
   },
   phases: {
     files: ["test/simulation/phase-cases.test.ts"],

@@ -317,7 +317,7 @@ const tooLong = (file: string): BridgeError =>
   new BridgeError("BAD_CONFIG", {
     what: `the file is longer than ${configBytesMax} bytes`,
     where: `${file}:1:1`,
-    fix: "name a configuration file",
+    fix: "check that the path is that of the configuration, or shorten the file",
   });
 
 /** `line:column` of the first byte that is not valid UTF-8. */

@@ -61,7 +61,7 @@ export function legalMove(move: PhaseMove, standing: Standing): LegalMove {
   if (phaseAfter(from) !== target)
     throw refused(
       `forward moves go one phase at a time, and after ${from} comes ${phaseAfter(from)}`,
-      "phase advance",
+      "run phase advance",
     );
   return { from, target, needsGates: true, set: { phase: target, grantedPhase: target } };
 }

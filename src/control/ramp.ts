@@ -20,8 +20,9 @@ export function checkPercentage(value: number): void {
 
 /**
  * Returns the change that begins a ramp: the first step at once, each next step after `dwellMs`. Throws
- * BAD_USAGE for invalid steps or an invalid dwell time. Throws REFUSED if the ramp would end at once, or if
- * it ends in a rollback and would raise the percentage.
+ * BAD_USAGE for invalid steps or an invalid dwell time. Throws REFUSED in a phase that does not route by
+ * percentage, for a gradual rollback that would raise the percentage or that finds modern out of use, and for
+ * a rise while modern is out of use.
  */
 export function rampOf(
   given: Pick<Ramp, "steps" | "dwellMs" | "endsIn" | "actor" | "reason">,

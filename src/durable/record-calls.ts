@@ -511,7 +511,10 @@ class RowRules {
     return versions;
   }
 
-  /** Counts the version of each row. Refuses a row whose place in legacy belongs to another aggregate. */
+  /**
+   * Raises the version of each row by one and returns the new ones. Refuses a row whose place in legacy belongs
+   * to another aggregate.
+   */
   *#counted(rows: readonly RowWrite[]): Work<readonly number[]> {
     const versions = new Map<RowWrite, number>();
     // Most rows keep their place in legacy, which nobody else can have then.

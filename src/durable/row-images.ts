@@ -1,7 +1,10 @@
 import { at as itemAt } from "../base/present.ts";
 import type { RowImage } from "../ports/record-store.ts";
 
-/** Rows of one kind that follow each other: kind, names of the columns, and for each row the rest. */
+/**
+ * Rows of one kind that follow each other: the kind, the names of the columns, and for each row its aggregate,
+ * its multiplier and its values.
+ */
 type Run = [
   kind: RowImage["kind"],
   columns: readonly string[],

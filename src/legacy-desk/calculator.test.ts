@@ -111,7 +111,7 @@ describe("matching", () => {
 });
 
 describe("days", () => {
-  test("quirks 7 and 8: unrealized is measured from cost; total is realized plus its daily change", () => {
+  test("quirk: unrealized is measured from cost; total is realized plus its daily change", () => {
     const { daily } = calculate(
       [trade("B", 1, 110, "2025-08-04 10:00:00"), trade("S", 1, 111.5, "2025-08-05 10:00:00")],
       [
@@ -125,7 +125,7 @@ describe("days", () => {
     ]);
   });
 
-  test("quirk 10: unrealized is 0 on a day without a close, and returns the next day", () => {
+  test("quirk: unrealized is 0 on a day without a close, and returns the next day", () => {
     const other = trade("B", 1, 5, "2025-08-05 10:00:00", "OTHER");
     const { daily } = calculate(
       [trade("B", 1, 110), other],
@@ -139,7 +139,7 @@ describe("days", () => {
     expect(rows.map((row) => row.marketClose)).toEqual([111, 0, 111]);
   });
 
-  test("quirk 11: a close of 0 counts in the daily row, but the summary treats it as missing", () => {
+  test("quirk: a close of 0 counts in the daily row, but the summary treats it as missing", () => {
     const { daily, positions } = calculate([trade("B", 10, 0.25)], [[day, 0]]);
     expect(daily[0]).toMatchObject({ unrealized: -2.5, total: -2.5 });
     expect(positions[0]).toMatchObject({ unrealized: -2.5, summaryUnrealized: 0 });
@@ -154,7 +154,7 @@ describe("days", () => {
     ]);
   });
 
-  test("quirk 6: trades are processed in time order, and in file order within a second", () => {
+  test("quirk: trades are processed in time order, and in file order within a second", () => {
     const at = (second: string): string => `${day} 10:00:${second}`;
     const byTime = [trade("B", 1, 101, at("10")), trade("B", 1, 100, at("05")), trade("S", 1, 102, at("20"))];
     const tied = [trade("B", 1, 101, at("05")), trade("B", 1, 100, at("05")), trade("S", 1, 102, at("20"))];
@@ -162,7 +162,7 @@ describe("days", () => {
     expect(calculate(tied).positions[0]?.realized).toBe(1);
   });
 
-  test("quirk 30: a remainder of float rounding is not a flat position", () => {
+  test("quirk: a remainder of float rounding is not a flat position", () => {
     const { positions } = calculate([trade("B", 0.1, 1), trade("B", 0.2, 1), trade("S", 0.3, 1)]);
     expect(positions[0]?.position).toBe(2.7755575615628914e-17);
   });

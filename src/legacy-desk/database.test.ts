@@ -89,7 +89,7 @@ describe("trades", () => {
     ]);
   });
 
-  test("quirk 24: keep the first row of a repeated id in a file, with a wrong trade count, and both rows of two files", () => {
+  test("quirk: keep the first row of a repeated id in a file, with a wrong trade count, and both rows of two files", () => {
     const row = (price: number) => `688,X,2025-08-05 10:00:00,B,1,${price}`;
     const { ask, report } = written({
       "trades_20250805.csv": [row(100), row(101), row(102)],
@@ -132,7 +132,7 @@ describe("figures", () => {
     "trades_20250805.csv": ["4,X,2025-08-05 10:00:00,B,1,100", "5,X,2025-08-05 10:00:01,S,1,102"],
   };
 
-  test("quirk 29: have positions cast to int in snapshots and end of day, and always the price source px_settle", () => {
+  test("quirk: have positions cast to int in snapshots and end of day, and always the price source px_settle", () => {
     const { ask } = written(history);
     expect(
       ask(
@@ -160,7 +160,7 @@ describe("figures", () => {
     ]);
   });
 
-  test("lose the position of a flat symbol with its realized P&L; quirk 30: a rounding remainder stays", () => {
+  test("lose the position of a flat symbol with its realized P&L; quirk: a rounding remainder stays", () => {
     const at = "2025-08-05 12:00:00";
     const { path, ask } = written({
       "trades_20250803.csv": [

@@ -59,12 +59,12 @@ describe("the reader accepts", () => {
 
 describe("the reader refuses, after it has yielded the rows before,", () => {
   test.each([
-    ["quirk 18: T between date and time", "2,X,2025-08-04T10:00:00,B,1,1"],
+    ["quirk: T between date and time", "2,X,2025-08-04T10:00:00,B,1,1"],
     ["an offset", "2,X,2025-08-04 10:00:00+00:00,B,1,1"],
     ["an impossible date", "2,X,2025-02-29 10:00:00,B,1,1"],
     ["an impossible hour", "2,X,2025-02-28 24:00:00,B,1,1"],
     ["no time", "2,X,,B,1,1"],
-    ["quirk 12: side BUY", "2,X,2025-08-04 10:00:00,BUY,1,1"],
+    ["quirk: side BUY", "2,X,2025-08-04 10:00:00,BUY,1,1"],
     ["side b", "2,X,2025-08-04 10:00:00,b,1,1"],
     ["a price that is not a number", "2,X,2025-08-04 10:00:00,B,1,110'165"],
     ["a missing price", "2,X,2025-08-04 10:00:00,B,1"],

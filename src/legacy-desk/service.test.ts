@@ -22,7 +22,7 @@ const position = async (...rows: string[]) =>
   (await new LegacyDesk().history({ ledgers: [ledger(...rows)] })).positions[0];
 
 describe("the desk", () => {
-  test("quirk 1: reports points without the multiplier, and quantity 0 and average price 0 for a flat symbol", async () => {
+  test("quirk: reports points without the multiplier, and quantity 0 and average price 0 for a flat symbol", async () => {
     const rows = await new LegacyDesk().history({
       ledgers: [ledger("1,ZN,2025-08-04 10:00:00,B,1,110", "2,ZN,2025-08-04 11:00:00,S,1,111")],
     });
@@ -33,7 +33,7 @@ describe("the desk", () => {
     });
   });
 
-  test("reports -0 as 0, and a rounding remainder as its shortest text (quirk 30)", async () => {
+  test("reports -0 as 0, and a rounding remainder as its shortest text (a quirk)", async () => {
     expect(await position("1,X,2025-08-04 10:00:00,S,60,0.0")).toMatchObject({
       averagePrice: "0",
       unrealized: "0",
@@ -75,7 +75,7 @@ describe("the desk", () => {
     }
   });
 
-  test("quirk 11: treats a mark of 0 as missing in the position, but counts it in the daily row", async () => {
+  test("quirk: treats a mark of 0 as missing in the position, but counts it in the daily row", async () => {
     const path = ledger("1,X,2025-08-04 10:00:00,B,10,0.25");
     const { positions, daily } = await new LegacyDesk().history({ ledgers: [path], marks: { X: "0" } });
     expect([positions[0]?.unrealized, daily[0]?.unrealized]).toEqual(["0", "-2.5"]);
@@ -85,10 +85,10 @@ describe("the desk", () => {
 describe("a row", () => {
   const row = "1,X,2025-08-04 09:00:00,B,5,100";
   test.each([
-    ["quirk 12: side BUY", "2,X,2025-08-04 10:00:00,BUY,1,1"],
-    ["quirk 14: quantity 0", "2,X,2025-08-04 10:00:00,B,0,1"],
-    ["quirk 15: price -1", "2,X,2025-08-04 10:00:00,B,1,-1"],
-    ["quirk 18: T separator", "2,X,2025-08-04T10:00:00,B,1,1"],
+    ["quirk: side BUY", "2,X,2025-08-04 10:00:00,BUY,1,1"],
+    ["quirk: quantity 0", "2,X,2025-08-04 10:00:00,B,0,1"],
+    ["quirk: price -1", "2,X,2025-08-04 10:00:00,B,1,-1"],
+    ["quirk: T separator", "2,X,2025-08-04T10:00:00,B,1,1"],
     ["no symbol", "2,,2025-08-04 10:00:00,B,1,1"],
   ])("with %s rejects the file, but the rows before it stay counted", async (_, bad) => {
     const [rejected, next] = [ledger(row, bad, row), ledger("3,X,2025-08-05 09:00:00,S,2,101")];
@@ -99,24 +99,24 @@ describe("a row", () => {
     expect(positions).toMatchObject([{ quantity: "3", realized: "2" }]);
   });
 
-  test("quirk 13: of a sale of -5 is a purchase of 5", async () => {
+  test("quirk: of a sale of -5 is a purchase of 5", async () => {
     expect(await position("1,X,2025-08-04 10:00:00,S,-5,100")).toMatchObject({
       quantity: "5",
       averagePrice: "100",
     });
   });
 
-  test("quirk 16: of an expiry at price 0 realizes the cost", async () => {
+  test("quirk: of an expiry at price 0 realizes the cost", async () => {
     const rows = ["1,X,2025-08-04 10:00:00,B,10,0.25", "2,X,2025-08-05 10:00:00,S,10,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "0", realized: "-2.5" });
   });
 
-  test("quirk 17: of the start of the day at midnight is an ordinary trade", async () => {
+  test("quirk: of the start of the day at midnight is an ordinary trade", async () => {
     const rows = ["1,X,2025-08-04 18:00:00,S,24,3", "2,X,2025-08-05 00:00:00.000,B,1000,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "976", averagePrice: "0", realized: "72" });
   });
 
-  test("quirk 24: with a repeated id counts again", async () => {
+  test("quirk: with a repeated id counts again", async () => {
     const rows = ["688,X,2025-08-04 10:00:00,B,1,100", "688,X,2025-08-04 10:00:00,B,1,100"];
     expect(await position(...rows)).toMatchObject({ quantity: "2" });
   });
@@ -130,7 +130,7 @@ describe("a row", () => {
 });
 
 describe("a run over several files", () => {
-  test("quirk 5: carries lots over when chained, but not in file-at-a-time mode", async () => {
+  test("quirk: carries lots over when chained, but not in file-at-a-time mode", async () => {
     const ledgers = [ledger("1,X,2025-08-04 10:00:00,B,1,110"), ledger("2,X,2025-08-05 10:00:00,S,1,111")];
     const chained = await new LegacyDesk().history({ ledgers });
     const deployed = await new LegacyDesk({ mode: "file-at-a-time" }).history({ ledgers });
@@ -221,7 +221,7 @@ describe.skipIf(!present)("the desk equals the real one bit for bit on real ledg
     expect(Object.fromEntries(found)).toStrictEqual(expected); // Compares numbers with Object.is: -0 is not 0.
   });
 
-  test("quirk 5 on a real chain gives 593.75 chained and 125.00 file at a time", () => {
+  test("quirk: a real chain of ledgers realizes 593.75 chained and 125.00 file at a time", () => {
     const ledgers = (cases.JULY_0721_0725?.files ?? []).map((file) => join(data, file));
     expect((runLegacy({ ledgers }).positions[0]?.realized ?? 0) * 1000).toBe(593.75);
     const deployed = runLegacy({ ledgers }, "file-at-a-time");

@@ -23,7 +23,7 @@ export interface RowRepair {
   readonly aggregate: string;
   readonly change: RowChange;
   readonly claim: string | null;
-  /** Null removes the version too: the store has never had the row. */
+  /** Null removes the version too, as if the store had never had the row. */
   readonly version: number | null;
 }
 

@@ -503,8 +503,8 @@ function listed(names: readonly string[]): string {
 }
 
 /**
- * The key of the volatility-time files. The dialect never prints one, since a key names no instrument, but it
- * reads them.
+ * The key of the volatility-time files. The dialect `actant-time` reads such keys but never prints one, since
+ * a key names no instrument.
  */
 function timeText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "volatility-time keys name expiries of options");
@@ -551,8 +551,8 @@ const examples = [
 ] as const;
 
 /**
- * The examples of a row may name any option of the series, but all the same one: the first readable one sets
- * it.
+ * The examples of a row may name any option of the series, but all of them must name the same option. The
+ * first readable example decides which one.
  */
 function checkExamples(sheet: Sheet, subject: Subject): void {
   const { context } = sheet;
@@ -635,7 +635,8 @@ function checkProductText(sheet: Sheet, { product, series }: Subject): void {
   const sameTerm = said.term === meant.term || (meant.paper === "bond" && said.term === "30");
   if (!sameTerm || said.paper !== meant.paper || said.ultra !== meant.ultra)
     wrong.push(`${product.code} is the ${product.name}`);
-  if (said.kind !== meant.kind) wrong.push(`it is ${series === undefined ? "a future" : "of options"}`);
+  if (said.kind !== meant.kind)
+    wrong.push(`it is ${series === undefined ? "a future" : "a series of options"}`);
   if (said.weekly !== meant.weekly) wrong.push(meant.weekly ? "it is weekly" : "it is not weekly");
   if (said.weekday !== meant.weekday && !(said.weekday === "friday" && series?.family === "fri"))
     wrong.push(

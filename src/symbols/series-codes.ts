@@ -29,7 +29,7 @@ export interface SeriesCode {
 const since = {
   standard: {
     day: dayNumber(2000, 1, 1),
-    source: "CME option specifications of each product; before the years known here",
+    source: "CME option specifications of each product; the day is the first one known here, not the launch",
   },
   fri: {
     day: dayNumber(2011, 1, 1),
@@ -76,9 +76,9 @@ export const cmeCodes: readonly SeriesCode[] = (
   ),
 );
 
-const midWeek = "CME, Mid-Week Risk, Managed (2018), without its final A, which asks for the active contract";
+const midWeek = "CME, Mid-Week Risk, Managed (2018); each root there has a final A for the active contract";
 const mondays =
-  "CME, Hedging weekend event risk (2023), Exhibit 1, without its final A, which asks for the active contract";
+  "CME, Hedging weekend event risk (2023), Exhibit 1; the root there has a final A for the active contract";
 const desk = "the desk's expiration calendar, rows of July to September 2025";
 const quarterly = "the future's own root, as in the desk's expiration calendar; CME option specifications";
 

@@ -127,7 +127,7 @@ describe("pnl --json", () => {
         const { out } = await pnlBridge(["pnl", "--trades", folder, "--prices", folder, "--json"]);
         const { positions, daily, totals, asOf } = JSON.parse(out);
         expect(asOf).toBe("2025-07-18T16:00:00-05:00");
-        // 110-20 = 110.625 at two; 111-16.5 = 111.515625 at four.
+        // `110.2` in a file is 110-20 or 110.625, at 14:00; `111.165` is 111-16.5 or 111.515625, at 16:00.
         expect(
           daily.map((day: Record<string, unknown>) => [
             day.tradingDay,

@@ -140,7 +140,7 @@ describe("/metrics", () => {
     ['# HELP a_seconds x\n# TYPE a_seconds gauge\na_seconds{quantile="0.5"} 1\n', "quantile"],
     ["# HELP a_ms x\n# TYPE a_ms gauge\na_ms 1\n", "base units"],
     ["# HELP a_gauge x\n# TYPE a_gauge gauge\na_gauge 1\n", "the type"],
-  ])("would fail these rules with %j", (text, complaint) => {
+  ])("the check of the naming rules finds the fault in %j", (text, complaint) => {
     expect(families(text).flatMap(complaints).join()).toContain(complaint);
   });
 });

@@ -37,7 +37,10 @@ class Desk {
   /** What the writes of this process were answered, as `audit` reads it. */
   readonly lines: Line[] = [];
   readonly acknowledged = new Set<number>();
-  /** The writes of the last group that has an acknowledged one: the position is of one of them. */
+  /**
+   * The acknowledged writes of the last group that has any. They ran at once, so the stored position may come
+   * from any of them.
+   */
   last: readonly number[] = [];
   readonly #config: string;
   #bridge: PnlBridge | undefined;
@@ -119,8 +122,8 @@ class Desk {
   }
 
   /**
-   * One phase forward, as an operator who has filled modern, reconciled, and whose colleague has approved; or, while
-   * modern is out of use, back into use. Gates may be closed.
+   * Acts as an operator: fills modern, reconciles, lets a colleague approve, and moves one phase forward. While
+   * modern is out of use, takes it back into use instead. A closed gate may refuse the move.
    */
   async advance(): Promise<void> {
     const options = { config: this.#config, onEvent: () => {} };

@@ -422,7 +422,7 @@ const worlds: Readonly<
 
 it("the cases are distinct, and every way back leads to and from every phase", () => {
   expect(cases.map(nameOf)).toEqual([...new Set(cases.map(nameOf))]);
-  // The table of the design has a row for each phase.
+  // `phasePolicies` has a row for each phase, in their order.
   expect(Object.keys(phasePolicies)).toEqual([...phases]);
   const parts = (all: readonly Case[]) =>
     new Set(all.flatMap(({ from, to, way, variation }) => [`${from} → ${to}`, way, variation.name]));

@@ -243,7 +243,7 @@ describe("RUNBOOK.md", () => {
         expect((await type(backup)).code).toBe(0);
       }
       if (scene !== undefined) await (scenes[scene] as () => Promise<void>)();
-      // A process does this within a second, before a reader of the page types the next command.
+      // A process keeps a comparison within a second, before a reader of the page types the next command.
       if (command.startsWith("pnl-bridge comparisons"))
         await until(
           async () => (await type(command)).out !== "no comparison matches\n",

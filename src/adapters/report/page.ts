@@ -170,7 +170,7 @@ function days(summary: ParitySummary): string {
     return `<tr class="${verdict}">${head}${amounts.join("")}${figures}</tr>`;
   });
   const left = listed.length < eventful.length ? "; the others are in the JSON report" : "";
-  const heads = ["Day", "Currency", "Legacy", "Modern", "Difference", "Figures apart"];
+  const heads = ["Day", "Currency", "Legacy", "Modern", "Difference", "Figures that differ"];
   return section(
     "Total by day",
     `<p class="soft">${daysWords(summary)}${left}. Days without P&amp;L are not listed.</p>${
@@ -207,7 +207,7 @@ function causeTable(report: ParityReport, { causes }: ParitySummary): string {
       "Differences by cause",
       table(
         "causes",
-        ["Cause", "Figures", "Largest difference", "Positions together", "Daily totals together", "Where"],
+        ["Cause", "Figures", "Largest difference", "Sum over positions", "Sum of daily totals", "Where"],
         rows,
       ),
     ),
@@ -342,7 +342,11 @@ function detailOf(row: ParityRow, { zeroPriceLots }: ParityReport): string {
     ([field, value]) => `${plain(field)} ${figure(value)}`,
   );
   const warning = row.kind === "position" ? zeroPriceWarning(zeroPriceLots, row.key) : undefined;
-  return [tradeWords(row.trades), present.length === 0 ? "" : `there ${present.join(", ")}`, warning ?? ""]
+  return [
+    tradeWords(row.trades),
+    present.length === 0 ? "" : `the row has ${present.join(", ")}`,
+    warning ?? "",
+  ]
     .filter(Boolean)
     .join(" · ");
 }
@@ -443,8 +447,8 @@ function list(title: string, entries: readonly string[], total = entries.length)
 }
 
 const numericColumns = new Set([
-  ...["Legacy", "Modern", "Difference", "Tolerance", "Figures apart", "Bytes"],
-  ...["Largest difference", "Positions together", "Daily totals together"],
+  ...["Legacy", "Modern", "Difference", "Tolerance", "Figures that differ", "Bytes"],
+  ...["Largest difference", "Sum over positions", "Sum of daily totals"],
 ]);
 
 const classOf = (column: string): string => (numericColumns.has(column) ? ' class="number"' : "");

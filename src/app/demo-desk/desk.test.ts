@@ -66,7 +66,7 @@ describe("determinism", () => {
   });
 });
 
-test("a desk has a ledger per day, an empty one of Saturday, and two price stamps per day", async () => {
+test("a desk has a ledger per day, an empty one of Saturday, and price files of two times a day", async () => {
   expect([...texts.keys()].sort()).toEqual(
     [
       ...days.map((day) => `trades_${day}.csv`),

@@ -505,7 +505,7 @@ function conflictOf(legacy: AdoptAnswer | undefined, modern: AdoptAnswer | undef
   return {
     kind: "review",
     code: "FOREIGN_ROW",
-    because: "somebody else has put the row into legacy, and modern has another one in its place",
+    because: "somebody else has put the row into legacy, and modern has a different row under the same key",
     has: modern?.has ?? null,
   };
 }

@@ -35,7 +35,7 @@ export interface Route {
   readonly eligible: boolean;
 }
 
-/** The flag whose percentage routes calculations, as written in the hashed text. */
+/** The flag whose percentage routes calculations. Its name is part of the text that `bucketOf` hashes. */
 export const routeFlag = "use_new_calculator";
 const sampleFlag = "shadow_sample";
 
@@ -48,7 +48,7 @@ export function routeOf(plan: MigrationPlan, key: CallKey, draw: number): Route 
   if (killed !== undefined) return killed;
   const { answers, compares } = phasePolicies[plan.phase];
   const [answer, because] = answers === "legacy" ? legacyByPhase : answererOf(plan, key, answers);
-  // A cleanup plan with the kill switch on never gets here, and one without the switch compares nothing.
+  // Cleanup compares nothing, so legacy is never a shadow after its window is closed.
   const shadow = compares && plan.migrationMode !== "new_only" ? otherSide(answer) : null;
   const sampled = shadow !== null && draw < plan.shadowSampleRatio;
   return { answer, because, shadow: sampled ? shadow : null, eligible: shadow !== null };

@@ -22,7 +22,7 @@ export interface PairProcessOptions {
    */
   readonly folder: string;
   /**
-   * `write` writes trades until it ends; `move` moves the authority to that side; `settle` waits
+   * `write` writes trades until it ends; `move` moves the authority to the side in `wanted`; `settle` waits
    * until both stores have everything.
    */
   readonly role: "write" | "move" | "settle";
@@ -48,7 +48,7 @@ process.stdin.on("end", () => {
 process.stdin.resume();
 
 const database = role === "move" ? undefined : await openDatabase(settings, { direction, onEvent: told });
-// Written now, because most of these processes are killed.
+// Node writes its compile cache here, because most of these processes are killed.
 flushCompileCache();
 report("ready");
 if (database === undefined) await move();

@@ -64,7 +64,7 @@ control.onEvent(({ kind, what, epoch }) => {
   if (kind === "plan") books.$bridge.setPlan(follower.effective.plan);
   report("event", nowMs(), kind, what, epoch);
 });
-// Written now, because most of these processes are killed.
+// Node writes its compile cache here, because most of these processes are killed.
 flushCompileCache();
 report("ready", nowMs(), follower.effective.plan.epoch, new Date().toISOString());
 

@@ -17,7 +17,9 @@ export const commands: readonly CommandSpec[] = [
         "--out <file>",
         "the archive, a new file; with --remove-bridge it may exist, and is then verified again",
       ).makeOptionMandatory(),
-      new Option("--days <number>", "for how many days nothing may have reached legacy").default("7"),
+      new Option("--days <number>", "how many days must have passed since anything reached legacy").default(
+        "7",
+      ),
       new Option(
         "--accept <names>",
         "evidence for which you vouch, one or more of window,fleet,writes,files,rows; needs --reason",
@@ -88,7 +90,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   }
   const tested = Object.entries(proved ?? {}).map(([table, count]) => `${table} ${count}`);
   if (tested.length > 0)
-    lines.push(`modern was read and written without the bridge, by rows: ${tested.join(", ")}`);
+    lines.push(`modern was read and written without the bridge; rows by table: ${tested.join(", ")}`);
   if (objects !== null && !removed) lines.push("nothing is archived or removed yet: add --yes");
   return { exitCode: 0, text: lines.join("\n") };
 }
