@@ -124,7 +124,7 @@ const httpKeys = [
     "ca_file",
     text("a file"),
     undefined,
-    "A file of certificates to trust in addition to those of this machine",
+    "A file of certificates to trust instead of those of this machine",
   ),
   ...foreignKeys,
 ];
@@ -400,7 +400,7 @@ export const keys = [
         "profile",
         oneOf(["desk", "trial"]),
         "trial",
-        "trial asks for the six simple gates, desk for evidence too",
+        "trial asks for the gates without statistics, desk for evidence too",
       ),
       key("accuracy.replay", share, 0.01, "Largest share of divergences in replays"),
       key("accuracy.live", share, 0.05, "Largest share of divergences in shadow calls"),

@@ -246,7 +246,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect([contents("legacy"), contents("modern")]).toEqual(before);
   });
 
-  it("a new row of the desk is imported, a changed and a deleted one wait with both images, and none is seen twice", async () => {
+  it("a new row of the desk is imported, a changed and a deleted one wait with their values in both stores, and none is seen twice", async () => {
     desk(deskTrade(1), deskTrade(2), deskPosition(zn, 12), deskPosition(zf, 3));
     await backfill().run({ pass: "backfill" });
     desk(

@@ -42,7 +42,7 @@ export const noteCodes = {
   DUPLICATE_ROW: "dropped: an earlier file has the same trade",
   EXPIRED_OPEN: "still open after its last trading day: no trade at price 0 books the expiry or exercise",
   IGNORED_WINDOW: "the time in the name of a price file lies outside the hours that give marks",
-  LATE_TRADE: "older than a trade of an earlier file; its lane was matched again from there",
+  LATE_TRADE: "older than a trade of an earlier file; matched in its order of time all the same",
   NEGATIVE_PRICE: "a negative price; kept",
   NO_PRICES_YET: "the as-of time lies in a session that has no price yet, so nothing open has a mark",
   NO_PRICE: "a price file lists symbols without a price",
