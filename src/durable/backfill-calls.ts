@@ -89,7 +89,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return answers;
   }
 
-  /** The rows of which neither the aggregate nor the claim was known; these are known afterwards. */
+  /** Stores the versions of the rows whose aggregate and claim are both unknown, and returns these rows. */
   function* insertNew<R extends AdoptedRow>(rows: readonly R[]): Work<ReadonlySet<R>> {
     const inserted = yield rows.map((row) => insertVersion(row, insertIfNew));
     return new Set(rows.filter((_, at) => inserted[at]?.length === 1));
@@ -119,7 +119,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "repeated", claim, has: own.written };
   }
 
-  /** Adopts rows together; each that is known, or shares something with an earlier one, after the others. */
+  /** Adopts the new rows together, then each that is known or shares its aggregate or claim with an earlier one. */
   function* adoptRows(rows: readonly AdoptedRow[]): Work<readonly AdoptAnswer[]> {
     const fresh = yield* insertNew(rows.filter(apart()));
     const inserted = [...fresh];

@@ -1,4 +1,4 @@
-/** What leaving the bridge needs, as rules over SQL. */
+/** The calls by which both stores leave the bridge, as rules over SQL. */
 import { BridgeError, codeOf, messageOf } from "../base/errors.ts";
 import type { LeavingCalls, OwnObject } from "../ports/leaving-calls.ts";
 import type { Answer, Given, RowChange } from "../ports/record-store.ts";
@@ -19,7 +19,7 @@ export function leavingCalls(dialect: Dialect, access: RowAccess): LeavingWorks 
     return numberIn(row, "rows");
   }
 
-  /** Does what a program without the bridge does with a row, and takes it back. */
+  /** Deletes, inserts and updates a row, as a program without the bridge does, and undoes all of it. */
   function* prove(table: string, keys: readonly string[]): Work<void> {
     const [row] = yield* ask(`SELECT * FROM ${dialect.rowsOf(table)} LIMIT 1`);
     if (row === undefined) return;

@@ -1,7 +1,10 @@
 import { storable } from "../base/storable-text.ts";
 import type { StoredRow, StoredValue } from "../ports/record-store.ts";
 
-/** One SQL statement. `?` stands for a value. Without rows of its own, it answers an empty one if it changed any. */
+/**
+ * One SQL statement. `?` stands for a value. A statement that returns no rows answers one empty row if it changed
+ * any row.
+ */
 export interface Statement {
   readonly sql: string;
   readonly values: readonly StoredValue[];

@@ -352,7 +352,7 @@ CREATE TABLE file_processing_log (
   created_at DATETIME DEFAULT CURRENT_TIMESTAMP
 );
 
--- Never written, here as there.
+-- Never written, neither by this stand-in nor by the real desk.
 CREATE TABLE pnl_audit_log (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   calculation_timestamp DATETIME,

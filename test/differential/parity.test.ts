@@ -408,7 +408,7 @@ describe("P&L that rests on lots opened at a price of 0", () => {
       });
       const [headline, warning] = [
         "warning: 330,000.00 of 329,500.00 USD P&L rests on lots opened at a price of 0, of unknown cost",
-        "warning: rests on lots opened at a price of 0: realized 110,000.00, unrealized 220,000.00",
+        "warning: P&L rests on lots opened at a price of 0: realized 110,000.00, unrealized 220,000.00",
       ];
       const table = renderParityTable(report, { colour: false });
       expect(table.split("\n\n")[0]).toContain(headline);

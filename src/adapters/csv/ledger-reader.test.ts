@@ -408,7 +408,7 @@ describe("a bad row goes to quarantine", () => {
   });
 });
 
-describe("an unambiguous time", () => {
+describe("a time that can be read", () => {
   it.each<[time: string, instant: string, note: string | undefined]>([
     ["2025-08-1 15:59:00.908", "2025-08-01T15:59:00.908-05:00", "UNPADDED_DATE"],
     ["2025-8-01 15:59:00", "2025-08-01T15:59:00-05:00", "UNPADDED_DATE"],

@@ -101,13 +101,13 @@ describe("name and header of a file decide the meaning of its prices:", () => {
       ["TY 110.28125"],
     ],
     [
-      "Settle Price = Today: Y settlement, N flash, blank settlement or else flash",
+      "Settle Price = Today: Y means the settlement, N the flash price, blank the settlement or else the flash price",
       "Futures_20250716_1400.csv",
       `${futures2}TYU5,110.1,110.2,Y\nTYZ5,110.3,110.4,N\nFVU5,108.1,108.2,\nFVZ5,#N/A N/A,108.4,\nTUU5,#N/A N/A,103.1,Y\n`,
       ["TYU5 110.1", "TYZ5 110.4", "FVU5 108.1", "FVZ5 108.4"],
     ],
     [
-      "the same at four o'clock, with the text columns that the desk kept beside",
+      "the same at four o'clock, with the text columns that the desk kept beside the decimal ones",
       "Futures_20250829_1600.csv",
       'SYMBOL,PX_SETTLE,PX_300,PX_SETTLE_DEC,PX_300_DEC,"Settle Price = Today"\nTU,103-20 7/8,,103.65234375,#N/A N/A,Y\nRX,129-65,,129.66,,\n',
       ["TU 103.65234375", "RX 129.66"],

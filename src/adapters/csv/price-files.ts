@@ -285,7 +285,11 @@ class PriceReader {
     const wallUs = moment.day * dayUs + moment.minute * 60e6;
     const day = this.#dayRule.dayOf(wallUs, moment.day);
     if (day === undefined)
-      throw badFile(path, `the day rule ${this.#dayRule.name} gives ${moment.shown} no trading day`, "");
+      throw badFile(
+        path,
+        `the day rule ${this.#dayRule.name} gives ${moment.shown} no trading day`,
+        "choose another --day-rule",
+      );
     const { columns, line } = header;
     const sheet = {
       path,
@@ -552,7 +556,7 @@ function columnsOf({ symbol, price, others }: Family): readonly string[] {
   return [...new Set([symbol, ...price.close, ...price.sod_tomorrow, ...others])];
 }
 
-const knownFamilies = `known are ${families.map((family) => `${family.name}_ with ${columnsOf(family).join(",")}`).join("; ")}`;
+const knownFamilies = `give a file of a known kind: ${families.map((family) => `${family.name}_ with ${columnsOf(family).join(",")}`).join("; ")}`;
 
 const shownWindows = windows.map(({ from, until }) => `${clock(from)} to ${clock(until)}`).join(", ");
 

@@ -130,10 +130,10 @@ describe("an answer that comes too late", () => {
       (socket) => dripping(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\n \r\n"),
     ],
     [
-      "the body of a refusal that never ends",
+      "a refusal whose body never ends",
       (socket) => dripping(socket, "HTTP/1.1 500 No\r\ncontent-length: 999\r\n\r\n", " "),
     ],
-  ])("%s", async (_, answer) => {
+  ])("with %s fails TIMEOUT, and its connection is closed", async (_, answer) => {
     const { system, sockets } = await serveSockets(answer);
     await failureOf(system.invoke("echo", null, hasty), "TIMEOUT");
     await expect.poll(() => sockets.size).toBe(0);

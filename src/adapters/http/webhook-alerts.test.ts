@@ -159,7 +159,7 @@ describe("alerts by webhook", () => {
   });
 
   it.each([
-    ["refused", async () => url.replace(/:\d+/, ":1")],
+    ["a refused connection", async () => url.replace(/:\d+/, ":1")],
     ["an unknown host name", async () => `http://nowhere.invalid/${secret}`],
     ["a server without TLS", async () => `https://127.0.0.1:${new URL(url).port}/${secret}`],
     ["another protocol", async () => `ftp://127.0.0.1/${secret}`],

@@ -190,7 +190,7 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
 });
 
 describe("a module in this process", () => {
-  it("an object offers sync and async methods at once, and a method runs on after its deadline", async () => {
+  it("the methods of an object, sync or async, are known before any call, and a method runs on after its deadline", async () => {
     let ended = false;
     const service = {
       echo: (request: unknown) => request,

@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     );
   });
 
-  describe("the operator's statements, as the contract prints them", () => {
+  describe("the four statements that an operator may type", () => {
     const statements = [
       "UPDATE config SET use_new_pnl_system = false;",
       "UPDATE config SET migration_mode = 'old_only';",

@@ -49,7 +49,8 @@ class PostgresReader implements StoreReader {
 
   async outbox(since: number | null): Promise<OutboxLook> {
     const outbox = this.#name("pnlb_outbox");
-    // Numbers do not follow the order of the commits, so entries confirmed meanwhile are found by places.
+    // Entries that were confirmed since the last look are found by `place`, because the entries are not
+    // confirmed in the order of `seq`.
     const rows = await this.#all(
       `SELECT seq, rows, state, code, (SELECT coalesce(max(seq), 0) FROM ${outbox}) AS last,
          (SELECT coalesce(max(place), 0) FROM ${outbox}) AS mark

@@ -199,13 +199,13 @@ export function daysWords({ days }: ParitySummary): string {
 }
 
 /**
- * The money of a group, one line per currency: `USD: largest difference 8.00, positions together 5.00, …`.
+ * The money of a group, one line per currency: `USD: largest difference 8.00, sum over positions 5.00, …`.
  */
 export const groupMoneyWords = ({ money: sums }: CauseGroup): readonly string[] =>
   sums.map(({ currency, largest, positions, days }) => {
     const parts = [`largest difference ${money(largest)}`];
-    if (positions !== null) parts.push(`positions together ${money(positions)}`);
-    if (days !== null) parts.push(`daily totals together ${money(days)}`);
+    if (positions !== null) parts.push(`sum over positions ${money(positions)}`);
+    if (days !== null) parts.push(`sum of daily totals ${money(days)}`);
     return `${currencyWords(currency)}: ${parts.join(", ")}`;
   });
 
@@ -288,7 +288,7 @@ export function zeroPriceWarning(lots: ZeroPriceLots | undefined, key: ParityRow
   const found = lots?.positions.find(({ book, symbol }) => book === key.book && symbol === key.symbol);
   if (found === undefined) return undefined;
   const [realized, unrealized] = [money(found.realized), money(found.unrealized)];
-  return `warning: rests on lots opened at a price of 0: realized ${realized}, unrealized ${unrealized}`;
+  return `warning: P&L rests on lots opened at a price of 0: realized ${realized}, unrealized ${unrealized}`;
 }
 
 /** The part of a row that the columns of figures cannot show; undefined if the columns show everything. */

@@ -81,7 +81,7 @@ function verified(
     throw new BridgeError("BAD_DATABASE", {
       what: `the archive is damaged: ${whole}`,
       where: archive,
-      fix: "make it again, on another disk",
+      fix: "make the archive again, on another disk",
     });
   const schemaOf = (name: string) =>
     database

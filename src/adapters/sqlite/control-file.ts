@@ -55,7 +55,7 @@ export class ControlFile {
       throw new BridgeError("SYSTEM_DOWN", {
         what: "the control file is gone",
         where: this.path,
-        fix: "restore it",
+        fix: "put the file back, or restore it from a backup",
       });
     this.#connection ??= new ControlConnection(this.path, this.#wasOpen);
     this.#wasOpen = true;

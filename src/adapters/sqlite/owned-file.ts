@@ -43,7 +43,7 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
       throw new BridgeError("SYSTEM_DOWN", {
         what: "the file is empty after it was missing",
         where: path,
-        fix: "restore it",
+        fix: "restore it from a backup",
       });
     database.pragma("journal_mode = WAL");
     database.pragma(`synchronous = ${kind.synchronous}`);

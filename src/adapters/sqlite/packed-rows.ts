@@ -1,6 +1,6 @@
 /**
  * The rows of a call are sent between threads as text, because copying so many small objects would cost more
- * than the disk write. Rows of a table as it stands are copied as flat lists:
+ * than the disk write. The rows that `rowsAfter` reads from a table are copied as flat lists instead, because
  * they may hold infinities, which JSON lacks.
  */
 import type { LegacyRow } from "../../ports/backfill-calls.ts";
@@ -15,7 +15,7 @@ interface Batch {
 /** The calls whose answers are entries of an outbox. */
 const answersEntries: ReadonlySet<RecordCall> = new Set<RecordCall>(["pending", "entriesAfter", "unsettled"]);
 
-/** What a call is given, or an entry, with its rows as JSON. */
+/** The argument of a call, or an entry of an outbox, with its rows as JSON text. */
 export const packRows = (given: unknown): unknown => inRows(given, (rows) => JSON.stringify(rows));
 export const unpackRows = (given: unknown): unknown => inRows(given, (rows) => JSON.parse(String(rows)));
 

@@ -22,7 +22,7 @@ export interface RecordFileOptions {
   /** Which side is authoritative in a pair that nothing has opened before. */
   readonly authority: Side;
   readonly creates: boolean;
-  /** Drawn by chance; kept if the file has the bridge's tables already. */
+  /** Drawn at random; used only if the bridge's tables are created now. */
   readonly incarnation: string;
   /** The size above which legacy's WAL is emptied while nobody else writes. Default: 64 MB. */
   readonly walBytesMax?: number;
@@ -185,8 +185,8 @@ export class RecordFile {
   }
 
   /**
-   * Empties a large WAL, which nothing else may do before legacy's own program is closed. The checkpoint keeps all
-   * other writers out, and comes only while none of them has committed since the last look.
+   * Empties a large WAL, which otherwise may stay large until legacy's own program is closed. The checkpoint
+   * keeps all other writers out, and is made only if none of them has committed since the last check.
    */
   #emptyWal(database: Database.Database): void {
     const nowMs = performance.now();

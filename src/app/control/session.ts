@@ -149,7 +149,7 @@ export async function openNamed(settings: ControlSettings): Promise<ControlStore
     throw new BridgeError("SYSTEM_DOWN", {
       what: "the control file is gone",
       where: path,
-      fix: "restore it; the fleet follows its last plan meanwhile",
+      fix: "restore it from a backup; the fleet follows its last plan meanwhile",
     });
   return openControlStore(settings);
 }

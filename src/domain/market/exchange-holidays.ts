@@ -76,7 +76,7 @@ const rules: readonly HolidayRule[] = [
  * Good Fridays with the monthly employment report, on which rates traded a short session (to 10:00 or 10:15)
  * that settled and was a separate trade date. The list contains only days with a notice. One secondary list
  * (pandas_market_calendars, CME_Bond) also opens 1980, 1983, 1985, 1988, 1994, 1996 and 2007, for which no
- * notice was found; they count as holidays here. It expects 2034-04-07 next; add that row when the exchange
+ * notice was found; they count as holidays here. That list expects 2034-04-07 next; add the row when the exchange
  * confirms it.
  */
 const goodFridaysTraded: readonly DayNumber[] = [

@@ -96,7 +96,7 @@ function contradictionOf(plan: MigrationPlan): { readonly what: string; readonly
   if (plan.legacyWindow === "closed" && plan.phase !== "cleanup")
     return {
       what: `the window to legacy closes in cleanup only, not in ${plan.phase}`,
-      fix: "leave it open",
+      fix: "leave the window open, or move to cleanup first",
     };
   return undefined;
 }
