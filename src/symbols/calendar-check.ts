@@ -116,6 +116,7 @@ export interface CalendarFinding {
   readonly column: CalendarColumn;
   readonly code: CalendarFindingCode;
   readonly severity: CalendarSeverity;
+  /** The text in the cell; empty if the file lacks the column. */
   readonly stands: string;
   /** Null if there is no value to compare with. */
   readonly computed: string | null;
@@ -518,8 +519,8 @@ const readTime = (text: string, context: SymbolContext): Reading => readSymbol(t
 const monkeyWeekdays: readonly (Weekly | undefined)[] = [undefined, "mon", "tue", "wed", "thu", "fri"];
 
 /**
- * `jul25 wk3 mon ty`: the nominal day, even if it is a holiday; the monthly option has Friday's text. 10-year
- * only.
+ * PricingMonkey's name of a series, such as `jul25 wk3 mon ty`. It states the nominal day, even if that day is
+ * a holiday. The monthly option has the text of a Friday option. Known for the 10-year only.
  */
 function monkeyText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "PricingMonkey names only options");

@@ -153,8 +153,8 @@ const standardFridayNote = (series: OptionSeries): SymbolNote => ({
 });
 
 /**
- * Returns a note if a holiday moved the expiry and the text has the other one of the two days (nominal day
- * and expiry) than its dialect writes.
+ * Returns a note if a holiday moved the expiry and the text has that one of the two days (nominal day and
+ * expiry) which its dialect does not write.
  */
 export function holidayNotes(
   series: OptionSeries,

@@ -501,7 +501,7 @@ describe("the table of dialects", () => {
     dialectNames.flatMap((name) =>
       dialects[name].forms.map(({ example, form }) => [name, example, form] as const),
     ),
-  )("%s reads or refuses its example %s as the row says", (name, example, form) => {
+  )("%s reads its example %s, or refuses it if its form is described as refused", (name, example, form) => {
     const reading = read(example, name, "2025-07-16");
     const refusedForm = /refused/.test(form);
     expect([reading.ok, dialects[name].detects(example)]).toEqual([!refusedForm, true]);

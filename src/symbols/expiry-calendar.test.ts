@@ -135,7 +135,7 @@ describe("quarterly and serial options", () => {
     // The first and last months of the calendar.
     ["ZN", "2000-02", "ZN-2000-02-OZN 2000-01-21 2000-01-21 ZNH2000"],
     ["ZN", "2099-12", "ZN-2099-12-OZN 2099-11-20 2099-11-20 ZNZ2099"],
-  ] as const)("%s of %s", (root, month, expected) => {
+  ] as const)("%s of %s has the expected name, days and underlying", (root, month, expected) => {
     expect(shown(standard(root, month))).toBe(expected);
   });
 
@@ -216,7 +216,7 @@ describe("last trading days", () => {
     ["ZN", "2025-03", "2025-03-20"],
     ["ZT", "2024-03", "2024-03-28"],
     ["ZN", "2024-03", "2024-03-19"],
-  ] as const)("%s %s is %s", (root, month, expected) => {
+  ] as const)("that of %s %s is %s", (root, month, expected) => {
     const [year, ofYear] = [Number(month.slice(0, 4)), Number(month.slice(5))];
     expect(formatDay(calendar.lastTradingDay(product(root), year, ofYear) as DayNumber)).toBe(expected);
   });

@@ -114,12 +114,12 @@ export class ExpiryCalendar {
   }
 
   /**
-   * The series of a family for a day: its nominal day, its expiry, or another day to which a holiday may move
-   * it.
+   * The series of a family to which a day belongs: as its nominal day, as its expiry, or as another day to
+   * which a holiday may move the expiry.
    */
   seriesOn(product: Product, family: Family, day: DayNumber): OptionSeries | undefined {
     if (family === "standard") return this.#standardOn(product, day);
-    // The candidates are the last such weekday on or before the day, and the next one after it.
+    // The candidates have the family's weekday as nominal day: the last one up to the day, and the next one.
     const before = day - ((weekday(day) - weekdayOf[family] + 7) % 7);
     for (const nominal of [before, before + 7]) {
       const series = this.#weeklyOn(product, family, nominal);

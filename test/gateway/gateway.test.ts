@@ -439,7 +439,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("include unknown routes, which get a problem document", async () => {
+  it("leave unknown routes visible: each gets a problem document", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboard",
@@ -641,7 +641,7 @@ describe("start and close", () => {
     expect(failures).toEqual([]);
   });
 
-  it("close answers a request that arrives on an open connection meanwhile", async () => {
+  it("close answers a request that arrives on an open connection while the gateway closes", async () => {
     const { url, gateway } = await desk({ limits: { leaveMs: 300 } });
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     await once(socket, "connect");

@@ -153,7 +153,7 @@ async function expectWholeAudit(session: OperatorSession): Promise<void> {
   expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1));
 }
 
-/** A short run has the first few rounds, or faults, of those that the campaign has. */
+/** The tests below have fewer rounds and fewer faults in a short run than in a long one. */
 const isLong = isLongRun("faults");
 
 describe("kill -9", () => {
@@ -329,7 +329,7 @@ describe("the control file", () => {
       },
     },
   ];
-  // One that no process notices, and one that each does.
+  // A short run has one harm that no process notices, and one that each process does.
   const harms = isLong ? allHarms : allHarms.slice(0, 2);
   it(`${harms.map(({ name }) => name).join(", ")}: the last plan stays in force, unsafe writes are refused, the switch file works, and a repaired file is followed`, async () => {
     const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });

@@ -82,7 +82,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A store in this thread. A lock of the other connection is waited for, as the store's own thread does. */
+/** A store in this thread. It waits for a lock of the other connection, as the thread of a real store does. */
 function storeIn(path: string, side: Side): HeldStore & { readonly file: RecordFile } {
   const file = new RecordFile({ path, side, authority: "legacy", creates: true, incarnation: path });
   const untilFree = async <T>(work: () => T): Promise<T> => {

@@ -34,7 +34,7 @@ const by = { actor: "amy", reason: "a random move" };
 
 class Desk {
   readonly pair: PairOfDatabases;
-  /** What the writes of this process were answered, as `audit` reads it. */
+  /** The writes of this process with their answers, in the form that `audit` reads. */
   readonly lines: Line[] = [];
   readonly acknowledged = new Set<number>();
   /**
@@ -141,7 +141,7 @@ class Desk {
     await this.#operator.rollback(by).catch(() => {});
   }
 
-  /** Where `canGoBack` is true, legacy has every write that was acknowledged before the question. */
+  /** If `canGoBack` is true, legacy has every write that was acknowledged before the question. */
   async askWhetherItCanGoBack(): Promise<void> {
     const before = [...this.acknowledged];
     const { canGoBack } = await this.#database.status();

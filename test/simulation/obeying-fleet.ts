@@ -155,7 +155,7 @@ export function linesOf({
     `${"store".padEnd(12)}${"statement, ms until the last acknowledgement".padEnd(48)}    n     p50     p95     p99     max`,
     ...Object.entries(times).map(([sql, all]) => row(sql, all)),
     row("all", Object.values(times).flat()),
-    `${store}: ${callsAfter} calls began after an acknowledgement, ${disobeyed.length} of them wrong; modern answered ${servedByModern} before`,
+    `${store}: ${callsAfter} calls began after an acknowledgement, ${disobeyed.length} of them wrong; modern answered ${servedByModern} calls in all`,
     ...disobeyed.slice(0, 10),
   ];
 }

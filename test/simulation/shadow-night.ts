@@ -1,5 +1,5 @@
 /**
- * A night of shadowed calls with a misbehaving modern side. It answers wrong, throws (even 0), rejects,
+ * A night of shadowed calls with a misbehaving modern side. It answers wrong, throws (even the number 0), rejects,
  * hangs, answers or rejects after the deadline, keeps its inputs, and listens to signals for ever. Callbacks
  * and the evidence store fail now and then, plans change, and calls come in bursts. Every caller must get the
  * right answer, every comparison must be accounted for, no rejection may be unhandled, and the heap must not

@@ -16,7 +16,10 @@ import type { PairProcessOptions } from "./pair-process.ts";
 
 const program = fileURLToPath(new URL("pair-process.ts", import.meta.url));
 
-/** A trader's own program: it knows nothing of the bridge and waits five seconds for a lock, as legacy's does. */
+/**
+ * A trader's own program. It knows nothing of the bridge, and waits five seconds for a lock, as legacy's program
+ * does.
+ */
 const foreignProgram = `
 import random, sqlite3, sys, time
 path, first, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
