@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { Client } from "pg";
 import { expect } from "vitest";
 import type { Random } from "../../../src/app/demo-desk/random.ts";
 import type { Side } from "../../../src/domain/migration/phase.ts";
@@ -129,6 +130,7 @@ export class PairOfDatabases {
   readonly legacyPath: string;
   readonly processes: PairProcess[] = [];
   readonly #modernPath: string | undefined;
+  #client: Promise<Client> | undefined;
   #first = 0;
 
   constructor({ postgres, journal = "wal", rows = 0, authority }: PairOptions) {
@@ -191,19 +193,26 @@ export class PairOfDatabases {
         database.prepare(statement.replaceAll("{", "newpnl_").replaceAll(/[}]|\[|\]/g, "")).all(),
       );
     }
-    const [url = "", schema = ""] = this.addresses.modern.split("?schema=");
-    const client = await connected(url);
-    try {
-      const named = statement.replaceAll(/[{[]/g, `${schema}.`).replaceAll(/[}\]]/g, "");
-      return textOf((await client.query(named)).rows);
-    } finally {
-      await client.end();
-    }
+    const { client, schema } = await this.#onServer();
+    const named = statement.replaceAll(/[{[]/g, `${schema}.`).replaceAll(/[}\]]/g, "");
+    return textOf((await client.query(named)).rows);
   }
 
-  /** Kills every process that still runs, and removes the files. */
+  /** The connection of this object to the server, which it opens once. */
+  async #onServer(): Promise<{ readonly client: Client; readonly schema: string }> {
+    const [url = "", schema = ""] = this.addresses.modern.split("?schema=");
+    this.#client ??= connected(url);
+    return { client: await this.#client, schema };
+  }
+
+  /** Kills every process that still runs, and removes both databases. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.processes.map((one) => one.kill()));
+    if (this.#modernPath === undefined) {
+      const { client, schema } = await this.#onServer();
+      await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      await client.end();
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
