@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
 import { openSqliteRecordStore } from "../../src/adapters/sqlite/index.ts";
 import { reconcilePair } from "../../src/app/database/reconcile.ts";
+import { openRecordStore } from "../../src/app/stores.ts";
 import { describeSymbol } from "../../src/app/symbols/symbols.ts";
 import {
   Backfill,
@@ -22,6 +23,9 @@ import {
 import { defaultConfig } from "../../src/config/index.ts";
 import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { LegacyDesk } from "../../src/legacy-desk/index.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
+import { connected } from "../../src/testing/postgres-wire.ts";
+import { runSql } from "../../src/testing/sqlite-files.ts";
 import { StoreProcess } from "../../src/testing/store-process.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 
@@ -57,19 +61,28 @@ function query(path: string, sql: string): readonly Record<string, unknown>[] {
 
 interface Pair {
   readonly legacy: string;
+  /** A file, or the address of a schema on a server. */
   readonly modern: string;
 }
 
-function pairNamed(name: string): Pair {
-  const pair = { legacy: join(folder, `${name}.legacy.db`), modern: join(folder, `${name}.modern.db`) };
-  copyFileSync(original, pair.legacy);
-  return pair;
+function pairNamed(name: string, modern = join(folder, `${name}.modern.db`)): Pair {
+  const legacy = join(folder, `${name}.legacy.db`);
+  copyFileSync(original, legacy);
+  return { legacy, modern };
 }
+
+const addressOf = ({ modern }: Pair): string =>
+  modern.startsWith("postgres:") ? modern : `sqlite:${modern}`;
 
 async function filled(pair: Pair): Promise<BackfillReport> {
   const stores = {
     legacy: await openSqliteRecordStore(pair.legacy, { side: "legacy", authority: "legacy" }),
-    modern: await openSqliteRecordStore(pair.modern, { side: "modern", authority: "legacy" }),
+    modern: await openRecordStore(addressOf(pair), {
+      folder,
+      side: "modern",
+      authority: "legacy",
+      creates: true,
+    }),
   };
   try {
     const backfill = new Backfill({
@@ -89,6 +102,19 @@ async function filled(pair: Pair): Promise<BackfillReport> {
   }
 }
 
+/** Rows as sorted texts, whatever the order of rows and columns is, and whether a number is a text. */
+const asTexts = (rows: readonly Readonly<Record<string, unknown>>[]): readonly string[] =>
+  rows
+    .map((row) =>
+      JSON.stringify(
+        Object.entries(row)
+          .toSorted()
+          .map(([name, value]) => [name, value === null ? null : String(value)]),
+      ),
+    )
+    .toSorted();
+
+const missing = postgresMissing();
 const tablesOf = ["trades", "positions", "daily", "marks"].map((table) => `newpnl_${table}`);
 const contents = ({ modern }: Pair) =>
   [...tablesOf, "pnlb_versions"]
@@ -96,12 +122,12 @@ const contents = ({ modern }: Pair) =>
     .concat([query(modern, "SELECT source, key, code, legacy, modern FROM pnlb_quarantine")]);
 
 describe.skipIf(!hasSharedData)("the real ledgers", () => {
-  it("are reconciled without an unexplained difference once a person has accepted the repeated trades", async () => {
-    const pair = pairNamed("reconciled");
+  /** Fills modern, and compares before and after a person has accepted the rows that wait. */
+  async function reconciled(pair: Pair, accept: (sql: string) => unknown): Promise<void> {
     await filled(pair);
     const settings = {
       pair: {
-        addresses: { legacy: `sqlite:${pair.legacy}`, modern: `sqlite:${pair.modern}` },
+        addresses: { legacy: `sqlite:${pair.legacy}`, modern: addressOf(pair) },
         folder,
         database: defaultConfig.database,
       },
@@ -111,10 +137,37 @@ describe.skipIf(!hasSharedData)("the real ledgers", () => {
     expect(before.verdicts).toMatchObject({ diverged: 0, error: 0 });
     expect([...new Set(before.rows.map(({ cause }) => cause))]).toEqual(["ALREADY_STORED"]);
     expect(before.unexplained).toBe(before.rows.length);
-    const modern = new Database(pair.modern);
-    modern.exec("UPDATE pnlb_quarantine SET settled_ms = 1, settled_as = 'accepted'");
-    modern.close();
+    await accept("UPDATE pnlb_quarantine SET settled_ms = 1, settled_as = 'accepted'");
     expect(await reconcilePair(settings)).toMatchObject({ unexplained: 0, complete: true });
+  }
+
+  it("are reconciled without an unexplained difference once a person has accepted the repeated trades", async () => {
+    const pair = pairNamed("reconciled");
+    await reconciled(pair, (sql) => runSql(pair.modern, sql));
+  });
+
+  describe.skipIf(missing !== undefined)(`on PostgreSQL ${missing ?? ""}`, () => {
+    let server: TestPostgres;
+
+    beforeAll(async () => {
+      server = await startPostgres();
+    });
+    afterAll(() => server.stop());
+
+    it("are reconciled in the same way, and are the same rows as in SQLite", async () => {
+      const client = await connected(server.url);
+      await client.query("SET search_path = newpnl");
+      await reconciled(pairNamed("server", `${server.url}?schema=newpnl`), (sql) => client.query(sql));
+      const inSqlite = pairNamed("for the server");
+      await filled(inSqlite);
+      for (const table of ["trades", "positions", "daily", "marks"]) {
+        const { rows } = await client.query(`SELECT * FROM ${table}`);
+        expect(asTexts(rows), table).toEqual(
+          asTexts(query(inSqlite.modern, `SELECT * FROM newpnl_${table}`)),
+        );
+      }
+      await client.end();
+    });
   });
 
   it("are in modern row by row, and every row that is not there waits with its reason", async () => {
