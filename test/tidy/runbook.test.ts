@@ -86,7 +86,7 @@ function expectOutput(printed: readonly string[], page: readonly string[], folde
 }
 
 describe("RUNBOOK.md", () => {
-  const control = { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 6_000, poll_ms: 200 };
+  const control = { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 12_000, poll_ms: 200 };
   const stores = { control: "sqlite:./.pnl-bridge/control.db" };
   const configured = (instance: string): object => ({
     stores,
@@ -112,7 +112,13 @@ describe("RUNBOOK.md", () => {
   const scenes: Readonly<Record<string, () => Promise<void>>> = {
     "gateway-2 was killed": async () => {
       desk.write({}, configured("gateway-2"));
-      await (await desk.start()).kill();
+      const gateway = await desk.start();
+      // A process serves as soon as it can, also before it has registered.
+      await until(
+        async () => (await desk.run("status")).out.includes("gateway-2"),
+        "gateway-2 is registered",
+      );
+      await gateway.kill();
       desk.write({}, configured("gateway-1"));
     },
     "the control file was overwritten": async () => {

@@ -53,7 +53,7 @@ export interface PnlBridgeOptions {
   readonly owed?: OwedWrites;
   /** Receives how the bridge handles a change of the file on disk. Default: a line on stderr. */
   readonly onConfigChange?: (change: ConfigChange) => void;
-  /** Receives the output of child processes and threads of foreign systems, line by line. */
+  /** Receives the output of foreign systems and what the bridge reports of its databases, line by line. */
   readonly log?: (line: string) => void;
   /**
    * The load of this process; shadow calls are dropped while it is high. Default: measured from its event

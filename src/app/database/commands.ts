@@ -31,14 +31,16 @@ export const drainDatabases = (
   });
 
 /**
- * Brings the rows of legacy into modern, or only reads them in a dry run. Goes on where an earlier run ended.
+ * Brings the rows of legacy into modern, or only reads them in a dry run. Goes on where an earlier run ended. The
+ * report names the book that the rows get; an empty one means none.
  */
 export const backfill = (
   options: PairOptions & { readonly dryRun?: boolean; readonly onEvent: (event: PairEvent) => void },
-): Promise<BackfillReport> =>
-  withDatabase({ ...options, creates: options.dryRun !== true }, ({ backfill }) =>
-    backfill.run({ pass: "backfill", dryRun: options.dryRun === true }),
-  );
+): Promise<BackfillReport & { readonly book: string }> =>
+  withDatabase({ ...options, creates: options.dryRun !== true }, async ({ backfill }, _plan, { config }) => ({
+    ...(await backfill.run({ pass: "backfill", dryRun: options.dryRun === true })),
+    book: config.database.legacyBook,
+  }));
 
 export interface CutoverCommand extends PairOptions {
   readonly to: Side;

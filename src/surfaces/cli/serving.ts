@@ -40,7 +40,7 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
         if (comparison.verdict === "diverged" || comparison.verdict === "error") noteDivergence(comparison);
       },
       onConfigChange: ({ kind, what }) => log.warn({ kind: `config_${kind}`, config: path }, what),
-      log: (line) => log.info({ line }, "a system printed"),
+      log: (line) => log.info({ line }, "a system or the bridge reports"),
     });
     try {
       const gateway = await open(config, { bridge, observations, log });

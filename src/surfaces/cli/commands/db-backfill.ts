@@ -51,6 +51,11 @@ async function run(options: Options, { err }: Streams): Promise<CommandResult> {
     const verb = options.dryRun ? "would enter" : "entered";
     return `${table}: ${rows} rows read, ${imported} ${verb} modern${notes.length === 0 ? "" : `; ${notes.join("; ")}`}`;
   });
-  const end = report.finished ? [] : ["not finished: run the command again; it continues from here"];
+  const end = [
+    ...(tables.some(([, { rows }]) => rows > 0) && report.book === ""
+      ? ["the rows have no book; if legacy is one book's, set database.legacy_book before the backfill"]
+      : []),
+    ...(report.finished ? [] : ["not finished: run the command again; it continues from here"]),
+  ];
   return { exitCode: isClean ? 0 : 1, text: [...lines, ...end].join("\n") };
 }

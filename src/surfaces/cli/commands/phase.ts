@@ -69,7 +69,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const holds = result.moved || (options.dryRun === true && result.gates?.open !== false);
   if (options.json) return jsonResult(result, holds);
   const paint = painter(colourful(out));
-  const { from, target, epoch, gates, set } = result;
+  const { from, target, epoch, gates, set, authority } = result;
   const way = from === target ? `${target}, modern in use` : `${from} → ${target}`;
   const head = result.moved
     ? paint("green", `${way}, epoch ${epoch}`)
@@ -77,9 +77,15 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
       ? `dry run: ${way} would change ${Object.entries(set)
           .map(([name, value]) => `${name} to ${JSON.stringify(value)}`)
           .join(", ")}`
-      : paint("red", `${way}: not moved, a gate is closed; the phase is still ${from}`);
+      : paint(
+          "red",
+          authority?.open === false
+            ? `${way}: not moved, because the authority over the records did not move: ${authority.why}`
+            : `${way}: not moved, a gate is closed; the phase is still ${from}`,
+        );
+  const records = authority?.open === true ? [`records: ${authority.why}`] : [];
   return {
     exitCode: holds ? 0 : 1,
-    text: [...(gates === undefined ? [] : [gatesText(gates, paint)]), head].join("\n"),
+    text: [...(gates === undefined ? [] : [gatesText(gates, paint)]), head, ...records].join("\n"),
   };
 }
