@@ -43,7 +43,7 @@ export const campaigns = {
       "processes on a pair of databases that are killed 500 times at random moments lose and double no write",
   },
   "db-points": {
-    files: ["test/simulation/database-failpoints.test.ts"],
+    files: ["test/simulation/database-failpoints.test.ts", "test/simulation/beside-failpoints.test.ts"],
     proves: "a process may die before and after each statement of both stores, and the next one recovers",
   },
   "db-model": {

@@ -41,6 +41,8 @@ export interface RecordOptions {
   readonly authority: Side;
   /** Whether the tables of the bridge are created where they are missing; else such a file is BAD_DATABASE. */
   readonly creates: boolean;
+  /** Whether the bridge's tables are in a file beside legacy's database. */
+  readonly isBeside: boolean;
 }
 
 const fileOf = (address: string, folder: string): string => resolve(folder, sqliteFile(address) ?? "");

@@ -35,6 +35,7 @@ test("the built-in configuration lists every value as a default", async () => {
       "stores.control null",
       "stores.legacy null",
       "stores.modern null",
+      "database.bridge_tables "inside"",
       "database.legacy_book """,
       "database.cutover_budget_ms 2000",
       "database.done_rows_days 7",

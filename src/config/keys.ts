@@ -326,14 +326,12 @@ export const keys = [
     key("modern", store, null, "Modern's database: sqlite:FILE or a PostgreSQL URL, in a schema of its own"),
   ]),
   ...under("database", [
-    ...withoutEffect([
-      key(
-        "bridge_tables",
-        oneOf(["inside", "beside"]),
-        "inside",
-        "Where the bridge keeps its tables: in legacy's database or beside it",
-      ),
-    ]),
+    key(
+      "bridge_tables",
+      oneOf(["inside", "beside"]),
+      "inside",
+      "Where the bridge's tables are: in legacy's database, or beside it: then modern never takes the writes",
+    ),
     key("legacy_book", kind.anyText, "", "The book of rows that come from legacy"),
     key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
     key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),

@@ -1,6 +1,6 @@
 /** A table or an index that the bridge has put into a database. */
 export interface OwnObject {
-  readonly kind: "table" | "index";
+  readonly kind: "table" | "index" | "file";
   readonly name: string;
   /** The rows of a table; null for an index. */
   readonly rows: number | null;

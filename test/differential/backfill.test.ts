@@ -82,6 +82,7 @@ async function filled(pair: Pair): Promise<BackfillReport> {
       side: "modern",
       authority: "legacy",
       creates: true,
+      isBeside: false,
     }),
   };
   try {

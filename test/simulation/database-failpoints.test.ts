@@ -1,21 +1,11 @@
 /**
  * A process dies before and after each statement and commit of both real stores, while it writes, relays, fills
  * modern from legacy, moves the authority to modern, and moves it back. The next process recovers without a person.
- *
- * The statements run in this process, so a death is exact and cheap: at one statement both files are closed, which
- * rolls back what is not committed as the end of a process does, the connections to PostgreSQL are cut, and every
- * later statement fails. At a statement of PostgreSQL the death comes before the statement is sent, or after the
- * server has executed it, so that nobody learns the answer.
  */
-import { setImmediate as turn } from "node:timers/promises";
-import Database from "better-sqlite3";
-import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
 import { openPostgresRecordStore } from "../../src/adapters/postgres/index.ts";
-import { RecordFile } from "../../src/adapters/sqlite/record-file.ts";
 import { databaseTools } from "../../src/app/database/open.ts";
-import { codeOf } from "../../src/base/errors.ts";
 import {
   Backfill,
   backfillLimits,
@@ -24,101 +14,21 @@ import {
   DatabaseBridge,
 } from "../../src/bridges/database/index.ts";
 import type { Side } from "../../src/domain/migration/phase.ts";
-import type { HeldStore, RecordStore } from "../../src/ports/record-store.ts";
+import type { RecordStore } from "../../src/ports/record-store.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { Wire } from "../../src/testing/postgres-wire.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
+import { beginLife, dead, mortal, storeIn, watchStatements } from "./database/mortal.ts";
 import { audit, type Line, PairOfDatabases } from "./database/pair.ts";
 
-const dead = new Error("the process is dead");
-const { prepare, exec } = Database.prototype;
-const { query } = Client.prototype;
-
-/** The life of a process that will die. A step is before or after a statement. */
-interface Life {
-  readonly dieAt: number;
-  steps: number;
-  isOver: boolean;
-  readonly opened: Set<Database.Database>;
-  cutConnections: () => void;
-}
-
-/** The life to which the statements of this moment belong; undefined for those of a process that does not die. */
-let life: Life | undefined;
-
-function step(of: Life): void {
-  of.steps += 1;
-  if (of.steps === of.dieAt) {
-    of.isOver = true;
-    for (const database of of.opened) database.close();
-    of.cutConnections();
-  }
-  if (of.isOver) throw dead;
-}
-
-function statement<T>(of: Life, database: Database.Database, run: () => T): T {
-  if (!of.isOver) of.opened.add(database);
-  step(of);
-  const value = run();
-  step(of);
-  return value;
-}
-
-async function sent<T>(of: Life, run: () => Promise<T>): Promise<T> {
-  step(of);
-  const answer = await run();
-  step(of);
-  return answer;
-}
-
-beforeAll(() => {
-  vi.spyOn(Database.prototype, "prepare").mockImplementation(function (this: Database.Database, sql: string) {
-    const made: Database.Statement<unknown[], unknown> = prepare.call(this, sql);
-    const of = life;
-    if (of === undefined) return made;
-    const { run, all } = made;
-    return Object.assign(made, {
-      run: (...values: unknown[]) => statement(of, this, () => run.apply(made, values)),
-      all: (...values: unknown[]) => statement(of, this, () => all.apply(made, values)),
-    });
-  });
-  vi.spyOn(Database.prototype, "exec").mockImplementation(function (this: Database.Database, sql: string) {
-    return life === undefined ? exec.call(this, sql) : statement(life, this, () => exec.call(this, sql));
-  });
-  vi.spyOn(Client.prototype, "query").mockImplementation(function (this: Client, ...given: unknown[]) {
-    const run = () => Reflect.apply(query, this, given);
-    return life === undefined ? run() : sent(life, run);
-  });
-});
+beforeAll(watchStatements);
 afterEach(() => {
-  life = undefined;
+  mortal.life = undefined;
 });
 afterAll(() => {
   vi.restoreAllMocks();
 });
-
-/** A store in this thread. It waits for a lock of the other connection, as the thread of a real store does. */
-function storeIn(path: string, side: Side): HeldStore & { readonly file: RecordFile } {
-  const file = new RecordFile({ path, side, authority: "legacy", creates: true, incarnation: path });
-  const untilFree = async <T>(work: () => T): Promise<T> => {
-    for (;;) {
-      try {
-        return work();
-      } catch (failure) {
-        if (!codeOf(failure).startsWith("SQLITE_BUSY")) throw failure;
-      }
-      await turn();
-    }
-  };
-  return {
-    side,
-    file,
-    call: (name, given) => untilFree(() => file.call(name, given)),
-    letGo: async (how) => void file.letGo(how),
-    close: async () => file.close(),
-  };
-}
 
 /** A store on a server, whose connections break when the process dies. */
 async function storeAt(address: string): Promise<RecordStore> {
@@ -126,8 +36,8 @@ async function storeAt(address: string): Promise<RecordStore> {
   const death = Promise.withResolvers<never>();
   const unlessDead = <T>(work: Promise<T>): Promise<T> => Promise.race([work, death.promise]);
   death.promise.catch(() => {});
-  if (life !== undefined)
-    life.cutConnections = () => {
+  if (mortal.life !== undefined)
+    mortal.life.cutConnections = () => {
       death.reject(dead);
       // The store goes on for some seconds, asks for the outcome of its last commit, and reaches nobody.
       void wire.close();
@@ -236,23 +146,16 @@ async function dieAt(at: number, postgres: string | undefined): Promise<number> 
   await using pair = new PairOfDatabases({ rows: 3, authority: "legacy", ...(postgres && { postgres }) });
   wanted = "legacy";
   const lines: Line[] = [];
-  const mortal = {
-    dieAt: at,
-    steps: 0,
-    isOver: false,
-    opened: new Set<Database.Database>(),
-    cutConnections: () => {},
-  };
-  life = mortal;
+  const life = beginLife(at);
   let first: Process | undefined;
   try {
     first = await begin(pair, "first");
     await live(first, lines);
   } catch (failure) {
-    if (!mortal.isOver) throw failure;
+    if (!life.isOver) throw failure;
   }
   await first?.end();
-  life = undefined;
+  mortal.life = undefined;
 
   const next = await begin(pair, "next");
   const { authority } = await next.cutover.recover();
@@ -270,7 +173,7 @@ async function dieAt(at: number, postgres: string | undefined): Promise<number> 
   expect(await pair.sql("modern", "SELECT trade_id FROM {trades}")).toEqual(
     expect.arrayContaining([["B1"], ["B2"], ["B3"]]),
   );
-  return mortal.steps;
+  return life.steps;
 }
 
 /** All points, in an order whose beginning is spread over all of them. */

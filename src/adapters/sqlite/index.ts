@@ -1,4 +1,5 @@
 export { type Archive, archiveSqlite, checkArchive } from "./archive.ts";
+export { besideFiles, legacyOnly } from "./beside.ts";
 export { openSqliteControlStore, type SqliteControlOptions } from "./control-store.ts";
 export { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./evidence-store.ts";
 export {

@@ -31,3 +31,10 @@ export function changedTables(before: string, now: string): string {
     .filter((table) => JSON.stringify(accepted?.[table]) !== JSON.stringify(found?.[table]))
     .join(", ");
 }
+
+/** Whether a table has a unique key of exactly these columns. */
+export function hasKey(shape: string, table: string, columns: readonly string[]): boolean {
+  const tables: Readonly<Record<string, { readonly keys: readonly string[] }>> = JSON.parse(shape);
+  const wanted = columns.toSorted().join(", ");
+  return tables[table]?.keys.some((key) => key.split(", ").toSorted().join(", ") === wanted) ?? false;
+}

@@ -3,6 +3,7 @@
  * that has no index by the key is copied once into a temporary table that has one.
  */
 
+import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -16,6 +17,7 @@ import type {
   ReadTable,
   StoreReader,
 } from "../../ports/reconcile.ts";
+import { besideFiles } from "./beside.ts";
 
 /** The longest wait for the lock of a writer. */
 const busyMsMax = 5_000;
@@ -34,10 +36,13 @@ export class SqliteReader implements StoreReader {
   readonly #statements = new Map<string, Database.Statement<Cell[]>>();
 
   /** Throws BAD_DATABASE if the file cannot be read as a database. */
-  constructor(path: string, side: Side) {
+  constructor(path: string, side: Side, { isBeside = false } = {}) {
     this.#path = path;
     this.#side = side;
     this.#database = openReadOnly(path);
+    const { tables } = besideFiles(path);
+    if (isBeside && existsSync(tables))
+      translated(tables, () => this.#database.prepare("ATTACH ? AS beside").run(tables));
   }
 
   async authority(): Promise<Side | null> {
@@ -198,7 +203,7 @@ export class SqliteReader implements StoreReader {
   }
 
   #has(table: string): boolean {
-    return this.#all("SELECT 1 FROM sqlite_schema WHERE name = ?", table).length > 0;
+    return this.#all("SELECT 1 FROM pragma_table_list(?)", table).length > 0;
   }
 
   #indexes(table: ReadTable): readonly { readonly unique: boolean; readonly names: readonly string[] }[] {

@@ -4,15 +4,17 @@
  * Each call is one transaction. An I/O error leaves no usable handle: the file is closed, and the next call
  * opens it again.
  */
-import { type StatsFs, statfsSync, statSync } from "node:fs";
+import { existsSync, type StatsFs, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
+import { RowAccess } from "../../durable/row-access.ts";
 import { numberIn, runNow, type Statement, StatementRefused, textIn, type Work } from "../../durable/work.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
+import { Beside, besideFiles, besideTables, type Intent, legacyOnly, mustBeInPlace } from "./beside.ts";
 import { changedTables, shapeOf } from "./legacy-shape.ts";
 import { bridgeTables, modernTables } from "./record-schema.ts";
 
@@ -22,6 +24,8 @@ export interface RecordFileOptions {
   /** Which side is authoritative in a pair that nothing has opened before. */
   readonly authority: Side;
   readonly creates: boolean;
+  /** Whether the bridge's tables are in a file beside legacy's. Default: no. */
+  readonly isBeside?: boolean;
   /** Drawn at random; used only if the bridge's tables are created now. */
   readonly incarnation: string;
   /** The size above which legacy's WAL is emptied while nobody else writes. Default: 64 MB. */
@@ -83,8 +87,13 @@ export class RecordFile {
   #walLookMs = 0;
   /** A number that changes with each commit of another connection. */
   #foreignCommits = -1;
-  /** The version of the file's schema at which legacy's tables were last found unchanged. */
+  /** The version of the file's schema at which legacy's tables were last found unchanged, and their shape. */
   #schemaVersion = -1;
+  #shape = "";
+  /** Undefined if the bridge's tables are in this file. */
+  #beside: Beside | undefined;
+  /** The changes of the bridge's tables in the transaction of a call, if they are beside legacy's file. */
+  #made: Statement[] = [];
 
   constructor(options: RecordFileOptions) {
     this.#options = options;
@@ -92,9 +101,8 @@ export class RecordFile {
   }
 
   call<Name extends RecordCall>(name: Name, given: Given<Name>): Answer<Name> {
-    const work: (given: Given<Name>) => Work<Answer<Name>> = this.#calls[name];
     try {
-      return this.#transaction(name, work(given));
+      return this.#transaction(name, given);
     } catch (failure) {
       // Only a write that was alone in its call ends this way, and its answer is the call's only one.
       if (failure instanceof WriteUndone) return [failure.answer] as Answer<Name>;
@@ -104,6 +112,7 @@ export class RecordFile {
 
   /** Takes the write lock for the calls until `letGo`, or for `lastsMs` at most. */
   hold(lastsMs: number): null {
+    if (this.#options.isBeside === true) throw new BridgeError("REFUSED", legacyOnly);
     this.#run({ sql: "BEGIN IMMEDIATE", values: [] });
     this.#isHolding = true;
     this.#holdTimer = setTimeout(() => this.#opened().exec("ROLLBACK"), lastsMs);
@@ -131,28 +140,55 @@ export class RecordFile {
     clearTimeout(this.#holdTimer);
     this.#isHolding = false;
     this.#database?.close();
+    this.#beside?.close();
     this.#database = undefined;
+    this.#beside = undefined;
     this.#statements = new Map();
   }
 
-  #transaction<T>(name: RecordCall, work: Work<T>): T {
+  #transaction<Name extends RecordCall>(name: Name, given: Given<Name>): Answer<Name> {
     const database = this.#opened();
     this.#mustHold();
     this.#mustBeSameFile();
     const isHolding = this.#isHolding;
-    const begin = readingCalls.has(name) ? "BEGIN" : "BEGIN IMMEDIATE";
-    this.#run({ sql: isHolding ? "SAVEPOINT call" : begin, values: [] });
+    let intent: Intent | undefined;
     try {
+      if (isHolding) this.#run({ sql: "SAVEPOINT call", values: [] });
+      else if (readingCalls.has(name)) this.#run({ sql: "BEGIN", values: [] });
+      else this.#begin();
       if (this.#options.side === "legacy" && recordsCalls.has(name)) this.#checkTables(database);
-      const value = runNow(work, (statement) => this.#run(statement));
+      const rows = this.#beside?.rowsOf(name, given, this.#shape) ?? [];
+      this.#made = [];
+      const work: (given: Given<Name>) => Work<Answer<Name>> = this.#calls[name];
+      const value = runNow(work(given), (statement) => this.#run(statement));
+      intent = this.#beside?.intend(rows, this.#made);
       this.#run({ sql: isHolding ? "RELEASE call" : "COMMIT", values: [] });
+      if (intent !== undefined) this.#beside?.clear(intent);
       if (this.#options.side === "legacy" && !isHolding) this.#emptyWal(database);
       return value;
     } catch (failure) {
       // A full disk has ended the transaction already.
-      if (isLost(failure)) this.close();
-      else if (database.inTransaction) database.exec("ROLLBACK");
+      const isOpen = database.open && database.inTransaction;
+      if (isLost(failure) || (intent !== undefined && !isOpen)) this.close();
+      else if (isOpen) {
+        database.exec("ROLLBACK");
+        if (intent !== undefined) this.#beside?.clear(intent);
+      }
+      if (name === "moveFence" && this.#options.isBeside === true && failure instanceof StatementRefused)
+        throw new BridgeError("REFUSED", legacyOnly);
       throw failure;
+    }
+  }
+
+  /** Begins a transaction that writes, after one that may be half done is settled. */
+  #begin(): void {
+    for (;;) {
+      this.#run({ sql: "BEGIN IMMEDIATE", values: [] });
+      const intent = this.#beside?.pending();
+      if (intent === undefined) return;
+      this.#beside?.settle(intent);
+      this.#run({ sql: "COMMIT", values: [] });
+      this.#beside?.clear(intent);
     }
   }
 
@@ -164,8 +200,13 @@ export class RecordFile {
       this.#statements.set(sql, statement);
     }
     try {
-      if (statement.reader) return statement.all(...values) as StoredRow[];
-      return statement.run(...values).changes > 0 ? [{}] : [];
+      const rows = statement.reader
+        ? (statement.all(...values) as StoredRow[])
+        : statement.run(...values).changes > 0
+          ? [{}]
+          : [];
+      if (this.#beside !== undefined && isKept(statement)) this.#made.push({ sql, values });
+      return rows;
     } catch (failure) {
       if (failure instanceof Database.SqliteError && failure.code.startsWith("SQLITE_CONSTRAINT"))
         throw new StatementRefused(failure.message, { cause: failure });
@@ -176,12 +217,18 @@ export class RecordFile {
   /** Throws if another file has taken the place of this one: a write into it would be lost. */
   #mustBeSameFile(): void {
     const { path, side } = this.#options;
-    if (identityOf(path) !== this.#identity)
+    if (this.#identityNow() !== this.#identity)
       throw new BridgeError("FILE_REPLACED", {
         what: `another file has taken the place of ${side}'s database, which this process has open`,
         where: path,
         fix: "end every process that uses the database, then start them again",
       });
+  }
+
+  #identityNow(): string {
+    const { path } = this.#options;
+    const { tables, intents } = besideFiles(path);
+    return (this.#beside === undefined ? [path] : [path, tables, intents]).map(identityOf).join();
   }
 
   /**
@@ -192,12 +239,14 @@ export class RecordFile {
     const nowMs = performance.now();
     if (nowMs < this.#walLookMs) return;
     this.#walLookMs = nowMs + walLookMs;
+    // Nobody but the bridge has its file open, and a checkpoint of it disturbs no program of legacy.
+    if (this.#beside !== undefined) database.pragma("beside.wal_checkpoint(PASSIVE)");
     const { path, walBytesMax: bytesMax = walBytesMax } = this.#options;
     const foreign = Number(database.pragma("data_version", { simple: true }));
     const isQuiet = foreign === this.#foreignCommits;
     this.#foreignCommits = foreign;
     const bytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (isQuiet && bytes > bytesMax) database.pragma("wal_checkpoint(TRUNCATE)");
+    if (isQuiet && bytes > bytesMax) database.pragma("main.wal_checkpoint(TRUNCATE)");
   }
 
   /**
@@ -211,6 +260,7 @@ export class RecordFile {
     const shape = shapeOf(database);
     const [fence] = this.#run({ sql: "SELECT shape FROM pnlb_fence", values: [] });
     const accepted = textIn(fence, "shape");
+    this.#shape = shape;
     if (accepted === "") this.#run({ sql: "UPDATE pnlb_fence SET shape = ?", values: [shape] });
     else if (accepted === shape) this.#schemaVersion = version;
     else
@@ -231,40 +281,64 @@ export class RecordFile {
     });
     try {
       if (side === "modern") database.pragma("journal_mode = WAL");
-      for (const [name, value] of Object.entries(settings[side])) {
-        database.pragma(`${name} = ${value}`);
-        const found = database.pragma(name, { simple: true });
-        if (found !== value)
-          throw new BridgeError("BAD_DATABASE", {
-            what: `SQLite keeps ${name} at ${found} instead of ${value}`,
-            where: path,
-            fix: "use the SQLite that comes with this package",
-          });
+      for (const [name, value] of Object.entries(settings[side])) mustSet(database, name, value, path);
+      if (this.#options.isBeside === true) this.#attach(database);
+      else this.#createTables(database);
+      this.#database = database;
+      this.#identity = this.#identityNow();
+      this.#schemaVersion = -1;
+      if (this.#beside?.pending() !== undefined) {
+        this.#begin();
+        this.#run({ sql: "COMMIT", values: [] });
       }
-      this.#createTables(database);
     } catch (failure) {
       database.close();
+      this.close();
       throw failure;
     }
-    this.#database = database;
-    this.#identity = identityOf(path);
-    this.#schemaVersion = -1;
     return database;
+  }
+
+  /** Opens the bridge's own files beside legacy's. The bridge's tables are found there, because legacy's has none. */
+  #attach(database: Database.Database): void {
+    const { path, side, creates } = this.#options;
+    mustBeInPlace(path, { isBeside: true, isInside: hasBridge(database) });
+    const { tables, intents } = besideFiles(path);
+    if (!creates && !existsSync(tables)) throw this.#noTables();
+    const own = new Database(tables, { timeout: 0 });
+    try {
+      own.pragma("journal_mode = WAL");
+      this.#createTables(own);
+    } finally {
+      own.close();
+    }
+    database.prepare("ATTACH ? AS beside").run(tables);
+    mustSet(database, "beside.synchronous", settings.legacy.synchronous, tables);
+    this.#beside = new Beside(intents, {
+      run: (statement) => this.#run(statement),
+      access: new RowAccess(dialectOf(side)),
+      quarantine: this.#calls.recordChunk,
+    });
+  }
+
+  #noTables(): BridgeError {
+    return new BridgeError("BAD_DATABASE", {
+      what: `${this.#options.side}'s database has no tables of the database bridge`,
+      where: this.#options.path,
+      fix: "create them with `pnl-bridge db init`",
+    });
   }
 
   /** Creates the bridge's tables where they are missing, and modern's own. */
   #createTables(database: Database.Database): void {
-    const { path, side, authority, creates, incarnation } = this.#options;
-    const isReady = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'pnlb_reconciles'").get();
-    if (isReady !== undefined) return;
-    if (!creates)
-      throw new BridgeError("BAD_DATABASE", {
-        what: `${side}'s database has no tables of the database bridge`,
-        where: path,
-        fix: "create them with `pnl-bridge db init`",
-      });
+    const { path, side, authority, creates, incarnation, isBeside = false } = this.#options;
+    if (hasBridge(database)) return;
+    if (!creates) throw this.#noTables();
+    if (side === "legacy" && !isBeside) mustBeInPlace(path, { isBeside, isInside: false });
+    if (isBeside && authority === "modern") throw new BridgeError("REFUSED", legacyOnly);
     const create = database.transaction(() => {
       database.exec(bridgeTables);
+      if (isBeside) database.exec(besideTables);
       if (side === "modern") database.exec(modernTables);
       database
         .prepare("INSERT OR IGNORE INTO pnlb_fence (one, epoch, authority, incarnation) VALUES (1, 1, ?, ?)")
@@ -273,6 +347,25 @@ export class RecordFile {
     create.immediate();
   }
 }
+
+/** Sets a setting of a connection and reads it back. */
+function mustSet(database: Database.Database, name: string, value: number, where: string): void {
+  database.pragma(`${name} = ${value}`);
+  const found = database.pragma(name, { simple: true });
+  if (found !== value)
+    throw new BridgeError("BAD_DATABASE", {
+      what: `SQLite keeps ${name} at ${found} instead of ${value}`,
+      where,
+      fix: "use the SQLite that comes with this package",
+    });
+}
+
+const hasBridge = (database: Database.Database): boolean =>
+  database.prepare("SELECT 1 FROM main.sqlite_schema WHERE name = 'pnlb_reconciles'").get() !== undefined;
+
+/** Whether a statement belongs to what changes the bridge's tables, which is done again after some crashes. */
+const isKept = ({ source, readonly }: Database.Statement): boolean =>
+  /^(SAVEPOINT|RELEASE|ROLLBACK TO) /.test(source) || (!readonly && source.includes("pnlb_"));
 
 const dialectOf = (side: Side): Dialect => ({
   side,

@@ -14,21 +14,30 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-for (const side of ["legacy", "modern"] as const)
-  recordStoreContract(`sqlite, ${side}`, async () => {
-    const path = join(folder, `${side}.db`);
-    if (side === "legacy") openDatabase(path, { journal: "wal", busyTimeoutMs: 5_000 }).close();
-    return {
-      side,
-      open: (authority) => openSqliteRecordStore(path, { side, authority }),
-      sql: async (statement) => {
-        using database = connectionTo(path, { timeout: 5_000 });
-        const prepared = database.prepare(statement);
-        return prepared.reader ? prepared.all() : [prepared.run()];
-      },
-      table: (name) => (side === "modern" && !name.startsWith("pnlb_") ? `newpnl_${name}` : name),
-    };
-  });
+for (const [name, side, isBeside] of [
+  ["legacy", "legacy", false],
+  ["legacy with the bridge's tables beside it", "legacy", true],
+  ["modern", "modern", false],
+] as const)
+  recordStoreContract(
+    `sqlite, ${name}`,
+    async () => {
+      const path = join(folder, `${side}.db`);
+      if (side === "legacy") openDatabase(path, { journal: "wal", busyTimeoutMs: 5_000 }).close();
+      return {
+        side,
+        open: (authority) => openSqliteRecordStore(path, { side, authority, isBeside }),
+        sql: async (statement) => {
+          using database = connectionTo(path, { timeout: 5_000 });
+          if (isBeside) database.prepare("ATTACH ? AS beside").run(`${path}.pnlb`);
+          const prepared = database.prepare(statement);
+          return prepared.reader ? prepared.all() : [prepared.run()];
+        },
+        table: (name) => (side === "modern" && !name.startsWith("pnlb_") ? `newpnl_${name}` : name),
+      };
+    },
+    { follows: !isBeside },
+  );
 
 describe("legacy's file", () => {
   const insert = `INSERT INTO positions (instrument_name, position_quantity, avg_cost, last_updated) VALUES ('Z', 1, 1, 'x')`;

@@ -12,6 +12,8 @@ export interface SqliteRecordOptions {
   readonly authority: Side;
   /** Whether missing tables of the bridge are created; else BAD_DATABASE is thrown. Default: yes. */
   readonly creates?: boolean;
+  /** Whether the bridge's tables are in a file beside legacy's. Default: no. */
+  readonly isBeside?: boolean;
   /** The longest wait for a lock of another process. Default 5 000. */
   readonly busyMsMax?: number;
 }
@@ -63,13 +65,14 @@ const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordSto
 
 async function openThread(
   path: string,
-  { side, authority, creates = true, busyMsMax = 5_000 }: SqliteRecordOptions,
+  { side, authority, creates = true, isBeside = false, busyMsMax = 5_000 }: SqliteRecordOptions,
 ): Promise<FileThread<RecordThreadCalls>> {
   const data: RecordThreadData = {
     path: resolve(path),
     side,
     authority,
     creates,
+    isBeside: isBeside && side === "legacy",
     busyMsMax,
     incarnation: randomUUID(),
   };

@@ -7,9 +7,8 @@ import { abandonedStep, abandonModern, giveUpModern, takeBack } from "../../brid
 import type { By } from "../../control/index.ts";
 import type { Fence } from "../../ports/record-store.ts";
 import { byOf, type OperatorSession, openOperator, settingsOf } from "../control/session.ts";
-import { openRecordStore } from "../stores.ts";
 import { directionOf } from "./open.ts";
-import { type PairSettings, pairOf, prepared, withPair } from "./pair.ts";
+import { openSide, type PairSettings, pairOf, prepared, withPair } from "./pair.ts";
 
 export interface AbandonCommand {
   readonly config?: string;
@@ -70,9 +69,7 @@ interface Asked {
 }
 
 async function abandonUnder(session: OperatorSession, { pair, by, isLost }: Asked): Promise<AbandonReport> {
-  const { addresses, folder } = pair;
-  const options = { folder, side: "legacy", authority: "legacy", creates: false } as const;
-  const legacy = await openRecordStore(addresses.legacy, options);
+  const legacy = await openSide(pair, "legacy", prepared);
   try {
     const fence = await legacy.call("fence", null);
     const wasAbandoned = fence.step === abandonedStep;

@@ -1,7 +1,7 @@
 /** Leaving: archives legacy's database, and removes the bridge from both databases. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Archive, archiveSqlite, checkArchive } from "../../adapters/sqlite/index.ts";
+import { type Archive, archiveSqlite, besideFiles, checkArchive } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { modernKeys } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -11,10 +11,9 @@ import { realFile } from "../../platform/real-file.ts";
 import type { OwnObject } from "../../ports/leaving-calls.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
 import { byOf, settingsOf } from "../control/session.ts";
-import { openRecordStore } from "../stores.ts";
 import { note } from "./command-session.ts";
 import { type Evidence, evidenceNames, evidenceOf } from "./leaving-evidence.ts";
-import { type PairSettings, pairOf, pathOf } from "./pair.ts";
+import { isBeside, openSide, type PairSettings, pairOf, pathOf, prepared } from "./pair.ts";
 import { isPrepared } from "./reconcile.ts";
 
 export interface ArchiveCommand {
@@ -99,8 +98,15 @@ type Has = Readonly<Record<Side, boolean>>;
 async function ownObjects(pair: PairSettings, has: Has): Promise<Record<Side, readonly OwnObject[]>> {
   const objectsOf = (side: Side) =>
     has[side] ? withStore(pair, side, (store) => store.call("ownObjects", null)) : [];
-  return { legacy: await objectsOf("legacy"), modern: await objectsOf("modern") };
+  const legacy = isBeside(pair)
+    ? filesOf(pair).map((name) => ({ kind: "file", name, rows: null }) as const)
+    : await objectsOf("legacy");
+  return { legacy, modern: await objectsOf("modern") };
 }
+
+/** The bridge's own files beside legacy's database. */
+const filesOf = (pair: PairSettings): readonly string[] =>
+  Object.values(besideFiles(pathOf(pair, "legacy") ?? "")).filter((file) => existsSync(file));
 
 /**
  * Removes the bridge from the databases that still have its tables, each in one transaction. Modern's is the
@@ -110,15 +116,18 @@ export async function removeBridge(pair: PairSettings, has: Has): Promise<Archiv
   const proved = has.modern
     ? await withStore(pair, "modern", (store) => store.call("removeBridge", { keys: modernKeys }))
     : null;
-  if (has.legacy) await withStore(pair, "legacy", (store) => store.call("removeBridge", { keys: {} }));
+  if (isBeside(pair))
+    for (const file of filesOf(pair))
+      for (const end of ["", "-wal", "-shm"]) rmSync(file + end, { force: true });
+  else if (has.legacy) await withStore(pair, "legacy", (store) => store.call("removeBridge", { keys: {} }));
   return proved;
 }
 
 async function withStore<T>(
-  { addresses, folder }: PairSettings,
+  pair: PairSettings,
   side: Side,
   work: (store: RecordStore) => Promise<T>,
 ): Promise<T> {
-  const store = await openRecordStore(addresses[side], { folder, side, authority: "modern", creates: false });
+  const store = await openSide(pair, side, prepared);
   return work(store).finally(() => store.close());
 }

@@ -60,8 +60,8 @@ export async function waitingRows(pair: Pair): Promise<number> {
       what: "modern's database was abandoned, and has not handed over the writes that legacy lacks",
       fix: "let it return, or give it up: pnl-bridge db drain --abandon --lost --reason TEXT",
     });
-  const { rows, reviews } = await pair.modern.call("quarantineCounts", null);
-  return rows + reviews;
+  const counts = [pair.modern, pair.legacy].map((store) => store.call("quarantineCounts", null));
+  return (await Promise.all(counts)).reduce((sum, { rows, reviews }) => sum + rows + reviews, 0);
 }
 
 /** Turns the report of a cut-over into the answer to a move. */

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { legacyOnly } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import type { WriteAnswer } from "../../bridges/database/index.ts";
 import { type Config, defaultConfig } from "../../config/index.ts";
@@ -16,7 +17,10 @@ export interface DatabaseBridgeSettings {
   readonly modern: string;
   /** Which store is authoritative, and whether the other one gets the writes. */
   readonly phase: Phase;
-  /** Where the bridge keeps its own tables. Default: `inside` legacy's file. */
+  /**
+   * Where the bridge keeps its own tables. Default: `inside` legacy's file. `beside` it, legacy's file gets only its
+   * own rows, one process writes, and modern never becomes authoritative.
+   */
   readonly bridgeTables?: Config["database"]["bridgeTables"];
   readonly onEvent?: (event: PairEvent) => void;
 }
@@ -45,18 +49,19 @@ export interface OpenDatabaseBridge {
  */
 export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Promise<OpenDatabaseBridge> {
   const { legacy, modern, phase, bridgeTables = "inside", onEvent } = settings;
-  if (bridgeTables === "beside")
-    throw new BridgeError("BAD_CONFIG", {
-      what: "the bridge's tables cannot be kept beside legacy's database yet",
-      fix: "use bridgeTables: inside",
-    });
   const direction = directionOfPhase(phase);
+  if (bridgeTables === "beside" && direction.authority === "modern")
+    throw new BridgeError("REFUSED", legacyOnly);
   const pair = {
     addresses: { legacy, modern },
     folder: resolve("."),
     database: { ...defaultConfig.database, bridgeTables },
   };
-  const database = await openDatabase(pair, { direction: () => direction, ...(onEvent && { onEvent }) });
+  const database = await openDatabase(pair, {
+    direction: () => direction,
+    writes: true,
+    ...(onEvent && { onEvent }),
+  });
   try {
     await mustAgree(database.pair, direction.authority);
   } catch (failure) {

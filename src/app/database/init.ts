@@ -1,4 +1,5 @@
 /** Prepares both databases for the bridge. */
+import { besideFiles } from "../../adapters/sqlite/index.ts";
 import { codeOf } from "../../base/errors.ts";
 import { shownValue } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -6,7 +7,7 @@ import type { Fence } from "../../ports/record-store.ts";
 import { settingsOf } from "../control/session.ts";
 import { type PairOptions, planOfFleet } from "./command-session.ts";
 import { directionOf } from "./open.ts";
-import { pairOf, withPair } from "./pair.ts";
+import { isBeside, pairOf, pathOf, withPair } from "./pair.ts";
 import { isPrepared } from "./reconcile.ts";
 
 export interface InitReport {
@@ -41,7 +42,11 @@ export async function plannedTables(
 ): Promise<readonly { readonly side: Side; readonly where: string; readonly tables: readonly string[] }[]> {
   const pair = pairOf(await settingsOf(options));
   const planOf = async (side: Side, tables: readonly string[]) => {
-    const where = String(shownValue(["stores", side], pair.addresses[side]));
+    const file = side === "legacy" && isBeside(pair) ? pathOf(pair, side) : undefined;
+    const where =
+      file === undefined
+        ? String(shownValue(["stores", side], pair.addresses[side]))
+        : besideFiles(file).tables;
     const isReady = await isPrepared(pair, side).catch((failure) => {
       // A file of modern's that does not exist yet cannot be opened.
       if (side === "legacy" || codeOf(failure) !== "BAD_DATABASE") throw failure;

@@ -4,6 +4,7 @@ import { usersOf } from "../../platform/open-files.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import { openOperator } from "../control/session.ts";
 import { type ControlSettings, openEvidenceStore } from "../stores.ts";
+import { waitingRows } from "./authority.ts";
 import { type PairOptions, withDatabase } from "./command-session.ts";
 import { type PairSettings, prepared, withPair } from "./pair.ts";
 
@@ -143,8 +144,8 @@ const rowsOf = (asked: PairOptions): Promise<Finding> =>
     const { finished, tables } = await backfill.run({ pass: "all_rows", isUrgent: true });
     if (!finished) return missing("another process is reading legacy's rows");
     const imported = Object.values(tables).reduce((sum, table) => sum + table.imported, 0);
-    const { rows, reviews } = await pair.modern.call("quarantineCounts", null);
-    if (rows + reviews > 0) return missing(`${rows + reviews} rows wait for a person: pnl-bridge db review`);
+    const waiting = await waitingRows(pair);
+    if (waiting > 0) return missing(`${waiting} rows wait for a person: pnl-bridge db review`);
     const at = new Date(last.atMs).toISOString();
     return imported === 0
       ? proof(`no other program has written to legacy since the comparison at ${at}`)

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sha256, systemClock } from "../../adapters/host/index.ts";
-import { walBytesMax } from "../../adapters/sqlite/index.ts";
+import { legacyOnly, walBytesMax } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
@@ -27,7 +27,8 @@ import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { HeldStore } from "../../ports/record-store.ts";
 import { holdRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
-import { openPair, type Pair, type PairSettings, pathOf, thisHolder } from "./pair.ts";
+import { onlyWriter } from "./only-writer.ts";
+import { isBeside, openPair, type Pair, type PairSettings, pathOf, prepared, thisHolder } from "./pair.ts";
 
 /** How a plan uses the pair; undefined while the plan is not known. */
 export function directionOf(plan: MigrationPlan): Direction | undefined {
@@ -52,6 +53,11 @@ export interface OpenOptions {
   readonly isFresh?: () => boolean;
   /** Whether a new pair is made ready. Default: yes; without it, an unprepared pair is BAD_DATABASE. */
   readonly creates?: boolean;
+  /**
+   * Whether callers' records are written. With the bridge's tables beside legacy's database one process alone may
+   * do so. Default: no.
+   */
+  readonly writes?: boolean;
   readonly onEvent?: (event: PairEvent) => void;
 }
 
@@ -101,10 +107,12 @@ const settledMs = 750;
  * has every write. Only `cutover` moves it towards modern.
  */
 export async function openDatabase(settings: PairSettings, options: OpenOptions): Promise<OpenedDatabase> {
-  const { direction, creates = true, isFresh = () => true, onEvent = () => {} } = options;
+  const { creates = true, writes = false, isFresh = () => true, onEvent = () => {} } = options;
   const { database } = settings;
-  const pair = await openPair(settings, { authority: direction()?.authority ?? "legacy", creates });
+  const pair = await openPair(settings, { authority: options.direction()?.authority ?? "legacy", creates });
   const lease = thisHolder(database.leaseMs);
+  const writer = writes && isBeside(settings) ? await onlyWriter(pair, lease) : undefined;
+  const direction = () => (writer?.isLost() === true ? undefined : options.direction());
   const bridge = new DatabaseBridge({
     stores: pair,
     tools: databaseTools,
@@ -165,7 +173,11 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     last = next.catch(() => {});
     return next;
   };
-  const cutover: OpenedDatabase["cutover"] = (to, onRung) => alone(() => ladder(onRung).to(to));
+  const isRefused = (to: Side): boolean => to === "modern" && isBeside(settings);
+  const cutover: OpenedDatabase["cutover"] = async (to, onRung) => {
+    if (isRefused(to)) throw new BridgeError("REFUSED", legacyOnly);
+    return alone(() => ladder(onRung).to(to));
+  };
   const recover = () => alone(async () => void ((await areFencesAtRest(pair)) || (await ladder().recover())));
   let wantedSinceMs: number | undefined;
   const goBack = oneAtATime(async () => {
@@ -191,20 +203,27 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     backfill,
     cutover,
     ready: async (side) => {
-      const why = await ladder().whyNot(side);
+      const why = isRefused(side) ? legacyOnly.what : await ladder().whyNot(side);
       return { open: why === undefined, why: why ?? `the authority can move to ${side}` };
     },
     close: async () => {
       stopLooking();
       stopMeasuring();
       await foreignRows.end();
+      await writer?.end();
       await bridge.close();
     },
   };
 }
 
-const hold = ({ addresses, folder }: PairSettings, lastsMs: number): Promise<HeldStore> =>
-  holdRecordStore(addresses.legacy, { folder, side: "legacy", authority: "legacy", creates: false, lastsMs });
+const hold = (pair: PairSettings, lastsMs: number): Promise<HeldStore> =>
+  holdRecordStore(pair.addresses.legacy, {
+    folder: pair.folder,
+    side: "legacy",
+    isBeside: isBeside(pair),
+    lastsMs,
+    ...prepared,
+  });
 
 /** Throws REFUSED (AUTHORITY_DIFFERS) if the pair's fence names another side than the wanted one. */
 export async function mustAgree(pair: Pair, wanted: Side): Promise<void> {

@@ -42,16 +42,25 @@ export function pathOf({ addresses, folder }: PairSettings, side: Side): string 
   return file === undefined ? undefined : resolve(folder, file);
 }
 
+/** Whether the bridge's tables are in a file of their own beside legacy's database. */
+export const isBeside = ({ database }: PairSettings): boolean => database.bridgeTables === "beside";
+
+export const openSide = (
+  pair: PairSettings,
+  side: Side,
+  options: Pick<RecordOptions, "authority" | "creates">,
+): Promise<RecordStore> =>
+  openRecordStore(pair.addresses[side], { folder: pair.folder, side, isBeside: isBeside(pair), ...options });
+
 /**
  * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then each call to it
  * tries to open it. Otherwise passes on the errors of opening them.
  */
 export async function openPair(
-  { addresses, folder }: PairSettings,
+  settings: PairSettings,
   options: Pick<RecordOptions, "authority" | "creates">,
 ): Promise<Pair> {
-  const open = (side: Side, creates = options.creates) =>
-    openRecordStore(addresses[side], { folder, side, ...options, creates });
+  const open = (side: Side, creates = options.creates) => openSide(settings, side, { ...options, creates });
   const legacy = await open("legacy");
   try {
     const { authority, step } = await legacy.call("fence", null);

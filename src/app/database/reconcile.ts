@@ -10,9 +10,8 @@ import { parseDay } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { PairReader, ReconcileReport, StoreReader } from "../../ports/reconcile.ts";
 import { settingsOf } from "../control/session.ts";
-import { openRecordStore } from "../stores.ts";
 import { describeSymbol } from "../symbols/symbols.ts";
-import { type PairSettings, pairOf, pathOf } from "./pair.ts";
+import { isBeside, openSide, type PairSettings, pairOf, pathOf, prepared } from "./pair.ts";
 
 export type ReconcileAsked = Partial<
   Pick<ReconcileOptions, "kinds" | "from" | "to" | "onFigure" | "onBreak" | "onProgress" | "waitMsMax">
@@ -58,13 +57,7 @@ export async function reconcilePair(
 
 /** Keeps the result in modern's store, where `db status` and the cut-over find it. */
 export async function recordReconcile({ pair }: ReconcileSettings, report: ReconcileReport): Promise<void> {
-  const { addresses, folder } = pair;
-  const store = await openRecordStore(addresses.modern, {
-    folder,
-    side: "modern",
-    authority: "legacy",
-    creates: false,
-  });
+  const store = await openSide(pair, "modern", prepared);
   try {
     const { unexplained, complete, position, verdicts, at } = report;
     await store.call("noteReconcile", {
@@ -113,5 +106,5 @@ async function openReaderOf(pair: PairSettings, side: Side): Promise<StoreReader
   const path = pathOf(pair, side);
   return path === undefined
     ? await (await import("../../adapters/postgres/index.ts")).openPostgresReader(pair.addresses[side])
-    : new SqliteReader(path, side);
+    : new SqliteReader(path, side, { isBeside: side === "legacy" && isBeside(pair) });
 }

@@ -1,9 +1,9 @@
 /** The rows that wait for a person. */
 import { BridgeError } from "../../base/errors.ts";
-import type { Answer } from "../../ports/record-store.ts";
+import type { Answer, RecordStore } from "../../ports/record-store.ts";
 import { settingsOf } from "../control/session.ts";
 import { note, type PairOptions } from "./command-session.ts";
-import { type Pair, pairOf, prepared, withPair } from "./pair.ts";
+import { pairOf, prepared, withPair } from "./pair.ts";
 
 export interface ReviewOptions extends PairOptions {
   /** The row to settle, by its key, or all rows with a code. Without either, rows are only listed. */
@@ -30,7 +30,8 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
     throw new BridgeError("BAD_USAGE", { what: "settling a row needs a reason", fix: "add --reason TEXT" });
   const settings = await settingsOf(rest);
   return withPair(pairOf(settings), prepared, async (pair) => {
-    const found = await waitingOf(pair);
+    // Legacy's store has the writes of which it is not known whether legacy took them.
+    const found = [...(await waitingOf(pair.modern)), ...(await waitingOf(pair.legacy))];
     const isMeant = ({ key, code }: QuarantineEntry) => key === settle || code === settleCode;
     const settled = found.filter(isMeant);
     if (settle !== undefined && settled.length === 0)
@@ -39,7 +40,8 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
         fix: "pnl-bridge db review lists the keys",
       });
     for (const { table, key } of settled)
-      await pair.modern.call("settleQuarantine", { table, key, as: "accepted", nowMs: Date.now() });
+      for (const store of [pair.modern, pair.legacy])
+        await store.call("settleQuarantine", { table, key, as: "accepted", nowMs: Date.now() });
     if (settled.length > 0) {
       const by = { reason: reason ?? "", ...(actor !== undefined && { actor }) };
       await note(settings, by, "review", { accepted: settled.map(({ key, code }) => ({ key, code })) });
@@ -48,10 +50,10 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
   });
 }
 
-async function waitingOf(pair: Pair): Promise<readonly QuarantineEntry[]> {
+async function waitingOf(store: RecordStore): Promise<readonly QuarantineEntry[]> {
   const found: QuarantineEntry[] = [];
   for (let after: QuarantineEntry | null = null; ; ) {
-    const page: readonly QuarantineEntry[] = await pair.modern.call("quarantine", {
+    const page: readonly QuarantineEntry[] = await store.call("quarantine", {
       after,
       limit: reviewPage,
     });

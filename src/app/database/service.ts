@@ -124,7 +124,12 @@ export class DatabaseService implements DataAuthority {
     const { settings, plan, isFresh, onEvent = () => {} } = this.#options;
     const direction = () => directionOf(plan());
     try {
-      this.#opened = await openDatabase(settings, { direction, onEvent, ...(isFresh && { isFresh }) });
+      this.#opened = await openDatabase(settings, {
+        direction,
+        writes: true,
+        onEvent,
+        ...(isFresh && { isFresh }),
+      });
       const look = oneAtATime(async () => {
         this.#latest = await this.status().catch(() => undefined);
       });

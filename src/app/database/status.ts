@@ -57,9 +57,10 @@ export async function databaseStatus(
   { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
 ): Promise<DatabaseStatus> {
   const nowMs = systemClock.nowMs();
-  const [fence, toModern, modern] = await Promise.all([
+  const [fence, toModern, undecided, modern] = await Promise.all([
     pair.legacy.call("fence", null),
     pair.legacy.call("owed", { nowMs }),
+    pair.legacy.call("quarantineCounts", null),
     modernStatus(pair.modern, nowMs).catch((failure) => ({ away: messageOf(failure) })),
   ]);
   const { authority, step, epoch } = fence;
@@ -86,6 +87,9 @@ export async function databaseStatus(
     foreignRows: null,
     backfill: null,
     ...("away" in modern ? {} : modern.shown),
+    ...(undecided.reviews > 0 && {
+      reviews: undecided.reviews + ("away" in modern ? 0 : (modern.shown.reviews ?? 0)),
+    }),
     canGoBack: canGoBack(authority, mode, "away" in modern ? nothing : modern.owed),
   };
 }

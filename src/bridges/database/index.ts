@@ -18,7 +18,7 @@ export {
   type WriteAnswer,
 } from "./database-bridge.ts";
 export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
-export type { LeaseHolder } from "./lease.ts";
+export { type LeaseHolder, takeLease } from "./lease.ts";
 export { modernKeys } from "./modern-rows.ts";
 export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";

@@ -1,0 +1,314 @@
+/**
+ * The bridge's tables in a file of their own beside legacy's, which gets nothing but its own rows.
+ *
+ * SQLite commits a transaction over two files file by file, so a process that dies in between leaves one of
+ * them behind. Therefore, before such a commit, an intent is written to a third file and synced. It holds the
+ * rows of legacy before and after, and the statements that change the bridge's tables. Those also store the
+ * intent's token, so a later process knows for certain whether the bridge's tables have the transaction.
+ * Whether legacy has it shows in its rows: they hold what they held before, or after, or what another program
+ * has written since.
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import Database from "better-sqlite3";
+import { BridgeError } from "../../base/errors.ts";
+import type { RowAccess } from "../../durable/row-access.ts";
+import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
+import { realFile } from "../../platform/real-file.ts";
+import type { Given, RecordCall, RowChange, StoredRow, StoredValue } from "../../ports/record-store.ts";
+import { hasKey } from "./legacy-shape.ts";
+
+/** The bridge's file and the file of its intents. Legacy has one of each, by whatever link it is opened. */
+export function besideFiles(legacy: string): { readonly tables: string; readonly intents: string } {
+  const file = realFile(legacy);
+  return { tables: `${file}.pnlb`, intents: `${file}.pnlb-intents` };
+}
+
+/** What a call is about: the idempotency key of a write, and a row of legacy that the call may change. */
+interface Subject {
+  readonly key: string | null;
+  readonly change: RowChange | null;
+}
+
+/** The calls that may change a row of legacy or name a write. No other call does, as long as legacy is authoritative. */
+const subjectsOf: { readonly [Name in RecordCall]?: (given: Given<Name>) => readonly Subject[] } = {
+  write: ({ writes }) =>
+    writes.flatMap(({ idempotencyKey: key, rows }) => rows.map(({ change }) => ({ key, change }))),
+  known: ({ idempotencyKey: key }) => [{ key, change: null }],
+  repair: ({ repair: { change } }) => [{ key: null, change }],
+};
+
+/** One row of legacy with its cells before and after a transaction; null stands for no row. */
+export interface RowIntent {
+  readonly change: RowChange;
+  readonly keys: readonly (string | null)[];
+  /** The columns of the cells; null for all, because the transaction may delete the row. */
+  readonly columns: readonly string[] | null;
+  readonly before: StoredRow | null;
+  readonly after: StoredRow | null;
+}
+
+/** The rows of some subjects, each once, as they are now. */
+export function rowsNow(
+  subjects: readonly Subject[],
+  read: (change: RowChange) => StoredRow | undefined,
+): readonly RowIntent[] {
+  const rows = new Map<string, Omit<RowIntent, "before" | "after">>();
+  for (const { key, change } of subjects) {
+    if (change === null) continue;
+    const name = JSON.stringify([change.table, change.key]);
+    const known = rows.get(name);
+    const isWhole = change.set === null || known?.columns === null;
+    rows.set(name, {
+      // A deletion does not say which columns a row has that is written again.
+      change: change.set === null ? (known?.change ?? change) : change,
+      keys: [...(known?.keys ?? []), key],
+      columns: isWhole ? null : Object.keys(change.set ?? {}),
+    });
+  }
+  return [...rows.values()].map((row) => {
+    const before = cellsOf(row, read(row.change));
+    return { ...row, before, after: before };
+  });
+}
+
+function cellsOf({ columns }: Pick<RowIntent, "columns">, row: StoredRow | undefined): StoredRow | null {
+  if (row === undefined) return null;
+  return columns === null ? row : Object.fromEntries(columns.map((column) => [column, row[column] ?? null]));
+}
+
+const areEqual = (a: StoredRow | null, b: StoredRow | null): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
+
+export interface Intent {
+  readonly token: string;
+  /** The rows that the transaction changes. */
+  readonly rows: readonly RowIntent[];
+  /** The changes of the bridge's tables, in their order. */
+  readonly statements: readonly Statement[];
+}
+
+/** What becomes of a transaction that may stand in one of the two files only. */
+type Verdict =
+  /** Both files have it, or neither: nothing is to be done. */
+  | { readonly kind: "settled" }
+  /** Legacy has it and the bridge's tables lack it. */
+  | { readonly kind: "record" }
+  /** The bridge's tables have it and legacy lacks it: legacy gets the rows that nobody has changed since. */
+  | { readonly kind: "apply"; readonly rows: readonly RowIntent[] }
+  /** The bridge's tables lack it, and nothing tells whether legacy had it. */
+  | { readonly kind: "undecided" };
+
+/**
+ * Legacy took all rows of a transaction or none, so one row that holds what it held after tells that it took
+ * all, and one that holds what it held before tells that it took none. A row that is there tells more than one
+ * that is missing, which anybody may have deleted. A row that holds something else tells nothing: it keeps what
+ * another program wrote, as if that had been written after the transaction.
+ */
+export function verdictOn(
+  { rows }: Pick<Intent, "rows">,
+  isRecorded: boolean,
+  read: (change: RowChange) => StoredRow | undefined,
+): Verdict {
+  let [taken, lacking] = [0, 0];
+  const before: RowIntent[] = [];
+  for (const row of rows) {
+    const now = cellsOf(row, read(row.change));
+    const weight = now === null ? 1 : 2;
+    if (areEqual(now, row.after)) taken = Math.max(taken, weight);
+    if (!areEqual(now, row.before)) continue;
+    lacking = Math.max(lacking, weight);
+    before.push(row);
+  }
+  if (isRecorded) return lacking > taken ? { kind: "apply", rows: before } : { kind: "settled" };
+  if (taken === lacking) return { kind: "undecided" };
+  return { kind: taken > lacking ? "record" : "settled" };
+}
+
+/** The change that gives legacy a row as it was after the transaction. */
+export const changeAgain = ({ change, after }: RowIntent): RowChange => ({
+  ...change,
+  set:
+    after &&
+    Object.fromEntries(Object.keys(change.set ?? {}).map((column) => [column, after[column] ?? null])),
+});
+
+/** Why modern cannot become authoritative while the bridge's tables are beside legacy's database. */
+export const legacyOnly = {
+  what: "database.bridge_tables is beside, where legacy alone can be authoritative",
+  fix: "stay in dual_write, or begin with bridge_tables: inside (docs/database-bridge.md)",
+} as const;
+
+/**
+ * What the bridge's own file has beside the common tables: the token of the intent that was recorded last, and a
+ * rule that nobody makes modern authoritative.
+ */
+export const besideTables = `
+CREATE TABLE IF NOT EXISTS pnlb_receipt (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL) STRICT;
+INSERT OR IGNORE INTO pnlb_receipt VALUES (1, '');
+CREATE TRIGGER IF NOT EXISTS pnlb_legacy_only BEFORE UPDATE OF authority ON pnlb_fence WHEN NEW.authority <> 'legacy'
+BEGIN SELECT RAISE(ABORT, '${legacyOnly.what}'); END;`;
+
+interface BesideOptions {
+  /** Runs a statement on legacy's connection, to which the bridge's file is attached. */
+  readonly run: (statement: Statement) => readonly StoredRow[];
+  readonly access: RowAccess;
+  readonly quarantine: (given: Given<"recordChunk">) => Work<null>;
+}
+
+/** The intents of one connection, and what is done with one whose process has died. */
+export class Beside {
+  readonly #options: BesideOptions;
+  /** The file has one intent at most. */
+  readonly #intents: Database.Database;
+
+  constructor(path: string, options: BesideOptions) {
+    this.#options = options;
+    this.#intents = new Database(path, { timeout: 5_000 });
+    this.#intents.pragma("journal_mode = WAL");
+    this.#intents.exec(
+      "CREATE TABLE IF NOT EXISTS pnlb_intents (token TEXT PRIMARY KEY, intent TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    );
+  }
+
+  /** The intent of a transaction that may be half done. It is certain only while legacy's write lock is held. */
+  pending(): Intent | undefined {
+    const [row] = this.#intents.prepare<[], { intent: string }>("SELECT intent FROM pnlb_intents").all();
+    return row && JSON.parse(row.intent);
+  }
+
+  /** Does not wait for the disk: an intent that a power cut brings back is found settled. */
+  clear({ token }: Intent): void {
+    this.#intents.pragma("synchronous = NORMAL");
+    this.#intents.prepare("DELETE FROM pnlb_intents WHERE token = ?").run(token);
+  }
+
+  close(): void {
+    this.#intents.close();
+  }
+
+  /**
+   * The rows of legacy that a call may change. Refuses a write that waits for a person, and one whose rows have
+   * no natural key, because nothing would tell after a crash whether they are written.
+   */
+  rowsOf<Name extends RecordCall>(name: Name, given: Given<Name>, shape: string): readonly RowIntent[] {
+    const find: ((given: Given<Name>) => readonly Subject[]) | undefined = subjectsOf[name];
+    const subjects = find?.(given) ?? [];
+    for (const key of new Set(subjects.map((subject) => subject.key)))
+      if (this.#ask(waitingWrite, key).length > 0)
+        throw new BridgeError("REFUSED", {
+          what: "nobody can tell whether legacy had this write: it waits for a person",
+          fix: "pnl-bridge db review shows what legacy has, and what the write was",
+        });
+    const keys = new Map(subjects.flatMap(({ change }) => (change ? [[change.table, change.key]] : [])));
+    for (const [table, key] of keys)
+      if (!hasKey(shape, table, Object.keys(key)))
+        throw new BridgeError("REFUSED", {
+          what: `legacy's ${table} has no unique key, which database.bridge_tables: beside needs`,
+          fix: "write bridge_tables: inside (docs/database-bridge.md)",
+        });
+    return rowsNow(subjects, this.#read);
+  }
+
+  /**
+   * Writes down what the transaction is about to commit, if that changes rows of legacy. Returns when the intent
+   * is on the disk.
+   */
+  intend(before: readonly RowIntent[], statements: readonly Statement[]): Intent | undefined {
+    const rows = before
+      .map((row) => ({ ...row, after: cellsOf(row, this.#read(row.change)) }))
+      .filter((row) => !areEqual(row.before, row.after));
+    if (rows.length === 0) return undefined;
+    const token = randomUUID();
+    this.#ask("UPDATE pnlb_receipt SET token = ?", token);
+    const intent = { token, rows, statements };
+    this.#intents.pragma("synchronous = FULL");
+    this.#intents.prepare("INSERT INTO pnlb_intents VALUES (?, ?)").run(token, JSON.stringify(intent));
+    return intent;
+  }
+
+  /** Completes or forgets a transaction by a change of one of the two files only, or leaves it to a person. */
+  settle(intent: Intent): void {
+    const { run, quarantine } = this.#options;
+    const [receipt] = this.#ask("SELECT token FROM pnlb_receipt");
+    const verdict = verdictOn(intent, receipt?.token === intent.token, this.#read);
+    if (verdict.kind === "record") intent.statements.forEach(run);
+    if (verdict.kind === "apply") for (const row of verdict.rows) this.#applyAgain(row);
+    if (verdict.kind !== "undecided") return;
+    const quarantined = this.#newKeys(intent).map((key) => {
+      const rows = intent.rows.filter((row) => row.keys.includes(key));
+      const shown = (cells: (row: RowIntent) => StoredRow | null): string =>
+        JSON.stringify(rows.map((row) => cells(row) && { ...row.change.key, ...cells(row) }));
+      return {
+        kind: "review",
+        table: "writes",
+        key,
+        code: "UNDECIDED",
+        because:
+          "the process ended in the commit of this write, and another program has changed its rows since",
+        legacy: shown((row) => cellsOf(row, this.#read(row.change))),
+        modern: shown((row) => row.after),
+      } as const;
+    });
+    runNow(quarantine({ pass: null, quarantined, imported: [], nowMs: Date.now() }), run);
+  }
+
+  /** The keys that the statements of an intent record for the first time. */
+  #newKeys({ rows, statements }: Intent): readonly string[] {
+    const isKnown = (key: string): boolean =>
+      this.#ask("SELECT 1 FROM pnlb_keys WHERE idempotency_key = ?", key).length > 0;
+    const keys = new Set(rows.flatMap((row) => row.keys).filter((key) => key !== null));
+    const unknown = [...keys].filter((key) => !isKnown(key));
+    this.#ask("SAVEPOINT trial");
+    statements.forEach(this.#options.run);
+    const found = unknown.filter(isKnown);
+    this.#ask("ROLLBACK TO trial");
+    this.#ask("RELEASE trial");
+    return found;
+  }
+
+  #applyAgain(row: RowIntent): void {
+    const { run, access } = this.#options;
+    try {
+      run(access.changing(changeAgain(row), 0, row.before === null));
+    } catch (failure) {
+      // Another program's row forbids it now. The next look at all rows finds that this one is gone.
+      if (!(failure instanceof StatementRefused)) throw failure;
+    }
+  }
+
+  /** The row of legacy that a change is about; undefined also for a key that no row can have. */
+  readonly #read = (change: RowChange): StoredRow | undefined => {
+    const { run, access } = this.#options;
+    try {
+      return run(access.reading(change))[0];
+    } catch (failure) {
+      if (failure instanceof StatementRefused) return undefined;
+      throw failure;
+    }
+  };
+
+  #ask(sql: string, ...values: readonly StoredValue[]): readonly StoredRow[] {
+    return this.#options.run({ sql, values });
+  }
+}
+
+const waitingWrite =
+  "SELECT 1 FROM pnlb_quarantine WHERE source = 'writes' AND key = ? AND settled_ms IS NULL";
+
+/** Throws BAD_DATABASE if the bridge's tables are where the configuration does not expect them. */
+export function mustBeInPlace(
+  legacy: string,
+  { isBeside, isInside }: Record<"isBeside" | "isInside", boolean>,
+): void {
+  const { tables } = besideFiles(legacy);
+  const found = isBeside ? isInside : existsSync(tables);
+  if (found)
+    throw new BridgeError("BAD_DATABASE", {
+      what: isBeside
+        ? "database.bridge_tables is beside, and the bridge's tables are in legacy's database"
+        : `database.bridge_tables is inside, and the bridge's tables are beside legacy's database, in ${tables}`,
+      where: legacy,
+      fix: `write bridge_tables: ${isBeside ? "inside" : "beside"}; docs/database-bridge.md says how to change the mode`,
+    });
+}

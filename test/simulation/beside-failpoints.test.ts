@@ -1,0 +1,304 @@
+/**
+ * The bridge's tables are beside legacy's file, so a commit goes through two files. A process dies before and after
+ * each statement of its files, and between the two halves of each commit, in either order; then another program
+ * changes legacy, or does not, before the next process recovers.
+ */
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
+import { systemClock } from "../../src/adapters/host/index.ts";
+import { databaseTools } from "../../src/app/database/open.ts";
+import {
+  Backfill,
+  backfillLimits,
+  backfillTables,
+  DatabaseBridge,
+} from "../../src/bridges/database/index.ts";
+import { openDatabase } from "../../src/legacy-desk/database.ts";
+import type { BridgeRecord } from "../../src/ports/records.ts";
+import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
+import { connectionTo } from "../../src/testing/sqlite-files.ts";
+import { isLongRun } from "../campaigns.ts";
+import { beginLife, mortal, storeIn, watchStatements } from "./database/mortal.ts";
+
+const zn = "XCMEFFDPSX20250919U0ZN";
+/** The files of a pair, by their ends. */
+const ends = { legacy: ["", "-wal"], beside: [".pnlb", ".pnlb-wal"] } as const;
+const others = [".pnlb-intents", ".pnlb-intents-wal", ".modern", ".modern-wal"];
+
+/** What another program does between the crash and the recovery. */
+const foreignChanges = {
+  nothing: [],
+  "a position": [
+    `INSERT OR REPLACE INTO positions (instrument_name, position_quantity, avg_cost, last_updated)
+     VALUES ('${zn}', 77, 1, '2025-07-15 17:00:00')`,
+  ],
+  "one column": ["UPDATE positions SET avg_cost = 2"],
+  "a deletion": ["DELETE FROM positions"],
+  "a new trade": [
+    `INSERT INTO processed_trades
+     (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file)
+     VALUES ('F', '${zn}', '2025-07-15', '2025-07-15 13:08:35.561', 2, 110.5, 'B', 'trades_20250715.csv')`,
+  ],
+} as const satisfies Record<string, readonly string[]>;
+type Foreign = keyof typeof foreignChanges;
+
+/** The writes of a process, in groups that share a commit. */
+const writes: Readonly<Record<string, readonly BridgeRecord[]>> = {
+  one: [tradeRecord(1), positionRecord("1")],
+  two: [tradeRecord(2), positionRecord("2")],
+  three: [positionRecord("3")],
+  flat: [positionRecord("0")],
+  four: [tradeRecord(4), positionRecord("4")],
+  again: [tradeRecord(1), positionRecord("9")],
+  five: [positionRecord("5")],
+};
+const groups = [["one", "two"], ["three"], ["flat"], ["four", "again", "five"], ["three", "one"]];
+
+let folder: string;
+let count = 0;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pnl-bridge-beside-"));
+  for (const journal of ["wal", "rollback"] as const) {
+    openDatabase(join(folder, `template ${journal}`), { journal, busyTimeoutMs: 5_000 }).close();
+    using desk = connectionTo(join(folder, `template ${journal}`));
+    for (const id of ["B1", "B2"])
+      desk.exec(`INSERT INTO processed_trades
+        (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file) VALUES
+        ('${id}', '${zn}', '2025-07-14', '2025-07-14 13:08:35.561000', 2, 110.515625, 'B', 'before.csv')`);
+  }
+  watchStatements();
+});
+afterEach(() => {
+  mortal.life = undefined;
+});
+afterAll(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+function begin(path: string, name: string) {
+  const stores = {
+    legacy: storeIn(path, "legacy", { isBeside: true }),
+    modern: storeIn(`${path}.modern`, "modern"),
+  };
+  const common = {
+    stores,
+    clock: systemClock,
+    lease: { name, lastsMs: 60_000, isDead: (holder: string) => holder !== name },
+    onEvent: () => {},
+  };
+  const direction = () => ({ authority: "legacy", mirrors: true }) as const;
+  const bridge = new DatabaseBridge({
+    ...common,
+    tools: databaseTools,
+    draw: () => 0,
+    direction,
+    keepsMs: 1e9,
+  });
+  const tools = { ...databaseTools, book: "" };
+  const limits = backfillLimits;
+  const backfill = new Backfill({ ...common, tools, tables: backfillTables, limits, held: () => undefined });
+  return { bridge, backfill, stores, end: () => bridge.close().catch(() => {}) };
+}
+type Process = ReturnType<typeof begin>;
+
+type Told = Map<string, string>;
+
+/** Everything that a process does in its life. */
+async function live({ bridge, backfill }: Process, told: Told): Promise<void> {
+  await bridge.write([], { idempotencyKey: "none" });
+  for (const [at, group] of groups.entries()) {
+    await Promise.all(
+      group.map(async (key) => {
+        const { kind } = await bridge.write(writes[key] ?? [], { idempotencyKey: key });
+        told.set(key, kind);
+      }),
+    );
+    if (at === 1) await backfill.run({ pass: "backfill" });
+  }
+  await bridge.drain({ timeoutMs: 60_000 });
+}
+
+type Life = ReturnType<typeof beginLife>;
+
+/** Lives in new files until the process dies, at a step or as `prepare` arranges it. */
+async function lived(
+  journal: "wal" | "rollback",
+  { dieAt = Number.POSITIVE_INFINITY, prepare = (_life: Life, _path: string) => {} } = {},
+) {
+  const path = join(folder, `pair ${++count}`);
+  copyFileSync(join(folder, `template ${journal}`), path);
+  const told: Told = new Map();
+  const life = beginLife(dieAt);
+  prepare(life, path);
+  const process = begin(path, "first");
+  await live(process, told).catch((failure) => {
+    if (!life.isOver) throw failure;
+  });
+  await process.end();
+  mortal.life = undefined;
+  return { path, told, steps: life.steps };
+}
+
+function remove(path: string): void {
+  for (const name of ["", ".pnlb", ".pnlb-intents", ".modern"])
+    for (const end of ["", "-wal", "-shm"]) rmSync(path + name + end, { force: true });
+}
+
+const columnOf = (path: string, sql: string): readonly unknown[] => {
+  using database = connectionTo(path);
+  return database.prepare(sql).pluck().all();
+};
+const inBoth = (path: string, sql: string): readonly [readonly unknown[], readonly unknown[]] => [
+  columnOf(`${path}.pnlb`, sql),
+  columnOf(`${path}.modern`, sql),
+];
+const trades = (path: string): readonly [readonly unknown[], readonly unknown[]] => [
+  columnOf(path, "SELECT trade_id FROM processed_trades ORDER BY trade_id"),
+  columnOf(`${path}.modern`, "SELECT trade_id FROM newpnl_trades ORDER BY trade_id"),
+];
+
+/** Recovers after a foreign change, and checks every promise. Returns the keys that wait for a person. */
+async function recover(path: string, told: Told, foreign: Foreign): Promise<readonly string[]> {
+  using desk = connectionTo(path);
+  const schemaOf = () => desk.prepare("SELECT * FROM sqlite_schema ORDER BY name").all();
+  const schema = schemaOf();
+  expect(JSON.stringify(schema)).not.toContain("pnlb_");
+  for (const sql of foreignChanges[foreign]) desk.exec(sql);
+
+  const { bridge, backfill, stores, end } = begin(path, "next");
+  try {
+    for (const pass of ["backfill", "new_rows", "all_rows"] as const) await backfill.run({ pass });
+    expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+    const waiting = (await stores.legacy.call("quarantine", { after: null, limit: 9 })).map(({ key }) => key);
+    const reviews = await stores.modern.call("quarantine", { after: null, limit: 9 });
+
+    // Each write is in both stores, or in neither.
+    const [keys, theirs] = inBoth(path, "SELECT idempotency_key FROM pnlb_keys ORDER BY 1");
+    expect(theirs).toEqual(keys);
+    const [inLegacy, inModern] = trades(path);
+    expect(inModern).toEqual(inLegacy);
+    expect(new Set(inLegacy).size).toBe(inLegacy.length);
+    for (const [key, answer] of told) {
+      if (answer === "acknowledged") expect([key, keys.includes(key)]).toEqual([key, true]);
+      if (answer === "refused") expect([key, keys.includes(key)]).toEqual([key, false]);
+    }
+    for (const [key, id] of [
+      ["one", "1"],
+      ["two", "2"],
+      ["four", "4"],
+    ] as const)
+      expect([key, inLegacy.includes(id)]).toEqual([key, keys.includes(key) || waiting.includes(key)]);
+    for (const key of waiting) {
+      expect(keys).not.toContain(key);
+      expect(told.get(key)).not.toBe("acknowledged");
+    }
+    const [mine, mirrored] = inBoth(path, "SELECT aggregate || version FROM pnlb_versions ORDER BY 1");
+    expect(mirrored).toEqual(mine);
+
+    // The position is the same in both stores, or waits for a person.
+    const quantity = columnOf(path, "SELECT position_quantity FROM positions");
+    const modern = columnOf(`${path}.modern`, "SELECT quantity FROM newpnl_positions WHERE quantity <> '0'");
+    const isSeen = [...reviews.map(({ table }) => table === "positions"), waiting.length > 0].some(Boolean);
+    if (!isSeen) expect(modern).toEqual(quantity.map(String));
+    if (foreign === "nothing") expect([reviews, waiting]).toEqual([[], []]);
+
+    // A write may be sent again: it is unresolved as long as it waits, and is stored once afterwards.
+    for (const key of waiting)
+      expect(await bridge.write(writes[key] ?? [], { idempotencyKey: key })).toMatchObject({
+        kind: "unresolved",
+      });
+    for (const key of waiting)
+      await stores.legacy.call("settleQuarantine", { table: "writes", key, as: "accepted", nowMs: 0 });
+    for (const [key, records] of Object.entries(writes)) {
+      const { kind } = await bridge.write(records, { idempotencyKey: key });
+      expect([key, kind]).toEqual([key, key === "again" ? "refused" : "acknowledged"]);
+    }
+    expect(await bridge.drain({ timeoutMs: 60_000 })).toMatchObject({ drained: true });
+    const wanted = ["1", "2", "4", "B1", "B2", ...(foreign === "a new trade" ? ["F"] : [])];
+    expect(trades(path)).toEqual([wanted, wanted]);
+    expect(schemaOf()).toEqual(schema);
+    return waiting;
+  } finally {
+    await end();
+    remove(path);
+  }
+}
+
+const foreigns = Object.keys(foreignChanges) as Foreign[];
+
+it("a process may die before and after each statement of its files: the next one loses nothing, doubles nothing, and leaves what cannot be decided to a person", async () => {
+  const { steps, told, path } = await lived("wal");
+  expect(Object.fromEntries(told)).toMatchObject({
+    one: "acknowledged",
+    again: "refused",
+    five: "acknowledged",
+  });
+  await recover(path, told, "nothing");
+  const stride = isLongRun("db-points") ? 1 : Math.ceil(steps / 10);
+  for (let at = 1, run = 0; at <= steps; at += stride, run += 1) {
+    const foreign = foreigns[run % foreigns.length] ?? "nothing";
+    const ended = await lived("wal", { dieAt: at });
+    await recover(ended.path, ended.told, foreign).catch((cause) => {
+      throw new Error(`at step ${at}, and then ${foreign}`, { cause });
+    });
+  }
+});
+
+/** Ends a process at a commit that reaches one of the two files. Undefined if it makes fewer commits. */
+async function torn(half: keyof typeof ends, commit: number) {
+  let commits = 0;
+  let isTorn = false;
+  const prepare = (life: Life, path: string): void => {
+    const copy = (from: readonly string[]): void => {
+      for (const end of from) if (existsSync(path + end)) copyFileSync(path + end, `${path}${end}.torn`);
+    };
+    life.onCommit = (database) => {
+      const hasIntent = columnOf(`${path}.pnlb-intents`, "SELECT 1 FROM pnlb_intents").length > 0;
+      if (database.name !== path || !hasIntent) return undefined;
+      commits += 1;
+      isTorn = commits === commit;
+      if (!isTorn) return undefined;
+      copy(ends[half === "legacy" ? "beside" : "legacy"]);
+      return () => copy([...ends[half], ...others]);
+    };
+  };
+  const { path, told } = await lived(commit % 2 === 0 ? "rollback" : "wal", { prepare });
+  if (!isTorn) return undefined;
+  remove(path);
+  for (const end of [...ends.legacy, ...ends.beside, ...others])
+    if (existsSync(`${path}${end}.torn`)) copyFileSync(`${path}${end}.torn`, path + end);
+  return { path, told };
+}
+
+it.each([
+  ["legacy's file", "legacy", ["three", "flat", "five"]],
+  ["the bridge's file", "beside", []],
+] as const)(
+  "a commit that reached %s alone is completed or forgotten, unless nothing in legacy's rows tells what happened",
+  async (_, half, mayWait) => {
+    const waited = new Set<string>();
+    let tried = 0;
+    for (const [turn, foreign] of foreigns.entries())
+      for (let commit = 1; ; commit += 1) {
+        if (!isLongRun("db-points") && commit % foreigns.length !== turn) {
+          if (commit > 2 * foreigns.length) break;
+          continue;
+        }
+        const ended = await torn(half, commit);
+        if (ended === undefined) break;
+        const waiting = await recover(ended.path, ended.told, foreign).catch((cause) => {
+          throw new Error(`at commit ${commit}, and then ${foreign}`, { cause });
+        });
+        for (const key of waiting) waited.add(key);
+        tried += 1;
+      }
+    expect(tried).toBeGreaterThan(4);
+    // Each of the others has a trade, which tells.
+    expect([...waited].filter((key) => !(mayWait as readonly string[]).includes(key))).toEqual([]);
+    expect(waited.size > 0).toBe(half === "legacy");
+  },
+);

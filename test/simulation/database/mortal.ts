@@ -1,0 +1,121 @@
+/**
+ * Processes that die before or after a statement of their databases.
+ *
+ * The statements run in this process, so a death is exact and cheap: at one statement all files are closed, which
+ * rolls back what is not committed as the end of a process does, the connections to PostgreSQL are cut, and every
+ * later statement fails. At a statement of PostgreSQL the death comes before the statement is sent, or after the
+ * server has executed it, so that nobody learns the answer.
+ */
+import { setImmediate as turn } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { Client } from "pg";
+import { vi } from "vitest";
+import { RecordFile } from "../../../src/adapters/sqlite/record-file.ts";
+import { codeOf } from "../../../src/base/errors.ts";
+import type { Side } from "../../../src/domain/migration/phase.ts";
+import type { HeldStore } from "../../../src/ports/record-store.ts";
+
+export const dead = new Error("the process is dead");
+const { prepare, exec } = Database.prototype;
+const { query } = Client.prototype;
+
+/** The life of a process that will die. A step is before or after a statement. */
+interface Life {
+  dieAt: number;
+  steps: number;
+  isOver: boolean;
+  readonly opened: Set<Database.Database>;
+  cutConnections: () => void;
+  /** Called before a commit of a file. If it returns a function, that is called after it, and the process dies. */
+  onCommit: (database: Database.Database) => (() => void) | undefined;
+}
+
+/** The life to which the statements of this moment belong; undefined for those of a process that does not die. */
+export const mortal: { life: Life | undefined } = { life: undefined };
+
+export function beginLife(dieAt: number): Life {
+  const opened = new Set<Database.Database>();
+  mortal.life = {
+    ...{ dieAt, steps: 0, isOver: false, opened },
+    cutConnections: () => {},
+    onCommit: () => undefined,
+  };
+  return mortal.life;
+}
+
+function step(of: Life): void {
+  of.steps += 1;
+  if (of.steps === of.dieAt) {
+    of.isOver = true;
+    for (const database of of.opened) database.close();
+    of.cutConnections();
+  }
+  if (of.isOver) throw dead;
+}
+
+function statement<T>(of: Life, database: Database.Database, sql: string, run: () => T): T {
+  if (!of.isOver) of.opened.add(database);
+  step(of);
+  const after = sql === "COMMIT" ? of.onCommit(database) : undefined;
+  const value = run();
+  after?.();
+  if (after !== undefined) of.dieAt = of.steps + 1;
+  step(of);
+  return value;
+}
+
+async function sent<T>(of: Life, run: () => Promise<T>): Promise<T> {
+  step(of);
+  const answer = await run();
+  step(of);
+  return answer;
+}
+
+/** Makes every statement a step of `mortal.life`, until `vi.restoreAllMocks`. */
+export function watchStatements(): void {
+  vi.spyOn(Database.prototype, "prepare").mockImplementation(function (this: Database.Database, sql: string) {
+    const made: Database.Statement<unknown[], unknown> = prepare.call(this, sql);
+    const of = mortal.life;
+    if (of === undefined) return made;
+    const { run, all } = made;
+    return Object.assign(made, {
+      run: (...values: unknown[]) => statement(of, this, sql, () => run.apply(made, values)),
+      all: (...values: unknown[]) => statement(of, this, sql, () => all.apply(made, values)),
+    });
+  });
+  vi.spyOn(Database.prototype, "exec").mockImplementation(function (this: Database.Database, sql: string) {
+    const run = () => exec.call(this, sql);
+    return mortal.life === undefined ? run() : statement(mortal.life, this, sql, run);
+  });
+  vi.spyOn(Client.prototype, "query").mockImplementation(function (this: Client, ...given: unknown[]) {
+    const run = () => Reflect.apply(query, this, given);
+    return mortal.life === undefined ? run() : sent(mortal.life, run);
+  });
+}
+
+/** A store in this thread. It waits for a lock of the other connection, as the thread of a real store does. */
+export function storeIn(
+  path: string,
+  side: Side,
+  { isBeside = false } = {},
+): HeldStore & { readonly file: RecordFile } {
+  const options = { path, side, isBeside, authority: "legacy", creates: true, incarnation: path } as const;
+  const file = new RecordFile(options);
+  const untilFree = async <T>(work: () => T): Promise<T> => {
+    for (;;) {
+      try {
+        return work();
+      } catch (failure) {
+        if (!codeOf(failure).startsWith("SQLITE_BUSY")) throw failure;
+      }
+      await turn();
+    }
+  };
+  return {
+    side,
+    file,
+    call: (name, given) => untilFree(() => file.call(name, given)),
+    letGo: async (how) => void file.letGo(how),
+    close: async () => file.close(),
+  };
+}
