@@ -853,8 +853,7 @@ test("the keys of later versions are read and listed as keys without an effect",
       { path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: "desk-risk", until: "2026-12-31" },
     ],
   });
-  for (const key of ["watch.mode", "reports.dir", "gates.accuracy.live"])
-    expect(unused).toContain(key);
+  for (const key of ["watch.mode", "reports.dir", "gates.accuracy.live"]) expect(unused).toContain(key);
   for (const key of [
     "stores.control",
     "stores.modern",
