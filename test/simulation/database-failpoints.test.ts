@@ -186,7 +186,7 @@ function* spread(all: number): Generator<number> {
 
 const isLong = isLongRun("db-points");
 /** The number of points in `./run test`. */
-const pointsOf = { SQLite: 25, PostgreSQL: 5 } as const;
+const pointsOf = { SQLite: 15, PostgreSQL: 5 } as const;
 const missing = postgresMissing();
 
 describe.each(["SQLite", "PostgreSQL"] as const)("with modern in %s", (kind) => {

@@ -6,17 +6,20 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createPnlBridge, type PnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
 import { backfill } from "../../src/app/database/commands.ts";
 import { directionOf } from "../../src/app/database/open.ts";
 import { reconcilePair, reconcileSettings, recordReconcile } from "../../src/app/database/reconcile.ts";
 import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
 import { at, present } from "../../src/base/present.ts";
+import type { Side } from "../../src/domain/migration/phase.ts";
+import { postgresMissing, startPostgres } from "../../src/testing/postgres.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun, overSeeds } from "../campaigns.ts";
+import { pnlBridge } from "../cli/run-cli.ts";
 import { audit, type Line, PairOfDatabases, pythonMissing } from "./database/pair.ts";
 
 /** Values of the control record that an operator may set with SQL at any time. */
@@ -46,8 +49,9 @@ class Desk {
   #bridge: PnlBridge | undefined;
   #ids = 0;
 
-  constructor(random: Random) {
-    this.pair = new PairOfDatabases({ rows: random.below(50), authority: "legacy" });
+  constructor(random: Random, postgres?: string) {
+    const rows = random.below(50);
+    this.pair = new PairOfDatabases({ rows, authority: "legacy", ...(postgres && { postgres }) });
     const { folder, addresses } = this.pair;
     this.#config = join(folder, "pnl_migration_config.yaml");
     writeFileSync(join(folder, "system.mjs"), "export default { totals: async () => ({ totals: {} }) };");
@@ -98,6 +102,10 @@ class Desk {
     for (const id of answers.flat()) this.acknowledged.add(id);
   }
 
+  async authority(): Promise<Side> {
+    return (await this.#database.status()).authority;
+  }
+
   newIds(count: number): readonly number[] {
     return Array.from({ length: count }, () => ++this.#ids);
   }
@@ -135,6 +143,13 @@ class Desk {
     const { phase, useNewPnlSystem, migrationMode } = this.#opened.service.plan;
     const isOut = !useNewPnlSystem || migrationMode === "old_only";
     await this.#operator.move(isOut ? { kind: "set", phase } : { kind: "advance" }, by).catch(() => {});
+  }
+
+  /** Runs a command in the desk's folder, which must succeed. Returns its output. */
+  async command(...args: readonly string[]): Promise<string> {
+    const { code, out, err } = await pnlBridge(args, { cwd: this.pair.folder });
+    expect(code, `${args.join(" ")}: ${out}${err}`).toBe(0);
+    return out;
   }
 
   async rollBack(): Promise<void> {
@@ -204,3 +219,61 @@ async function episode(seed: number): Promise<void> {
 
 it("random writes, moves, statements, rollbacks and restarts leave both databases as the model says", () =>
   overSeeds("db-model", 1, episode));
+
+/**
+ * A desk moves to modern and back by the commands of the product, while the program of a trader, which knows nothing
+ * of it, writes legacy all the time. `audit` finds each error that the program met, and each of its trades that
+ * modern lacks.
+ */
+async function journey(postgres?: string): Promise<void> {
+  const random = randomFrom(1);
+  await using desk = new Desk(random, postgres);
+  const trader = desk.pair.beginForeign(random);
+  /** Waits until the desk and the trader have written in the present state. */
+  const trade = async () => {
+    const before = trader.lines.length;
+    await desk.write(desk.newIds(3));
+    await until(() => trader.lines.length >= before + 5, "the trader's program writes");
+  };
+  const advance = async (to: string) => {
+    await desk.command("sign-off", "approved", "--actor", "bob", "--note", "looked at it");
+    expect(await desk.command("phase", "advance", "--reason", "the next step")).toContain(`→ ${to}, epoch`);
+  };
+  await until(() => trader.lines.length >= 5, "the trader's program writes");
+  await desk.open();
+  await trade();
+  await desk.command("db", "backfill");
+  await trade();
+  await advance("dual_write");
+  await trade();
+  await desk.command("db", "reconcile");
+  await advance("primary_switch");
+  await until(async () => (await desk.authority()) === "modern");
+  await trade();
+  await desk.command("rollback", "--reason", "the desk goes back");
+  await until(async () => (await desk.authority()) === "legacy");
+  await trade();
+  await trader.kill();
+  await desk.settle();
+  const { acknowledged, foreign } = await audit(desk.pair, desk.lines);
+  expect([acknowledged, foreign]).toEqual([desk.acknowledged.size, trader.lines.length]);
+}
+
+it.skipIf(pythonMissing() !== undefined)(
+  `a trader's program that knows nothing of the bridge writes legacy while the desk moves to modern and back, meets no error, and all its trades are in modern ${pythonMissing() ?? ""}`,
+  () => journey(),
+);
+
+describe.runIf(isLongRun("db-model") && postgresMissing() === undefined && pythonMissing() === undefined)(
+  "with modern in PostgreSQL",
+  () => {
+    it("a trader's program writes legacy meanwhile, and all its trades are in modern", async () => {
+      const server = await startPostgres();
+      try {
+        await journey(server.url);
+      } finally {
+        await server.stop();
+      }
+    });
+  },
+);

@@ -1,5 +1,5 @@
-import type { Client } from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Client } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RecordStore, RowWrite } from "../../ports/record-store.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected } from "../../testing/postgres-wire.ts";
@@ -114,6 +114,54 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await done(10);
       await foreign.query("COMMIT");
       expect(await pending()).toEqual([20]);
+    });
+
+    test("the read of pending entries uses their own index, however many entries a long transaction keeps", async () => {
+      // While this transaction is open, the server removes no old version of a row.
+      await foreign.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pnlb_outbox");
+      await admin.query(`
+        INSERT INTO ${table("pnlb_outbox")} (idempotency_key, digest, rows, versions, at_ms, state)
+          SELECT n::text, '', '[]', '[]', 0, 'pending' FROM generate_series(1, 5000) AS n;
+        UPDATE ${table("pnlb_outbox")} SET state = 'done', place = seq WHERE seq <= 4990`);
+      await admin.query(`VACUUM ANALYZE ${table("pnlb_outbox")}`);
+      const query = vi.spyOn(Client.prototype, "query");
+      const pending = await store.call("pending", { limit: 100 });
+      const [sql, values] =
+        query.mock.calls
+          .map((given): readonly unknown[] => given)
+          .find(([text]) => String(text).includes("LIMIT")) ?? [];
+      query.mockRestore();
+      expect(pending).toHaveLength(10);
+      const plan = await admin.query(`EXPLAIN ${sql}`, values as unknown[]);
+      const text = plan.rows.map((row) => row["QUERY PLAN"]).join("\n");
+      expect(text).toContain("Index Scan using pnlb_outbox_pending");
+      expect(text).not.toContain("Seq Scan");
+    });
+
+    test("a lease is a row: it outlives the connection that took it, and no second worker gets it", async () => {
+      const lease = (to: RecordStore, holder: string) =>
+        to.call("lease", { name: "relay", holder, nowMs: 0, lastsMs: 100 });
+      const other = await openPostgresRecordStore(address(), { authority: "modern" });
+      expect(await lease(store, "A")).toEqual({ kind: "held", token: 1 });
+      await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'pnl-bridge modern'`);
+      await until(
+        () =>
+          lease(other, "B").then(
+            (answer) => answer.kind === "taken",
+            () => false,
+          ),
+        "a new connection finds the lease",
+      );
+      await until(
+        () =>
+          lease(store, "A").then(
+            (answer) => answer.kind === "held" && answer.token === 1,
+            () => false,
+          ),
+        "the holder keeps it over a new connection",
+      );
+      await other.close();
     });
 
     test("a transaction that the server ends in favour of another one runs again", async () => {

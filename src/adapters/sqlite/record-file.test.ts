@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { codeOf } from "../../base/errors.ts";
 import { present } from "../../base/present.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RowImage, StoreWrite } from "../../ports/record-store.ts";
@@ -116,6 +117,44 @@ describe("a file of the pair", () => {
     expect(connection).not.toBe(broken);
     expect(broken?.open).toBe(false);
     expect(written(file, "a")).toMatchObject([{ kind: "acknowledged" }]);
+  });
+
+  it("is locked from the first read of a call that writes, so no other program writes between read and write", () => {
+    const file = open();
+    written(file, "before");
+    const own = present(connection, "the file is open");
+    file.close();
+    using desk = connectionTo(path);
+    const outcomes: string[] = [];
+    const foreign = () => {
+      try {
+        desk.exec("UPDATE positions SET avg_cost = avg_cost + 1");
+        outcomes.push("written");
+      } catch (failure) {
+        outcomes.push(codeOf(failure));
+      }
+    };
+    const { prepare } = own;
+    vi.spyOn(Database.prototype, "prepare").mockImplementation(function (
+      this: Database.Database,
+      sql: string,
+    ) {
+      const made: Database.Statement<unknown[], unknown> = prepare.call(this, sql);
+      const { all, run } = made;
+      const between = <T>(statement: () => T): T => {
+        const value = statement();
+        // Outside a transaction, and after its last statement, the file is free.
+        if (this.inTransaction) foreign();
+        return value;
+      };
+      return Object.assign(made, {
+        all: (...values: unknown[]) => between(() => all.apply(made, values)),
+        run: (...values: unknown[]) => between(() => run.apply(made, values)),
+      });
+    });
+    expect(written(file, "a", "b")).toMatchObject(Array(2).fill({ kind: "acknowledged" }));
+    expect(outcomes.length).toBeGreaterThan(5);
+    expect(new Set(outcomes)).toEqual(new Set(["SQLITE_BUSY"]));
   });
 
   it("gets a large WAL emptied while nobody else commits", async () => {

@@ -70,5 +70,5 @@ export const answeredBy = (
   side: Side,
 ): Answered => ({
   open: authority === side,
-  why: failed === null ? `${side} is authoritative` : failed.why,
+  why: failed === null ? `${side} is authoritative` : `${failed.rung}: ${failed.why}`,
 });

@@ -425,6 +425,23 @@ describe("a pass", () => {
     expect((await second).finished).toBe(true);
   });
 
+  it("gives back its lease to a cut-over; a search for new rows ends, and any other pass goes on after it", async () => {
+    desk(deskTrade(1));
+    await backfill().run({ pass: "backfill" });
+    desk(deskTrade(2));
+    desk("UPDATE pnlb_fence SET step = 'to modern'");
+    const cutover = { name: "backfill", holder: "a cut-over", nowMs: Date.now(), lastsMs: 60_000 };
+    expect(await backfill().run({ pass: "new_rows" })).toMatchObject({ finished: false });
+    const whole = backfill().run({ pass: "all_rows" });
+    await until(() => isHeld(events, /a cut-over is under way/));
+    expect(await stores.modern.call("lease", cutover)).toMatchObject({ kind: "held" });
+    desk("UPDATE pnlb_fence SET step = ''");
+    await until(() => isHeld(events, /a cut-over is reading/));
+    await stores.modern.call("release", cutover);
+    expect((await whole).finished).toBe(true);
+    expect(rows("modern", "SELECT trade_id FROM newpnl_trades")).toHaveLength(2);
+  });
+
   it("goes on after a store was locked", async () => {
     desk(deskTrade(1));
     const foreign = new Database(paths.modern);

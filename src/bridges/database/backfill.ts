@@ -12,7 +12,7 @@ import type {
   QuarantinedRow,
 } from "../../ports/backfill-calls.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Answer, RecordStore, StoredRow } from "../../ports/record-store.ts";
+import type { Answer, Fence, RecordStore, StoredRow } from "../../ports/record-store.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
 import {
   columnsOf,
@@ -162,10 +162,8 @@ export class Backfill {
   }
 
   async #run(run: BackfillRun): Promise<BackfillReport> {
-    const { stores, tables, lease } = this.#options;
-    const isWaiting = run.pass !== "new_rows";
-    if (run.dryRun !== true && !(await this.#takeLease(run, isWaiting)))
-      return { finished: false, tables: {} };
+    const { stores, tables } = this.#options;
+    if (run.dryRun !== true && !(await this.#takeLease(run))) return { finished: false, tables: {} };
     const reports: Record<string, TableReport> = {};
     try {
       const states = await stores.modern.call("passes", null);
@@ -179,8 +177,7 @@ export class Backfill {
       if (run.pass === "all_rows" && run.dryRun !== true) await this.#reviewMissing(run);
       return { finished: run.signal?.aborted !== true, tables: reports };
     } finally {
-      if (run.dryRun !== true)
-        await stores.modern.call("release", { name: "backfill", holder: lease.name }).catch(() => {});
+      if (run.dryRun !== true) await this.#release().catch(() => {});
     }
   }
 
@@ -283,14 +280,26 @@ export class Backfill {
     return true;
   }
 
-  /** Waits while a signal says so. Returns whether the run continues. */
+  /**
+   * Waits while a signal says so. Returns whether the run continues. A run that a cut-over holds up gives back
+   * the lease, because the cut-over reads the new rows itself.
+   */
   async #mayGoOn(run: BackfillRun): Promise<boolean> {
-    const { clock, held, onEvent } = this.#options;
+    const { stores, clock, held, onEvent } = this.#options;
     let said = "";
     for (;;) {
-      if (run.dryRun !== true && clock.monotonicMs() >= this.#renewMs && !(await this.#takeLease(run, false)))
+      const fence = await stores.legacy.call("fence", null);
+      const isHeldUp = fence.step !== "" && run.isUrgent !== true;
+      if (run.dryRun !== true && isHeldUp) {
+        await this.#release();
+        if (run.pass === "new_rows") return false;
+      } else if (run.dryRun !== true && clock.monotonicMs() >= this.#renewMs && !(await this.#takeLease(run)))
         return false;
-      const why = run.isUrgent === true ? undefined : (held() ?? (await this.#lag()));
+      const why = isHeldUp
+        ? `a cut-over is under way: ${fence.step}`
+        : run.isUrgent === true
+          ? undefined
+          : (held() ?? (await this.#lag(fence)));
       if (why === undefined) return true;
       if (why !== said) onEvent({ kind: "waiting", why });
       said = why;
@@ -299,10 +308,8 @@ export class Backfill {
     }
   }
 
-  async #lag(): Promise<string | undefined> {
+  async #lag({ authority }: Fence): Promise<string | undefined> {
     const { stores, clock, limits, isMirrored = () => true } = this.#options;
-    const { authority, step } = await stores.legacy.call("fence", null);
-    if (step !== "") return `a cut-over is under way: ${step}`;
     if (!isMirrored()) return undefined;
     const { oldestMs, parked, count } = await stores[authority].call("owed", { nowMs: clock.nowMs() });
     return count > parked && oldestMs > limits.lagMsMax
@@ -310,7 +317,14 @@ export class Backfill {
       : undefined;
   }
 
-  async #takeLease({ signal }: BackfillRun, isWaiting: boolean): Promise<boolean> {
+  async #release(): Promise<void> {
+    const { stores, lease } = this.#options;
+    this.#renewMs = Number.NEGATIVE_INFINITY;
+    await stores.modern.call("release", { name: "backfill", holder: lease.name });
+  }
+
+  /** Returns false if a search for new rows finds another process at work, or the run ends. */
+  async #takeLease({ pass, signal }: BackfillRun): Promise<boolean> {
     const { stores, clock, lease, onEvent } = this.#options;
     let said = false;
     for (;;) {
@@ -319,7 +333,7 @@ export class Backfill {
         this.#renewMs = clock.monotonicMs() + lease.lastsMs / 3;
         return true;
       }
-      if (!isWaiting || signal?.aborted === true) return false;
+      if (pass === "new_rows" || signal?.aborted === true) return false;
       if (!said) onEvent({ kind: "waiting", why: `${answer.holder} is reading legacy's rows` });
       said = true;
       await pause(clock, waitMs);

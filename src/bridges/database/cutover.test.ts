@@ -128,6 +128,19 @@ it("the authority moves to modern and back while writes go on, and no acknowledg
   expect(fences()).toEqual(Array(2).fill({ epoch: 4, authority: "modern", step: "" }));
 });
 
+it("a search for the desk's rows by another process is waited for, and does not hold legacy's lock meanwhile", async () => {
+  const stores = await openPair();
+  const reader = { name: "backfill", holder: "a reader" };
+  await stores.modern.call("lease", { ...reader, nowMs: Date.now(), lastsMs: 60_000 });
+  const rungs: string[] = [];
+  const moved = (await openLadder({ stores, onRung: (rung) => void rungs.push(rung) })).to("modern");
+  await until(() => rungs.includes("drain"));
+  for (const _ of [1, 2, 3]) await stores.legacy.call("owed", { nowMs: 0 });
+  expect(rungs).not.toContain("hold");
+  await stores.modern.call("release", reader);
+  expect(await moved).toMatchObject({ moved: true, failed: null });
+});
+
 describe("a rung that fails leaves everything as before", () => {
   const refusals: readonly [string, Partial<CutoverOptions>, Partial<CutoverReport>][] = [
     [

@@ -4,7 +4,7 @@ import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { isAbandoned, takeBack } from "./abandon.ts";
-import type { LeaseHolder } from "./lease.ts";
+import { type LeaseHolder, takeLease } from "./lease.ts";
 import { mirrorWriteOf, preparedRow } from "./prepared.ts";
 
 export interface CutoverOptions {
@@ -139,6 +139,8 @@ export class Cutover {
       return report(side === "modern" ? await this.#toModern(fence) : await this.#toLegacy(fence), null);
     } catch (failure) {
       const failed = { rung: this.#rung, why: messageOf(failure) };
+      const reader = { name: "backfill", holder: this.#options.lease.name };
+      await this.#options.stores.modern.call("release", reader).catch(() => {});
       fence = await recoverFences(this.#options.stores, clock.nowMs());
       return report(fence, failed);
     }
@@ -186,6 +188,7 @@ export class Cutover {
     const why = await this.#whyNotReconciled();
     if (why !== undefined) throw new Error(why);
     const position = (await lastReconcile())?.position ?? 0;
+    await this.#stopReaders();
     this.#begin("hold");
     const held = await this.#options.holdLegacy(budgetMs);
     this.#heldSinceMs = clock.monotonicMs();
@@ -209,6 +212,21 @@ export class Cutover {
       throw failure;
     } finally {
       await held.close();
+    }
+  }
+
+  /**
+   * Takes the lease of the passes over legacy's rows. A pass gives it back when it sees the step of the fences,
+   * and `importForeign` reads the last rows under the same holder.
+   */
+  async #stopReaders(): Promise<void> {
+    const { stores, clock, drainMsMax } = this.#options;
+    const endMs = clock.monotonicMs() + drainMsMax;
+    for (;;) {
+      const answer = await takeLease(stores.modern, "backfill", this.#options);
+      if (answer.kind === "held") return;
+      if (clock.monotonicMs() >= endMs) throw new Error(`${answer.holder} is reading legacy's rows`);
+      await pause(clock, 10);
     }
   }
 

@@ -8,13 +8,17 @@ import { systemClock } from "../../adapters/host/index.ts";
 import { openPostgresRecordStore } from "../../adapters/postgres/index.ts";
 import { openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
 import { databaseTools as tools } from "../../app/database/open.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
-import type { RecordStore } from "../../ports/record-store.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { RecordCall, RecordStore } from "../../ports/record-store.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { positionRecord as position, tradeRecord as trade } from "../../testing/records.ts";
 import { connectionTo } from "../../testing/sqlite-files.ts";
+import { StoreProcess } from "../../testing/store-process.ts";
+import { TestClock } from "../../testing/test-clock.ts";
 import { until } from "../../testing/until.ts";
 import { DatabaseBridge } from "./database-bridge.ts";
 import type { RelayEvent } from "./relay.ts";
@@ -23,14 +27,15 @@ type Statement = (sql: string) => Promise<readonly unknown[]>;
 
 /** The modern database of a pair. */
 interface Modern {
+  readonly address: string;
   readonly open: (authority: Side) => Promise<RecordStore>;
   /** Runs a statement of another program. */
   readonly sql: Statement;
   readonly table: (name: string) => string;
   /** Keeps the mirror's tables locked until the function that it resolves with is called. */
   readonly lock: () => Promise<() => Promise<unknown>>;
-  /** Lets the database refuse a trade with the id 1. */
-  readonly refuseTradeOne: string;
+  /** The statement after which the database refuses trades with an id up to `last`. */
+  readonly refuseUpTo: (last: number) => string;
 }
 
 let folder: string;
@@ -68,12 +73,13 @@ const openFile = (path: string, side: Side, authority: Side) =>
 function modernInSqlite(): Modern {
   const path = join(folder, "newpnl.db");
   return {
+    address: `sqlite:${path}`,
     open: (authority) => openFile(path, "modern", authority),
     sql: inSqlite(path),
     table: (name) => (name.startsWith("pnlb_") ? name : `newpnl_${name}`),
     lock: () => lockFile(path),
-    refuseTradeOne: `CREATE TRIGGER no BEFORE INSERT ON newpnl_trades WHEN NEW.trade_id = '1'
-      BEGIN SELECT RAISE(ABORT, 'no'); END`,
+    refuseUpTo: (last) => `CREATE TRIGGER no BEFORE INSERT ON newpnl_trades
+      WHEN CAST(NEW.trade_id AS INTEGER) <= ${last} BEGIN SELECT RAISE(ABORT, 'no'); END`,
   };
 }
 
@@ -84,8 +90,10 @@ let schemas = 0;
 function modernInPostgres(url = server.url, callMsMax = 30_000): Modern {
   schemas += 1;
   const schema = `pair_${schemas}`;
+  const address = `${url}?schema=${schema}`;
   return {
-    open: (authority) => openPostgresRecordStore(`${url}?schema=${schema}`, { authority, callMsMax }),
+    address,
+    open: (authority) => openPostgresRecordStore(address, { authority, callMsMax }),
     sql: async (sql) => (await admin.query(sql)).rows,
     table: (name) => `${schema}.${name}`,
     lock: async () => {
@@ -93,16 +101,22 @@ function modernInPostgres(url = server.url, callMsMax = 30_000): Modern {
       await foreign.query(`BEGIN; LOCK TABLE ${schema}.trades, ${schema}.pnlb_fence`);
       return () => foreign.end();
     },
-    refuseTradeOne: `ALTER TABLE ${schema}.trades ADD CHECK (trade_id <> '1')`,
+    refuseUpTo: (last) => `ALTER TABLE ${schema}.trades ADD CHECK (trade_id::integer > ${last})`,
   };
 }
 
 interface OpenOptions {
   readonly mirrors?: boolean;
+  /** The name under which it holds leases. */
+  readonly worker?: string;
+  readonly clock?: Clock;
   readonly change?: (stores: Record<Side, RecordStore>) => void;
 }
 
-async function open(authority: Side, { mirrors = true, change = () => {} }: OpenOptions = {}) {
+async function open(
+  authority: Side,
+  { mirrors = true, worker = "this process", clock = systemClock, change = () => {} }: OpenOptions = {},
+) {
   const stores: Record<Side, RecordStore> = {
     legacy: await openFile(legacyPath, "legacy", authority),
     modern: await modern.open(authority),
@@ -111,15 +125,65 @@ async function open(authority: Side, { mirrors = true, change = () => {} }: Open
   const bridge = new DatabaseBridge({
     stores,
     tools,
-    clock: systemClock,
+    clock,
     draw: () => 0,
     direction: () => ({ authority, mirrors }),
-    lease: { name: "this process", lastsMs: 3_000, isDead: () => false },
+    lease: { name: worker, lastsMs: 3_000, isDead: () => false },
     keepsMs: 7 * 24 * 3_600_000,
     onEvent: (event) => void events.push(event),
   });
   opened.push(bridge);
   return bridge;
+}
+
+/** Calls `before` at the beginning of each call of one store; if it throws, the call fails. */
+function changeCalls(
+  stores: Record<Side, RecordStore>,
+  side: Side,
+  before: (name: RecordCall, given: unknown) => void,
+): void {
+  const whole = stores[side];
+  stores[side] = {
+    side,
+    call: async (name, given) => {
+      before(name, given);
+      return whole.call(name, given);
+    },
+    close: () => whole.close(),
+  };
+}
+
+/** The program of a worker that stops itself when it is about to apply entries, and tells then how that ended. */
+function sleepingWorker(authority: Side): string {
+  const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).pathname);
+  return `
+    import { systemClock } from ${source("../../adapters/host/index.ts")};
+    import { openRecordStore } from ${source("../../app/stores.ts")};
+    import { otherSide } from ${source("../../domain/migration/phase.ts")};
+    import { Relay } from ${source("relay.ts")};
+    const addresses = ${JSON.stringify({ legacy: `sqlite:${legacyPath}`, modern: modern.address })};
+    const authority = "${authority}";
+    const open = (side) =>
+      openRecordStore(addresses[side], { folder: ".", side, authority, creates: true });
+    const stores = { legacy: await open("legacy"), modern: await open("modern") };
+    const mirror = stores[otherSide(authority)];
+    stores[mirror.side] = {
+      side: mirror.side,
+      call: (name, given) => {
+        if (name !== "apply") return mirror.call(name, given);
+        say("applies");
+        process.kill(process.pid, "SIGSTOP");
+        const answer = mirror.call(name, given);
+        answer.then(() => say("applied"), (failure) => say(failure.code));
+        return answer;
+      },
+    };
+    new Relay({
+      stores, clock: systemClock, draw: () => 0, isWanted: () => true, keepsMs: 1e9, onEvent: () => {},
+      lease: { name: "the sleeper", lastsMs: 500, isDead: () => false },
+    });
+    process.stdin.resume();
+    say(process.pid);`;
 }
 
 function restoreLegacy(copy: string): void {
@@ -128,6 +192,13 @@ function restoreLegacy(copy: string): void {
 }
 
 const tableOf = (side: Side, name: string): string => (side === "legacy" ? name : modern.table(name));
+
+async function owedOf(side: Side): Promise<{ readonly count: number; readonly parked: number }> {
+  const states = (await rows(side, "pnlb_outbox", "state")).flat().filter((state) => state !== "done");
+  return { count: states.length, parked: states.filter((state) => state === "parked").length };
+}
+const versionsOf = async (side: Side) =>
+  (await rows(side, "pnlb_versions", "aggregate", "version")).map(String).toSorted();
 
 /** Some columns of a table's rows, as text, read on a connection of its own. */
 async function rows(side: Side, table: string, ...columns: readonly string[]) {
@@ -235,17 +306,10 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
 
       it("an entry that was applied and not confirmed is applied again without effect", async () => {
         const lost = await open(authority, {
-          change: (stores) => {
-            const whole = stores[authority];
-            stores[authority] = {
-              side: authority,
-              call: (name, given) =>
-                name === "settle"
-                  ? Promise.reject(new Error("the process dies here"))
-                  : whole.call(name, given),
-              close: () => whole.close(),
-            };
-          },
+          change: (stores) =>
+            changeCalls(stores, authority, (name) => {
+              if (name === "settle") throw new Error("the process dies here");
+            }),
         });
         await lost.write([trade(1), position("3")], { idempotencyKey: "one" });
         await until(() => events.some(({ kind }) => kind === "relay_failed"));
@@ -256,20 +320,110 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await rows(mirror, "pnlb_versions", "version")).toEqual([["1"], ["1"]]);
       });
 
-      it("a row that somebody else has put into the mirror parks its entry, and no other waits for it", async () => {
-        const bridge = await open(authority);
+      it("hundreds of entries that the mirror refuses are parked, and no other entry waits for them", async () => {
+        // More than the relay reads at once.
+        const poison = kind === "SQLite" || isLongRun("db-pairs") ? 500 : 100;
+        const waits = await open(authority, { mirrors: false });
         if (mirror === "legacy")
-          await inSqlite(legacyPath)(`INSERT INTO processed_trades
-        (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file)
-        VALUES ('1', 'X', '2025-07-15', '2025-07-15 09:00:00', 1, 1, 'B', 'trades_20250715.csv')`);
-        else await modern.sql(modern.refuseTradeOne);
-        await bridge.write([trade(1)], { idempotencyKey: "one" });
-        await bridge.write([trade(2)], { idempotencyKey: "two" });
-        await until(() => events.some(({ kind }) => kind === "parked"));
-        await until(async () => (await bridge.drain({ timeoutMs: 0 })).owed === 1);
+          await inSqlite(legacyPath)(`WITH ids (id) AS
+              (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < ${poison})
+            INSERT INTO processed_trades
+              (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file)
+            SELECT id, 'X', '2025-07-15', '2025-07-15 09:00:00', 1, 1, 'B', 'trades_20250715.csv' FROM ids`);
+        else await modern.sql(modern.refuseUpTo(poison));
+        const ids = Array.from({ length: poison + 1 }, (_, at) => at + 1);
+        await Promise.all(ids.map((id) => waits.write([trade(id)], { idempotencyKey: String(id) })));
+        const bridge = await open(authority);
+        await until(
+          async () => (await owedOf(authority)).parked === poison,
+          "the refused entries are parked",
+        );
+        await until(async () => (await bridge.drain({ timeoutMs: 0 })).owed === poison);
         expect(
           await rows(mirror, mirror === "legacy" ? "processed_trades" : "trades", "trade_id"),
-        ).toContainEqual(["2"]);
+        ).toContainEqual([String(poison + 1)]);
+      });
+
+      it("a mirror that is down for an hour uses up no attempt: it gets every entry when it is back", async () => {
+        const clock = new TestClock();
+        let isDown = true;
+        const bridge = await open(authority, {
+          clock,
+          change: (stores) =>
+            changeCalls(stores, mirror, (name) => {
+              if (isDown && name === "apply") throw new BridgeError("SYSTEM_DOWN", { what: "it is down" });
+            }),
+        });
+        const failures = () => events.filter(({ kind }) => kind === "relay_failed").length;
+        for (let minute = 0; minute < 60; minute++) {
+          const id = minute + 1;
+          await bridge.write([trade(id), position(String(id))], { idempotencyKey: String(id) });
+          const before = failures();
+          clock.advance(60_000);
+          await until(() => failures() > before, "the relay has tried again");
+        }
+        expect(await owedOf(authority)).toMatchObject({ count: 60, parked: 0 });
+        isDown = false;
+        clock.advance(60_000);
+        await until(async () => (await owedOf(authority)).count === 0, "the mirror has every entry");
+        expect(await bothTrades()).toEqual([60, 60]);
+        expect(events.filter(({ kind }) => kind === "parked")).toEqual([]);
+      });
+
+      it("of four workers one carries at a time, under a token that grows when another one follows", async () => {
+        const carriers: { readonly worker: string; readonly token: unknown }[] = [];
+        const workers: DatabaseBridge[] = [];
+        for (const worker of ["a", "b", "c", "d"])
+          workers.push(
+            await open(authority, {
+              worker,
+              change: (stores) =>
+                changeCalls(stores, mirror, (name, given) => {
+                  if (name === "apply") carriers.push({ worker, token: Object(given).token });
+                }),
+            }),
+          );
+        let count = 0;
+        for (const worker of workers) {
+          const writes = workers.slice(workers.indexOf(worker)).flatMap((one) =>
+            Array.from({ length: 10 }, () => {
+              count += 1;
+              return one.write([trade(count), position(String(count))], { idempotencyKey: String(count) });
+            }),
+          );
+          await Promise.all(writes);
+          await until(async () => (await owedOf(authority)).count === 0, "the mirror has every entry");
+          await worker.close();
+        }
+        expect(await bothTrades()).toEqual([count, count]);
+        expect(await versionsOf("modern")).toEqual(await versionsOf("legacy"));
+        const tokens = carriers.map(({ token }) => Number(token));
+        expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+        const holders = new Set(carriers.map(({ worker, token }) => `${worker} ${token}`));
+        expect(holders.size).toBe(new Set(tokens).size);
+        expect(holders.size).toBeGreaterThan(1);
+      });
+
+      it("a worker that sleeps past its lease, between reading entries and applying them, is refused", async () => {
+        const sleeper = new StoreProcess(sleepingWorker(authority));
+        try {
+          await sleeper.says(1);
+          const writer = await open(authority, { mirrors: false });
+          await writer.write([trade(1), position("1")], { idempotencyKey: "one" });
+          // It has read the entry, holds the lease, and has stopped itself.
+          await sleeper.says(2);
+          const bridge = await open(authority);
+          await until(async () => (await trades(mirror)) === 1, "another worker has carried the entry");
+          await bridge.write([trade(2), position("2")], { idempotencyKey: "two" });
+          expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+          process.kill(Number(sleeper.lines[0]), "SIGCONT");
+          await sleeper.says(3);
+        } finally {
+          await sleeper.kill();
+        }
+        expect(sleeper.lines.slice(1)).toEqual(["applies", "CONFLICT"]);
+        expect(await bothTrades()).toEqual([2, 2]);
+        expect(await rows("modern", "positions", "quantity")).toEqual([["2"]]);
       });
     });
 
