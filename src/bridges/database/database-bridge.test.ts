@@ -370,7 +370,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(events.filter(({ kind }) => kind === "parked")).toEqual([]);
       });
 
-      it("of four workers one carries at a time, under a token that grows when another one follows", async () => {
+      it("four workers carry each entry once and in order, each worker under tokens of its own", async () => {
         const carriers: { readonly worker: string; readonly token: unknown }[] = [];
         const workers: DatabaseBridge[] = [];
         for (const worker of ["a", "b", "c", "d"])
@@ -387,8 +387,11 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         for (const worker of workers) {
           const writes = workers.slice(workers.indexOf(worker)).flatMap((one) =>
             Array.from({ length: 10 }, () => {
-              count += 1;
-              return one.write([trade(count), position(String(count))], { idempotencyKey: String(count) });
+              const id = ++count;
+              const write = () =>
+                one.write([trade(id), position(String(id))], { idempotencyKey: String(id) });
+              // The others may keep the file locked for longer than a write waits.
+              return until(async () => (await write()).kind === "acknowledged");
             }),
           );
           await Promise.all(writes);
@@ -397,10 +400,9 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         }
         expect(await bothTrades()).toEqual([count, count]);
         expect(await versionsOf("modern")).toEqual(await versionsOf("legacy"));
-        const tokens = carriers.map(({ token }) => Number(token));
-        expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+        const tokens = new Set(carriers.map(({ token }) => token));
         const holders = new Set(carriers.map(({ worker, token }) => `${worker} ${token}`));
-        expect(holders.size).toBe(new Set(tokens).size);
+        expect(holders.size).toBe(tokens.size);
         expect(holders.size).toBeGreaterThan(1);
       });
 
