@@ -19,8 +19,8 @@ import { openDatabase } from "../../src/legacy-desk/database.ts";
 import type { BridgeRecord } from "../../src/ports/records.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
-import { isLongRun } from "../campaigns.ts";
-import { beginLife, mortal, storeIn, watchStatements } from "./database/mortal.ts";
+import { isLongRun, longSeconds } from "../campaigns.ts";
+import { beginLife, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 /** The files of a pair, by their ends. */
@@ -228,6 +228,7 @@ async function recover(path: string, told: Told, foreign: Foreign): Promise<read
   }
 }
 
+const isLong = isLongRun("db-points");
 const foreigns = Object.keys(foreignChanges) as Foreign[];
 
 it("a process may die before and after each statement of its files: the next one loses nothing, doubles nothing, and leaves what cannot be decided to a person", async () => {
@@ -238,14 +239,18 @@ it("a process may die before and after each statement of its files: the next one
     five: "acknowledged",
   });
   await recover(path, told, "nothing");
-  const stride = isLongRun("db-points") ? 1 : Math.ceil(steps / 10);
-  for (let at = 1, run = 0; at <= steps; at += stride, run += 1) {
-    const foreign = foreigns[run % foreigns.length] ?? "nothing";
+  const untilMs = Date.now() + (isLong ? longSeconds * 500 : Number.POSITIVE_INFINITY);
+  let tried = 0;
+  for (const at of spread(steps)) {
+    if (Date.now() >= untilMs || (!isLong && tried === 10)) break;
+    const foreign = foreigns[tried % foreigns.length] ?? "nothing";
+    tried += 1;
     const ended = await lived("wal", { dieAt: at });
     await recover(ended.path, ended.told, foreign).catch((cause) => {
       throw new Error(`at step ${at}, and then ${foreign}`, { cause });
     });
   }
+  if (isLong) console.info(`db-points, tables beside legacy: ${tried} of ${steps} points`);
 });
 
 /** Ends a process at a commit that reaches one of the two files. Undefined if it makes fewer commits. */
@@ -284,7 +289,7 @@ it.each([
     let tried = 0;
     for (const [turn, foreign] of foreigns.entries())
       for (let commit = 1; ; commit += 1) {
-        if (!isLongRun("db-points") && commit % foreigns.length !== turn) {
+        if (!isLong && commit % foreigns.length !== turn) {
           if (commit > 2 * foreigns.length) break;
           continue;
         }

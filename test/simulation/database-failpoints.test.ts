@@ -19,7 +19,7 @@ import { postgresMissing, startPostgres, type TestPostgres } from "../../src/tes
 import { Wire } from "../../src/testing/postgres-wire.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
-import { beginLife, dead, mortal, storeIn, watchStatements } from "./database/mortal.ts";
+import { beginLife, dead, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
 import { audit, type Line, PairOfDatabases } from "./database/pair.ts";
 
 beforeAll(watchStatements);
@@ -174,14 +174,6 @@ async function dieAt(at: number, postgres: string | undefined): Promise<number> 
     expect.arrayContaining([["B1"], ["B2"], ["B3"]]),
   );
   return life.steps;
-}
-
-/** All points, in an order whose beginning is spread over all of them. */
-function* spread(all: number): Generator<number> {
-  const golden = 0.618_033_988_75;
-  const indexes = Array.from({ length: all }, (_, index) => index);
-  const sorted = indexes.toSorted((a, b) => ((a * golden) % 1) - ((b * golden) % 1));
-  for (const index of indexes) yield sorted.indexOf(index) + 1;
 }
 
 const isLong = isLongRun("db-points");

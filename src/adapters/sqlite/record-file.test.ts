@@ -33,9 +33,9 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function open(bytesMax = walBytesMax): RecordFile {
+function open(bytesMax = walBytesMax, isBeside = false): RecordFile {
   const options = { path, side: "legacy", authority: "legacy", creates: true, incarnation: "i" } as const;
-  opened = new RecordFile({ ...options, walBytesMax: bytesMax });
+  opened = new RecordFile({ ...options, walBytesMax: bytesMax, isBeside });
   return opened;
 }
 
@@ -156,6 +156,41 @@ describe("a file of the pair", () => {
     expect(outcomes.length).toBeGreaterThan(5);
     expect(new Set(outcomes)).toEqual(new Set(["SQLITE_BUSY"]));
   });
+
+  it.each<[string, string, (commit: () => unknown) => void, version: number | null]>([
+    ["is done but answers an error", "SQLITE_IOERR_FSYNC", (commit) => commit(), 1],
+    ["is not done and answers an error", "SQLITE_IOERR_FSYNC", () => {}, null],
+    ["waits for a reader", "SQLITE_BUSY", () => {}, null],
+  ])(
+    "with the bridge's tables beside it, a commit that %s leaves no intent, and the truth is known",
+    (_, code, work, version) => {
+      const file = open(walBytesMax, true);
+      written(file, "before");
+      const { prepare } = present(connection, "the file is open");
+      file.close();
+      const spied = vi.spyOn(Database.prototype, "prepare").mockImplementation(function (
+        this: Database.Database,
+        sql: string,
+      ) {
+        const made: Database.Statement<unknown[], unknown> = prepare.call(this, sql);
+        if (sql !== "COMMIT" || this.name !== path) return made;
+        const commit = made.run.bind(made);
+        const run = () => {
+          work(commit);
+          throw new Database.SqliteError("the commit failed", code);
+        };
+        return Object.assign(made, { run });
+      });
+      expect(() => written(file, "a")).toThrow("the commit failed");
+      if (code === "SQLITE_BUSY") file.close();
+      spied.mockRestore();
+      expect(file.call("known", { idempotencyKey: "a" })).toBe(version);
+      using intents = connectionTo(`${path}.pnlb-intents`);
+      expect(intents.prepare("SELECT * FROM pnlb_intents").all()).toEqual([]);
+      expect(written(file, "a")).toMatchObject([{ kind: "acknowledged", version: 1 }]);
+      expect(count("positions")).toBe(2);
+    },
+  );
 
   it("gets a large WAL emptied while nobody else commits", async () => {
     const file = open(100_000);

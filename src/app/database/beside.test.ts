@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
 import { positionRecord, tradeRecord } from "../../testing/records.ts";
 import { connectionTo, runSql, schemaDump } from "../../testing/sqlite-files.ts";
+import { until } from "../../testing/until.ts";
 import { settingsOf } from "../control/session.ts";
 import { archiveLegacy } from "./archive.ts";
 import { type DatabaseBridgeSettings, openDatabaseBridge } from "./bridge.ts";
@@ -128,6 +129,20 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(await second.write([tradeRecord(1)], { idempotencyKey: "one" })).toMatchObject({ version: 1 });
     await second.close();
     expect(readdirSync(folder).filter((name) => name.startsWith("link"))).toEqual(["link.db"]);
+  });
+
+  it("a process that was suspended for longer than its lease writes no more, once another one is the writer", async () => {
+    await using(async (bridge) => {
+      const other = "UPDATE pnlb_leases SET holder = 'another', until_ms = 9e15 WHERE name = 'writer'";
+      runSql(`${legacy}.pnlb`, `PRAGMA busy_timeout = 5000; ${other}`);
+      let at = 0;
+      await until(async () => {
+        at += 1;
+        const answer = await bridge.write([tradeRecord(at)], { idempotencyKey: String(at) });
+        return answer.kind === "refused" && answer.code === "DRAINING";
+      }, "writes are refused");
+      expect(rows(legacy, "SELECT * FROM processed_trades")).toHaveLength(at);
+    });
   });
 
   it("a kind whose table has no unique key is refused, and the others are written", async () => {

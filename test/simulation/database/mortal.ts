@@ -119,3 +119,11 @@ export function storeIn(
     close: async () => file.close(),
   };
 }
+
+/** All points, in an order whose beginning is spread over all of them. */
+export function* spread(all: number): Generator<number> {
+  const golden = 0.618_033_988_75;
+  const indexes = Array.from({ length: all }, (_, index) => index);
+  const sorted = indexes.toSorted((a, b) => ((a * golden) % 1) - ((b * golden) % 1));
+  for (const index of indexes) yield sorted.indexOf(index) + 1;
+}
