@@ -565,8 +565,10 @@ describe("traffic", () => {
     expect(await change("add", "bob")).toBeNull();
     await change("remove", "amy");
     expect(await change("remove", "amy")).toBeNull();
+    // Two people at once: both changes are made.
+    await Promise.all([change("add", "cleo"), change("add", "dan")]);
     await fleet.pass(100);
-    expect([...process.follower.effective.plan[column]]).toEqual(["bob"]);
+    expect([...process.follower.effective.plan[column]].toSorted()).toEqual(["bob", "cleo", "dan"]);
     expect(fleet.place.rows.at(-1)).toMatchObject({ action: list, actor: "amy" });
   });
 

@@ -5,7 +5,7 @@
  * machine. Moves towards legacy need none of these, and a rollback works even without the store.
  */
 
-import { BridgeError, lineOf } from "../base/errors.ts";
+import { BridgeError, codeOf, lineOf } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { personName } from "../base/person-name.ts";
 import { shownMs } from "../base/shown-ms.ts";
@@ -126,6 +126,7 @@ const userLists = {
   whitelist: { column: "userWhitelist", forward: "add" },
   denylist: { column: "userDenylist", forward: "remove" },
 } as const;
+const listAttemptsMax = 5;
 export type UserList = keyof typeof userLists;
 
 export interface ListChange {
@@ -312,7 +313,10 @@ export class Operator {
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
-  /** Adds or removes a user; towards legacy always allowed. Returns null if the list is as requested. */
+  /**
+   * Adds or removes a user, also while other people change other things; towards legacy always allowed. Returns null
+   * if the list is as requested.
+   */
   async changeList(list: UserList, { change, user }: ListChange, given: By): Promise<ControlRecord | null> {
     const { column, forward } = userLists[list];
     const by = checked(given);
@@ -322,12 +326,19 @@ export class Operator {
         what: "the user's name is empty",
         fix: "give the name of a user",
       });
-    const overview = await this.overview();
-    const before = overview.effective.plan[column];
-    if (before.has(name) === (change === "add")) return null;
-    if (change === forward) refuseOutOfUse(overview);
-    const users = change === "add" ? [...before, name] : [...before].filter((one) => one !== name);
-    return this.#change({ ...by, action: list, set: { [column]: users }, ...at(overview.record) });
+    for (let attempt = 1; ; attempt++) {
+      const overview = await this.overview();
+      const before = overview.effective.plan[column];
+      if (before.has(name) === (change === "add")) return null;
+      if (change === forward) refuseOutOfUse(overview);
+      const users = change === "add" ? [...before, name] : [...before].filter((one) => one !== name);
+      try {
+        return await this.#change({ ...by, action: list, set: { [column]: users }, ...at(overview.record) });
+      } catch (failure) {
+        // Another change came in between; this one does not depend on it.
+        if (codeOf(failure) !== "CONFLICT" || attempt === listAttemptsMax) throw failure;
+      }
+    }
   }
 
   /** Publishes a configuration for the fleet. A phase later than the granted one is held. */

@@ -5,6 +5,7 @@ import {
   type FailureDetails,
   SystemFailure,
 } from "../../domain/migration/system-failure.ts";
+import { Pending } from "../../platform/pending.ts";
 import type { JsonValue, SystemCall } from "../../ports/system.ts";
 import type { Redaction } from "./redaction.ts";
 
@@ -19,8 +20,7 @@ interface ExchangeOptions {
 
 /** The number of bytes to read of a refusal, of which only the code and the message are used. */
 const refusalBytesMax = 64 * 2 ** 10;
-/** The longest delay of Node's timers. */
-const timerMaxMs = 2 ** 31 - 1;
+type Details = Pick<FailureDetails, "code" | "blamesRequest">;
 
 /**
  * One request and its answer. It settles once: with the answer, or with the first failure, which also ends
@@ -28,15 +28,9 @@ const timerMaxMs = 2 ** 31 - 1;
  * keep references to sockets and to received bytes.
  */
 export class Exchange {
-  readonly promise: Promise<JsonValue>;
-  readonly #resolve: (answer: JsonValue) => void;
-  readonly #reject: (failure: SystemFailure) => void;
   readonly #request: ClientRequest;
   readonly #options: ExchangeOptions;
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.fail("TIMEOUT", "the caller no longer waits for the answer");
-  #settled = false;
+  readonly #pending: Pending<JsonValue>;
 
   /** Sends the body. The signal must not be aborted yet. */
   constructor(
@@ -45,37 +39,41 @@ export class Exchange {
     { deadlineMs, signal }: SystemCall,
     options: ExchangeOptions,
   ) {
-    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
-    this.promise = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
     this.#request = request;
     this.#options = options;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
-    // The timer covers waiting for a connection, connecting, headers and body.
-    if (Number.isFinite(deadlineMs))
-      this.#timer = setTimeout(
-        () => this.fail("TIMEOUT", `no answer within ${deadlineMs} ms`),
-        Math.min(deadlineMs, timerMaxMs),
-      );
+    // The deadline covers waiting for a connection, connecting, headers and body.
+    this.#pending = new Pending({
+      deadlineMs,
+      signal,
+      givenUp: (why) =>
+        this.#failure(
+          "TIMEOUT",
+          why === "abort" ? "the caller no longer waits for the answer" : `no answer within ${deadlineMs} ms`,
+        ),
+      onSettled: (isGivenUp) => {
+        options.over();
+        if (isGivenUp) request.destroy();
+      },
+    });
     request.on("error", (failure) => this.#onConnectionError(failure));
     request.on("close", () => this.fail("DOWN", "the connection ended without an answer"));
     request.on("response", (response) => this.#respond(response));
     request.end(body);
   }
 
-  fail(
-    failure: FailureClass,
-    why: string,
-    { code, ...details }: Pick<FailureDetails, "code" | "blamesRequest"> = {},
-  ): void {
-    if (!this.#end()) return;
+  get promise(): Promise<JsonValue> {
+    return this.#pending.promise;
+  }
+
+  fail(failure: FailureClass, why: string, details: Details = {}): void {
+    if (this.#pending.fail(this.#failure(failure, why, details))) this.#request.destroy();
+  }
+
+  #failure(failure: FailureClass, why: string, { code, ...details }: Details = {}): SystemFailure {
     const { what, redaction } = this.#options;
     const known =
       code === undefined ? details : { ...details, code: redaction.apply(code).slice(0, codeLengthMax) };
-    this.#reject(new SystemFailure(failure, `${what}: ${redaction.apply(why)}`, known));
-    this.#request.destroy();
+    return new SystemFailure(failure, `${what}: ${redaction.apply(why)}`, known);
   }
 
   #respond(response: IncomingMessage): void {
@@ -122,7 +120,7 @@ export class Exchange {
       else tooLarge();
     });
     response.on("end", () => {
-      if (response.complete && !this.#settled) onComplete(Buffer.concat(chunks));
+      if (response.complete && !this.#pending.isSettled) onComplete(Buffer.concat(chunks));
     });
   }
 
@@ -135,7 +133,7 @@ export class Exchange {
       this.fail("GARBLED", `the answer is not JSON: ${why}`);
       return;
     }
-    if (this.#end()) this.#resolve(answer);
+    this.#pending.answer(answer);
   }
 
   #refused(status: number, body: Buffer): void {
@@ -155,15 +153,6 @@ export class Exchange {
     if (code === "HPE_HEADER_OVERFLOW") this.fail("TOO_LARGE", "the headers of the answer are too large");
     else if (code.startsWith("HPE_")) this.fail("GARBLED", `the answer is not HTTP: ${code}`);
     else this.fail("DOWN", message === "" ? code : message);
-  }
-
-  #end(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#options.over();
-    return true;
   }
 }
 

@@ -40,7 +40,7 @@ const open = (options: Partial<WebhookOptions> = {}, to = url): WebhookAlerts =>
   const onGivenUp = (alert: Alert, why: string): void => void givenUp.push(`${alert.title}: ${why}`);
   const alerts = new WebhookAlerts(to, "desk-1", {
     pausesMs: [5, 10],
-    timeoutMs: 1_000,
+    timeoutMs: 60_000,
     onGivenUp,
     ...options,
   });
