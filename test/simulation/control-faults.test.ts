@@ -161,7 +161,11 @@ describe("kill -9", () => {
   it("of any process during changes, snapshots and writes loses nothing, and no answer contradicts the plan", async () => {
     await overSeeds("kill", 1, async (seed) => {
       const random = randomFrom(seed);
-      const { desk, session } = await deskIn("primary_switch", ["one", "two"], { writes: true });
+      const { desk, session } = await deskIn("primary_switch", ["one", "two"], {
+        writes: true,
+        // On a busy machine a living process may be silent for seconds.
+        timing: { lease_ms: 10_000 },
+      });
       // The plan changes all the time, and every process saves a snapshot of each change.
       let changing = true;
       let changes = 0;

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../adapters/host/index.ts";
+import { bridgeServices, type ServiceBridgeOptions } from "../../bridges/service/index.ts";
 import { failureOf } from "../../testing/system-contract.ts";
 import { type InThreadOptions, inThread } from "./in-thread.ts";
-import { createServiceBridge } from "./service.ts";
 
 interface Desk {
   add(a: number, b: number): number | Promise<number>;
@@ -36,6 +37,14 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Under a load that sheds no shadow, however busy the machine is. */
+const createServiceBridge = <T extends object>(options: ServiceBridgeOptions<T>) =>
+  bridgeServices(options, {
+    clock: systemClock,
+    load: { overload: () => undefined },
+    draw: Math.random,
+  });
 
 function deskInThread(options: InThreadOptions = {}, exportName: string | undefined = "Desk") {
   const thread = inThread<Desk>(desk, exportName, { log: () => {}, restartMinMs: 0, ...options });

@@ -926,7 +926,7 @@ async function program(folder: string, body: string): Promise<string> {
     const config = ${JSON.stringify(configIn(folder))};
     ${body}`;
   writeFileSync(join(folder, "program.mjs"), source);
-  const { stdout } = await run(process.execPath, [join(folder, "program.mjs")], { timeout: 30_000 });
+  const { stdout } = await run(process.execPath, [join(folder, "program.mjs")], { timeout: 100_000 });
   return stdout;
 }
 
