@@ -200,6 +200,12 @@ describe("kill -9", () => {
       await changer;
       // Waits until legacy lacks writes, so that its answers are stale.
       await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null } });
+      const { epoch } = await session.store.read();
+      // A process serves as soon as it can, also before it has registered.
+      await until(async () => {
+        const following = (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch >= epoch);
+        return names.every((name) => following.some((one) => one.name === name));
+      }, "both processes follow the plan");
       await until(() => desk.owed > 0);
       const { acknowledged, waiting } = inStore(await session.operator.rollback(eve));
       expect(acknowledged.filter((name) => names.includes(name)).length).toBeGreaterThanOrEqual(2);

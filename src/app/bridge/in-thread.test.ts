@@ -12,7 +12,7 @@ interface Desk {
   echo(value: unknown): unknown;
   fail(how: string): unknown;
   burn(ms: number): unknown;
-  hang(): unknown;
+  hang(ms?: number): unknown;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-in-thread-"));
@@ -183,19 +183,23 @@ describe("the modern side of a bridge, in a thread", () => {
     await service.$bridge.close();
   });
 
-  it("falls back to legacy at the bridge's deadline", async () => {
-    const { service: modern, start } = deskInThread({ graceMs: 50 });
-    await start();
-    const service = createServiceBridge<Desk>({
-      legacy,
-      modern,
-      plan: { phase: "primary_switch", flags: { calculator: true, storage: true } },
-      answering: { timeoutMs: 80 },
-    });
-    expect(await service.hang()).toBe("answered");
-    expect(await service.burn(600_000)).toBe("burnt");
-    expect(service.$bridge.counters.hang).toMatchObject({ fellBack: { TIMEOUT: 1 } });
-    expect(service.$bridge.counters.burn).toMatchObject({ fellBack: { TIMEOUT: 1 } });
-    await service.$bridge.close();
-  });
+  it.each([
+    ["hang", "answered", 60_000],
+    ["burn", "burnt", 50],
+  ] as const)(
+    "falls back to legacy at the bridge's deadline while modern's method %ss",
+    async (method, answer, graceMs) => {
+      const { service: modern, start } = deskInThread({ graceMs });
+      await start();
+      const service = createServiceBridge<Desk>({
+        legacy,
+        modern,
+        plan: { phase: "primary_switch", flags: { calculator: true, storage: true } },
+        answering: { timeoutMs: 80 },
+      });
+      expect(await service[method](600_000)).toBe(answer);
+      expect(service.$bridge.counters[method]).toMatchObject({ fellBack: { TIMEOUT: 1 } });
+      await service.$bridge.close();
+    },
+  );
 });
