@@ -82,7 +82,8 @@ export class RecordFile {
   /** Ends a hold that lasts too long; undefined while nothing is held. */
   #holdTimer: NodeJS.Timeout | undefined;
   #isHolding = false;
-  /** Device and inode of the file that was opened. */
+  /** The files that are open, and device and inode of each. */
+  #files: readonly string[] = [];
   #identity = "";
   #walLookMs = 0;
   /** A number that changes with each commit of another connection. */
@@ -217,18 +218,12 @@ export class RecordFile {
   /** Throws if another file has taken the place of this one: a write into it would be lost. */
   #mustBeSameFile(): void {
     const { path, side } = this.#options;
-    if (this.#identityNow() !== this.#identity)
+    if (this.#files.map(identityOf).join() !== this.#identity)
       throw new BridgeError("FILE_REPLACED", {
         what: `another file has taken the place of ${side}'s database, which this process has open`,
         where: path,
         fix: "end every process that uses the database, then start them again",
       });
-  }
-
-  #identityNow(): string {
-    const { path } = this.#options;
-    const { tables, intents } = besideFiles(path);
-    return (this.#beside === undefined ? [path] : [path, tables, intents]).map(identityOf).join();
   }
 
   /**
@@ -282,10 +277,11 @@ export class RecordFile {
     try {
       if (side === "modern") database.pragma("journal_mode = WAL");
       for (const [name, value] of Object.entries(settings[side])) mustSet(database, name, value, path);
+      this.#files = [path];
       if (this.#options.isBeside === true) this.#attach(database);
       else this.#createTables(database);
       this.#database = database;
-      this.#identity = this.#identityNow();
+      this.#identity = this.#files.map(identityOf).join();
       this.#schemaVersion = -1;
       if (this.#beside?.pending() !== undefined) {
         this.#begin();
@@ -314,6 +310,7 @@ export class RecordFile {
     }
     database.prepare("ATTACH ? AS beside").run(tables);
     mustSet(database, "beside.synchronous", settings.legacy.synchronous, tables);
+    this.#files = [path, tables, intents];
     this.#beside = new Beside(intents, {
       run: (statement) => this.#run(statement),
       access: new RowAccess(dialectOf(side)),
