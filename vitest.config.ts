@@ -1,4 +1,4 @@
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { longSeconds } from "./test/campaigns.ts";
@@ -24,9 +24,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 90_000 } },
     reporters: ["default"],
-    // Most files wait for processes of their own: more workers than cores keep the cores busy. A number, because
-    // vitest takes no more than 100 %.
-    maxWorkers: Math.ceil(2.5 * availableParallelism()),
+    // More workers than cores cost more processor time than they gain.
+    maxWorkers: "100%",
     // Node loads the sources itself. Vite's own loader takes a sixth of the run's whole time.
     experimental: { viteModuleRunner: false },
   },
