@@ -107,7 +107,7 @@ describe("a process whose store was restored from an old copy", () => {
     expect(instance("one")).toMatchObject({ seenEpoch: 3, drainedEpoch: 3 });
   });
 
-  it("goes to legacy by each change that leads there, even if the epochs are equal by then", async () => {
+  it("obeys each change towards legacy, even if it raises a restored store exactly to the epoch that the process knows", async () => {
     for (const way of [
       { useNewPnlSystem: false },
       { latched: "error_rate" },

@@ -21,7 +21,7 @@ describe("triggers", () => {
     expect(fired([{}, { modernAsked: 19, modernFailed: 19 }])).toEqual([undefined, undefined]);
     expect(fired([{}, { modernAsked: 20, modernFailed: 10 }])).toEqual([undefined, "error_rate"]);
     expect(fired([{}, { modernAsked: 20, modernFailed: 9 }])).toEqual([undefined, undefined]);
-    // One failure a second: the oldest fall out of the window, so the limit of calls is never reached.
+    // One call a second, and it fails: the window never holds as many calls as a rate needs to be judged.
     const slow = Array.from({ length: 30 }, (_, second) => ({ modernAsked: second, modernFailed: second }));
     expect(fired(slow)).toEqual(slow.map(() => undefined));
   });

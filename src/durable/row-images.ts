@@ -3,7 +3,7 @@ import type { RowImage } from "../ports/record-store.ts";
 
 /**
  * Rows of one kind that follow each other: the kind, the names of the columns, and for each row its aggregate,
- * its multiplier and its values.
+ * the money per point of its instrument, and its values.
  */
 type Run = [
   kind: RowImage["kind"],

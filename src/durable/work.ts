@@ -2,8 +2,8 @@ import { storable } from "../base/storable-text.ts";
 import type { StoredRow, StoredValue } from "../ports/record-store.ts";
 
 /**
- * One SQL statement. `?` stands for a value. A statement that returns no rows answers one empty row if it changed
- * any row.
+ * One SQL statement. `?` stands for a value. The result of an INSERT, UPDATE or DELETE without RETURNING is one
+ * empty row if it changed any row, else no row.
  */
 export interface Statement {
   readonly sql: string;

@@ -81,7 +81,7 @@ interface RunResult {
 /**
  * Marks become the closes of the last calendar day of the whole history, so that the last row of every open
  * symbol uses its mark. No other day has a close, so unrealized is 0 there. A symbol that was flat before has
- * no row on the last day; its close is reported as 0, which has no effect.
+ * no row on the last day; the summary shows its close as 0, which has no effect on a flat position.
  */
 function runChained(ledgers: readonly string[], prices: Prices): RunResult {
   const calculator = new Calculator();

@@ -287,7 +287,7 @@ describe.skipIf(!hasSharedData)("the desk's ledgers (skipped if the published fi
     }
   });
 
-  it("have symbols that auto reads the same, and that print to Bloomberg's names and back", () => {
+  it("have symbols that the dialect auto reads as actant-trades does, and that survive the way to Bloomberg's names and back", () => {
     for (const symbol of symbols) {
       const reading = read(symbol, "actant-trades");
       expect(read(symbol, "auto")).toEqual({ ...reading, dialect: "actant-trades" });

@@ -23,7 +23,7 @@ import { isLongRun, longSeconds } from "../campaigns.ts";
 import { beginLife, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
-/** The files of a pair, by their ends. */
+/** The files of each side, as suffixes of the path of legacy's file. */
 const ends = { legacy: ["", "-wal"], beside: [".pnlb", ".pnlb-wal"] } as const;
 const others = [".pnlb-intents", ".pnlb-intents-wal", ".modern", ".modern-wal"];
 
@@ -302,7 +302,7 @@ it.each([
         tried += 1;
       }
     expect(tried).toBeGreaterThan(4);
-    // Each of the others has a trade, which tells.
+    // Every other write has a trade, whose row in legacy shows whether the commit reached legacy.
     expect([...waited].filter((key) => !(mayWait as readonly string[]).includes(key))).toEqual([]);
     expect(waited.size > 0).toBe(half === "legacy");
   },

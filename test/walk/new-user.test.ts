@@ -1,6 +1,6 @@
 /**
  * Follows docs/bridge-your-system.md as a new user does: runs the commands of the page in their order in an
- * empty folder, and between them writes each file when the page shows it. In the campaign `walk` the first
+ * empty folder, and between them writes each file when the page shows it. In `./run test --long walk` the first
  * command installs the packed checkout; if the registry does not answer, the packages of the checkout replace
  * those that it would install. In a short run a link to the built checkout replaces the installation.
  */

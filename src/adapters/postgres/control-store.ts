@@ -1,6 +1,6 @@
 /**
- * The control store in PostgreSQL (13 or newer). The triggers (control-schema.ts) carry the rules of a
- * change, so that a change by an operator has the same effect.
+ * The control store in PostgreSQL (13 or newer). Database triggers (control-schema.ts) apply the rules of a
+ * change, so that an operator's SQL statement has the same effect as a change by this program.
  *
  * A process sends its changes and notes one after the other over one connection. Reads and heartbeats use
  * another, so that they continue while a transaction locks the row of the record.

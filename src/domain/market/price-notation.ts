@@ -13,8 +13,8 @@ import {
  * declared with the source and never guessed from the text. All arithmetic is exact.
  *
  * Every notation except `decimal` refuses signs (no source shows a negative price in 32nds, and the dash is a
- * separator), spaces, colons (the decimal point in the strikes of spot-risk files), 32 or more 32nds, and a
- * handle without its 32nds.
+ * separator), spaces, colons (the decimal point in the strikes of spot-risk files), and 32 or more 32nds. A
+ * handle without its 32nds is refused too, except in `point-32nds`, where `110` has lost its zeros.
  */
 export const priceNotations = {
   decimal: {
