@@ -61,37 +61,30 @@ export async function databaseBench(): Promise<BenchResult> {
     candidates.backfill = { run: () => backfilled(folder) };
     const times = await interleaved(candidates, repetitions);
     const of = (name: string) => times[name] ?? { medianMs: Number.NaN, timesMs: [] };
+    const against = (title: string, name: string, { rows, writes }: (typeof shapes)[number]) => ({
+      case: `${title}, ${rows} a transaction`,
+      measured: rate(rows * writes, of(`${name} ${rows}`).medianMs),
+      ratio: ratio(of(`${name} ${rows}`), of(`bare ${rows}`)),
+      against: "time of the bare write",
+    });
     return {
       name: "database",
       what:
         `SQLite to SQLite, positions that are known, each commit on disk and no checkpoint, median of ${repetitions}; ` +
         `one caller waits for each answer, as the bare program does`,
       rows: [
-        ...shapes.flatMap(({ rows, writes, atMost }) => [
-          {
-            case: `bare, ${rows} a transaction`,
-            measured: rate(rows * writes, of(`bare ${rows}`).medianMs),
-          },
-          {
-            case: `two commits, ${rows} a transaction`,
-            measured: rate(rows * writes, of(`twice ${rows}`).medianMs),
-            ratio: ratio(of(`twice ${rows}`), of(`bare ${rows}`)),
-            against: "time of the bare write",
-          },
-          {
-            case: `through the bridge, ${rows} a transaction`,
-            measured: rate(rows * writes, of(`bridge ${rows}`).medianMs),
-            ratio: ratio(of(`bridge ${rows}`), of(`bare ${rows}`)),
-            against: "time of the bare write",
-            ...(atMost && { target: { atMost } }),
-          },
-          {
-            case: `through the bridge, ${rows} a transaction, ${callers} callers`,
-            measured: rate(rows * writes, of(`callers ${rows}`).medianMs),
-            ratio: ratio(of(`callers ${rows}`), of(`bare ${rows}`)),
-            against: "time of the bare write",
-          },
-        ]),
+        ...shapes.flatMap((shape) => {
+          const { rows, writes, atMost } = shape;
+          return [
+            {
+              case: `bare, ${rows} a transaction`,
+              measured: rate(rows * writes, of(`bare ${rows}`).medianMs),
+            },
+            against("two commits", "twice", shape),
+            { ...against("through the bridge", "bridge", shape), ...(atMost && { target: { atMost } }) },
+            against(`through the bridge, ${callers} callers`, "callers", shape),
+          ];
+        }),
         { case: "bare batched upserts", measured: rate(relayWrites, of("bare upserts").medianMs) },
         {
           case: "relay",

@@ -112,7 +112,7 @@ async function sqliteVersion(): Promise<string> {
 }
 
 /** The first version in which two programs that write one file in WAL mode cannot damage it. */
-const safeSqlite = [3, 51, 3] as const;
+const safeSqlite = "3.51.3";
 
 /** The SQLite of the desk's own Python, which writes the same file as the bridge. */
 async function desksSqlite({ systems: { legacy } }: Config): Promise<string> {
@@ -122,11 +122,9 @@ async function desksSqlite({ systems: { legacy } }: Config): Promise<string> {
   const printed = await promisify(execFile)(python, print, { timeout: 10_000 }).catch(() => undefined);
   if (printed === undefined) return `unknown, because ${python} does not run here`;
   const version = printed.stdout.trim();
-  const parts = version.split(".").map(Number);
-  const [at = -1] = safeSqlite.flatMap((part, index) => (parts[index] === part ? [] : [index]));
-  return at < 0 || (parts[at] ?? 0) > (safeSqlite[at] ?? 0)
+  return version.localeCompare(safeSqlite, "en", { numeric: true }) >= 0
     ? `SQLite ${version} of ${python}`
-    : `warning: SQLite ${version} of ${python} may damage a database in WAL mode that two programs write; use ${safeSqlite.join(".")} or later`;
+    : `warning: SQLite ${version} of ${python} may damage a database in WAL mode that two programs write; use ${safeSqlite} or later`;
 }
 
 function exactJson(): string {

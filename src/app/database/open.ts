@@ -111,6 +111,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
   const { database } = settings;
   const pair = await openPair(settings, { authority: options.direction()?.authority ?? "legacy", creates });
   const lease = thisHolder(database.leaseMs);
+  const isMirrored = (): boolean => direction()?.mirrors ?? false;
   const writer = writes && isBeside(settings) ? await onlyWriter(pair, lease) : undefined;
   const direction = () => (writer?.isLost() === true ? undefined : options.direction());
   const bridge = new DatabaseBridge({
@@ -132,14 +133,14 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       tables: backfillTables,
       limits: backfillLimits,
       held: () => (existsSync(join(settings.folder, stopName)) ? `the file ${stopName} exists` : undefined),
-      isMirrored: () => direction()?.mirrors ?? false,
+      isMirrored,
       onEvent,
     });
   const backfill = backfillOver(pair);
   const foreignRows = new ForeignRows({
     backfill,
     clock: systemClock,
-    isWanted: () => direction()?.mirrors ?? false,
+    isWanted: isMirrored,
     everyMs: foreignRowsMs,
     compareEveryMs: foreignChangesMs,
     onEvent,
