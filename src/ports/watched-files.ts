@@ -1,0 +1,64 @@
+/** How a file stood at one moment. Each field is a hint that something changed; none identifies the file. */
+export interface FileStat {
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** Device and inode. Another file may get the inode of one that was deleted. */
+  readonly place: string;
+}
+
+/** A file of a root as one look found it. */
+export interface SeenFile extends FileStat {
+  /** Relative to its root, with `/` between names. */
+  readonly path: string;
+}
+
+/** What one look found in one root. */
+export type RootLook =
+  | {
+      readonly ok: true;
+      /** Another identity under the same path is another folder: a share was mounted over it, or lost. */
+      readonly identity: string;
+      /** The files that are new, or whose stat differs, since the finder last told of them. */
+      readonly changed: readonly SeenFile[];
+      /** The paths of files that the finder told of and that are not there now. */
+      readonly gone: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      /** An upper-case code such as `ENOENT` or `EIO`. */
+      readonly code: string;
+      readonly why: string;
+    };
+
+export type FinderMode = "events" | "poll";
+
+/** The bytes of a part of a file, or the reason why they cannot be read now. */
+export type FileSlice =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly stat: FileStat }
+  | { readonly kind: "gone" }
+  /** Another program has the file exclusively, or the share does not answer: a later attempt may succeed. */
+  | { readonly kind: "locked"; readonly code: string; readonly why: string }
+  /** The path leads out of its root, or is not a regular file. */
+  | { readonly kind: "refused"; readonly code: string; readonly why: string };
+
+/**
+ * Finds and reads the files of some roots, which are folders with all their subfolders. Only files whose names
+ * match a pattern exist for it. It holds no file open between calls.
+ */
+export interface FileFinder {
+  /** By root, in the order in which they were given. */
+  readonly modes: readonly FinderMode[];
+  /**
+   * `recent` looks at folders and files that changed within ten minutes, and at those that an event named;
+   * `all` at everything. Never rejects before `close`: a root that cannot be read is not `ok`.
+   */
+  look(scope: "recent" | "all"): Promise<readonly RootLook[]>;
+  /** At most `length` bytes from `from` on; fewer at the end of the file. */
+  read(given: {
+    readonly root: number;
+    readonly path: string;
+    readonly from: number;
+    readonly length: number;
+  }): Promise<FileSlice>;
+  close(): Promise<void>;
+}
