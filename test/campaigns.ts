@@ -107,6 +107,7 @@ export const campaigns = {
   properties: {
     files: [
       "src/adapters/csv/ledger-reader.test.ts",
+      "src/adapters/csv/ledger-rows.test.ts",
       "src/base/exact-json.test.ts",
       "src/base/json-pieces.test.ts",
       "src/bridges/symbols/translation-bridge.test.ts",

@@ -111,6 +111,7 @@ const quarantine: Fixes<typeof quarantineCodes> = {
   NOT_TEXT: "Save the file as UTF-8.",
   SURPLUS_COLUMN: row,
   UNKNOWN_KEY: "Remove the key, or write it as the message proposes.",
+  UNKNOWN_SYMBOL: "Correct the symbol, or see why it is unknown with `symbols translate`.",
   UNKNOWN_CONVENTION: "Give the price in a file whose family is known.",
 };
 

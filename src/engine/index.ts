@@ -21,9 +21,10 @@ export {
   statementOf,
   type Totals,
 } from "./statement.ts";
-export { TradeColumns } from "./trade-columns.ts";
+export { ownName, TradeColumns } from "./trade-columns.ts";
 export {
   ambiguousTime,
+  checkReading,
   type Describe,
   type DescribedSymbol,
   type Refusal,

@@ -210,13 +210,7 @@ export class TradeIntake {
     const text = trimmed(given);
     const read = text === undefined ? undefined : readInstant(text);
     if (read === undefined) return refusals.time(shown(given));
-    return this.checkReading(read.reading, text ?? "") ?? read;
-  }
-
-  /** Refuses a wall time that never occurs, and notes one that occurs twice. */
-  checkReading(reading: WallReading, text: string): Refusal | undefined {
-    if (reading === "ambiguous") this.#note("AMBIGUOUS_TIME", ambiguousTime);
-    return reading === "nonexistent" ? refusals.gap(text) : undefined;
+    return checkReading(read.reading, text ?? "", (code, why) => this.#note(code, why)) ?? read;
   }
 
   #isRepeated(seen: RepeatedTrades, trade: number): boolean {
@@ -250,6 +244,16 @@ export class TradeIntake {
   #note(code: NoteCode, why: string): void {
     this.#options.onNote(code, why);
   }
+}
+
+/** Refuses a wall time that never occurs, and notes one that occurs twice. */
+export function checkReading(
+  reading: WallReading,
+  text: string,
+  note: (code: NoteCode, why: string) => void,
+): Refusal | undefined {
+  if (reading === "ambiguous") note("AMBIGUOUS_TIME", ambiguousTime);
+  return reading === "nonexistent" ? refusals.gap(text) : undefined;
 }
 
 /**

@@ -34,11 +34,11 @@ export interface RefusedRow {
 /** Where reading stands in a file: everything before `offset` is read. Plain JSON. */
 export interface LedgerPlace {
   readonly offset: number;
-  /** The number of lines before `offset`. */
+  /** The number of newlines before `offset`. A last row that was taken without its newline adds none. */
   readonly line: number;
   /** The column names of the header; null before the header is read. */
   readonly columns: readonly string[] | null;
-  /** Whether `offset` is inside a line that is too long and already refused. */
+  /** Whether `offset` is inside a line that is already refused, so that its end is skipped. */
   readonly isInLongLine: boolean;
 }
 
@@ -52,9 +52,9 @@ export interface LedgerRefusal {
 export interface LedgerPiece {
   readonly trades: readonly LedgerTrade[];
   readonly refused: readonly RefusedRow[];
-  /** Behind the last whole line that was read. */
+  /** Behind the last line that was read: at the line that stopped reading, if the file is refused. */
   readonly place: LedgerPlace;
-  /** Whether NUL bytes stand at `place`: data that has not arrived yet, or damage. */
+  /** Whether the line at `place` has NUL bytes: data that has not arrived yet, or damage. */
   readonly isAtNul: boolean;
   /** Set if the file as a whole is refused from here on; rows before that count. */
   readonly refusal?: LedgerRefusal;
@@ -64,8 +64,9 @@ export interface LedgerPiece {
 export interface LedgerRows {
   /**
    * Reads the lines that end within `bytes`, which begin at `place.offset` of the file. With `takesLast` the
-   * last line counts too, although no newline ends it. With `passesNul` a range of NUL bytes is refused as one
-   * row and reading continues behind it.
+   * last line counts too, although no newline ends it; what is appended to it later is not read as a part of
+   * it. With `passesNul` each line that has NUL bytes is refused as one row, and reading continues behind its
+   * newline, also if the newline is not there yet.
    */
   read(
     /** Without its folder; the day in it may decide the trading day. */

@@ -87,7 +87,7 @@ function readHeader(path: string, bytes: Buffer, fields: RowFields): Header {
     fields.read(bytes, at, bytes.length, true);
     if (fields.binary) throw badCalendar(path, "the file is not text: its header contains NUL bytes");
     if (fields.blank) continue;
-    const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
+    const columns = fields.texts();
     for (const name of required)
       if (!columns.includes(name))
         throw badCalendar(path, `the header in line ${line} has no column ${name}`);

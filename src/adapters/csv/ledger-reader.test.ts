@@ -13,13 +13,8 @@ import { BridgeError } from "../../base/errors.ts";
 import { formatInstant, parseInstant } from "../../domain/market/chicago-time.ts";
 import { findingCount } from "../../domain/market/finding-codes.ts";
 import { formatDay, tradingDayRules } from "../../domain/market/trading-day.ts";
-import {
-  findLedgers,
-  type LedgerInput,
-  type LedgerOptions,
-  ledgerColumns,
-  readLedgers,
-} from "./ledger-reader.ts";
+import { ledgerColumns } from "./ledger-lines.ts";
+import { findLedgers, type LedgerInput, type LedgerOptions, readLedgers } from "./ledger-reader.ts";
 import { notesMaxPerCode, quarantineMax } from "./note-log.ts";
 import { lineBytesMax } from "./row-fields.ts";
 
@@ -129,6 +124,7 @@ describe("the reader of one file", () => {
     ["CRLF", `${header}${good}\n`.replaceAll("\n", "\r\n")],
     ["CRLF without the last", `${header}${good}`.replaceAll("\n", "\r\n")],
     ["a BOM", bytesOf(bom, header, good)],
+    ["a BOM before its row", bytesOf(header, bom, good)],
     ["a BOM and CRLF", bytesOf(bom, `${header}${good}\n`.replaceAll("\n", "\r\n"))],
     ["blank lines after it", `${header}${good}\n\n \t\n\r\n\n`],
     [

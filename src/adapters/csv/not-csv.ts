@@ -2,6 +2,7 @@
 export interface NotCsv {
   readonly what: string;
   readonly fix: string;
+  readonly kind: "utf16" | "spreadsheet" | "other";
 }
 
 /**
@@ -17,20 +18,38 @@ export function notCsv(bytes: Uint8Array): NotCsv | undefined {
   );
   if (/^(?:[\x20-\x7e]\0){8}|^(?:\0[\x20-\x7e]){8}/.test(first)) return utf16;
   if (/^"?sep=/i.test(first))
-    return { what: "it begins with a line sep=…, which Excel adds", fix: "delete the first line" };
+    return {
+      what: "it begins with a line sep=…, which Excel adds",
+      fix: "delete the first line",
+      kind: "spreadsheet",
+    };
+  if (/;;[\r"]*$/.test(first))
+    return {
+      what: "its first line ends in semicolons, which a spreadsheet adds",
+      fix: "export it again from its system",
+      kind: "spreadsheet",
+    };
   if (/^[^\p{Cc}]*\r[^\r]/u.test(first))
-    return { what: "its lines end in CR alone", fix: "end lines with LF or CRLF" };
+    return { what: "its lines end in CR alone", fix: "end lines with LF or CRLF", kind: "other" };
   if (!first.includes(","))
     for (const [separator, name] of [
       [";", "semicolons"],
       ["\t", "tabs"],
     ] as const)
       if (first.split(separator).length > 2)
-        return { what: `its columns are separated by ${name}`, fix: "separate columns by commas" };
+        return {
+          what: `its columns are separated by ${name}`,
+          fix: "separate columns by commas",
+          kind: "spreadsheet",
+        };
   return undefined;
 }
 
-const utf16: NotCsv = { what: "it is UTF-16 text", fix: "save it as UTF-8 (in Excel: CSV UTF-8)" };
+const utf16: NotCsv = {
+  what: "it is UTF-16 text",
+  fix: "save it as UTF-8 (in Excel: CSV UTF-8)",
+  kind: "utf16",
+};
 const magics: readonly (NotCsv & { readonly begins: readonly number[] })[] = [
   { begins: [0xff, 0xfe], ...utf16 },
   { begins: [0xfe, 0xff], ...utf16 },
@@ -38,8 +57,19 @@ const magics: readonly (NotCsv & { readonly begins: readonly number[] })[] = [
     begins: [0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf],
     what: "it begins with two byte-order marks",
     fix: "remove one of them",
+    kind: "other",
   },
-  { begins: [0x50, 0x4b, 3, 4], what: "it is a spreadsheet or a zip archive", fix: "export it as CSV UTF-8" },
-  { begins: [0xd0, 0xcf, 0x11, 0xe0], what: "it is an Excel workbook", fix: "export it as CSV UTF-8" },
-  { begins: [0x1f, 0x8b], what: "it is compressed by gzip", fix: "unpack it with gunzip" },
+  {
+    begins: [0x50, 0x4b, 3, 4],
+    what: "it is a spreadsheet or a zip archive",
+    fix: "export it as CSV UTF-8",
+    kind: "other",
+  },
+  {
+    begins: [0xd0, 0xcf, 0x11, 0xe0],
+    what: "it is an Excel workbook",
+    fix: "export it as CSV UTF-8",
+    kind: "other",
+  },
+  { begins: [0x1f, 0x8b], what: "it is compressed by gzip", fix: "unpack it with gunzip", kind: "other" },
 ];

@@ -346,7 +346,7 @@ class PriceReader {
       if (fields.binary)
         throw badFile(path, "the file is not text: its header contains NUL bytes", knownFamilies);
       if (fields.blank) continue;
-      const columns = Array.from({ length: fields.count }, (_, field) => fields.text(field));
+      const columns = fields.texts();
       return { columns, line, next: fields.next };
     }
     throw badFile(path, "the file is empty", knownFamilies);

@@ -35,6 +35,8 @@ export class RowFields {
    * refused.
    */
   lines = 1;
+  /** Whether a row extends over the lines over which a quoted field of it continues. */
+  joinsQuoted = true;
 
   /**
    * Finds the line that begins at `from`. Returns "open" if the bytes end before the line does; with `last`,
@@ -72,7 +74,7 @@ export class RowFields {
     this.quoted = quoted;
     if (quoted) {
       this.#readQuoted(from, at);
-      if (this.misquoted && this.#isOpenBeyond(bytes, from, until, last)) return "open";
+      if (this.joinsQuoted && this.misquoted && this.#isOpenBeyond(bytes, from, until, last)) return "open";
     }
     for (let field = 0; field < this.count; field++) this.#trim(field);
     return "line";
@@ -97,6 +99,17 @@ export class RowFields {
 
   text(field: number): string {
     return textOf(this.bytes.subarray(this.start[field] as number, this.end[field] as number));
+  }
+
+  texts(): string[] {
+    return Array.from({ length: this.count }, (_, field) => this.text(field));
+  }
+
+  /** Whether the field contains a byte. */
+  has(field: number, byte: number): boolean {
+    const end = this.end[field] as number;
+    for (let at = this.start[field] as number; at < end; at++) if (this.bytes[at] === byte) return true;
+    return false;
   }
 
   /** The line for a person to read: at most 200 characters, with control characters shown as `·`. */

@@ -1,4 +1,4 @@
-import { ledgerColumns } from "../../adapters/csv/ledger-reader.ts";
+import { ledgerColumns } from "../../adapters/csv/ledger-lines.ts";
 import { formatDay } from "../../domain/market/trading-day.ts";
 
 export const ledgerHeader = ledgerColumns.join(",");

@@ -1,4 +1,5 @@
-import { dayInName, findLedgers, type LedgerInput, readLedgers } from "../../adapters/csv/ledger-reader.ts";
+import { dayInName } from "../../adapters/csv/ledger-lines.ts";
+import { findLedgers, type LedgerInput, readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { NoteLog } from "../../adapters/csv/note-log.ts";
 import { findPriceFiles, type PriceInput, readPriceFiles } from "../../adapters/csv/price-files.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";

@@ -20,6 +20,7 @@ export const quarantineCodes = {
   SURPLUS_COLUMN: "the line has more columns than the header",
   UNKNOWN_KEY: "a trade of a request has a key that trades do not have",
   UNKNOWN_CONVENTION: "no price notation is declared for this symbol in this file",
+  UNKNOWN_SYMBOL: "no product is known for the symbol of a ledger row that the file watcher reads",
 } as const;
 export type QuarantineCode = keyof typeof quarantineCodes;
 
