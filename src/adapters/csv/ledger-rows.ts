@@ -101,7 +101,9 @@ class PieceReader implements LineTaker {
     this.#trades.push({
       line,
       id,
-      ...lane,
+      symbol: lane.symbol,
+      instrument: lane.instrument,
+      book: lane.book,
       side: columns.sideAt(0) === 1 ? "B" : "S",
       quantity: formatDecimal(columns.quantity.at(0)),
       price: formatDecimal(columns.price.at(0)),
@@ -154,20 +156,13 @@ class PieceReader implements LineTaker {
   /** Refuses the file if the row, whose line may be given as text, can only come from a spreadsheet. */
   #findsSpreadsheet(text: string): boolean {
     const { fields, line } = this.#lines;
-    const fieldOf = (column: Parameters<LedgerLines["columnOf"]>[0]): string => {
-      const field = this.#lines.columnOf(column);
-      return field < 0 || field >= fields.count ? "" : fields.text(field);
-    };
-    const sign =
-      /;;["\s]*$/.test(text) || text.split(";").length >= ledgerColumns.length
-        ? "columns are separated by semicolons"
-        : [fieldOf("quantity"), fieldOf("price"), fieldOf("fee")].some((number) => decimalComma.test(number))
-          ? "a number has a comma"
-          : localDate.test(fieldOf("marketTradeTime"))
-            ? "a date does not begin with its year"
-            : [fieldOf("tradeId"), fieldOf("price")].some((number) => exponent.test(number))
-              ? "a number is shortened to an exponent"
-              : undefined;
+    const isSign = ({ pattern, columns }: (typeof signs)[number]): boolean =>
+      columns.some((column) => {
+        const field = this.#lines.columnOf(column);
+        return field >= 0 && field < fields.count && pattern.test(fields.text(field));
+      });
+    const hasSemicolons = /;;["\s]*$/.test(text) || text.split(";").length >= ledgerColumns.length;
+    const sign = hasSemicolons ? "columns are separated by semicolons" : signs.find(isSign)?.says;
     if (sign === undefined) return false;
     this.#refusal = {
       code: fileCodes.spreadsheet,
@@ -183,6 +178,17 @@ const mark = "\ufeff";
 const capitalE = 69;
 /** A number such as `1E+05`, as spreadsheets write it; programs write a small `e`. */
 const exponent = /^[+-]?\d+(?:[.,]\d+)?E[+-]\d+$/;
-const decimalComma = /^[+-]?\d[\d. ]*,[\d., ]*$/;
-/** A date such as `7/24/2025` or `24.07.25`. */
-const localDate = /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?!\d)/;
+/** What only a spreadsheet writes, by the columns in which it does. */
+const signs = [
+  {
+    says: "a number has a comma",
+    pattern: /^[+-]?\d[\d. ]*,[\d., ]*$/,
+    columns: ["quantity", "price", "fee"],
+  },
+  {
+    says: "a date does not begin with its year",
+    pattern: /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?!\d)/,
+    columns: ["marketTradeTime"],
+  },
+  { says: "a number is shortened to an exponent", pattern: exponent, columns: ["tradeId", "price"] },
+] as const;
