@@ -116,6 +116,7 @@ export const campaigns = {
       "src/config/edit-yaml.test.ts",
       "src/domain/migration/bucket.test.ts",
       "test/properties/engine.test.ts",
+      "test/properties/figures.test.ts",
       "test/properties/symbols.test.ts",
     ],
     proves:

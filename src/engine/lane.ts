@@ -1,4 +1,5 @@
 import { isZero, zero } from "../base/fraction.ts";
+import { at } from "../base/present.ts";
 import { firstWhere } from "../base/search.ts";
 import { AverageMatcher } from "./average-matcher.ts";
 import { grown } from "./decimal-column.ts";
@@ -107,9 +108,14 @@ export class Lane {
     }
   }
 
-  /** The end of every trading day on which the lane traded, oldest first, the running one included. */
-  closes(): readonly DayClose[] {
-    return this.#length === 0 ? [] : [...this.#closes, this.#closeDay()];
+  /**
+   * The end of every trading day on which the lane traded, oldest first, the running one included. With
+   * `from`, only those from that day on, and the one before them: the cost does not depend on earlier days.
+   */
+  closes(from = noDay): readonly DayClose[] {
+    if (this.#length === 0) return [];
+    const first = firstWhere(this.#closes.length, (place) => at(this.#closes, place).day >= from);
+    return [...this.#closes.slice(Math.max(first - 1, 0)), this.#closeDay()];
   }
 
   /** Matches a part of a day's run: the next trades of the order. */

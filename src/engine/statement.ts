@@ -107,15 +107,20 @@ export interface Statement {
   readonly totals: Totals;
 }
 
-export interface StatementOptions {
+/** The value of open lots. */
+interface Valuation {
   /** Prices for open lots: marks by day, the last traded price, or none. */
+  readonly marks: Pick<MarkBook, "on"> | "last_trade" | "none";
+  /** Whether open lots without a mark have an unrealized P&L of 0, as in some systems. */
+  readonly unmarkedAtZero?: boolean;
+}
+
+export interface StatementOptions extends Valuation {
   readonly marks: MarkBook | "last_trade" | "none";
   /** The trading day that the positions are valued on. */
   readonly asOfDay: number;
   /** Further days that get rows, besides those of trades and marks. */
   readonly days?: readonly number[];
-  /** Whether open lots without a mark have an unrealized P&L of 0, as in some systems. */
-  readonly unmarkedAtZero?: boolean;
   /** Whether a trade came with a time; its lot then shows when it was opened. */
   readonly openedAt: (trade: number) => boolean;
 }
@@ -201,6 +206,9 @@ export interface StatementLane extends LaneTrades {
   readonly siblings: readonly LaneTrades[];
 }
 
+/** What it takes to value a lane. Its closes may begin at a later day than its trades. */
+export type ValuedLane = Pick<StatementLane, "instrument" | "closes" | "multiplier" | "siblings">;
+
 interface Valued {
   readonly row: StatementPosition;
   readonly realized: Fraction;
@@ -208,26 +216,18 @@ interface Valued {
 }
 
 function position(statementLane: StatementLane, options: StatementOptions): Valued {
-  const { instrument, lane, trades, fees, closes, multiplier } = statementLane;
+  const { instrument, lane, trades, fees, closes } = statementLane;
   const close = at(closes, -1);
-  const { quantity, openCost } = close;
   const lots = lane.matcher.lots();
-  const mark = markOf(statementLane, options.asOfDay, options);
-  const realized = multiply(close.realized, multiplier);
-  const unrealized = unrealizedOf(close, mark, multiplier, options);
   checkLots(lots, close);
   const text = printer(close.rounded);
+  const { figures, realized, unrealized } = standingOf(statementLane, options.asOfDay, options, text);
   const row: StatementPosition = {
     ...bookOf(instrument),
     symbol: instrument.symbol,
     instrument: instrument.instrument,
-    quantity: text(quantity),
-    averagePrice: isZero(quantity) ? null : text(divide(openCost, quantity)),
-    realized: text(realized),
-    unrealized: unrealized && text(unrealized),
+    ...figures,
     fees: text(fees),
-    mark: mark ? text(mark.price) : null,
-    markKind: mark?.kind ?? null,
     multiplier: instrument.multiplier,
     currency: instrument.currency,
     lots: lots.map((lot) => ({
@@ -242,6 +242,31 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
   return { row: text.rounded ? { ...row, rounded: true } : row, realized, unrealized };
 }
 
+/** A lane's position after its last close, valued on a day. Constant time. */
+export function standingOf(
+  lane: ValuedLane,
+  day: number,
+  valuation: Valuation,
+  text = printer(at(lane.closes, -1).rounded),
+) {
+  const close = at(lane.closes, -1);
+  const mark = markOf(lane, day, valuation);
+  const realized = multiply(close.realized, lane.multiplier);
+  const unrealized = unrealizedOf(close, mark, lane.multiplier, valuation);
+  const figures = {
+    quantity: text(close.quantity),
+    averagePrice: averageOf(close, text),
+    realized: text(realized),
+    unrealized: unrealized && text(unrealized),
+    mark: mark ? text(mark.price) : null,
+    markKind: mark?.kind ?? null,
+  };
+  return { figures, realized, unrealized, mark };
+}
+
+const averageOf = ({ quantity, openCost }: DayClose, text: (value: Fraction) => string): string | null =>
+  isZero(quantity) ? null : text(divide(openCost, quantity));
+
 /**
  * Yields a row for each lane and day if the lane traded on that day or had open lots at the end of the day.
  * Rows are computed as they are read, since there may be millions: thousands of options that nobody closed,
@@ -252,37 +277,66 @@ function* dailyRows(
   days: readonly number[],
   options: StatementOptions,
 ): Generator<StatementDay> {
-  const standings = lanes.map((lane) => ({ lane, before: { next: 0, realized: zero, unrealized: zero } }));
-  for (const day of days) {
-    for (const { lane, before } of standings) {
-      const traded = lane.closes[before.next]?.day === day;
-      const close = lane.closes[traded ? before.next : before.next - 1];
-      if (close === undefined || (!traded && isZero(close.quantity))) continue;
-      if (traded) before.next += 1;
-      const { multiplier } = lane;
-      const realized = multiply(subtract(close.realized, before.realized), multiplier);
-      const mark = markOf(lane, day, options);
-      const unrealized = unrealizedOf(close, mark, multiplier, options);
-      const change = unrealized && subtract(unrealized, before.unrealized);
-      const text = printer(close.rounded || (before.next > 1 && lane.closes[before.next - 2]?.rounded));
-      const row: StatementDay = {
-        tradingDay: formatDay(day),
-        ...bookOf(lane.instrument),
-        symbol: lane.instrument.symbol,
-        quantity: text(close.quantity),
-        averagePrice: isZero(close.quantity) ? null : text(divide(close.openCost, close.quantity)),
-        realized: text(realized),
-        realizedToDate: text(multiply(close.realized, multiplier)),
-        unrealized: unrealized && text(unrealized),
-        unrealizedChange: change && text(change),
-        mark: mark ? text(mark.price) : null,
-        markKind: mark?.kind ?? null,
-        total: text(change ? add(realized, change) : realized),
-      };
-      yield text.rounded ? { ...row, rounded: true } : row;
-      before.realized = close.realized;
-      before.unrealized = unrealized ?? before.unrealized;
+  const walks = lanes.map((lane) => new DayWalk(lane, options));
+  for (const day of days)
+    for (const walk of walks) {
+      const row = walk.on(day);
+      if (row !== undefined) yield row;
     }
+}
+
+/**
+ * Computes the daily rows of one lane, oldest first. A walk may begin on any day for which the lane has the
+ * close before it; `unrealizedChange` is then relative to 0 on the first day that is asked for.
+ */
+export class DayWalk {
+  readonly #lane: ValuedLane;
+  readonly #valuation: Valuation;
+  /** The number of closes before or on the last day that was asked for. */
+  #passed = 0;
+  /** The unrealized P&L of the last day on which it was known. */
+  #unrealized = zero;
+
+  constructor(lane: ValuedLane, valuation: Valuation) {
+    this.#lane = lane;
+    this.#valuation = valuation;
+  }
+
+  /**
+   * The row of a day, which must be later than the day of the call before. Undefined if the lane neither traded
+   * on the day nor had open lots at its end.
+   */
+  on(day: number): StatementDay | undefined {
+    const { closes, multiplier, instrument } = this.#lane;
+    let next = closes[this.#passed];
+    while (next !== undefined && next.day < day) next = closes[++this.#passed];
+    const before = closes[this.#passed - 1];
+    const traded = next?.day === day;
+    const close = traded ? next : before;
+    if (close === undefined || (!traded && isZero(close.quantity))) return undefined;
+    if (traded) this.#passed += 1;
+    const earned = traded ? subtract(close.realized, before?.realized ?? zero) : zero;
+    const realized = multiply(earned, multiplier);
+    const mark = markOf(this.#lane, day, this.#valuation);
+    const unrealized = unrealizedOf(close, mark, multiplier, this.#valuation);
+    const change = unrealized && subtract(unrealized, this.#unrealized);
+    this.#unrealized = unrealized ?? this.#unrealized;
+    const text = printer(close.rounded || before?.rounded);
+    const row: StatementDay = {
+      tradingDay: formatDay(day),
+      ...bookOf(instrument),
+      symbol: instrument.symbol,
+      quantity: text(close.quantity),
+      averagePrice: averageOf(close, text),
+      realized: text(realized),
+      realizedToDate: text(multiply(close.realized, multiplier)),
+      unrealized: unrealized && text(unrealized),
+      unrealizedChange: change && text(change),
+      mark: mark ? text(mark.price) : null,
+      markKind: mark?.kind ?? null,
+      total: text(change ? add(realized, change) : realized),
+    };
+    return text.rounded ? { ...row, rounded: true } : row;
   }
 }
 
@@ -302,9 +356,9 @@ function statementDays(
  * traded in.
  */
 export function markOf(
-  { instrument, siblings }: StatementLane,
+  { instrument, siblings }: ValuedLane,
   day: number,
-  { marks }: StatementOptions,
+  { marks }: Valuation,
 ): Mark | undefined {
   if (marks === "none") return undefined;
   return typeof marks === "object" ? marks.on(instrument, day) : lastTradeOf(siblings, day);
@@ -327,7 +381,7 @@ function unrealizedOf(
   { quantity, openCost }: DayClose,
   mark: Mark | undefined,
   multiplier: Fraction,
-  { unmarkedAtZero = false }: StatementOptions,
+  { unmarkedAtZero = false }: Valuation,
 ): Fraction | null {
   if (isZero(quantity)) return zero;
   if (mark === undefined) return unmarkedAtZero ? zero : null;

@@ -50,7 +50,7 @@ interface PriceRecord {
   readonly source?: string;
 }
 
-interface DailyRecord {
+export interface DailyRecord {
   readonly kind: "daily_pnl";
   readonly tradingDay: string;
   readonly symbol: string;
