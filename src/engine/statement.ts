@@ -303,7 +303,7 @@ export class DayWalk {
   }
 
   /**
-   * The row of a day, which must be later than the day of the call before. Undefined if the lane neither traded
+   * The row of a day, which must be later than that of the last call. Undefined if the lane neither traded
    * on the day nor had open lots at its end.
    */
   on(day: number): StatementDay | undefined {

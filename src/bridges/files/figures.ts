@@ -258,7 +258,7 @@ class LaneFigures {
     this.#engine.feed();
   }
 
-  /** The position, and the daily rows from `from` on and of the days `others`. Keys differ by symbol and day. */
+  /** The position, and the daily rows from `from` on and of the days `others`, each under its own key. */
   records(from: number, others: readonly number[]): ReadonlyMap<string, FigureRecord> {
     const closes = this.#lane.closes(Math.min(from, ...others));
     const traded = new Set(closes.map(({ day }) => day));
