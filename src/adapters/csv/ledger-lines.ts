@@ -208,7 +208,7 @@ export class LedgerLines {
       this.#taker.refuseFile({
         what: seen === undefined ? what : `${what}: ${seen.what}`,
         fix: seen === undefined ? ledgerBegins : `${seen.fix}; ${ledgerBegins}`,
-        kind: seen?.kind ?? "other",
+        ...(seen?.code === undefined ? {} : { code: seen.code }),
       });
       return -1;
     }
@@ -455,7 +455,7 @@ function skipMarks(bytes: Uint8Array, from: number): number {
 function misnamed(names: readonly string[], known: readonly string[]): NotCsv | undefined {
   const empty = names.indexOf("");
   if (names.length > 1 && empty >= 0)
-    return { what: `column ${empty + 1} has no name`, fix: "remove the extra comma", kind: "other" };
+    return { what: `column ${empty + 1} has no name`, fix: "remove the extra comma" };
   const other = names.find(
     (name) => !known.includes(name) && known.some((right) => right.toLowerCase() === name.toLowerCase()),
   );
@@ -464,7 +464,6 @@ function misnamed(names: readonly string[], known: readonly string[]): NotCsv | 
   return {
     what: `the column ${JSON.stringify(other)} must be written ${right}`,
     fix: "write the names with the same lower and upper case letters",
-    kind: "other",
   };
 }
 

@@ -127,8 +127,8 @@ class PieceReader implements LineTaker {
 
   note(): void {}
 
-  refuseFile({ kind, what, fix }: NotCsv): void {
-    this.#refusal = { code: fileCodes[kind], why: what, fix };
+  refuseFile({ code, what, fix }: NotCsv): void {
+    this.#refusal = { code: code ?? "NOT_A_LEDGER", why: what, fix };
   }
 
   #refuse(code: RefusedRow["code"], why: string, text: string): true {
@@ -165,7 +165,7 @@ class PieceReader implements LineTaker {
     const sign = hasSemicolons ? "columns are separated by semicolons" : signs.find(isSign)?.says;
     if (sign === undefined) return false;
     this.#refusal = {
-      code: fileCodes.spreadsheet,
+      code: "SPREADSHEET",
       why: `a spreadsheet has saved the file again: ${sign} in line ${line}`,
       fix: "export the ledger again from its system; a spreadsheet changes dates and numbers for good",
     };
@@ -173,7 +173,6 @@ class PieceReader implements LineTaker {
   }
 }
 
-const fileCodes = { utf16: "UTF16", spreadsheet: "SPREADSHEET", other: "NOT_A_LEDGER" } as const;
 const mark = "\ufeff";
 const capitalE = 69;
 /** A number such as `1E+05`, as spreadsheets write it; programs write a small `e`. */

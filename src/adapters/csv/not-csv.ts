@@ -2,7 +2,8 @@
 export interface NotCsv {
   readonly what: string;
   readonly fix: string;
-  readonly kind: "utf16" | "spreadsheet" | "other";
+  /** For the two cases in which the rows of a ledger may be in the file. */
+  readonly code?: "UTF16" | "SPREADSHEET";
 }
 
 /**
@@ -21,16 +22,16 @@ export function notCsv(bytes: Uint8Array): NotCsv | undefined {
     return {
       what: "it begins with a line sep=…, which Excel adds",
       fix: "delete the first line",
-      kind: "spreadsheet",
+      code: "SPREADSHEET",
     };
   if (/;;[\r"]*$/.test(first))
     return {
       what: "its first line ends in semicolons, which a spreadsheet adds",
       fix: "export it again from its system",
-      kind: "spreadsheet",
+      code: "SPREADSHEET",
     };
   if (/^[^\p{Cc}]*\r[^\r]/u.test(first))
-    return { what: "its lines end in CR alone", fix: "end lines with LF or CRLF", kind: "other" };
+    return { what: "its lines end in CR alone", fix: "end lines with LF or CRLF" };
   if (!first.includes(","))
     for (const [separator, name] of [
       [";", "semicolons"],
@@ -40,7 +41,7 @@ export function notCsv(bytes: Uint8Array): NotCsv | undefined {
         return {
           what: `its columns are separated by ${name}`,
           fix: "separate columns by commas",
-          kind: "spreadsheet",
+          code: "SPREADSHEET",
         };
   return undefined;
 }
@@ -48,7 +49,7 @@ export function notCsv(bytes: Uint8Array): NotCsv | undefined {
 const utf16: NotCsv = {
   what: "it is UTF-16 text",
   fix: "save it as UTF-8 (in Excel: CSV UTF-8)",
-  kind: "utf16",
+  code: "UTF16",
 };
 const magics: readonly (NotCsv & { readonly begins: readonly number[] })[] = [
   { begins: [0xff, 0xfe], ...utf16 },
@@ -57,19 +58,16 @@ const magics: readonly (NotCsv & { readonly begins: readonly number[] })[] = [
     begins: [0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf],
     what: "it begins with two byte-order marks",
     fix: "remove one of them",
-    kind: "other",
   },
   {
     begins: [0x50, 0x4b, 3, 4],
     what: "it is a spreadsheet or a zip archive",
     fix: "export it as CSV UTF-8",
-    kind: "other",
   },
   {
     begins: [0xd0, 0xcf, 0x11, 0xe0],
     what: "it is an Excel workbook",
     fix: "export it as CSV UTF-8",
-    kind: "other",
   },
-  { begins: [0x1f, 0x8b], what: "it is compressed by gzip", fix: "unpack it with gunzip", kind: "other" },
+  { begins: [0x1f, 0x8b], what: "it is compressed by gzip", fix: "unpack it with gunzip" },
 ];
