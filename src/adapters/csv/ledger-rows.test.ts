@@ -428,7 +428,7 @@ const signs: readonly [row: string, sign: string][] = [
 ];
 
 describe.skipIf(!hasSharedData)("the desk's own ledgers", () => {
-  const files = ["ledgers", "ledgers-mock", "ledgers-module"].flatMap((kind) =>
+  const files = (hasSharedData ? ["ledgers", "ledgers-mock", "ledgers-module"] : []).flatMap((kind) =>
     readdirSync(join(sharedData, kind)).map((file) => readFileSync(join(sharedData, kind, file))),
   );
 

@@ -59,15 +59,7 @@ const magics: readonly (NotCsv & { readonly begins: readonly number[] })[] = [
     what: "it begins with two byte-order marks",
     fix: "remove one of them",
   },
-  {
-    begins: [0x50, 0x4b, 3, 4],
-    what: "it is a spreadsheet or a zip archive",
-    fix: "export it as CSV UTF-8",
-  },
-  {
-    begins: [0xd0, 0xcf, 0x11, 0xe0],
-    what: "it is an Excel workbook",
-    fix: "export it as CSV UTF-8",
-  },
+  { begins: [0x50, 0x4b, 3, 4], what: "it is a spreadsheet or a zip archive", fix: "export it as CSV UTF-8" },
+  { begins: [0xd0, 0xcf, 0x11, 0xe0], what: "it is an Excel workbook", fix: "export it as CSV UTF-8" },
   { begins: [0x1f, 0x8b], what: "it is compressed by gzip", fix: "unpack it with gunzip" },
 ];
