@@ -35,6 +35,7 @@ export const ownTables = [
   "backfill",
   "quarantine",
   "reconciles",
+  "unstorable",
 ] as const;
 
 export type OwnTable = (typeof ownTables)[number] | "migrations";

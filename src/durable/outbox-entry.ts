@@ -3,15 +3,27 @@ import type { OutboxEntry, StoredRow } from "../ports/record-store.ts";
 import { imagesOf } from "./row-images.ts";
 import { numberIn, textIn } from "./work.ts";
 
+/** The version of a row as the outbox has it; in an object if another row has its place in legacy. */
+export type EntryVersion = number | { readonly unstorable: number };
+
 /** An entry of an outbox from its row. */
 export function entryOf(row: StoredRow): OutboxEntry {
   const images = imagesOf(textIn(row, "rows"));
-  const versions: readonly number[] = JSON.parse(textIn(row, "versions"));
+  const versions: readonly EntryVersion[] = JSON.parse(textIn(row, "versions"));
   return {
     seq: numberIn(row, "seq"),
     idempotencyKey: textIn(row, "idempotency_key"),
     digest: textIn(row, "digest"),
-    rows: images.map((image, at) => ({ aggregate: image.aggregate, version: itemAt(versions, at), image })),
+    rows: images.map((image, index) => {
+      const version = itemAt(versions, index);
+      const isUnstorable = typeof version !== "number";
+      return {
+        aggregate: image.aggregate,
+        version: isUnstorable ? version.unstorable : version,
+        image,
+        isUnstorable,
+      };
+    }),
   };
 }
 

@@ -22,6 +22,7 @@ import type {
   PlacedRow,
   RecordCall,
   RowChange,
+  RowImage,
   RowWrite,
   Standing,
   StoreAnswer,
@@ -33,7 +34,8 @@ import { abandonCalls } from "./abandon-calls.ts";
 import { backfillCalls } from "./backfill-calls.ts";
 import type { Dialect, OwnTable } from "./dialect.ts";
 import { leavingCalls } from "./leaving-calls.ts";
-import { entryColumns, entryOf } from "./outbox-entry.ts";
+import { isUnstorable, placeOfClaim, unstorableForm } from "./legacy-places.ts";
+import { type EntryVersion, entryColumns, entryOf } from "./outbox-entry.ts";
 import { repairCalls } from "./repair-calls.ts";
 import { holds, RowAccess } from "./row-access.ts";
 import { imagesOf } from "./row-images.ts";
@@ -127,8 +129,11 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         ? { kind: "acknowledged", version: numberIn(known, "version") }
         : refusal("KEY_REUSED", "this idempotency key belongs to a write with other records");
     if (!isAdmitted) return refusal("DRAINING", "the authority is moving to the other store; try again");
-    const versions = yield* rules.write(write.rows);
-    const version = versions.reduce((highest, one) => Math.max(highest, one), 0);
+    const versions = yield* rules.write(write);
+    const version = versions.reduce<number>((highest, one) => {
+      const number = typeof one === "number" ? one : one.unstorable;
+      return Math.max(highest, number);
+    }, 0);
     yield* askAll(
       statement(
         `INSERT INTO ${table("keys")} (idempotency_key, digest, version) VALUES (?, ?, ?)`,
@@ -463,9 +468,30 @@ function refusalOf(failure: unknown): StoreAnswer | undefined {
 const alreadyStored = (aggregate: string): Error =>
   new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`);
 
+const otherTrade = (aggregate: string): Error =>
+  new WriteRefused("CONFLICT", `the store has another trade in the row of ${aggregate}`);
+
+/** A new row of a write as it is stored. */
+interface Placing {
+  readonly given: RowWrite;
+  readonly row: RowWrite;
+  readonly isUnstorable: boolean;
+  /**
+   * Whether no other aggregate has its place in legacy, even if that one leaves it in the same write, and no
+   * earlier row of the write takes it.
+   */
+  readonly isApart: boolean;
+  /** The row that the store has in its place. */
+  readonly stored: StoredRow | undefined;
+}
+
+/** The row of a write in its unstorable form; undefined if the write does not allow it. */
+type Kept = (row: RowWrite) => RowWrite | undefined;
+
 /** How a row is written and mirrored, together with its version. */
 class RowRules {
   readonly #access: RowAccess;
+  readonly #side: Side;
   readonly #versions: string;
   readonly #sql: Readonly<
     Record<"again" | "first" | "next" | "owner" | "known" | "renew" | "mirror", string>
@@ -473,17 +499,19 @@ class RowRules {
 
   constructor(dialect: Dialect, access: RowAccess) {
     this.#access = access;
+    this.#side = dialect.side;
     this.#versions = dialect.own("versions");
-    const inserted = (onConflict: string): string =>
+    const inserted = (condition: string): string =>
       `INSERT INTO ${this.#versions} AS v (aggregate, claim, version, written) VALUES (?, ?, 1, ?)
-       ON CONFLICT (aggregate) DO ${onConflict} RETURNING version`;
+       ON CONFLICT (aggregate) DO UPDATE
+       SET claim = excluded.claim, version = v.version + 1, written = excluded.written ${condition}
+       RETURNING version`;
     this.#sql = {
       again: `UPDATE ${this.#versions} SET version = version + 1, written = ?
               WHERE aggregate = ? AND claim = ? RETURNING version`,
-      first: inserted("NOTHING"),
-      next: inserted(
-        "UPDATE SET claim = excluded.claim, version = v.version + 1, written = excluded.written",
-      ),
+      // A trade is stored once, and again after its removal.
+      first: inserted("WHERE v.written = 'null'"),
+      next: inserted(""),
       known: `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?${dialect.forUpdate}`,
       renew: `UPDATE ${this.#versions} SET version = ?, written = ? WHERE aggregate = ?`,
       mirror: `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
@@ -494,41 +522,75 @@ class RowRules {
   }
 
   /** Writes the rows of a write into the authoritative store. Answers each row's new version. */
-  *write(rows: readonly RowWrite[]): Work<readonly number[]> {
-    const versions = yield* this.#counted(rows);
-    const finals = rows.filter(({ isFinal }) => isFinal);
-    const stored = yield finals.map(({ change }) => this.#access.reading(change));
-    for (const [at, { aggregate, change }] of finals.entries()) {
-      const row = stored[at]?.[0];
-      if (row !== undefined)
-        throw holds(row, change.set)
-          ? alreadyStored(aggregate)
-          : new WriteRefused("CONFLICT", `the store has another trade in the row of ${aggregate}`);
-    }
-    yield* this.#access.changeAll(
-      rows.map(({ change, isFinal }, at) => ({ change, version: versions[at] ?? 0, isNew: isFinal })),
+  *write({ rows, images, keepsUnstorable = false }: StoreWrite): Work<readonly EntryVersion[]> {
+    const versions = new Map<RowWrite, EntryVersion>();
+    let read: readonly RowImage[] | undefined;
+    const kept: Kept = (row) => {
+      if (!keepsUnstorable) return undefined;
+      read ??= imagesOf(images);
+      const { change, claim } = unstorableForm(itemAt(read, rows.indexOf(row)), "LEGACY_UNIQUE");
+      return { ...row, claim, change: this.#side === "legacy" ? change : row.change };
+    };
+    for (const row of rows)
+      if (row.does !== undefined) versions.set(row, yield* this.#changeStored(row, kept));
+    // Most rows keep their place in legacy, which nobody else can have then.
+    const again = rows.filter((row) => !row.isFinal && !versions.has(row) && row.change.set !== null);
+    const found = yield again.map(({ aggregate, claim, change }) =>
+      statement(this.#sql.again, JSON.stringify(change.set), aggregate, claim),
     );
-    return versions;
+    const changes: { change: RowChange; version: number; isNew: boolean }[] = [];
+    for (const [at, row] of again.entries()) {
+      const known = found[at]?.[0];
+      if (known === undefined) continue;
+      const version = numberIn(known, "version");
+      versions.set(row, version);
+      changes.push({ change: row.change, version, isNew: false });
+    }
+    const placings = yield* this.#placed(
+      rows.filter((row) => !versions.has(row)),
+      kept,
+    );
+    const counted = yield* this.#counted(placings);
+    for (const [at, { given, row, isUnstorable, stored }] of placings.entries()) {
+      const { aggregate, change, isFinal } = row;
+      if (isFinal && stored !== undefined)
+        throw holds(stored, change.set) ? alreadyStored(aggregate) : otherTrade(aggregate);
+      const version = itemAt(counted, at);
+      versions.set(given, isUnstorable ? { unstorable: version } : version);
+      changes.push({ change, version, isNew: isFinal });
+    }
+    yield* this.#access.changeAll(changes);
+    return rows.map((row) => versions.get(row) ?? 0);
+  }
+
+  /** Finds the place of each new row. A trade whose place another row has is kept apart, if the write allows it. */
+  *#placed(rows: readonly RowWrite[], kept: Kept): Work<readonly Placing[]> {
+    const seen = yield rows.flatMap(({ aggregate, claim, change }) => [
+      this.#otherOwner(aggregate, claim),
+      this.#access.reading(change),
+    ]);
+    const claims = new Set<string>();
+    return rows.map((given, at) => {
+      const [owner, stored] = [seen[2 * at]?.[0], seen[2 * at + 1]?.[0]];
+      const isForeign = stored !== undefined && !holds(stored, given.change.set);
+      const isApart = owner === undefined && !claims.has(given.claim);
+      claims.add(given.claim);
+      const apart = given.isFinal && (isForeign || !isApart) ? kept(given) : undefined;
+      return apart === undefined
+        ? { given, row: given, isUnstorable: false, isApart, stored }
+        : { given, row: apart, isUnstorable: true, isApart: true, stored: undefined };
+    });
   }
 
   /**
    * Raises the version of each row by one and returns the new ones. Refuses a row whose place in legacy belongs
    * to another aggregate.
    */
-  *#counted(rows: readonly RowWrite[]): Work<readonly number[]> {
-    const versions = new Map<RowWrite, number>();
-    // Most rows keep their place in legacy, which nobody else can have then.
-    const again = rows.filter(({ isFinal, change }) => !isFinal && change.set !== null);
-    const found = yield again.map(({ aggregate, claim, change }) =>
-      statement(this.#sql.again, JSON.stringify(change.set), aggregate, claim),
-    );
-    for (const [at, row] of again.entries()) {
-      const known = found[at]?.[0];
-      if (known !== undefined) versions.set(row, numberIn(known, "version"));
-    }
-    const rest = rows.filter((row) => !versions.has(row));
-    const areApart = yield* this.#areApart(rest);
-    for (const group of areApart ? [rest] : rest.map((row) => [row])) {
+  *#counted(placings: readonly Placing[]): Work<readonly number[]> {
+    const versions: number[] = [];
+    const rows = placings.map(({ row }) => row);
+    const areApart = placings.every(({ isApart }) => isApart);
+    for (const group of areApart ? [rows] : rows.map((row) => [row])) {
       if (!areApart) for (const { aggregate, claim } of group) yield* this.#claim(aggregate, claim);
       const counted = yield group.map(({ aggregate, isFinal, claim, change }) =>
         statement(
@@ -538,23 +600,73 @@ class RowRules {
           JSON.stringify(change.set),
         ),
       );
-      for (const [at, row] of group.entries()) {
+      for (const [at, { aggregate }] of group.entries()) {
         const known = counted[at]?.[0];
-        if (known === undefined) throw alreadyStored(row.aggregate);
-        versions.set(row, numberIn(known, "version"));
+        if (known === undefined) throw alreadyStored(aggregate);
+        versions.push(numberIn(known, "version"));
       }
     }
-    return rows.map((row) => versions.get(row) ?? 0);
+    return versions;
   }
 
   /**
-   * Whether the rows can be written together: no row takes a place in legacy that another aggregate has, even
-   * if that one leaves it in the same write, and no two rows take the same place.
+   * Corrects or removes a trade where the store has it, and answers its new version. The removal of a trade
+   * that is not stored changes no row.
    */
-  *#areApart(rows: readonly RowWrite[]): Work<boolean> {
-    if (new Set(rows.map(({ claim }) => claim)).size < rows.length) return false;
-    const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));
-    return owners.every(([other]) => other === undefined);
+  *#changeStored(row: RowWrite, kept: Kept): Work<EntryVersion> {
+    const { aggregate, change } = row;
+    const [known] = yield* ask(this.#sql.known, aggregate);
+    const version = numberIn(known, "version") + 1;
+    const written = writtenIn(known);
+    if (written === null) {
+      if (change.set !== null)
+        throw new WriteRefused("CONFLICT", `the trade ${aggregate} is not stored, so it cannot be corrected`);
+      yield* ask(this.#sql.mirror, aggregate, null, version, "null");
+      return version;
+    }
+    const from = this.#placeOf(change, known);
+    const [stored, ...others] = yield* this.#access.readAll(from);
+    if (others.length > 0 || !holds(stored, written))
+      throw new WriteRefused("CONFLICT", `somebody else has changed the row of ${aggregate}`);
+    let [to, isKept] = [row, false];
+    if (change.set !== null && row.claim !== known?.claim) {
+      const [[owner] = [], [foreign] = []] = yield* askAll(
+        this.#otherOwner(aggregate, row.claim),
+        this.#access.reading(change),
+      );
+      const isTaken = owner !== undefined || (this.#side === "legacy" && foreign !== undefined);
+      const apart = isTaken || isUnstorable(textIn(known, "claim")) ? kept(row) : undefined;
+      if (apart === undefined) mustOwn(aggregate, owner);
+      if (apart === undefined && isTaken) throw otherTrade(aggregate);
+      [to, isKept] = [apart ?? row, apart !== undefined];
+    }
+    yield [
+      ...this.#moving(from, to.change, version),
+      statement(
+        this.#sql.mirror,
+        aggregate,
+        change.set === null ? null : to.claim,
+        version,
+        JSON.stringify(to.change.set),
+      ),
+    ];
+    return isKept ? { unstorable: version } : version;
+  }
+
+  /** The statements that give a stored row its new columns, at its new place. */
+  #moving(from: RowChange, to: RowChange, version: number): readonly Statement[] {
+    const removal = this.#access.changing({ ...from, set: null }, version, false);
+    if (to.set === null) return [removal];
+    const isSame = from.table === to.table && JSON.stringify(from.key) === JSON.stringify(to.key);
+    return isSame
+      ? [this.#access.changing(to, version, false)]
+      : [removal, this.#access.changing(to, version, true)];
+  }
+
+  /** Where the store has the row of a change: legacy's store has it where its claim says. */
+  #placeOf(change: RowChange, known: StoredRow | undefined): RowChange {
+    const place = this.#side === "legacy" ? placeOfClaim(known?.claim) : undefined;
+    return { ...change, ...place };
   }
 
   /**
@@ -565,13 +677,15 @@ class RowRules {
     let apart: MirrorRow[] = [];
     const met = new Set<string>();
     for (const row of rows) {
-      if (met.has(row.aggregate) || met.has(row.claim)) {
+      if (met.has(row.aggregate) || met.has(row.claim) || row.does !== undefined) {
         yield* this.#mirrorApart(apart);
         apart = [];
         met.clear();
       }
-      apart.push(row);
-      met.add(row.aggregate).add(row.claim);
+      if (row.does === undefined) {
+        apart.push(row);
+        met.add(row.aggregate).add(row.claim);
+      } else yield* this.#mirrorChange(row);
     }
     yield* this.#mirrorApart(apart);
   }
@@ -589,19 +703,15 @@ class RowRules {
     const statements: Statement[] = [];
     for (const { row, known, stored } of seen) {
       const { aggregate, version, change, claim } = row;
-      const before = numberIn(known, "version");
-      if (before !== version - 1)
-        throw new EntryRefused(
-          "VERSION_GAP",
-          `version ${version} of ${aggregate} came, and the store has ${before}`,
-        );
+      mustBeNext(row, known);
       mustOwn(aggregate, ownerOf.get(row));
-      const expected: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
-      if (!holds(stored, expected))
-        throw new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
+      // A price has a place of its own at each time, where an earlier write of the same price may have been.
+      const isMoved = this.#side === "legacy" && known?.claim != null && known.claim !== claim;
+      const isThere = isMoved && stored !== undefined && holds(stored, change.set);
+      if (!isThere && !holds(stored, isMoved ? null : writtenIn(known))) throw foreignRow(aggregate);
       const written = JSON.stringify(change.set);
       statements.push(
-        this.#access.changing(change, version, expected === null),
+        this.#access.changing(change, version, stored === undefined),
         known?.claim === claim && change.set !== null
           ? statement(this.#sql.renew, version, written, aggregate)
           : statement(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, written),
@@ -610,20 +720,43 @@ class RowRules {
     }
     const answers = yield statements;
     for (const [at, { aggregate, change }] of rows.entries())
-      if (!holds(answers[3 * at + 2]?.[0], change.set))
-        throw new EntryRefused(
-          "CHANGED_VALUE",
-          `the row of ${aggregate} does not read back as it was written`,
-        );
+      if (!holds(answers[3 * at + 2]?.[0], change.set)) throw changedValue(aggregate);
   }
 
-  *standing({ aggregate, change }: Pick<RowWrite, "aggregate" | "change">): Work<Standing> {
+  /** Corrects or removes a trade, as the other store has done. */
+  *#mirrorChange(row: MirrorRow): Work<void> {
+    const { aggregate, version, change, claim } = row;
+    const [known] = yield* ask(this.#sql.known, aggregate);
+    mustBeNext(row, known);
+    const expected = writtenIn(known);
+    if (expected !== null) {
+      const from = this.#placeOf(change, known);
+      const [[stored, ...others] = [], [owner] = []] = yield* askAll(
+        this.#access.reading(from),
+        this.#otherOwner(aggregate, claim),
+      );
+      if (change.set !== null) mustOwn(aggregate, owner);
+      if (others.length > 0 || !holds(stored, expected)) throw foreignRow(aggregate);
+      yield this.#moving(from, change, version);
+      const place = change.set === null ? from : change;
+      if (!holds(yield* this.#access.read(place), change.set)) throw changedValue(aggregate);
+    } else if (change.set !== null) throw foreignRow(aggregate);
+    const written = JSON.stringify(change.set);
+    yield* ask(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, written);
+  }
+
+  /** A row that was removed is as it was written if another aggregate has its place, or nobody. */
+  *standing({ aggregate, change, claim }: Pick<RowWrite, "aggregate" | "change" | "claim">): Work<Standing> {
     const [known] = yield* ask(
-      `SELECT version, written FROM ${this.#versions} WHERE aggregate = ?`,
+      `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?`,
       aggregate,
     );
-    const written: RowChange["set"] = known === undefined ? null : JSON.parse(textIn(known, "written"));
-    const isAsWritten = holds(yield* this.#access.read(change), written);
+    const written = writtenIn(known);
+    const [[stored] = [], [owner] = []] = yield* askAll(
+      this.#access.reading(this.#placeOf(change, known)),
+      this.#otherOwner(aggregate, claim),
+    );
+    const isAsWritten = holds(stored, written) || (written === null && owner !== undefined);
     return { version: numberIn(known, "version"), isAsWritten };
   }
 
@@ -632,8 +765,7 @@ class RowRules {
     yield* this.#claim(aggregate, claim);
     yield* this.#access.change({ ...change, set: null }, 0, false);
     yield* this.#access.change(change, 0, true);
-    if (!holds(yield* this.#access.read(change), change.set))
-      throw new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
+    if (!holds(yield* this.#access.read(change), change.set)) throw changedValue(aggregate);
   }
 
   /** Refuses a row whose place in legacy belongs to another aggregate. */
@@ -646,6 +778,25 @@ class RowRules {
     return statement(this.#sql.owner, claim, aggregate);
   }
 }
+
+/** The columns that were written last; null if the row is not stored. */
+const writtenIn = (known: StoredRow | undefined): RowChange["set"] =>
+  known === undefined ? null : JSON.parse(textIn(known, "written"));
+
+function mustBeNext({ aggregate, version }: MirrorRow, known: StoredRow | undefined): void {
+  const before = numberIn(known, "version");
+  if (before !== version - 1)
+    throw new EntryRefused(
+      "VERSION_GAP",
+      `version ${version} of ${aggregate} came, and the store has ${before}`,
+    );
+}
+
+const foreignRow = (aggregate: string): Error =>
+  new EntryRefused("FOREIGN_ROW", `somebody else has changed the row of ${aggregate}`);
+
+const changedValue = (aggregate: string): Error =>
+  new EntryRefused("CHANGED_VALUE", `the row of ${aggregate} does not read back as it was written`);
 
 /** Refuses a row whose place in legacy belongs to another aggregate; `other` is undefined if none has it. */
 function mustOwn(aggregate: string, other: StoredRow | undefined): void {

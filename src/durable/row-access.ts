@@ -55,8 +55,14 @@ export class RowAccess {
 
   /** The row that a change is about. */
   *read(change: RowChange): Work<StoredRow | undefined> {
-    const [[row] = []] = yield* askAll(this.reading(change));
+    const [row] = yield* this.readAll(change);
     return row;
+  }
+
+  /** The rows that a change is about: more than one only without a unique key. */
+  *readAll(change: RowChange): Work<readonly StoredRow[]> {
+    const [rows = []] = yield* askAll(this.reading(change));
+    return rows;
   }
 
   /** The statement that reads the row that a change is about. */

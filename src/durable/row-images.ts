@@ -1,12 +1,13 @@
 import { at as itemAt } from "../base/present.ts";
 import type { RowImage } from "../ports/record-store.ts";
+import type { BridgeRecord } from "../ports/records.ts";
 
 /**
- * Rows of one kind that follow each other: the kind, the names of the columns, and for each row its aggregate,
- * the money per point of its instrument, and its values.
+ * Rows of one kind that follow each other: the kind of their records, the names of the columns, and for each
+ * row its aggregate, the money per point of its instrument, and its values.
  */
 type Run = [
-  kind: RowImage["kind"],
+  kind: BridgeRecord["kind"],
   columns: readonly string[],
   rows: [string, string, ...(string | null)[]][],
 ];
@@ -14,7 +15,8 @@ type Run = [
 /** Canonical rows as text. Equal rows have equal texts. */
 export function imagesText(images: readonly RowImage[]): string {
   const runs: Run[] = [];
-  for (const { kind, aggregate, values, multiplier } of images) {
+  for (const { kind: about, does, aggregate, values, multiplier } of images) {
+    const kind = does ?? about;
     const last = runs.at(-1);
     const columns = Object.keys(values);
     const isSame = last?.[0] === kind && areEqual(last[1], columns);
@@ -29,7 +31,7 @@ export function imagesOf(text: string): readonly RowImage[] {
   const runs: readonly Run[] = JSON.parse(text);
   return runs.flatMap(([kind, columns, rows]) =>
     rows.map(([aggregate, multiplier, ...values]) => ({
-      kind,
+      ...(kind === "trade_removal" || kind === "trade_correction" ? { kind: "trade", does: kind } : { kind }),
       aggregate,
       values: Object.fromEntries(columns.map((column, at) => [column, values[at] ?? null])),
       multiplier,

@@ -14,6 +14,11 @@ export interface StoreWrite {
   /** The digest of the images. A write with the same key and another digest is refused. */
   readonly digest: string;
   readonly rows: readonly RowWrite[];
+  /**
+   * Whether a trade whose place in legacy belongs to another row is kept in `pnlb_unstorable`. Otherwise it
+   * refuses the write.
+   */
+  readonly keepsUnstorable?: boolean | undefined;
 }
 
 export type StoreRefusalCode =
@@ -171,7 +176,9 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
    */
   entriesAfter(given: { readonly seq: number; readonly limit: number }): readonly OutboxEntry[];
   /** Whether the store still holds rows as they were written last, and their versions. */
-  standings(given: { readonly rows: readonly Pick<RowWrite, "aggregate" | "change">[] }): readonly Standing[];
+  standings(given: {
+    readonly rows: readonly Pick<RowWrite, "aggregate" | "change" | "claim">[];
+  }): readonly Standing[];
   /**
    * Deletes a row, writes it, reads it back, and rolls everything back. Returns the reason if this fails,
    * otherwise null.

@@ -5,8 +5,13 @@
  */
 export type BridgeRecord = TradeRecord | PositionRecord | PriceRecord | DailyRecord;
 
+/**
+ * A trade, or a change of one that is stored. `trade_correction` writes the attributes of a stored trade
+ * again: fee, file and line. `trade_removal` removes a trade; if it is not stored, nothing is removed. Both
+ * find the trade by its identity, which is every field except fee, file and line.
+ */
 export interface TradeRecord {
-  readonly kind: "trade";
+  readonly kind: "trade" | "trade_correction" | "trade_removal";
   readonly id: string;
   readonly symbol: string;
   readonly book?: string;
@@ -60,4 +65,7 @@ export interface DailyRecord {
   readonly unrealized: string | null;
 }
 
-export type RecordKind = BridgeRecord["kind"];
+export type TradeChange = Exclude<TradeRecord["kind"], "trade">;
+
+/** What a record is about. */
+export type RecordKind = Exclude<BridgeRecord["kind"], TradeChange>;

@@ -1,4 +1,4 @@
-import type { RecordKind } from "./records.ts";
+import type { RecordKind, TradeChange } from "./records.ts";
 
 /** A value as a database holds it. */
 export type StoredValue = string | number | null;
@@ -25,11 +25,15 @@ export interface RowWrite {
   readonly change: RowChange;
   /** The row of legacy that belongs to the aggregate. No other aggregate may be written to that row. */
   readonly claim: string;
+  /** Absent for a row that is stored. A changed row is found where the store has it, whatever its claim is. */
+  readonly does?: TradeChange | undefined;
 }
 
 /** One row in canonical form, with the columns of modern's tables. Equal rows have equal texts. */
 export interface RowImage {
   readonly kind: RecordKind;
+  /** Absent for a row that is stored. */
+  readonly does?: TradeChange | undefined;
   /** What the versions of this row count: its table and key. */
   readonly aggregate: string;
   readonly values: Readonly<Record<string, string | null>>;
@@ -50,5 +54,7 @@ export interface OutboxEntry {
     readonly aggregate: string;
     readonly version: number;
     readonly image: RowImage;
+    /** Whether legacy's store keeps the row in `pnlb_unstorable`, because another one has its place. */
+    readonly isUnstorable: boolean;
   }[];
 }

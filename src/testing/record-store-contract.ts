@@ -125,6 +125,9 @@ const shapes: Readonly<Record<Side, Shape>> = {
   },
 };
 
+/** The name of a row of legacy. */
+const claimOf = (...names: readonly string[]): string => JSON.stringify(names);
+
 const nowMs = 1_752_600_000_000;
 
 /** `follows` is false for a store that is always authoritative, so that what a mirror does is left out. */
@@ -154,12 +157,25 @@ export function recordStoreContract(
       await Promise.all(opened.splice(0).map((one) => one.close()));
     });
 
-    const trade = (id: string, claim = `trade ${id}`): RowWrite => ({
+    const trade = (id: string, claim = claimOf("processed_trades", id, "trades_20250715.csv")): RowWrite => ({
       aggregate: JSON.stringify(["trade", id]),
       isFinal: true,
       change: shape.trade(id),
       claim,
     });
+    /** A change of a stored trade; a removal if there are no columns. */
+    const changed = (row: RowWrite, columns: StoredRow | null): RowWrite => ({
+      ...row,
+      isFinal: false,
+      does: columns === null ? "trade_removal" : "trade_correction",
+      change: { ...row.change, set: columns && { ...row.change.set, ...columns } },
+    });
+    /** A trade in a file of its own, with a claim that says so. */
+    const tradeOf = (id: string, file: string, { isNamed = id } = {}): RowWrite => {
+      const { change, ...row } = trade(id, claimOf("processed_trades", isNamed, file));
+      const inLegacy = { key: { trade_id: isNamed, source_file: file } };
+      return { ...row, change: { ...change, ...(place.side === "legacy" && inLegacy) } };
+    };
     /** A position with columns of its own; a number stands for a quantity. */
     const position = (
       symbol: string,
@@ -172,15 +188,15 @@ export function recordStoreContract(
         symbol,
         typeof columns === "number" ? { [shape.quantity]: shape.size(columns) } : columns,
       ),
-      claim: `position ${symbol}`,
+      claim: claimOf("positions", symbol),
     });
     const write = (idempotencyKey: string, ...rows: readonly RowWrite[]): StoreWrite => ({
       idempotencyKey,
       images: JSON.stringify(
         rows
           .map(imageOf)
-          .map(({ kind, values, aggregate, multiplier }) => [
-            kind,
+          .map(({ kind, does, values, aggregate, multiplier }) => [
+            does ?? kind,
             Object.keys(values),
             [[aggregate, multiplier, ...Object.values(values)]],
           ]),
@@ -188,8 +204,9 @@ export function recordStoreContract(
       digest: JSON.stringify(rows),
       rows,
     });
-    const imageOf = ({ aggregate, isFinal }: RowWrite): RowImage => ({
-      kind: isFinal ? "trade" : "position",
+    const imageOf = ({ aggregate, isFinal, does }: RowWrite): RowImage => ({
+      kind: isFinal || does ? "trade" : "position",
+      ...(does && { does }),
       aggregate,
       values: { mark: null },
       multiplier: "1000",
@@ -214,7 +231,7 @@ export function recordStoreContract(
       seq,
       idempotencyKey: `key of ${seq}`,
       digest: JSON.stringify(row),
-      rows: [{ aggregate: row.aggregate, claim: row.claim, change: row.change, version }],
+      rows: [{ aggregate: row.aggregate, claim: row.claim, change: row.change, does: row.does, version }],
     });
     /** Applies entries while the other store is authoritative. */
     const applied = async (
@@ -268,8 +285,18 @@ export function recordStoreContract(
             idempotencyKey: "one",
             digest: write("one", trade("1"), position("ZN", 12)).digest,
             rows: [
-              { aggregate: trade("1").aggregate, version: 1, image: imageOf(trade("1")) },
-              { aggregate: position("ZN", 12).aggregate, version: 1, image: imageOf(position("ZN", 12)) },
+              {
+                aggregate: trade("1").aggregate,
+                version: 1,
+                image: imageOf(trade("1")),
+                isUnstorable: false,
+              },
+              {
+                aggregate: position("ZN", 12).aggregate,
+                version: 1,
+                image: imageOf(position("ZN", 12)),
+                isUnstorable: false,
+              },
             ],
           },
           expect.objectContaining({ rows: [expect.objectContaining({ version: 2 })] }),
@@ -295,12 +322,87 @@ export function recordStoreContract(
         expect(await column(shape.trades, "price")).toEqual(["1"]);
       });
 
+      it("a trade is removed and written again, and its versions have no gap", async () => {
+        const row = trade("1");
+        for (const [at, change] of [row, changed(row, null), row, changed(row, null)].entries()) {
+          expect(await written([write(`write ${at}`, change)])).toEqual([acknowledged(at + 1)]);
+          expect(await trades()).toBe(1 - (at % 2));
+        }
+        expect(await written([write("again", changed(row, null))])).toEqual([acknowledged(5)]);
+        expect(await written([write("never", changed(trade("2"), null))])).toEqual([acknowledged(1)]);
+        expect(await written([write("never", changed(trade("3"), null))])).toEqual([refused("KEY_REUSED")]);
+        expect(await written([write("no", changed(row, {}))])).toEqual([refused("CONFLICT")]);
+        const entries = await store.call("pending", { limit: 100 });
+        expect(entries.map(({ rows: [one] }) => one?.version)).toEqual([1, 2, 3, 4, 5, 1]);
+      });
+
+      it("a trade that is removed leaves its place in legacy to another one of the same write", async () => {
+        await written([write("one", tradeOf("1", "a.csv"))]);
+        const next = tradeOf("2", "a.csv", { isNamed: "1" });
+        const both = [changed(tradeOf("1", "a.csv"), null), next];
+        expect(await written([write("two", ...both)])).toEqual([acknowledged(2)]);
+        expect(await column("pnlb_versions", "claim")).toContain(next.claim);
+        expect(await written([write("three", changed(tradeOf("1", "a.csv"), null))])).toEqual([
+          acknowledged(3),
+        ]);
+        expect(await trades()).toBe(1);
+      });
+
+      it("a correction changes a stored trade, and may move it to another file", async () => {
+        await written([write("one", tradeOf("1", "b.csv"))]);
+        const moved = changed(tradeOf("1", "a.csv"), { price: place.side === "legacy" ? 7 : "7" });
+        expect(await written([write("two", moved)])).toEqual([acknowledged(2)]);
+        expect(await written([write("three", moved)])).toEqual([acknowledged(3)]);
+        expect([await trades(), await column(shape.trades, "price")]).toEqual([1, ["7"]]);
+        expect(await column("pnlb_versions", "claim")).toEqual([moved.claim]);
+        expect(await written([write("four", changed(tradeOf("1", "b.csv"), null))])).toEqual([
+          acknowledged(4),
+        ]);
+        expect(await trades()).toBe(0);
+      });
+
+      it("a trade that somebody else has changed is neither corrected nor removed", async () => {
+        await written([write("one", trade("1"))]);
+        await place.sql(`UPDATE ${place.table(shape.trades)} SET price = 1`);
+        for (const columns of [null, {}])
+          expect(await written([write("two", changed(trade("1"), columns))])).toEqual([refused("CONFLICT")]);
+        expect(await column(shape.trades, "price")).toEqual(["1"]);
+      });
+
+      it("a trade without a place in legacy is kept apart if the write allows it", async () => {
+        const first = tradeOf("1", "a.csv");
+        const [second, third] = ["2", "3"].map((id) => tradeOf(id, "a.csv", { isNamed: "1" })) as [
+          RowWrite,
+          RowWrite,
+        ];
+        const keeps = (key: string, ...rows: RowWrite[]) =>
+          written([{ ...write(key, ...rows), keepsUnstorable: true }]);
+        expect(await written([write("no", first, second)])).toEqual([refused("CONFLICT")]);
+        expect(await keeps("one", first, second)).toEqual([acknowledged(1)]);
+        expect(await written([write("two", third)])).toEqual([refused("CONFLICT")]);
+        expect(await keeps("three", third)).toEqual([acknowledged(1)]);
+        expect(await keeps("four", third)).toEqual([refused("ALREADY_STORED")]);
+        const apart = () => column("pnlb_unstorable", "cause");
+        const all = (count: number) => (place.side === "legacy" ? Array(count).fill("LEGACY_UNIQUE") : []);
+        expect([await trades(), await apart()]).toEqual([place.side === "legacy" ? 1 : 3, all(2)]);
+        expect(await keeps("five", changed(third, {}))).toEqual([acknowledged(2)]);
+        expect(await written([write("six", changed(second, null))])).toEqual([acknowledged(2)]);
+        expect([await trades(), await apart()]).toEqual([place.side === "legacy" ? 1 : 2, all(1)]);
+        const entries = await store.call("pending", { limit: 100 });
+        expect(entries.map(({ rows }) => rows.map(({ isUnstorable }) => isUnstorable))).toEqual([
+          [false, true],
+          [true],
+          [true],
+          [false],
+        ]);
+      });
+
       it("a row of legacy belongs to one row of the records, until that is deleted", async () => {
         await written([write("one", position("ZN", 12), trade("1"))]);
         expect(await written([write("two", position("ZN", 1, "UST"))])).toEqual([
           refused("BOOK_NOT_IN_LEGACY"),
         ]);
-        expect(await written([write("three", trade("2", "trade 1"))])).toEqual([refused("CONFLICT")]);
+        expect(await written([write("three", trade("2", trade("1").claim))])).toEqual([refused("CONFLICT")]);
         await written([write("four", position("ZN", null))]);
         expect(await quantities()).toEqual([]);
         expect(await written([write("five", position("ZN", 1, "UST"))])).toEqual([acknowledged(1)]);
@@ -488,7 +590,9 @@ export function recordStoreContract(
         await applied([1, 2, 3].map((seq) => mirrored(seq, 1, position(`Z${seq}`, 12))));
         await place.sql(`UPDATE ${table} SET ${shape.quantity} = '99' WHERE ${shape.symbol} = 'Z1'`);
         await place.sql(`DELETE FROM ${table} WHERE ${shape.symbol} = 'Z2'`);
-        await place.sql(`DELETE FROM ${place.table("pnlb_versions")} WHERE claim = 'position Z3'`);
+        await place.sql(
+          `DELETE FROM ${place.table("pnlb_versions")} WHERE claim = '${claimOf("positions", "Z3")}'`,
+        );
         expect(
           await applied([
             mirrored(4, 2, position("Z1", 14)),
@@ -497,6 +601,23 @@ export function recordStoreContract(
           ]),
         ).toEqual([parked("FOREIGN_ROW"), parked("FOREIGN_ROW"), parked("FOREIGN_ROW")]);
         expect(await quantities()).toEqual([String(shape.size(12)), String(shape.size(99))]);
+      });
+
+      it("corrects, moves and removes a trade and takes it again, unless somebody else has changed it", async () => {
+        const row = tradeOf("1", "b.csv");
+        const moved = changed(tradeOf("1", "a.csv"), {});
+        const entries = [row, moved, changed(row, null), changed(row, null), row].map((one, at) =>
+          mirrored(at + 1, at + 1, one),
+        );
+        const answers = await applied(entries);
+        expect(answers.map(({ kind }) => kind)).toEqual(Array(5).fill("applied"));
+        expect([await trades(), await column("pnlb_versions", "claim")]).toEqual([1, [row.claim]]);
+        await place.sql(`UPDATE ${place.table(shape.trades)} SET price = 1`);
+        expect(await applied([mirrored(6, 6, moved), mirrored(7, 6, changed(row, null))])).toEqual([
+          parked("FOREIGN_ROW"),
+          parked("FOREIGN_ROW"),
+        ]);
+        expect(await column(shape.trades, "price")).toEqual(["1"]);
       });
 
       it("a value that does not read back as it was written parks the entry", async () => {
@@ -563,7 +684,8 @@ export function recordStoreContract(
       const table = place.table("positions");
       await written([write("one", position("Z1", 1))]);
       await applied([mirrored(1, 1, position("Z2", 2)), mirrored(2, 1, position("Z3", 3))]);
-      await place.sql(`DELETE FROM ${place.table("pnlb_versions")} WHERE claim <> 'position Z1'`);
+      const mine = claimOf("positions", "Z1");
+      await place.sql(`DELETE FROM ${place.table("pnlb_versions")} WHERE claim <> '${mine}'`);
       const rows = [1, 2, 3, 4].map((at) => ({
         ...position(`Z${at}`, at === 3 ? 33 : at),
         isReplaceable: false,

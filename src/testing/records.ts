@@ -1,9 +1,9 @@
-import type { BridgeRecord } from "../ports/records.ts";
+import type { BridgeRecord, TradeRecord } from "../ports/records.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 
 /** A trade whose every field follows from its number. */
-export const tradeRecord = (id: number): BridgeRecord => ({
+export const tradeRecord = (id: number): TradeRecord => ({
   kind: "trade",
   id: String(id),
   symbol: zn,

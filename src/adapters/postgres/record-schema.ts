@@ -154,5 +154,11 @@ export const recordTables: OwnedTables = {
         breaks bigint NOT NULL,
         not_comparable bigint NOT NULL
       );`,
+    (schema) => `
+      CREATE TABLE ${schema}.pnlb_unstorable (
+        ${key("aggregate")} PRIMARY KEY,
+        "row" text NOT NULL,
+        cause text NOT NULL
+      );`,
   ],
 };

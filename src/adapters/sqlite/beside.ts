@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
+import { placeOfClaim, unstorableTable } from "../../durable/legacy-places.ts";
 import type { RowAccess } from "../../durable/row-access.ts";
 import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
 import { realFile } from "../../platform/real-file.ts";
@@ -24,16 +25,22 @@ export function besideFiles(legacy: string): { readonly tables: string; readonly
   return { tables: `${file}.pnlb`, intents: `${file}.pnlb-intents` };
 }
 
-/** What a call is about: the idempotency key of a write, and a row of legacy that the call may change. */
+/**
+ * What a call is about: the idempotency key of a write, and a row of legacy that the call may change. A trade
+ * that is changed is found where legacy has it.
+ */
 interface Subject {
   readonly key: string | null;
   readonly change: RowChange | null;
+  readonly changedTrade?: string;
 }
 
 /** The calls that may change a row of legacy or name a write. No other call does, as long as legacy is authoritative. */
 const subjectsOf: { readonly [Name in RecordCall]?: (given: Given<Name>) => readonly Subject[] } = {
   write: ({ writes }) =>
-    writes.flatMap(({ idempotencyKey: key, rows }) => rows.map(({ change }) => ({ key, change }))),
+    writes.flatMap(({ idempotencyKey: key, rows }) =>
+      rows.map(({ change, does, aggregate }) => ({ key, change, ...(does && { changedTrade: aggregate }) })),
+    ),
   known: ({ idempotencyKey: key }) => [{ key, change: null }],
   repair: ({ repair: { change } }) => [{ key: null, change }],
 };
@@ -193,7 +200,7 @@ export class Beside {
    */
   rowsOf<Name extends RecordCall>(name: Name, given: Given<Name>, shape: string): readonly RowIntent[] {
     const find: ((given: Given<Name>) => readonly Subject[]) | undefined = subjectsOf[name];
-    const subjects = find?.(given) ?? [];
+    const subjects = (find?.(given) ?? []).flatMap((subject) => this.#placed(subject));
     for (const key of new Set(subjects.map((subject) => subject.key)))
       if (this.#ask(waitingWrite, key).length > 0)
         throw new BridgeError("REFUSED", {
@@ -208,6 +215,18 @@ export class Beside {
           fix: "write bridge_tables: inside (docs/database-bridge.md)",
         });
     return rowsNow(subjects, this.#read);
+  }
+
+  /** The rows in legacy's own tables that a subject is about. */
+  #placed({ key, change, changedTrade }: Subject): readonly Subject[] {
+    const [known] =
+      changedTrade === undefined
+        ? []
+        : this.#ask("SELECT claim FROM pnlb_versions WHERE aggregate = ?", changedTrade);
+    const place = placeOfClaim(known?.claim);
+    const changes = [place && { ...place, set: null, initial: {} }, change].filter((one) => one != null);
+    const own = changes.filter(({ table }) => table !== unstorableTable);
+    return own.length === 0 ? [{ key, change: null }] : own.map((one) => ({ key, change: one }));
   }
 
   /**

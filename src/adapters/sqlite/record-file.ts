@@ -329,9 +329,10 @@ export class RecordFile {
   /** Creates the bridge's tables where they are missing, and modern's own. */
   #createTables(database: Database.Database): void {
     const { path, side, authority, creates, incarnation, isBeside = false } = this.#options;
-    if (hasBridge(database)) return;
+    if (hasTable(database, newestTable)) return;
     if (!creates) throw this.#noTables();
-    if (side === "legacy" && !isBeside) mustBeInPlace(path, { isBeside, isInside: false });
+    if (side === "legacy" && !isBeside && !hasBridge(database))
+      mustBeInPlace(path, { isBeside, isInside: false });
     if (isBeside && authority === "modern") throw new BridgeError("REFUSED", legacyOnly);
     const create = database.transaction(() => {
       database.exec(bridgeTables);
@@ -357,8 +358,13 @@ function mustSet(database: Database.Database, name: string, value: number, where
     });
 }
 
-const hasBridge = (database: Database.Database): boolean =>
-  database.prepare("SELECT 1 FROM main.sqlite_schema WHERE name = 'pnlb_reconciles'").get() !== undefined;
+const hasTable = (database: Database.Database, name: string): boolean =>
+  database.prepare("SELECT 1 FROM main.sqlite_schema WHERE name = ?").get(name) !== undefined;
+
+const hasBridge = (database: Database.Database): boolean => hasTable(database, "pnlb_reconciles");
+
+/** The table that an earlier release did not create. */
+const newestTable = "pnlb_unstorable";
 
 /** Whether a statement belongs to what changes the bridge's tables, which is done again after some crashes. */
 const isKept = ({ source, readonly }: Database.Statement): boolean =>

@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
  * `pnlb_fence`, `forgotten` is the highest number and `forgotten_place` the highest place of the deleted
  * entries of the outbox. `relay_token` is the highest token of a lease under which entries were applied, and
  * `applied` the place of the last applied entry. `shape` describes legacy's accepted tables; if it is empty,
- * the present tables are accepted.
+ * the present tables are accepted. `pnlb_unstorable` has the trades that legacy's own tables cannot hold; it is
+ * empty in modern.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (
@@ -63,4 +64,6 @@ CREATE TABLE IF NOT EXISTS pnlb_leases (
   name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL, token INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_reconciles (
   at_ms INTEGER PRIMARY KEY, ok INTEGER NOT NULL, complete INTEGER NOT NULL, position INTEGER NOT NULL,
-  breaks INTEGER NOT NULL, not_comparable INTEGER NOT NULL) STRICT;`;
+  breaks INTEGER NOT NULL, not_comparable INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS pnlb_unstorable (
+  aggregate TEXT PRIMARY KEY, row TEXT NOT NULL, cause TEXT NOT NULL) STRICT, WITHOUT ROWID;`;

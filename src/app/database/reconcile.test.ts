@@ -350,6 +350,30 @@ describe("a pair of SQLite files", () => {
     expect(Number(report.drift.unrealized)).toBeCloseTo(-0.001);
   });
 
+  it("names the reason why legacy keeps a trade apart, and pairs no row of legacy with it", async () => {
+    const { bridge, close } = await open();
+    const trades = [
+      ...["2", "3", "4"].map((quantity) => trade(688, { quantity })),
+      trade(1, { price: "0.1234567890123456789" }),
+      trade(2, { time: "2025-11-02T01:30:00-05:00" }),
+    ];
+    await bridge.write(trades, { idempotencyKey: "all", keepsUnstorable: true });
+    const removed = { ...trade(688, { quantity: "4" }), kind: "trade_removal" } as BridgeRecord;
+    await bridge.write([removed], { idempotencyKey: "removal" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    await close();
+    opened = undefined;
+    const report = await compared();
+    expect(found(report).toSorted()).toEqual([
+      ["trade", "row", "not_comparable", "AMBIGUOUS_IN_LEGACY"],
+      ["trade", "row", "not_comparable", "LEGACY_UNIQUE"],
+      ["trade", "row", "not_comparable", "NOT_REPRESENTABLE"],
+    ]);
+    expect(report).toMatchObject({ ok: false, unexplained: 0 });
+    runSql(paths.legacy, "UPDATE processed_trades SET quantity = 3");
+    expect(found(await compared())).toContainEqual(["trade", "quantity", "diverged", null]);
+  });
+
   it("pairs the trades of a legacy without a unique key as multisets", async () => {
     await written();
     runSql(

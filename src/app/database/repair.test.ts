@@ -8,7 +8,7 @@ import { defaultConfig } from "../../config/index.ts";
 import type { Phase, Side } from "../../domain/migration/phase.ts";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
 import type { ReconcileBreak, ReconcileReport } from "../../ports/reconcile.ts";
-import type { BridgeRecord } from "../../ports/records.ts";
+import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
 import { runSql } from "../../testing/sqlite-files.ts";
 import { directionOfPhase, type OpenedDatabase, openDatabase } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
@@ -16,7 +16,7 @@ import { reconcilePair } from "./reconcile.ts";
 import { repairPlan } from "./repair.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
-const trade = (id: number): BridgeRecord => ({
+const trade = (id: number): TradeRecord => ({
   kind: "trade",
   id: String(id),
   symbol: zn,
@@ -175,6 +175,31 @@ describe.each<Side>(["legacy", "modern"])("a pair in which %s is authoritative",
     expect((await repaired(plan)).results.map(({ result }) => result)).toEqual(Array(4).fill("already"));
     expect(image()).toEqual(after);
     expect(await write(authority, "later", [position("13")])).toEqual({ drained: true, owed: 0 });
+  });
+
+  it("gets back a trade that legacy keeps apart, and the removal of one, from the authority", async () => {
+    const equal = { ...trade(1), quantity: "3" } as const;
+    await withPair(authority, async ({ bridge }) => {
+      const keeps = { keepsUnstorable: true };
+      await bridge.write([trade(1), equal, trade(2)], { idempotencyKey: "one", ...keeps });
+      await bridge.drain({ timeoutMs: 20_000 });
+    });
+    expect((await planned()).actions).toEqual([]);
+    const apart = (await compared()).report;
+    expect(apart.rows.map(({ verdict, cause }) => [verdict, cause])).toEqual([
+      ["not_comparable", "LEGACY_UNIQUE"],
+    ]);
+    expect(apart.unexplained).toBe(0);
+    runSql(paths.legacy, "DELETE FROM pnlb_unstorable");
+    runSql(paths.modern, "DELETE FROM newpnl_trades WHERE quantity = '3'");
+    const lost = authority === "legacy" ? "newpnl_trades" : "processed_trades";
+    runSql(paths[mirror], `UPDATE ${lost} SET price = '7' WHERE trade_id = '2'`);
+    expect(await write(authority, "two", [{ ...trade(2), kind: "trade_removal" }])).toMatchObject({
+      owed: 1,
+    });
+    const report = await repaired(await planned());
+    expect(report.owed).toBe(0);
+    expect(rowsIn(mirror, `SELECT trade_id FROM ${lost}`)).toEqual([["1"]]);
   });
 
   it.each<Side>(["legacy", "modern"])(

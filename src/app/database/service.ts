@@ -2,7 +2,7 @@
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
-import type { WriteAnswer } from "../../bridges/database/index.ts";
+import type { WriteAnswer, WriteOptions } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
@@ -51,10 +51,7 @@ export class DatabaseService implements DataAuthority {
   }
 
   /** Throws CLOSED after `close`, and nothing before. */
-  async write(
-    records: readonly BridgeRecord[],
-    options: { readonly idempotencyKey: string },
-  ): Promise<WriteAnswer> {
+  async write(records: readonly BridgeRecord[], options: WriteOptions): Promise<WriteAnswer> {
     if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
     return (
       this.#opened?.bridge.write(records, options) ?? {

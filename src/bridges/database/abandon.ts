@@ -10,7 +10,7 @@
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Fence, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
-import { preparedRow } from "./prepared.ts";
+import { preparedEntryRow } from "./prepared.ts";
 
 /** The step of legacy's fence from the abandonment until what modern owed is in the quarantine. */
 export const abandonedStep = "abandoned";
@@ -90,12 +90,9 @@ function owedEntry({ seq, rows: sent }: OutboxEntry) {
   return { seq, rows, changes: rows.map(({ change }) => change) };
 }
 
-function owedRow({ aggregate, version, image }: OutboxEntry["rows"][number]) {
-  const prepared = preparedRow(image);
-  // The write was prepared before it was stored, so only another version of this program would refuse it.
-  if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
-  const { change, claim } = prepared.legacy;
-  return { aggregate, version, image, change, claim };
+function owedRow(row: OutboxEntry["rows"][number]) {
+  const { aggregate, change, claim } = preparedEntryRow(row).legacy;
+  return { aggregate, version: row.version, image: row.image, change, claim };
 }
 
 /** Each owed write of a row is an entry of its own: a later one does not hide an earlier one. */

@@ -5,7 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { isAbandoned, takeBack } from "./abandon.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
-import { mirrorWriteOf, preparedRow } from "./prepared.ts";
+import { mirrorWriteOf, preparedEntryRow } from "./prepared.ts";
 
 export interface CutoverOptions {
   readonly stores: Readonly<Record<Side, RecordStore>>;
@@ -158,7 +158,8 @@ export class Cutover {
     const mirror = stores[otherSide(side)];
     const { last } = await stores[otherSide(side)].call("progress", null);
     const [entry] = await mirror.call("entriesAfter", { seq: Math.max(0, last - 1), limit: 1 });
-    for (const { aggregate, change, claim } of entry === undefined ? [] : rowsOf(entry, mirror.side)) {
+    const rows = entry === undefined ? [] : rowsOf(entry, mirror.side);
+    for (const { aggregate, change, claim } of rows.filter(({ does }) => does === undefined)) {
       const why = await mirror.call("rehearse", { row: { aggregate, change, claim } });
       if (why !== null) throw new Error(`a write cannot come back to ${mirror.side}: ${why}`);
     }
@@ -314,10 +315,7 @@ const leaseMs = 120_000;
 const missing = { kind: "parked", code: "INTERNAL", because: "the mirror did not answer" } as const;
 
 function rowsOf({ rows }: OutboxEntry, side: Side) {
-  return rows.flatMap(({ image }) => {
-    const prepared = preparedRow(image);
-    return "code" in prepared ? [] : [prepared[side]];
-  });
+  return rows.map((row) => preparedEntryRow(row)[side]);
 }
 
 /** Whether no cut-over is under way, nor left by a dead process. */

@@ -13,6 +13,7 @@ import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { RecordCall, RecordStore } from "../../ports/record-store.ts";
+import type { BridgeRecord } from "../../ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { positionRecord as position, tradeRecord as trade } from "../../testing/records.ts";
@@ -282,6 +283,88 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await bothTrades()).toEqual([count - 1, count - 1]);
         expect(await rows("legacy", "positions", "position_quantity")).toEqual([[String(count)]]);
         expect(await rows("modern", "positions", "quantity")).toEqual([[String(count)]]);
+      });
+
+      it("a trade is replaced by another one in its place, corrected, and removed, in both stores", async () => {
+        const bridge = await open(authority);
+        let keys = 0;
+        const write = (...records: readonly BridgeRecord[]) =>
+          bridge.write(records, { idempotencyKey: `write ${++keys}` });
+        const edited = { ...trade(1), quantity: "3" };
+        const moved = { ...edited, kind: "trade_correction", file: "trades_20250714.csv", fee: "5" } as const;
+        for (const records of [
+          [trade(1), trade(2)],
+          [edited, { ...trade(1), kind: "trade_removal" }, position("3")],
+          [moved],
+          [{ ...trade(2), kind: "trade_removal", file: "another.csv" }],
+          [{ ...trade(3), kind: "trade_removal" }],
+          [trade(2)],
+        ] as const)
+          expect(await write(...records)).toMatchObject({ kind: "acknowledged" });
+        expect(await write({ ...trade(3), kind: "trade_correction" })).toMatchObject({ code: "CONFLICT" });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        const inLegacy = ["trade_id", "source_file", "quantity", "trade_date"];
+        expect((await rows("legacy", "processed_trades", ...inLegacy)).toSorted()).toEqual([
+          ["1", "trades_20250714.csv", "3", "2025-07-14"],
+          ["2", "trades_20250715.csv", "2", "2025-07-15"],
+        ]);
+        const inModern = ["trade_id", "source_file", "quantity", "fee", "version"];
+        expect((await rows("modern", "trades", ...inModern)).toSorted()).toEqual([
+          ["1", "trades_20250714.csv", "3", "5", "2"],
+          ["2", "trades_20250715.csv", "2", "0", "3"],
+        ]);
+        expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
+      });
+
+      it("a trade that legacy cannot hold is refused, or kept apart in legacy and whole in modern", async () => {
+        const bridge = await open(authority);
+        const trades = [
+          ...["2", "3", "5"].map((quantity) => ({ ...trade(688), quantity })),
+          { ...trade(1), price: "0.1234567890123456789" },
+          { ...trade(2), time: "2025-11-02T01:30:00-05:00" },
+        ];
+        const causes = ["AMBIGUOUS_IN_LEGACY", "LEGACY_UNIQUE", "LEGACY_UNIQUE", "NOT_REPRESENTABLE"];
+        for (const [code, records] of [
+          ["CONFLICT", trades.slice(0, 2)],
+          ["NOT_REPRESENTABLE", trades.slice(3, 4)],
+          ["AMBIGUOUS_IN_LEGACY", trades.slice(4)],
+        ] as const)
+          expect(await bridge.write(records, { idempotencyKey: code })).toMatchObject({ code });
+        const keeps = { idempotencyKey: "all", keepsUnstorable: true };
+        const stored = { kind: "acknowledged", version: 1, mirror: "pending" };
+        expect(await bridge.write(trades, keeps)).toEqual(stored);
+        expect(await bridge.write(trades, keeps)).toEqual(stored);
+        await bridge.drain({ timeoutMs: 60_000 });
+        const apart = () => rows("legacy", "pnlb_unstorable", "cause");
+        expect([await bothTrades(), (await apart()).toSorted()]).toEqual([
+          [1, 5],
+          causes.map((one) => [one]),
+        ]);
+        expect(await rows("modern", "pnlb_unstorable", "cause")).toEqual([]);
+        const corrected = trades.map((one) => ({ ...one, kind: "trade_correction", fee: "7" }) as const);
+        expect(await bridge.write(corrected, { ...keeps, idempotencyKey: "fee" })).toMatchObject({
+          version: 2,
+        });
+        const removed = trades.slice(1).map((one) => ({ ...one, kind: "trade_removal" }) as const);
+        expect(await bridge.write(removed, { idempotencyKey: "no" })).toMatchObject({ version: 3 });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect([await bothTrades(), await apart()]).toEqual([[1, 1], []]);
+        expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
+      });
+
+      it("a price follows an earlier one of its day, under a time of its own in legacy", async () => {
+        const bridge = await open(authority);
+        for (const hour of ["14", "15"]) {
+          const price = { kind: "price", symbol: "XCMEFFDPSX20250919U0ZN", markKind: "now" } as const;
+          const at = `2025-07-15T${hour}:00:00-05:00`;
+          const record = { ...price, mark: `110.${hour}`, tradingDay: "2025-07-15", at };
+          expect(await bridge.write([record], { idempotencyKey: hour })).toMatchObject({
+            kind: "acknowledged",
+          });
+        }
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await rows("legacy", "market_prices", "px_last")).toEqual([["110.14"], ["110.15"]]);
+        expect(await rows("modern", "marks", "price")).toEqual([["110.15"]]);
       });
 
       it("a flat position is deleted in legacy and kept in modern", async () => {

@@ -26,6 +26,15 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
   readonly direction: () => Direction | undefined;
 }
 
+export interface WriteOptions {
+  readonly idempotencyKey: string;
+  /**
+   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`. Otherwise
+   * such a trade refuses the write. Default: no.
+   */
+  readonly keepsUnstorable?: boolean;
+}
+
 export type WriteAnswer =
   | { readonly kind: "acknowledged"; readonly version: number; readonly mirror: "pending" | "applied" }
   | ({ readonly kind: "refused" } & RowRefusal)
@@ -83,7 +92,7 @@ export class DatabaseBridge implements OwedWrites {
   /** Never rejects before `close`; afterwards it throws CLOSED. A refused write is in neither store. */
   async write(
     records: readonly BridgeRecord[],
-    { idempotencyKey }: { readonly idempotencyKey: string },
+    { idempotencyKey, keepsUnstorable = false }: WriteOptions,
   ): Promise<WriteAnswer> {
     this.#mustBeOpen();
     if (!isKey(idempotencyKey))
@@ -94,7 +103,7 @@ export class DatabaseBridge implements OwedWrites {
       };
     const taken = takeRecords(records, this.#options.tools);
     if ("refusal" in taken) return { kind: "refused", ...taken.refusal };
-    const write = this.#prepared(taken.rows, idempotencyKey);
+    const write = this.#prepared(taken.rows, { idempotencyKey, keepsUnstorable });
     if ("code" in write) return { kind: "refused", ...write };
     return new Promise((settle) => {
       this.#waiting.push({ write, settle });
@@ -156,15 +165,19 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /** The write as both stores take it. */
-  #prepared(rows: readonly Row[], idempotencyKey: string): PreparedWrite | RowRefusal {
+  #prepared(
+    rows: readonly Row[],
+    { idempotencyKey, keepsUnstorable }: Required<WriteOptions>,
+  ): PreparedWrite | RowRefusal {
     const prepared: PreparedWrite["rows"][number][] = [];
     for (const row of rows) {
-      const both = preparedRow(row);
+      const both = preparedRow(row, { isKept: keepsUnstorable });
       if ("code" in both) return both;
       prepared.push(both);
     }
     const images = imagesText(rows);
-    return { idempotencyKey, images, digest: this.#options.tools.digest(images), rows: prepared };
+    const digest = this.#options.tools.digest(images);
+    return { idempotencyKey, images, digest, keepsUnstorable, rows: prepared };
   }
 
   async #commitWaiting(): Promise<void> {

@@ -16,6 +16,7 @@ export {
   type DatabaseBridgeOptions,
   type Direction,
   type WriteAnswer,
+  type WriteOptions,
 } from "./database-bridge.ts";
 export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
 export { type LeaseHolder, takeLease } from "./lease.ts";

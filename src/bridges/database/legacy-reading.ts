@@ -3,6 +3,7 @@ import { formatFraction, multiply, parseFigure } from "../../base/fraction.ts";
 import { present } from "../../base/present.ts";
 import { Refused } from "../../base/refused.ts";
 import { dayUs, formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
+import { legacyKeys, placeOfClaim } from "../../durable/legacy-places.ts";
 import type { LegacyRow } from "../../ports/backfill-calls.ts";
 import type { RowChange, StoredRow, StoredValue } from "../../ports/record-store.ts";
 import type { BridgeRecord, RecordKind } from "../../ports/records.ts";
@@ -15,7 +16,7 @@ export type LegacyTable = "processed_trades" | "positions" | "eod_pnl" | "market
 
 export interface LegacyShape {
   readonly kind: RecordKind;
-  /** The natural key. `id` is none: legacy replaces rows, and a replaced row has another id. */
+  /** The natural key. */
   readonly key: readonly string[];
   /** The columns, beside the key, that a write of the bridge sets, and that show a change by somebody else. */
   readonly set: readonly string[];
@@ -26,13 +27,13 @@ export interface LegacyShape {
 export const legacyShapes: Readonly<Record<LegacyTable, LegacyShape>> = {
   processed_trades: {
     kind: "trade",
-    key: ["trade_id", "source_file"],
+    key: legacyKeys.processed_trades,
     set: ["instrument_name", "trade_date", "trade_timestamp", "quantity", "price", "side"],
     further: [],
   },
   positions: {
     kind: "position",
-    key: ["instrument_name"],
+    key: legacyKeys.positions,
     set: [
       "position_quantity",
       "avg_cost",
@@ -45,19 +46,19 @@ export const legacyShapes: Readonly<Record<LegacyTable, LegacyShape>> = {
   },
   eod_pnl: {
     kind: "daily_pnl",
-    key: ["trade_date", "instrument_name"],
+    key: legacyKeys.eod_pnl,
     set: ["closing_position", "realized_pnl", "unrealized_pnl", "total_pnl"],
     further: [],
   },
   market_prices: {
     kind: "price",
-    key: ["bloomberg", "upload_timestamp"],
+    key: legacyKeys.market_prices,
     set: ["px_settle", "px_last"],
     further: ["upload_date", "source_file"],
   },
   cto_trades: {
     kind: "trade",
-    key: ["tradeID", "source_file"],
+    key: legacyKeys.cto_trades,
     set: ["Date", "Time", "Symbol", "Action", "Quantity", "Price", "Fees"],
     further: [],
   },
@@ -137,11 +138,10 @@ export const keyOfLegacy = (table: LegacyTable, legacy: LegacyRow): string =>
   claimOf(storedOf(table, legacy));
 
 /** Where legacy has the row that a claim names. */
-export function legacyPlace(aggregate: string, claim: string): RowPlace {
-  const [table, ...values]: [LegacyTable, ...StoredValue[]] = JSON.parse(claim);
-  const key = legacyShapes[table].key.map((column, at) => [column, values[at] ?? null]);
-  return { aggregate, table, key: Object.fromEntries(key) };
-}
+export const legacyPlace = (aggregate: string, claim: string): RowPlace => ({
+  aggregate,
+  ...present(placeOfClaim(claim), "a claim names a row of legacy"),
+});
 
 /** A row of legacy as JSON, for a person: the values that the bridge reads. */
 export const imageOfLegacy = ({ id, cells }: LegacyRow): string =>

@@ -31,7 +31,8 @@ export function toLegacy(
   row: Row,
 ): { readonly change: RowChange } | { readonly code: LegacyRefusalCode; readonly because: string } {
   try {
-    return { change: downs[row.kind](row) };
+    const change = downs[row.kind](row);
+    return { change: row.does === "trade_removal" ? { ...change, set: null } : change };
   } catch (failure) {
     if (failure instanceof LegacyRefused) return failure.refusal;
     throw failure;

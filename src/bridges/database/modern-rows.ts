@@ -18,14 +18,14 @@ export const modernKeys: Readonly<Record<string, readonly string[]>> = {
   [tables.daily_pnl]: keyColumns.daily_pnl,
 };
 
-/** The change that writes a canonical row into modern's tables, which hold it unchanged. */
-export function toModern({ kind, values }: Row): RowChange {
+/** What a canonical row does to modern's tables, which hold it unchanged. */
+export function toModern({ kind, does, values }: Row): RowChange {
   const isKey = (column: string): boolean => keyColumns[kind].includes(column);
   const columns = Object.entries(values);
   return {
     table: tables[kind],
     key: Object.fromEntries(columns.filter(([column]) => isKey(column))),
-    set: Object.fromEntries(columns.filter(([column]) => !isKey(column))),
+    set: does === "trade_removal" ? null : Object.fromEntries(columns.filter(([column]) => !isKey(column))),
     initial: {},
   };
 }

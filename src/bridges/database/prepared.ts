@@ -1,5 +1,6 @@
 /** A canonical row in the forms that the stores take. */
 import type { Side } from "../../domain/migration/phase.ts";
+import { unstorableForm } from "../../durable/legacy-places.ts";
 import type { MirrorWrite, OutboxEntry, RowWrite } from "../../ports/record-store.ts";
 import { claimOf, toLegacy } from "./legacy-rows.ts";
 import { toModern } from "./modern-rows.ts";
@@ -11,17 +12,31 @@ export interface RowRefusal {
   readonly because: string;
 }
 
+/** What becomes of a trade that legacy's own tables cannot hold. */
+interface Unstorable {
+  /** Whether legacy's store keeps it in `pnlb_unstorable`. Otherwise it is refused. */
+  readonly isKept?: boolean;
+  /** Whether another row has its place in legacy. */
+  readonly isPlaceTaken?: boolean;
+}
+
 /** The row for each store; a refusal if legacy cannot hold it. */
-export function preparedRow(row: Row): Readonly<Record<Side, RowWrite>> | RowRefusal {
-  const legacy = toLegacy(row);
-  if ("code" in legacy) return legacy;
-  const common = {
-    aggregate: row.aggregate,
-    isFinal: row.kind === "trade",
-    claim: claimOf(legacy.change),
-  };
+export function preparedRow(
+  row: Row,
+  { isKept = false, isPlaceTaken = false }: Unstorable = {},
+): Readonly<Record<Side, RowWrite>> | RowRefusal {
+  const own = toLegacy(row);
+  const legacy = isPlaceTaken && !("code" in own) ? taken : own;
+  const isApart = "code" in legacy && row.kind === "trade" && (isKept || row.does !== undefined);
+  if ("code" in legacy && !isApart) return legacy;
+  const { change, claim } =
+    "code" in legacy
+      ? unstorableForm(row, legacy.code)
+      : { change: legacy.change, claim: claimOf(legacy.change) };
+  const { aggregate, kind, does } = row;
+  const common = { aggregate, isFinal: kind === "trade" && does === undefined, claim, does };
   return {
-    legacy: { ...common, change: legacy.change },
+    legacy: { ...common, change },
     // Computed on access, because a write into legacy's store seldom needs modern's form.
     get modern() {
       return { ...common, change: toModern(row) };
@@ -29,16 +44,26 @@ export function preparedRow(row: Row): Readonly<Record<Side, RowWrite>> | RowRef
   };
 }
 
+const taken: RowRefusal = { code: "LEGACY_UNIQUE", because: "another trade has its place in legacy" };
+
+/** A row of an acknowledged write in the forms that the stores take. */
+export function preparedEntryRow({
+  image,
+  isUnstorable,
+}: OutboxEntry["rows"][number]): Readonly<Record<Side, RowWrite>> {
+  const prepared = preparedRow(image, { isKept: true, isPlaceTaken: isUnstorable });
+  // The write was prepared before it was stored, so only another release of this program refuses it now.
+  if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
+  return prepared;
+}
+
 /** An entry of the authority's outbox in the form that the mirror takes. */
 export function mirrorWriteOf({ rows, ...entry }: OutboxEntry, side: Side): MirrorWrite {
   return {
     ...entry,
-    rows: rows.map(({ aggregate, version, image }) => {
-      const prepared = preparedRow(image);
-      // The write was prepared before it was stored, so only another release of this program refuses it now.
-      if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
-      const { change, claim } = prepared[side];
-      return { aggregate, version, change, claim };
+    rows: rows.map((row) => {
+      const { aggregate, change, claim, does } = preparedEntryRow(row)[side];
+      return { aggregate, version: row.version, change, claim, does };
     }),
   };
 }

@@ -191,6 +191,8 @@ export interface JudgeTools {
   readonly multiplierOf: (symbol: string) => string | undefined;
   /** Whether legacy's table of trades forbids a second row with the same id and file. */
   readonly isTradeUnique: boolean;
+  /** By trade key: why legacy's own tables cannot hold the trade. */
+  readonly unstorable: ReadonlyMap<Cell, string>;
 }
 
 /**
@@ -219,12 +221,21 @@ export function judged(kind: ReconcileKind, group: Group, tools: JudgeTools): re
 }
 
 /**
- * Judges the trades with one id in one file. Equal rows are paired first, each once, then the others in their
- * order. If legacy's unique key allows only one such row, further rows of modern cannot be in legacy.
+ * Judges the trades with one id in one file. Trades that legacy's store keeps apart have no partner. Of the
+ * others, equal rows are paired first, each once, then the rest in their order. If legacy's unique key allows
+ * only one such row, further rows of modern cannot be in legacy.
  */
 function judgedTrades(group: Group, tools: JudgeTools): readonly ReconcileFigure[] {
   const figures: ReconcileFigure[] = [];
-  const left = [...group.modern];
+  const left: Cells[] = [];
+  for (const row of group.modern) {
+    const cause = tools.unstorable.get(row.trade_key ?? null);
+    if (cause === undefined) left.push(row);
+    else {
+      const figure = whole("trade", { legacy: [], modern: [row] }, "not_comparable", cause);
+      figures.push({ ...figure, isAccepted: true });
+    }
+  }
   const unmatched: Cells[] = [];
   for (const row of group.legacy) {
     const at = left.findIndex((other) => areEqual(judgedPair("trade", row, other, tools)));

@@ -97,7 +97,7 @@ class Reconcile {
 
   constructor(options: ReconcileOptions) {
     this.#options = options;
-    this.#tools = { ...options, isTradeUnique: true };
+    this.#tools = { ...options, isTradeUnique: true, unstorable: new Map() };
   }
 
   async run(): Promise<ReconcileReport> {
@@ -308,7 +308,16 @@ class Reconcile {
     };
     const groups = grouped(kind, await read("legacy"), await read("modern"));
     if (kind === "price") dropOverwritten(groups);
+    if (kind === "trade") this.#tools = { ...this.#tools, unstorable: await this.#unstorable() };
     return groups;
+  }
+
+  async #unstorable(): Promise<JudgeTools["unstorable"]> {
+    const { legacy } = this.#options.pair;
+    if ((await legacy.authority()) === null) return new Map();
+    const table = { table: "pnlb_unstorable", key: "aggregate", columns: ["aggregate", "cause"] };
+    const rows = await legacy.rows(table, { after: null, upTo: null });
+    return new Map(rows.map(({ aggregate, cause }) => [JSON.parse(String(aggregate))[1], String(cause)]));
   }
 
   #report(kind: ReconcileKind, group: Group, parkedFor: string | undefined): void {

@@ -8,7 +8,7 @@ import type { TradingDayRule } from "../../domain/market/trading-day.ts";
 import { type Describe, markKinds } from "../../engine/index.ts";
 import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { RowImage } from "../../ports/record-store.ts";
-import type { RecordKind } from "../../ports/records.ts";
+import type { BridgeRecord, RecordKind } from "../../ports/records.ts";
 
 /** Why a write is refused before it reaches a store. */
 type RecordRefusalCode = "BAD_RECORD" | "BAD_TEXT" | "BAD_NUMBER" | "BAD_TIME" | "UNKNOWN_SYMBOL";
@@ -99,7 +99,15 @@ const columns: Readonly<Record<RecordKind, Readonly<Record<string, Field>>>> = {
   },
 };
 
-const kinds: readonly RecordKind[] = ["trade", "position", "price", "daily_pnl"];
+/** What each kind of record is about, and what it does to a stored row. */
+const kinds: Readonly<Record<BridgeRecord["kind"], Pick<RowImage, "kind" | "does">>> = {
+  trade: { kind: "trade" },
+  position: { kind: "position" },
+  price: { kind: "price" },
+  daily_pnl: { kind: "daily_pnl" },
+  trade_correction: { kind: "trade", does: "trade_correction" },
+  trade_removal: { kind: "trade", does: "trade_removal" },
+};
 
 const shapeOf = (kind: RecordKind) => ({
   fields: Object.entries(columns[kind]),
@@ -209,7 +217,7 @@ const RecordRefused = Refused<RecordRefusalCode>;
 /**
  * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept
  * byte for byte: nothing is trimmed, rounded or replaced. A symbol of which not even the product is known is
- * refused.
+ * refused. Removals come first; the other rows keep the order of the records.
  */
 export function takeRecords(
   records: unknown,
@@ -229,7 +237,9 @@ export function takeRecords(
         );
       first.set(aggregate, index);
     }
-    return { rows };
+    // A trade may take the place in legacy of another one that the same write removes.
+    const isLater = ({ does }: Row): number => (does === "trade_removal" ? 0 : 1);
+    return { rows: rows.toSorted((a, b) => isLater(a) - isLater(b)) };
   } catch (failure) {
     if (failure instanceof RecordRefused) return { refusal: failure.refusal };
     throw failure;
@@ -250,21 +260,22 @@ function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
   if (typeof record !== "object" || record === null || Array.isArray(record))
     throw new RecordRefused("BAD_RECORD", `${where} must be an object`);
   const given: Record<string, unknown> = { ...record };
-  const kind = kindOf(given.kind, where);
+  const { kind, does } = kindOf(given.kind, where);
   const { fields, names } = shapes[kind];
   for (const name of Object.keys(given))
     if (!names.includes(name))
       throw new RecordRefused("BAD_RECORD", `${where} has no field ${unknownKey(name, names)}`);
   const values: Record<string, string | null> = {};
   for (const [column, field] of fields) values[column] = columnOf(given[field.from], field, where);
-  return completed(kind, values, where, tools);
+  const row = completed(kind, values, where, tools);
+  return does === undefined ? row : { ...row, does };
 }
 
-function kindOf(kind: unknown, where: string): RecordKind {
-  const known = kinds.find((name) => name === kind);
+function kindOf(kind: unknown, where: string): Pick<RowImage, "kind" | "does"> {
+  const known = Object.entries(kinds).find(([name]) => name === kind);
   if (known === undefined)
-    throw new RecordRefused("BAD_RECORD", `${where}: kind must be one of ${kinds.join(", ")}`);
-  return known;
+    throw new RecordRefused("BAD_RECORD", `${where}: kind must be one of ${Object.keys(kinds).join(", ")}`);
+  return known[1];
 }
 
 function columnOf(given: unknown, { from, kind, absent }: Field, record: string): string | null {

@@ -7,6 +7,7 @@ import { messageOf } from "../../base/errors.ts";
 import { present } from "../../base/present.ts";
 import { dayUs, readInstant } from "../../domain/market/chicago-time.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import { isUnstorable } from "../../durable/legacy-places.ts";
 import { holds } from "../../durable/row-access.ts";
 import type { ReconcileBreak, ReconcileKind } from "../../ports/reconcile.ts";
 import type { OutboxEntry, RecordStore, StoredRow } from "../../ports/record-store.ts";
@@ -90,6 +91,8 @@ const recordKinds: Readonly<Record<ReconcileKind, RecordKind>> = {
 };
 const reconcileKindOf = (kind: RecordKind): ReconcileKind => (kind === "daily_pnl" ? "daily" : kind);
 
+type EntryRow = OutboxEntry["rows"][number];
+
 /** What is known of an aggregate before its rows are read. */
 interface Subject extends Pick<RepairAction, "kind" | "key" | "causes"> {
   /** The row of legacy that the reconciliation met. */
@@ -135,9 +138,10 @@ class Planner {
           : null;
     for (const found of breaks.slice(0, actionsMax)) await this.#addBreak(found);
     for (const { rows, code } of unsettled)
-      for (const { aggregate, image, version } of rows) {
+      for (const row of rows) {
+        const { aggregate, version } = row;
         if (restored === "authority" && !this.#lost.has(aggregate)) this.#lost.set(aggregate, version);
-        if (code !== null || restored !== null) this.#addParked(aggregate, image, code);
+        if (code !== null || restored !== null) this.#addParked(row, code);
         else this.#moving.add(aggregate);
       }
     await this.#readImages(store);
@@ -185,9 +189,9 @@ class Planner {
     if (aggregates.size === 0 && claim !== undefined) this.#foreign.set(claim, subject);
   }
 
-  #addParked(aggregate: string, row: Row, code: string | null): void {
+  #addParked({ aggregate, image: row, isUnstorable: isPlaceTaken }: EntryRow, code: string | null): void {
     if (this.#subjects.has(aggregate)) return;
-    const prepared = preparedRow(row);
+    const prepared = preparedRow(row, { isKept: true, isPlaceTaken });
     const key = keyColumns[row.kind].map((column) => [column, row.values[column] ?? ""]);
     this.#subjects.set(aggregate, {
       kind: reconcileKindOf(row.kind),
@@ -295,7 +299,7 @@ class Planner {
     try {
       const row = this.#canonical(side, found);
       if (typeof row === "string") return row;
-      const prepared = preparedRow(row);
+      const prepared = preparedRow(row, formOf(claim));
       if ("code" in prepared) return `${prepared.code}: ${prepared.because}`;
       if (prepared.legacy.claim !== claim) return "legacy would keep this row under another key";
       const { version } = mine;
@@ -306,11 +310,10 @@ class Planner {
         const [stored] = mine.rows;
         // The source keeps its row; only the bridge's record of what it wrote is set to that row.
         const set = !isSource ? change.set : stored === undefined ? null : picked(stored, columns);
-        const isClaimed = one === "modern" || set !== null;
         return {
           aggregate,
           change: { ...change, set },
-          claim: isSource ? mine.claim : isClaimed ? claim : null,
+          claim: isSource ? mine.claim : set === null ? null : claim,
           version,
         };
       };
@@ -327,9 +330,11 @@ class Planner {
     const written = this.#images.get(aggregate);
     if (written !== undefined && written.version === version) {
       const row = written.image;
-      const prepared = preparedRow(row);
+      const prepared = preparedRow(row, formOf(claim));
       if (!("code" in prepared) && holds(stored, prepared[side].change.set)) return row;
     }
+    if (side === "legacy" && stored !== undefined && isUnstorable(claim))
+      return this.#fromUnstorable(aggregate, stored);
     if (stored === undefined) return `${side} has no row, and no longer keeps the write that removed it`;
     return side === "modern"
       ? this.#fromModern(aggregate, stored)
@@ -348,6 +353,11 @@ class Planner {
     );
     if (described === undefined) return `no product is known for the symbol ${values.symbol}`;
     return { kind, aggregate, values, multiplier: described.multiplier };
+  }
+
+  /** A trade that legacy's store keeps beside legacy's own tables, with every column of modern. */
+  #fromUnstorable(aggregate: string, stored: StoredRow): Row | string {
+    return this.#fromModern(aggregate, JSON.parse(String(stored.row)));
   }
 
   #fromLegacy({ aggregate, claim, stored, modern }: LegacyFound): Row | string {
@@ -378,7 +388,7 @@ class Planner {
 
   #claimOf(aggregate: string): string | undefined {
     const written = this.#images.get(aggregate);
-    const prepared = written && preparedRow(written.image);
+    const prepared = written && preparedRow(written.image, { isKept: true });
     return prepared === undefined || "code" in prepared ? undefined : prepared.legacy.claim;
   }
 
@@ -439,6 +449,8 @@ function keptFigures(row: Row, modern: StoredRow): Row {
   }
   return kept;
 }
+
+const formOf = (claim: string) => ({ isKept: true, isPlaceTaken: isUnstorable(claim) });
 
 const tableOf = (claim: string): LegacyTable => JSON.parse(claim)[0];
 
