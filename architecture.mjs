@@ -48,7 +48,7 @@ export const layers = {
   },
   adapters: {
     holds:
-      "the real world: files (`csv`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
+      "the real world: files (`csv`, `watch`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
     imports: ["base", "domain", "engine", "symbols", "ports", "platform", "durable"],
     strangers: true,
   },

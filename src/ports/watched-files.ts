@@ -18,7 +18,11 @@ export type RootLook =
       readonly ok: true;
       /** Another identity under the same path is another folder: a share was mounted over it, or lost. */
       readonly identity: string;
-      /** The files that are new, or whose stat differs, since the finder last told of them. */
+      /**
+       * The files that are new, or whose stat differs, since the finder last told of them. A file is told of once
+       * more when its stat has stood for two seconds, since two writes may bear one time of a coarse clock. After
+       * a change of identity every file is told of, and none is gone.
+       */
       readonly changed: readonly SeenFile[];
       /** The paths of files that the finder told of and that are not there now. */
       readonly gone: readonly string[];
@@ -38,7 +42,7 @@ export type FileSlice =
   | { readonly kind: "gone" }
   /** Another program has the file exclusively, or the share does not answer: a later attempt may succeed. */
   | { readonly kind: "locked"; readonly code: string; readonly why: string }
-  /** The path leads out of its root, or is not a regular file. */
+  /** `LINK_OUTSIDE`: the path leads out of the roots. `NOT_A_FILE`, `NOT_WATCHED`, `DATABASE`: never read. */
   | { readonly kind: "refused"; readonly code: string; readonly why: string };
 
 /**
@@ -46,8 +50,10 @@ export type FileSlice =
  * match a pattern exist for it. It holds no file open between calls.
  */
 export interface FileFinder {
-  /** By root, in the order in which they were given. */
+  /** By root, in the order in which they were given; `poll` until the first look. */
   readonly modes: readonly FinderMode[];
+  /** By root: why no events are used although the configuration permits them; undefined where this is not so. */
+  readonly pollReasons: readonly (string | undefined)[];
   /**
    * `recent` looks at folders and files that changed within ten minutes, and at those that an event named;
    * `all` at everything. Never rejects before `close`: a root that cannot be read is not `ok`.

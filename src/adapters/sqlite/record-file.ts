@@ -13,6 +13,7 @@ import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
 import { RowAccess } from "../../durable/row-access.ts";
 import { numberIn, runNow, type Statement, StatementRefused, textIn, type Work } from "../../durable/work.ts";
+import { remoteFileSystems } from "../../platform/remote-file-systems.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
 import { Beside, besideFiles, besideTables, type Intent, legacyOnly, mustBeInPlace } from "./beside.ts";
 import { changedTables, shapeOf } from "./legacy-shape.ts";
@@ -47,22 +48,12 @@ export const walBytesMax = 64 * 2 ** 20;
 /** How often the size of the WAL is looked at. */
 const walLookMs = 1_000;
 
-/** The numbers that Linux gives to file systems of other machines, where locks and shared memory do not hold. */
-const remoteTypes: ReadonlyMap<number, string> = new Map([
-  [0x6969, "NFS"],
-  [0x517b, "SMB"],
-  [0xfe534d42, "SMB"],
-  [0xff534d42, "CIFS"],
-  [0x5346414f, "AFS"],
-  [0x00c36400, "Ceph"],
-]);
-
 /** Throws BAD_DATABASE for a file that another machine holds. `typeOf` stands for the operating system. */
 export function mustBeLocal(
   path: string,
   typeOf: (folder: string) => Pick<StatsFs, "type"> = statfsSync,
 ): void {
-  const remote = remoteTypes.get(typeOf(dirname(path)).type);
+  const remote = remoteFileSystems.get(typeOf(dirname(path)).type);
   if (remote !== undefined)
     throw new BridgeError("BAD_DATABASE", {
       what: `the database is on a network file system (${remote}), where SQLite's locks do not protect it`,

@@ -1,0 +1,1 @@
+export { openFileFinder } from "./file-finder.ts";

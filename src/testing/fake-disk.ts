@@ -1,0 +1,261 @@
+/**
+ * A disk in memory that a `FileFinder` looks at, for simulations. It has no clock and no chance of its own: the
+ * caller says what time it is, and faults are methods. Like a real disk at its worst it gives the inode of a
+ * removed file to the next new one, and it can have a coarse clock, old stats and pages that arrive later.
+ * Events do not exist on it: `look` is the truth, and both scopes see everything.
+ */
+import { BridgeError } from "../base/errors.ts";
+import type { FileFinder, FileSlice, FileStat, RootLook, SeenFile } from "../ports/watched-files.ts";
+
+export interface FakeDiskOptions {
+  readonly roots: number;
+  /** Milliseconds since an arbitrary moment; never decreases. */
+  readonly nowMs: () => number;
+  readonly isWatched: (name: string) => boolean;
+  /** Times of files are multiples of this. Default: 1. */
+  readonly tickMs?: number;
+  /** What the disk's clock is ahead of ours. Default: 0. */
+  readonly skewMs?: number;
+  /** Whether names that differ by case only are one file. Default: no. */
+  readonly foldsCase?: boolean;
+}
+
+interface FakeFile {
+  path: string;
+  bytes: Uint8Array;
+  mtimeMs: number;
+  readonly inode: number;
+  /** The stat that looks see, and how many more of them; a network drive may know only an old one. */
+  stale: { readonly stat: FileStat; looks: number } | undefined;
+  /** Where pages have not arrived, and for how many more looks. */
+  missing: { readonly from: number; readonly to: number; looks: number } | undefined;
+  lockedBy: string | undefined;
+}
+
+interface FakeFolder {
+  readonly identity: string;
+  /** By path, in the form in which names are compared. */
+  readonly files: Map<string, FakeFile>;
+  readonly freeInodes: number[];
+  inodes: number;
+}
+
+interface FakeRoot {
+  /** What stands at the root's path: the last one, unless an error is set. */
+  readonly mounted: FakeFolder[];
+  error: string | undefined;
+  /** Identity of the last good look, and what was told then; `sinceMs` until it is told of once more. */
+  identity: string;
+  readonly told: Map<string, { readonly stat: FileStat; sinceMs: number | undefined }>;
+}
+
+const tickMs = 2_000;
+
+export class FakeDisk implements FileFinder {
+  readonly modes: FileFinder["modes"];
+  readonly pollReasons: FileFinder["pollReasons"];
+  readonly #options: FakeDiskOptions;
+  readonly #roots: readonly FakeRoot[];
+  #folders = 0;
+  #isClosed = false;
+
+  constructor(options: FakeDiskOptions) {
+    this.#options = options;
+    this.#roots = Array.from({ length: options.roots }, () => ({
+      mounted: [this.#newFolder()],
+      error: undefined,
+      identity: "",
+      told: new Map(),
+    }));
+    this.modes = this.#roots.map(() => "poll");
+    this.pollReasons = this.#roots.map(() => undefined);
+  }
+
+  // Writers.
+
+  /** Replaces the content in place; makes the file if it is not there. */
+  write(root: number, path: string, content: string | Uint8Array): void {
+    const file = this.#find(root, path) ?? this.#create(root, path);
+    file.bytes = typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
+    file.mtimeMs = this.#mtimeMs();
+  }
+
+  append(root: number, path: string, content: string | Uint8Array): void {
+    const added = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    this.write(root, path, Uint8Array.from([...(this.#find(root, path)?.bytes ?? []), ...added]));
+  }
+
+  /** Cuts the file, or extends it with NUL bytes. */
+  truncate(root: number, path: string, size: number): void {
+    const bytes = new Uint8Array(size);
+    bytes.set(this.#get(root, path).bytes.subarray(0, size));
+    this.write(root, path, bytes);
+  }
+
+  /** Renames within a root; a file of the new name is replaced. */
+  rename(root: number, from: string, to: string): void {
+    const file = this.#get(root, from);
+    this.#folder(root).files.delete(this.#key(from));
+    if (this.#find(root, to) !== undefined) this.remove(root, to);
+    file.path = to;
+    this.#folder(root).files.set(this.#key(to), file);
+  }
+
+  remove(root: number, path: string): void {
+    this.#folder(root).freeInodes.push(this.#get(root, path).inode);
+    this.#folder(root).files.delete(this.#key(path));
+  }
+
+  /** The paths of all files, with those that the finder does not tell of, and their content. */
+  contents(root: number): ReadonlyMap<string, Uint8Array> {
+    return new Map([...this.#folder(root).files.values()].map(({ path, bytes }) => [path, bytes]));
+  }
+
+  // Faults.
+
+  /** The root cannot be read until `restore`. */
+  lose(root: number, code = "ENOENT"): void {
+    this.#root(root).error = code;
+  }
+
+  /** Puts another, empty folder over the root; writers write there until `restore`. */
+  mount(root: number): void {
+    this.#root(root).mounted.push(this.#newFolder());
+    this.#root(root).error = undefined;
+  }
+
+  /** Brings the root back as it was at first. */
+  restore(root: number): void {
+    this.#root(root).mounted.splice(1);
+    this.#root(root).error = undefined;
+  }
+
+  /** Reads of the file answer `locked` until `unlock`. */
+  lock(root: number, path: string, code = "EBUSY"): void {
+    this.#get(root, path).lockedBy = code;
+  }
+
+  unlock(root: number, path: string): void {
+    this.#get(root, path).lockedBy = undefined;
+  }
+
+  /** The next looks see the stat of now, whatever is written meanwhile. */
+  holdStat(root: number, path: string, looks: number): void {
+    const file = this.#get(root, path);
+    file.stale = { stat: statOf(file), looks };
+  }
+
+  /** Bytes from `from` to the present end read as NUL until so many looks have passed. */
+  withhold(root: number, path: string, { from, looks }: { from: number; looks: number }): void {
+    const file = this.#get(root, path);
+    file.missing = { from, to: file.bytes.length, looks };
+  }
+
+  // The finder.
+
+  async look(): Promise<readonly RootLook[]> {
+    this.#mustBeOpen();
+    return this.#roots.map((root, index): RootLook => {
+      if (root.error !== undefined)
+        return { ok: false, code: root.error, why: `root ${index} cannot be read: ${root.error}` };
+      const { identity, files } = this.#folder(index);
+      if (identity !== root.identity) root.told.clear();
+      root.identity = identity;
+      const changed: SeenFile[] = [];
+      const there = new Set<string>();
+      for (const file of files.values()) {
+        if (!this.#options.isWatched(nameOf(file.path))) continue;
+        there.add(file.path);
+        const stat = (file.stale?.looks ?? 0) > 0 ? (file.stale?.stat ?? statOf(file)) : statOf(file);
+        if (file.stale !== undefined) file.stale.looks -= 1;
+        if (file.missing !== undefined && --file.missing.looks < 0) file.missing = undefined;
+        const known = root.told.get(file.path);
+        const nowMs = this.#options.nowMs();
+        const isSame = known !== undefined && JSON.stringify(known.stat) === JSON.stringify(stat);
+        const isDue = isSame && known.sinceMs !== undefined && nowMs - known.sinceMs >= tickMs;
+        if (isSame && !isDue) continue;
+        root.told.set(file.path, { stat, sinceMs: isDue ? undefined : nowMs });
+        changed.push({ path: file.path, ...stat });
+      }
+      const gone = [...root.told.keys()].filter((path) => !there.has(path));
+      for (const path of gone) root.told.delete(path);
+      return { ok: true, identity, changed, gone };
+    });
+  }
+
+  async read({ root, path, from, length }: Parameters<FileFinder["read"]>[0]): Promise<FileSlice> {
+    this.#mustBeOpen();
+    const { error, identity } = this.#root(root);
+    if (error !== undefined) return { kind: "locked", code: error, why: `root ${root} cannot be read` };
+    if (!this.#options.isWatched(nameOf(path)))
+      return { kind: "refused", code: "NOT_WATCHED", why: `no pattern includes ${path}` };
+    if (this.#folder(root).identity !== identity)
+      return { kind: "locked", code: "ROOT_CHANGED", why: `root ${root} is another folder than before` };
+    const file = this.#find(root, path);
+    if (file === undefined) return { kind: "gone" };
+    if (file.lockedBy !== undefined)
+      return { kind: "locked", code: file.lockedBy, why: `${path} is open elsewhere` };
+    const bytes = file.bytes.slice();
+    bytes.fill(0, file.missing?.from ?? bytes.length, file.missing?.to);
+    return { kind: "bytes", bytes: bytes.slice(from, from + length), stat: statOf(file) };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the file finder is closed" });
+  }
+
+  #root(index: number): FakeRoot {
+    const root = this.#roots[index];
+    if (root === undefined) throw new Error(`there is no root ${index}`);
+    return root;
+  }
+
+  #folder(root: number): FakeFolder {
+    return this.#root(root).mounted.at(-1) ?? this.#newFolder();
+  }
+
+  #newFolder(): FakeFolder {
+    this.#folders += 1;
+    return { identity: `1:${this.#folders}`, files: new Map(), freeInodes: [], inodes: 1_000 };
+  }
+
+  #create(root: number, path: string): FakeFile {
+    const folder = this.#folder(root);
+    const inode = folder.freeInodes.pop() ?? ++folder.inodes;
+    const none = { stale: undefined, missing: undefined, lockedBy: undefined };
+    const file: FakeFile = { path, bytes: new Uint8Array(), mtimeMs: 0, inode, ...none };
+    folder.files.set(this.#key(path), file);
+    return file;
+  }
+
+  #key(path: string): string {
+    return this.#options.foldsCase === true ? path.toLowerCase() : path;
+  }
+
+  #find(root: number, path: string): FakeFile | undefined {
+    return this.#folder(root).files.get(this.#key(path));
+  }
+
+  #get(root: number, path: string): FakeFile {
+    const file = this.#find(root, path);
+    if (file === undefined) throw new Error(`root ${root} has no file ${path}`);
+    return file;
+  }
+
+  #mtimeMs(): number {
+    const { nowMs, tickMs = 1, skewMs = 0 } = this.#options;
+    return Math.floor((nowMs() + skewMs) / tickMs) * tickMs;
+  }
+}
+
+const statOf = ({ bytes, mtimeMs, inode }: FakeFile): FileStat => ({
+  size: bytes.length,
+  mtimeMs,
+  place: `1:${inode}`,
+});
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
