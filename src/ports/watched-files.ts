@@ -19,9 +19,9 @@ export type RootLook =
       /** Another identity under the same path is another folder: a share was mounted over it, or lost. */
       readonly identity: string;
       /**
-       * The files that are new, or whose stat differs, since the finder last told of them. A file is told of once
-       * more when its stat has stood for two seconds, since two writes may bear one time of a coarse clock. After
-       * a change of identity every file is told of, and none is gone.
+       * The files that are new, or whose stat differs, since the finder last told of them. A file is told of
+       * once more when its stat has stood for two seconds, since two writes may bear one time of a coarse
+       * clock. After a change of identity every file is told of, and none is gone.
        */
       readonly changed: readonly SeenFile[];
       /** The paths of files that the finder told of and that are not there now. */
@@ -46,13 +46,15 @@ export type FileSlice =
   | { readonly kind: "refused"; readonly code: string; readonly why: string };
 
 /**
- * Finds and reads the files of some roots, which are folders with all their subfolders. Only files whose names
- * match a pattern exist for it. It holds no file open between calls.
+ * Finds and reads the files of some roots, which are folders with all their subfolders. Only files whose
+ * names match a pattern exist for it. It holds no file open between calls.
  */
 export interface FileFinder {
   /** By root, in the order in which they were given; `poll` until the first look. */
   readonly modes: readonly FinderMode[];
-  /** By root: why no events are used although the configuration permits them; undefined where this is not so. */
+  /**
+   * By root: why no events are used although the configuration permits them; undefined where this is not so.
+   */
   readonly pollReasons: readonly (string | undefined)[];
   /**
    * `recent` looks at folders and files that changed within ten minutes, and at those that an event named;

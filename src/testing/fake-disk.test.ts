@@ -59,9 +59,9 @@ it("the fake disk shows the faults that a simulation asks for, and ends them whe
   expect(await read(disk)).toBe("two\n\0\0\0\0\0\0");
   await disk.look();
   expect(await read(disk)).toBe("two\nthree\n");
-  disk.lock(0, path);
+  disk.lock(0, path, "EBUSY");
   expect(await read(disk)).toBe("locked");
-  disk.unlock(0, path);
+  disk.lock(0, path, undefined);
 
   disk.truncate(0, path, 3);
   expect(await read(disk)).toBe("two");

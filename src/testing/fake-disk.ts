@@ -1,8 +1,8 @@
 /**
- * A disk in memory that a `FileFinder` looks at, for simulations. It has no clock and no chance of its own: the
- * caller says what time it is, and faults are methods. Like a real disk at its worst it gives the inode of a
- * removed file to the next new one, and it can have a coarse clock, old stats and pages that arrive later.
- * Events do not exist on it: `look` is the truth, and both scopes see everything.
+ * A disk in memory that a `FileFinder` looks at, for simulations. It has no clock and no chance of its own:
+ * the caller says what time it is, and faults are methods. Like a real disk at its worst it gives the inode
+ * of a removed file to the next new one, and it can have a coarse clock, old stats and pages that arrive
+ * later. Events do not exist on it: `look` is the truth, and both scopes see everything.
  */
 import { BridgeError } from "../base/errors.ts";
 import type { FileFinder, FileSlice, FileStat, RootLook, SeenFile } from "../ports/watched-files.ts";
@@ -71,25 +71,31 @@ export class FakeDisk implements FileFinder {
     this.pollReasons = this.#roots.map(() => undefined);
   }
 
-  // Writers.
-
   /** Replaces the content in place; makes the file if it is not there. */
   write(root: number, path: string, content: string | Uint8Array): void {
     const file = this.#find(root, path) ?? this.#create(root, path);
-    file.bytes = typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
-    file.mtimeMs = this.#mtimeMs();
+    file.bytes = bytesOf(content);
+    const { nowMs, tickMs = 1, skewMs = 0 } = this.#options;
+    file.mtimeMs = Math.floor((nowMs() + skewMs) / tickMs) * tickMs;
   }
 
   append(root: number, path: string, content: string | Uint8Array): void {
-    const added = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    this.write(root, path, Uint8Array.from([...(this.#find(root, path)?.bytes ?? []), ...added]));
+    const size = this.#find(root, path)?.bytes.length ?? 0;
+    const added = bytesOf(content);
+    const bytes = new Uint8Array(size + added.length);
+    bytes.set(this.#find(root, path)?.bytes ?? []);
+    bytes.set(added, size);
+    this.write(root, path, bytes);
   }
 
   /** Cuts the file, or extends it with NUL bytes. */
   truncate(root: number, path: string, size: number): void {
-    const bytes = new Uint8Array(size);
-    bytes.set(this.#get(root, path).bytes.subarray(0, size));
-    this.write(root, path, bytes);
+    const kept = this.#get(root, path).bytes.subarray(0, size);
+    this.write(
+      root,
+      path,
+      Uint8Array.from({ length: size }, (_, at) => kept[at] ?? 0),
+    );
   }
 
   /** Renames within a root; a file of the new name is replaced. */
@@ -111,8 +117,6 @@ export class FakeDisk implements FileFinder {
     return new Map([...this.#folder(root).files.values()].map(({ path, bytes }) => [path, bytes]));
   }
 
-  // Faults.
-
   /** The root cannot be read until `restore`. */
   lose(root: number, code = "ENOENT"): void {
     this.#root(root).error = code;
@@ -130,13 +134,9 @@ export class FakeDisk implements FileFinder {
     this.#root(root).error = undefined;
   }
 
-  /** Reads of the file answer `locked` until `unlock`. */
-  lock(root: number, path: string, code = "EBUSY"): void {
+  /** Reads of the file answer `locked` with the code, until it is undefined. */
+  lock(root: number, path: string, code: string | undefined): void {
     this.#get(root, path).lockedBy = code;
-  }
-
-  unlock(root: number, path: string): void {
-    this.#get(root, path).lockedBy = undefined;
   }
 
   /** The next looks see the stat of now, whatever is written meanwhile. */
@@ -151,10 +151,8 @@ export class FakeDisk implements FileFinder {
     file.missing = { from, to: file.bytes.length, looks };
   }
 
-  // The finder.
-
   async look(): Promise<readonly RootLook[]> {
-    this.#mustBeOpen();
+    if (this.#isClosed) throw closed();
     return this.#roots.map((root, index): RootLook => {
       if (root.error !== undefined)
         return { ok: false, code: root.error, why: `root ${index} cannot be read: ${root.error}` };
@@ -166,8 +164,8 @@ export class FakeDisk implements FileFinder {
       for (const file of files.values()) {
         if (!this.#options.isWatched(nameOf(file.path))) continue;
         there.add(file.path);
-        const stat = (file.stale?.looks ?? 0) > 0 ? (file.stale?.stat ?? statOf(file)) : statOf(file);
-        if (file.stale !== undefined) file.stale.looks -= 1;
+        if (file.stale !== undefined && --file.stale.looks < 0) file.stale = undefined;
+        const stat = file.stale?.stat ?? statOf(file);
         if (file.missing !== undefined && --file.missing.looks < 0) file.missing = undefined;
         const known = root.told.get(file.path);
         const nowMs = this.#options.nowMs();
@@ -184,7 +182,7 @@ export class FakeDisk implements FileFinder {
   }
 
   async read({ root, path, from, length }: Parameters<FileFinder["read"]>[0]): Promise<FileSlice> {
-    this.#mustBeOpen();
+    if (this.#isClosed) throw closed();
     const { error, identity } = this.#root(root);
     if (error !== undefined) return { kind: "locked", code: error, why: `root ${root} cannot be read` };
     if (!this.#options.isWatched(nameOf(path)))
@@ -204,14 +202,8 @@ export class FakeDisk implements FileFinder {
     this.#isClosed = true;
   }
 
-  #mustBeOpen(): void {
-    if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the file finder is closed" });
-  }
-
   #root(index: number): FakeRoot {
-    const root = this.#roots[index];
-    if (root === undefined) throw new Error(`there is no root ${index}`);
-    return root;
+    return this.#roots[index] ?? raise(`there is no root ${index}`);
   }
 
   #folder(root: number): FakeFolder {
@@ -226,8 +218,8 @@ export class FakeDisk implements FileFinder {
   #create(root: number, path: string): FakeFile {
     const folder = this.#folder(root);
     const inode = folder.freeInodes.pop() ?? ++folder.inodes;
-    const none = { stale: undefined, missing: undefined, lockedBy: undefined };
-    const file: FakeFile = { path, bytes: new Uint8Array(), mtimeMs: 0, inode, ...none };
+    const faults = { stale: undefined, missing: undefined, lockedBy: undefined };
+    const file: FakeFile = { path, bytes: new Uint8Array(), mtimeMs: 0, inode, ...faults };
     folder.files.set(this.#key(path), file);
     return file;
   }
@@ -241,14 +233,7 @@ export class FakeDisk implements FileFinder {
   }
 
   #get(root: number, path: string): FakeFile {
-    const file = this.#find(root, path);
-    if (file === undefined) throw new Error(`root ${root} has no file ${path}`);
-    return file;
-  }
-
-  #mtimeMs(): number {
-    const { nowMs, tickMs = 1, skewMs = 0 } = this.#options;
-    return Math.floor((nowMs() + skewMs) / tickMs) * tickMs;
+    return this.#find(root, path) ?? raise(`root ${root} has no file ${path}`);
   }
 }
 
@@ -257,5 +242,14 @@ const statOf = ({ bytes, mtimeMs, inode }: FakeFile): FileStat => ({
   mtimeMs,
   place: `1:${inode}`,
 });
+
+const raise = (what: string): never => {
+  throw new Error(what);
+};
+
+const closed = (): Error => new BridgeError("CLOSED", { what: "the file finder is closed" });
+
+const bytesOf = (content: string | Uint8Array): Uint8Array =>
+  typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

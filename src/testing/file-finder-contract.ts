@@ -122,7 +122,6 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect(names(await changed())).toEqual(["trades_1.csv"]);
       await place.pass(2_100);
       expect(names(await changed("recent"))).toEqual(["trades_1.csv"]);
-      await place.pass(2_100);
       expect(names(await changed())).toEqual([]);
     });
 

@@ -11,7 +11,9 @@ interface FileFinderOptions extends ScanOptions {
   readonly deadlineMs?: number;
 }
 
-/** Opens a finder whose scans and reads run in a thread of their own, so that no slow drive delays the caller. */
+/**
+ * Opens a finder whose scans and reads run in a thread of their own, so that no slow drive delays the caller.
+ */
 export const openFileFinder = (options: FileFinderOptions): FileFinder => new ThreadFinder(options);
 
 class ThreadFinder implements FileFinder {

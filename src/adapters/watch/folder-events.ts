@@ -26,7 +26,10 @@ interface FolderEventsOptions {
   readonly onHint: () => void;
 }
 
-/** What is known of a folder's identity. Inodes are used again, also for a folder made in the place of another. */
+/**
+ * What is known of a folder's identity. Inodes are used again, also for a folder made in the place of
+ * another.
+ */
 export const folderKey = ({ dev, ino, birthtimeMs }: Stats): string => `${dev}:${ino}:${birthtimeMs}`;
 
 export class FolderEvents {

@@ -1,14 +1,15 @@
 /**
- * Finds the files of the roots by scanning, synchronously: it lives in the thread of finder-thread.ts. The scan
- * is the truth; events only say where to look first.
+ * Finds the files of the roots by scanning, synchronously: it lives in the thread of finder-thread.ts. The
+ * scan is the truth; events only say where to look first.
  *
- * Each look walks through the folders. It lists a folder that is new, changed or named by an event, and takes the
- * stat of a file that is new or recent; everything else stays as it was at the last look. A look at everything
- * lists all folders and takes all stats. What a look finds is taken over at its end, if the root still has the
- * identity that it had at the start: a share that is lost in the middle leaves no trace.
+ * Each look walks through the folders. It lists a folder that is new, changed or named by an event, and takes
+ * the stat of a file that is new or recent; everything else stays as it was at the last look. A look at
+ * everything lists all folders and takes all stats. What a look finds is taken over at its end, if the root
+ * still has the identity that it had at the start: a share that is lost in the middle leaves no trace.
  *
  * A file belongs to the first root that contains its real path, and is told of under the least of its paths
- * there. So a root inside an earlier one is empty, and a link to a file that its own folder shows adds nothing.
+ * there. So a root inside an earlier one is empty, and a link to a file that its own folder shows adds
+ * nothing.
  */
 import type { Stats } from "node:fs";
 import { basename, dirname, sep } from "node:path";
@@ -139,7 +140,9 @@ export class FolderScan {
     }));
   }
 
-  /** `received` is the number of the last answer that the caller has; what later answers told is told again. */
+  /**
+   * `received` is the number of the last answer that the caller has; what later answers told is told again.
+   */
   look(scope: "recent" | "all", received: number): LookAnswer {
     const startMs = performance.now();
     const { named, isBurst } = this.#events.take();

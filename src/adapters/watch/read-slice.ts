@@ -21,7 +21,8 @@ export type Disk = Pick<
 const beyondSize = 4_096;
 const databaseHeader = "SQLite format 3\0";
 const goneCodes = new Set(["ENOENT", "ENOTDIR"]);
-// Windows has neither flag. Without O_NONBLOCK, opening a pipe that replaces the file would wait for a writer.
+// Windows has neither flag. Without O_NONBLOCK, opening a pipe that replaces the file would wait for a
+// writer.
 const openFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**

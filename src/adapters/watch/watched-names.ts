@@ -1,4 +1,6 @@
-/** A database and the files that SQLite keeps beside it. Closing one of them would drop this process's locks. */
+/**
+ * A database and the files that SQLite keeps beside it. Closing one of them would drop this process's locks.
+ */
 const ofDatabase = /(?:\.(?:db3?|sqlite3?|s3db|pnlb)|-(?:wal|shm|journal|mj[0-9A-F]+))$/i;
 
 /** Decides by a file's name whether it exists for the finder; `*` in a pattern stands for any characters. */
