@@ -51,6 +51,11 @@ export const campaigns = {
     proves:
       "writes, phase moves, SQL statements, rollbacks and restarts in any order leave both databases as a model says",
   },
+  "files-sim": {
+    files: ["test/simulation/files-sim.test.ts"],
+    proves:
+      "each row of a watched file has its effect once, whatever its writers, faults of the disk and crashes do",
+  },
   stores: {
     files: [
       "src/adapters/sqlite/control-store.test.ts",

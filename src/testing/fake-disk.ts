@@ -198,6 +198,11 @@ export class FakeDisk implements FileFinder {
     return { kind: "bytes", bytes: bytes.slice(from, from + length), stat: statOf(file) };
   }
 
+  /** The next look tells of every file, as that of a new process does. */
+  forgetTold(): void {
+    for (const { told } of this.#roots) told.clear();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
   }

@@ -1,0 +1,284 @@
+import { messageOf } from "../../base/errors.ts";
+import { oneAtATime } from "../../base/one-at-a-time.ts";
+import { pause } from "../../base/pause.ts";
+import { at as itemAt } from "../../base/present.ts";
+import type { FileKind, KnownFile } from "../../ports/file-journal.ts";
+import type { RootLook } from "../../ports/watched-files.ts";
+import { LedgerTurns } from "./ledger-turn.ts";
+import { PriceTurns } from "./price-turn.ts";
+import type { FileTools, Turn } from "./tools.ts";
+
+/** Carries claims to the stores. */
+export interface Sink {
+  readonly name: string;
+  /** Carries what the journal has under this epoch; resolves when nothing more can be carried now. */
+  run(epoch: number): Promise<void>;
+  /** How many claims were pending at the last look; at least this many are. */
+  readonly pending: number;
+}
+
+interface WatcherOptions extends FileTools {
+  /** What the files of each root are, in the order of `roots`. */
+  readonly kinds: readonly FileKind[];
+  /** Orders the files of all roots as `replay` reads them; compares as text by code unit. */
+  readonly rankOf: (path: string) => string;
+  readonly sinks: readonly Sink[];
+  readonly scanMs: number;
+  readonly lease: {
+    readonly name: string;
+    readonly lastsMs: number;
+    readonly isDead: (holder: string) => boolean;
+  };
+  readonly onEvent: (event: WatcherEvent) => void;
+}
+
+type WatcherEvent =
+  | { readonly kind: "standing_by"; readonly holder: string }
+  | { readonly kind: "root_lost"; readonly root: string; readonly code: string; readonly why: string }
+  | { readonly kind: "root_back"; readonly root: string }
+  | {
+      readonly kind: "file";
+      readonly root: string;
+      readonly path: string;
+      readonly state: string;
+      readonly why: string;
+    }
+  | { readonly kind: "vanished"; readonly root: string; readonly path: string }
+  | { readonly kind: "watch_failed"; readonly why: string };
+
+/** Everything is looked at this often; recent files at each look. */
+const allMs = 5_000;
+/** Turns between two looks, so that no backlog keeps new files waiting. */
+const turnsMax = 50;
+/** With more claims than this on their way, only the newest day's files are read on. */
+const claimsMax = 8;
+
+interface Due {
+  readonly file: number;
+  readonly kind: FileKind;
+  readonly rank: string;
+  atMs: number;
+}
+
+/**
+ * Feeds ledgers and price files to the sinks, the effect of each row once.
+ *
+ * Each look finds the files that changed, each turn reads a piece of one, and the journal turns pieces into
+ * claims, which the sinks take in order. The files of the newest day come first, whatever else waits. One
+ * process watches at a time: the holder of the journal's lease.
+ */
+export class FileWatcher {
+  readonly #options: WatcherOptions;
+  readonly #held = { epoch: -1 };
+  readonly #ledgers: LedgerTurns;
+  readonly #prices: PriceTurns;
+  /** The files to be read, by number. */
+  readonly #due = new Map<number, Due>();
+  /** Carries claims until the sinks can take no more of them now. */
+  readonly carry: () => Promise<void>;
+  readonly #lost = new Map<string, string>();
+  readonly #toldOf = new Set<string>();
+  #renewMs = Number.NEGATIVE_INFINITY;
+  #allMs = Number.NEGATIVE_INFINITY;
+  #isHinted = false;
+  #wake = (): void => {};
+  #isClosed = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    this.#ledgers = new LedgerTurns(options, this.#held);
+    this.#prices = new PriceTurns(options, this.#held);
+    this.carry = oneAtATime(async () => {
+      await Promise.all(options.sinks.map((sink) => sink.run(this.#held.epoch)));
+    });
+  }
+
+  /** Something may have changed: the next look comes at once. */
+  hint(): void {
+    this.#isHinted = true;
+    this.#wake();
+  }
+
+  /** Watches until `close`. */
+  start(): void {
+    this.#running ??= this.#watch();
+  }
+
+  /**
+   * Reads everything that is there, until each file is settled and the sinks have its rows, or the time is
+   * over. Answers whether this process held the lease.
+   */
+  async once(timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + timeoutMs;
+    do {
+      if (!(await this.pass())) return false;
+      await this.carry();
+      if (this.#nextMs() > endMs && this.#options.sinks.every(({ pending }) => pending === 0)) return true;
+      await pause(clock, Math.max(1, Math.min(100, this.#nextMs() - clock.monotonicMs())));
+    } while (clock.monotonicMs() < endMs);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wake();
+    await this.#running;
+    await this.carry().catch(() => {});
+    const { journal, finder, lease } = this.#options;
+    await journal.call("release", { holder: lease.name }).catch(() => {});
+    await finder.close();
+    await journal.close();
+  }
+
+  /** One look and some turns. Answers whether this process holds the lease. */
+  async pass(): Promise<boolean> {
+    if (!(await this.#hold())) return false;
+    await this.#look();
+    for (let turns = 0; turns < turnsMax; turns += 1) {
+      const due = this.#next();
+      if (due === undefined) break;
+      await this.#take(due);
+    }
+    void this.carry().catch((failure) => this.#failed(failure));
+    return true;
+  }
+
+  async #watch(): Promise<void> {
+    const { clock, scanMs } = this.#options;
+    while (!this.#isClosed) {
+      let isHolder = false;
+      try {
+        isHolder = await this.pass();
+      } catch (failure) {
+        this.#failed(failure);
+      }
+      if (isHolder && this.#next() !== undefined) continue;
+      const waitMs = isHolder ? Math.min(scanMs, this.#nextMs() - clock.monotonicMs()) : scanMs;
+      if (!this.#isHinted) await this.#sleep(Math.max(1, waitMs));
+      this.#isHinted = false;
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#options.clock.every(ms, () => this.#wake(), true);
+      this.#wake = () => {
+        stop();
+        this.#wake = () => {};
+        resolve();
+      };
+      if (this.#isClosed) this.#wake();
+    });
+  }
+
+  #failed(failure: unknown): void {
+    // What this process knows of its files may be half done; the journal knows better.
+    this.#held.epoch = -1;
+    this.#renewMs = Number.NEGATIVE_INFINITY;
+    this.#options.onEvent({ kind: "watch_failed", why: messageOf(failure) });
+  }
+
+  /** Takes the lease, or renews it when a third of it is over. */
+  async #hold(): Promise<boolean> {
+    const { journal, clock, lease, onEvent } = this.#options;
+    const monotonicMs = clock.monotonicMs();
+    if (this.#held.epoch >= 0 && monotonicMs < this.#renewMs) return true;
+    const given = { holder: lease.name, nowMs: clock.nowMs(), lastsMs: lease.lastsMs };
+    let answer = await journal.call("lease", given);
+    if ("holder" in answer && lease.isDead(answer.holder))
+      answer = await journal.call("lease", { ...given, deadHolder: answer.holder });
+    if ("holder" in answer) {
+      if (this.#held.epoch >= 0 || this.#renewMs === Number.NEGATIVE_INFINITY)
+        onEvent({ kind: "standing_by", holder: answer.holder });
+      this.#held.epoch = -1;
+      this.#renewMs = monotonicMs;
+      return false;
+    }
+    this.#renewMs = monotonicMs + lease.lastsMs / 3;
+    if (answer.epoch === this.#held.epoch) return true;
+    this.#held.epoch = answer.epoch;
+    this.#allMs = Number.NEGATIVE_INFINITY;
+    this.#due.clear();
+    for (const file of await journal.call("waiting", { all: true })) this.#isDue(file, 0);
+    return true;
+  }
+
+  async #look(): Promise<void> {
+    const { finder, journal, clock, roots } = this.#options;
+    const isAll = clock.monotonicMs() >= this.#allMs;
+    if (isAll) this.#allMs = clock.monotonicMs() + allMs;
+    const looks = await finder.look(isAll ? "all" : "recent");
+    for (const [at, look] of looks.entries()) await this.#lookAt(itemAt(roots, at), at, look);
+    for (const file of await journal.call("waiting", { all: false })) this.#isDue(file, 0);
+  }
+
+  async #lookAt(root: string, at: number, look: RootLook): Promise<void> {
+    const { finder, journal, clock, rankOf, kinds, onEvent } = this.#options;
+    const common = { epoch: this.#held.epoch, root, nowMs: clock.nowMs() };
+    const mode = itemAt(finder.modes, at);
+    const isOk = await journal.call("root", {
+      ...common,
+      mode,
+      look: look.ok ? { identity: look.identity } : { code: look.code, why: look.why },
+    });
+    this.#noteRoot(root, look, isOk);
+    if (!look.ok || !isOk) return;
+    if (look.gone.length > 0) {
+      await journal.call("gone", { ...common, paths: look.gone });
+      for (const path of look.gone) onEvent({ kind: "vanished", root, path });
+    }
+    if (look.changed.length === 0) return;
+    const files = look.changed.map((file) => ({ ...file, rank: rankOf(file.path) }));
+    // The finder tells of every file in its first look, and later only of those that changed.
+    const all = this.#toldOf.has(root);
+    this.#toldOf.add(root);
+    for (const file of await journal.call("seen", { ...common, kind: itemAt(kinds, at), all, files }))
+      this.#isDue(file, 0);
+  }
+
+  #noteRoot(root: string, look: RootLook, isOk: boolean): void {
+    const code = look.ok ? (isOk ? "" : "ROOT_REPLACED") : look.code;
+    if ((this.#lost.get(root) ?? "") === code) return;
+    this.#lost.set(root, code);
+    const why = look.ok ? "another folder stands at this path" : look.why;
+    this.#options.onEvent(code === "" ? { kind: "root_back", root } : { kind: "root_lost", root, code, why });
+  }
+
+  #isDue({ file, kind, path }: KnownFile, atMs: number): void {
+    this.#due.set(file, { file, kind, rank: this.#options.rankOf(path), atMs });
+  }
+
+  /** The file whose turn it is: the newest day's before all others, else the first in order. */
+  #next(): Due | undefined {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isBehind = this.#options.sinks.some(({ pending }) => pending > claimsMax);
+    let [first, newest]: (Due | undefined)[] = [];
+    for (const due of this.#due.values()) {
+      if (due.atMs > nowMs) continue;
+      if (first === undefined || due.rank < first.rank) first = due;
+      if (newest === undefined || due.rank > newest.rank) newest = due;
+    }
+    const isNewestDay =
+      newest !== undefined && this.#options.dayInName(newest.rank) === this.#options.today();
+    return isNewestDay ? newest : isBehind ? undefined : first;
+  }
+
+  /** When the next file is due; infinite if none is. */
+  #nextMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { atMs } of this.#due.values()) next = Math.min(next, atMs);
+    return next;
+  }
+
+  async #take(due: Due): Promise<void> {
+    const { journal, clock, onEvent } = this.#options;
+    const file = await journal.call("known", { file: due.file });
+    const turn: Turn = await (due.kind === "ledger" ? this.#ledgers : this.#prices).turn(file);
+    if (turn.next === "change") this.#due.delete(due.file);
+    else if (turn.next === "later") due.atMs = clock.monotonicMs() + turn.afterMs;
+    const { root, path } = file;
+    if (turn.next !== "now") onEvent({ kind: "file", root, path, state: file.state, why: "" });
+  }
+}

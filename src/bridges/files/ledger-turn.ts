@@ -1,0 +1,291 @@
+import type { Chain, FileNote, KnownFile, TakenPiece } from "../../ports/file-journal.ts";
+import { type LedgerPiece, type LedgerTrade, startOfLedger } from "../../ports/ledger-rows.ts";
+import type { FileSlice, FileStat } from "../../ports/watched-files.ts";
+import { change, type FileTools, type Held, later, type Note, now, Settling, type Turn } from "./tools.ts";
+
+/** How much of a file one turn reads: so no backlog keeps another file waiting for long. */
+const sliceBytes = 128 * 1024;
+const checkpointBytes = 64 * 1024;
+/** How much of the applied part one turn compares. */
+const verifiedBytes = 4 * 1024 * 1024;
+/** NUL bytes at the end of a file may be pages that have not arrived. After this time they count as damage. */
+const nulMs = 60_000;
+
+const start: Chain = { offset: 0, digest: "" };
+
+type Bytes = FileSlice & { readonly kind: "bytes" };
+
+const bytesOf = (slice: FileSlice): slice is Bytes => slice.kind === "bytes";
+
+/**
+ * Reads a ledger on from where the journal stands, one slice a turn.
+ *
+ * Before it continues, the end of the applied part is compared with what was applied, and all of it after a
+ * restart, after the file has another inode or an older time, and when its trading day is over. A file whose
+ * applied part differs is read anew as a re-publication. No decision uses a time of the file system.
+ */
+export class LedgerTurns {
+  readonly #tools: FileTools;
+  readonly #held: Held;
+  readonly #settling: Settling;
+  /** How far the applied part of a file is compared in this process; Infinity after all of it. */
+  readonly #verified = new Map<number, number>();
+
+  constructor(tools: FileTools, held: Held) {
+    this.#tools = tools;
+    this.#held = held;
+    this.#settling = new Settling(tools.clock);
+  }
+
+  async turn(file: KnownFile): Promise<Turn> {
+    const { chain, checkpoint } = file;
+    const appliedBytes = chain.offset - checkpoint.offset;
+    const slice = await this.#read(file, checkpoint.offset, appliedBytes + sliceBytes);
+    if (!bytesOf(slice)) return this.#unread(file, slice);
+    // On a share the size may be ahead of the data.
+    if (slice.bytes.length < Math.min(slice.stat.size - checkpoint.offset, appliedBytes + sliceBytes))
+      return this.#wait(file, "UNSETTLED fewer bytes than the size says", this.#tools.settleMs);
+    if (this.#digest(checkpoint.digest, slice.bytes.subarray(0, appliedBytes)) !== chain.digest)
+      return this.#rewritten(file, slice.stat);
+    const { stat } = file;
+    if (stat !== null && (stat.place !== slice.stat.place || slice.stat.mtimeMs < stat.mtimeMs))
+      this.#verified.delete(file.file);
+    const comparison = await this.#compare(file);
+    if (comparison === "differs") return this.#rewritten(file, slice.stat);
+    if (comparison === "more") return now;
+    return this.#continued(file, slice);
+  }
+
+  /** Compares the whole applied part with its checkpoints, some of it a turn. */
+  async #compare(file: KnownFile): Promise<"same" | "differs" | "more"> {
+    const isOver = file.isUnverified && this.#isOver(this.#tools.dayInName(file.path));
+    let begin = this.#verified.get(file.file) ?? 0;
+    if (begin === Number.POSITIVE_INFINITY) {
+      if (!isOver) return "same";
+      begin = 0;
+    }
+    let read = 0;
+    let before = start;
+    const chains = [...(await this.#tools.journal.call("checkpoints", { file: file.file })), file.chain];
+    for (const chain of chains) {
+      if (chain.offset > begin && chain.offset > before.offset) {
+        if (read >= verifiedBytes) {
+          this.#verified.set(file.file, before.offset);
+          return "more";
+        }
+        const length = chain.offset - before.offset;
+        const slice = await this.#read(file, before.offset, length);
+        if (!bytesOf(slice) || this.#digest(before.digest, slice.bytes) !== chain.digest) return "differs";
+        read += length;
+      }
+      before = chain;
+    }
+    this.#verified.set(file.file, Number.POSITIVE_INFINITY);
+    if (isOver) await this.#tools.journal.call("verified", { epoch: this.#held.epoch, file: file.file });
+    return "same";
+  }
+
+  /** Takes what follows the applied part. */
+  async #continued(file: KnownFile, slice: Bytes): Promise<Turn> {
+    const { bytes, stat } = slice;
+    const fresh = bytes.subarray(file.chain.offset - file.checkpoint.offset);
+    const end = file.place.offset + fresh.length;
+    const isEnd = end >= stat.size;
+    const isKnownTail = isEnd && file.revocable !== null && this.#digest("", fresh) === file.revocable.digest;
+    if (isKnownTail || (isEnd && fresh.length === 0)) {
+      this.#settling.forget(file);
+      const state = file.rows === 0 ? "empty" : "applied";
+      await this.#note(file, { note: { state, why: "" }, stat, closesReview: file.review !== null });
+      return file.isUnverified ? this.#unlessOver(file) : change;
+    }
+    const piece = this.#tools.ledgers.read(nameOf(file), file.place, fresh);
+    if (piece.refusal !== undefined) {
+      const note: FileNote = { state: "refused", why: piece.refusal.code, refusal: piece.refusal };
+      await this.#take(file, piece, bytes, { note, stat });
+      return change;
+    }
+    if (piece.place.offset > file.place.offset) {
+      const isAll = piece.place.offset >= stat.size;
+      const state = isAll ? stateOf(file, piece) : "growing";
+      await this.#take(file, piece, bytes, { note: { state, why: "" }, stat: isAll ? stat : null });
+      return isAll ? this.#unlessOver(file) : now;
+    }
+    return this.#stuck(file, piece, slice);
+  }
+
+  /** Nothing whole follows: NUL bytes, or a row that no newline ends. */
+  async #stuck(file: KnownFile, piece: LedgerPiece, { bytes, stat }: Bytes): Promise<Turn> {
+    const fresh = bytes.subarray(file.chain.offset - file.checkpoint.offset);
+    const { settleMs, ledgers } = this.#tools;
+    const ageMs = this.#settling.ageMs(file, `${stat.size} ${this.#digest("", fresh)}`);
+    const at = `at byte ${file.place.offset}`;
+    if (piece.isAtNul) {
+      const isFollowed = fresh.some((byte) => byte !== 0) && fresh.at(-1) !== 0;
+      const waitMs = isFollowed ? 10 * settleMs : nulMs;
+      if (ageMs < waitMs) return this.#wait(file, `NUL_BYTES ${at}`, waitMs - ageMs);
+      const passed = ledgers.read(nameOf(file), file.place, fresh, { passesNul: true });
+      if (passed.place.offset === file.place.offset) return this.#wait(file, `NUL_BYTES ${at}`, waitMs);
+      await this.#take(file, passed, bytes, { note: { state: "growing", why: "" }, stat: null });
+      return now;
+    }
+    if (file.place.offset + fresh.length < stat.size) return this.#wait(file, `UNSETTLED ${at}`, settleMs);
+    if (ageMs < settleMs) return this.#wait(file, `PARTIAL_ROW ${at}`, settleMs - ageMs);
+    const last = ledgers.read(nameOf(file), file.place, fresh, { takesLast: true });
+    const day = Math.max(last.trades[0]?.day ?? -1, this.#tools.dayInName(file.path) ?? -1);
+    if (last.refusal !== undefined || !this.#isOver(day < 0 ? undefined : day)) {
+      await this.#note(file, { note: { state: "waiting", why: `PARTIAL_ROW ${at}` }, stat });
+      return later(dayLookMs);
+    }
+    const line = last.trades[0]?.line ?? last.refused[0]?.line ?? last.place.line;
+    await this.#tools.journal.call("take", {
+      ...this.#common(file, last),
+      after: file.chain,
+      place: file.place,
+      chain: file.chain,
+      revocable: { line, digest: this.#digest("", fresh) },
+      note: { state: stateOf(file, last), why: "" },
+      stat,
+    });
+    return change;
+  }
+
+  /** Takes whole rows and moves the place behind them. */
+  async #take(
+    file: KnownFile,
+    piece: LedgerPiece,
+    /** From the last checkpoint on. */
+    bytes: Uint8Array,
+    { note, stat }: Pick<TakenPiece, "note" | "stat">,
+  ): Promise<void> {
+    const { checkpoint, chain: after } = file;
+    const { offset } = piece.place;
+    const read = bytes.subarray(0, offset - checkpoint.offset);
+    const chain = { offset, digest: this.#digest(checkpoint.digest, read) };
+    this.#settling.forget(file);
+    const isFar = chain.offset - checkpoint.offset >= checkpointBytes;
+    await this.#tools.journal.call("take", {
+      ...this.#common(file, piece),
+      after,
+      place: piece.place,
+      chain,
+      ...(isFar ? { checkpoint: chain } : {}),
+      revocable: null,
+      note,
+      stat,
+    });
+  }
+
+  /** Reads the whole file, after its applied part changed, and lets the journal decide. */
+  async #rewritten(file: KnownFile, seen: FileStat): Promise<Turn> {
+    const { settleMs, ledgers, republished, journal } = this.#tools;
+    const ageMs = this.#settling.ageMs(file, `rewritten ${seen.size} ${seen.mtimeMs}`);
+    if (ageMs < settleMs) return this.#wait(file, "UNSETTLED rewritten", settleMs - ageMs);
+    let [place, checkpoint] = [startOfLedger, start];
+    const trades: LedgerTrade[] = [];
+    const refused: LedgerPiece["refused"][number][] = [];
+    const checkpoints: Chain[] = [];
+    let piece: LedgerPiece | undefined;
+    let rest: Uint8Array = new Uint8Array();
+    let stat = seen;
+    let note: FileNote = { state: "applied", why: "" };
+    for (;;) {
+      const slice = await this.#read(file, place.offset, sliceBytes);
+      if (!bytesOf(slice)) return this.#unread(file, slice);
+      if (slice.stat.size !== seen.size) return this.#wait(file, "UNSETTLED rewritten", settleMs);
+      ({ stat } = slice);
+      rest = slice.bytes;
+      piece = ledgers.read(nameOf(file), place, rest, { passesNul: true });
+      trades.push(...piece.trades);
+      refused.push(...piece.refused);
+      const read = rest.subarray(0, piece.place.offset - place.offset);
+      if (read.length > 0) {
+        checkpoint = { offset: piece.place.offset, digest: this.#digest(checkpoint.digest, read) };
+        checkpoints.push(checkpoint);
+        rest = rest.subarray(read.length);
+      }
+      place = piece.place;
+      if (piece.refusal !== undefined) {
+        note = { state: "refused", why: piece.refusal.code, refusal: piece.refusal };
+        break;
+      }
+      if (read.length === 0 || place.offset >= stat.size) break;
+    }
+    this.#verified.set(file.file, Number.POSITIVE_INFINITY);
+    const isEmpty = trades.length === 0 && refused.length === 0;
+    const known = await journal.call("republish", {
+      ...this.#common(file, { trades, refused }),
+      place,
+      chain: checkpoint,
+      checkpoint,
+      checkpoints,
+      revocable: null,
+      digest: this.#digest(checkpoint.digest, rest),
+      // An empty file is more often one that is being written than one without rows.
+      policy: isEmpty ? "quarantine" : republished,
+      note,
+      stat,
+    });
+    return rest.length > 0 && known.review === null ? later(settleMs) : change;
+  }
+
+  #common(file: KnownFile, { trades, refused }: Pick<LedgerPiece, "trades" | "refused">) {
+    return {
+      epoch: this.#held.epoch,
+      nowMs: this.#tools.clock.nowMs(),
+      file: file.file,
+      trades: trades.map((trade) => ({ ...trade, digest: this.#digest("", identityOf(trade)) })),
+      refused,
+    };
+  }
+
+  async #unread(file: KnownFile, slice: Exclude<FileSlice, { readonly kind: "bytes" }>): Promise<Turn> {
+    if (slice.kind === "gone") return change;
+    if (slice.kind === "locked") return this.#wait(file, `LOCKED ${slice.code}: ${slice.why}`, 1_000);
+    const refusal = { code: slice.code, why: slice.why, fix: "put the file itself into the folder" };
+    await this.#note(file, { note: { state: "refused", why: slice.code, refusal }, stat: null });
+    return change;
+  }
+
+  async #wait(file: KnownFile, why: string, afterMs: number): Promise<Turn> {
+    await this.#note(file, { note: { state: "waiting", why }, stat: null });
+    return later(afterMs);
+  }
+
+  #note(file: KnownFile, note: Note): Promise<null> {
+    const nowMs = this.#tools.clock.nowMs();
+    return this.#tools.journal.call("note", { epoch: this.#held.epoch, file: file.file, nowMs, ...note });
+  }
+
+  #read(file: KnownFile, from: number, length: number): Promise<FileSlice> {
+    return this.#tools.finder.read({ root: this.#rootOf(file), path: file.path, from, length });
+  }
+
+  #rootOf({ root }: Pick<KnownFile, "root">): number {
+    return this.#tools.roots.indexOf(root);
+  }
+
+  #digest(before: string, bytes: Uint8Array | string): string {
+    return bytes.length === 0 ? before : this.#tools.digest(before, bytes);
+  }
+
+  /** A file that grew is compared whole once its trading day is over. */
+  #unlessOver({ path }: KnownFile): Turn {
+    return this.#tools.dayInName(path) === undefined ? change : later(dayLookMs);
+  }
+
+  #isOver(day: number | undefined): boolean {
+    return day !== undefined && day < this.#tools.today();
+  }
+}
+
+/** How often a file whose last row waits for the end of its trading day is looked at. */
+const dayLookMs = 60_000;
+
+const nameOf = ({ path }: KnownFile): string => path.slice(path.lastIndexOf("/") + 1);
+
+const stateOf = ({ rows }: KnownFile, { trades, refused }: LedgerPiece): "applied" | "empty" =>
+  rows + trades.length + refused.length === 0 ? "empty" : "applied";
+
+/** What makes two rows the same trade, without the number of the occurrence. The fee is not part of it. */
+const identityOf = ({ id, instrument, book, timeUs, side, quantity, price }: LedgerTrade): string =>
+  JSON.stringify([id, instrument, book, String(timeUs), side, quantity, price]);

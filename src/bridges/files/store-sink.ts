@@ -1,0 +1,238 @@
+import { backOffMs } from "../../base/back-off.ts";
+import { messageOf } from "../../base/errors.ts";
+import { formatDay, formatInstant } from "../../domain/market/chicago-time.ts";
+import { type Describe, type MarkKind, type Method, markKinds } from "../../engine/index.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { AcceptedTrade, Claim, FileJournal, PriceMark } from "../../ports/file-journal.ts";
+import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
+import { type DayMark, Figures, type LaneTrade } from "./figures.ts";
+import type { Sink } from "./file-watcher.ts";
+
+/** How the stores take records. */
+export interface RecordWriter {
+  write(
+    records: readonly BridgeRecord[],
+    options: { readonly idempotencyKey: string },
+  ): Promise<
+    | { readonly kind: "acknowledged" }
+    | { readonly kind: "refused"; readonly code: string; readonly because: string }
+    | { readonly kind: "unresolved"; readonly because: string }
+  >;
+}
+
+export interface StoreSinkOptions {
+  readonly journal: FileJournal;
+  readonly writer: RecordWriter;
+  readonly clock: Clock;
+  readonly describe: Describe;
+  readonly method: Method;
+  readonly draw: () => number;
+  readonly onEvent: (event: SinkEvent) => void;
+}
+
+type SinkEvent =
+  | { readonly kind: "sink_failed"; readonly sink: string; readonly why: string; readonly failures: number }
+  /** A position or daily row that legacy's tables cannot hold. */
+  | { readonly kind: "figure_refused"; readonly code: string; readonly why: string };
+
+const claimsAtOnce = 16;
+const pauses = { firstMs: 50, lastMs: 5_000 };
+/** The trades that stay in memory for the figures, about 100 bytes each. */
+const tradesMax = 1_000_000;
+/** Refusals that are about the record itself; every other one is tried again. */
+const ofRecord: ReadonlySet<string> = new Set([
+  "BAD_RECORD",
+  "BAD_TEXT",
+  "BAD_NUMBER",
+  "BAD_TIME",
+  "UNKNOWN_SYMBOL",
+  "NOT_REPRESENTABLE",
+  "AMBIGUOUS_IN_LEGACY",
+  "BOOK_NOT_IN_LEGACY",
+  "ALREADY_STORED",
+  "CONFLICT",
+]);
+
+/**
+ * Writes what claims change through the database bridge: trades, marks, and the positions and daily rows of the
+ * lanes that they touch. The records of a claim are kept in the journal before they are sent, so that a claim
+ * that is sent again is the same write under the same key.
+ */
+export class StoreSink implements Sink {
+  readonly name = "stores";
+  pending = 0;
+  readonly #options: StoreSinkOptions;
+  readonly #figures: Figures;
+  /** The claim whose figures are computed. */
+  #claim = 0;
+  #failures = 0;
+  #againMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: StoreSinkOptions) {
+    this.#options = options;
+    const { journal, describe, method } = options;
+    this.#figures = new Figures({
+      method,
+      describe,
+      tradesMax,
+      accepted: {
+        lane: async ({ book, instrument }) =>
+          (await journal.call("lane", { book, instrument, before: this.#claim })).map(laneTrade),
+        marks: async (name) => (await journal.call("marks", { name, before: this.#claim })).map(dayMark),
+        books: (instrument) => journal.call("books", { instrument, before: this.#claim }),
+      },
+    });
+  }
+
+  async run(epoch: number): Promise<void> {
+    const { journal, clock, draw, onEvent } = this.#options;
+    if (clock.monotonicMs() < this.#againMs) return;
+    for (;;) {
+      const claims = await journal.call("claims", { sink: this.name, limit: claimsAtOnce });
+      this.pending = claims.length;
+      if (claims.length === 0) return;
+      for (const claim of claims) {
+        const failure = await this.#carry(claim, epoch);
+        await journal.call("receipt", {
+          ...{ epoch, sink: this.name, claim: claim.claim },
+          ...(failure === undefined ? {} : { failure }),
+        });
+        if (failure !== undefined) {
+          this.#failures += 1;
+          this.#againMs = clock.monotonicMs() + backOffMs(pauses, this.#failures, draw());
+          onEvent({ kind: "sink_failed", sink: this.name, why: failure, failures: this.#failures });
+          return;
+        }
+        this.#failures = 0;
+        this.pending -= 1;
+      }
+    }
+  }
+
+  /** Answers why the claim cannot be carried now; undefined if it is carried. */
+  async #carry(claim: Claim, epoch: number): Promise<string | undefined> {
+    const { journal } = this.#options;
+    try {
+      const key = `files ${await journal.call("incarnation", null)} ${claim.claim}`;
+      const records = await this.#recordsOf(claim, epoch);
+      if (records.length === 0) return undefined;
+      const answer = await this.#options.writer.write(records, { idempotencyKey: key });
+      if (answer.kind === "acknowledged") return undefined;
+      if (answer.kind === "refused" && ofRecord.has(answer.code))
+        return await this.#apart(claim, epoch, records, key);
+      return answer.kind === "refused" ? `${answer.code}: ${answer.because}` : answer.because;
+    } catch (failure) {
+      this.#figures.forget();
+      return messageOf(failure);
+    }
+  }
+
+  /** The records of a claim: those that were sent before, or new ones. */
+  async #recordsOf(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
+    if (claim.payload !== null) return JSON.parse(claim.payload || "[]");
+    this.#claim = claim.claim;
+    const records = [
+      ...claim.removed.map((trade) => tradeRecord(trade, "trade_removal")),
+      ...claim.added.map((trade) => tradeRecord(trade, "trade")),
+      ...claim.moved.map((trade) => tradeRecord(trade, "trade_correction")),
+      ...claim.marks.map(priceRecord),
+      ...(await this.#figures.change(changeOf(claim))),
+    ];
+    await this.#options.journal.call("prepare", {
+      ...{ epoch, claim: claim.claim, payload: JSON.stringify(records) },
+    });
+    return records;
+  }
+
+  /** Sends each record alone, because one of them is refused, and refuses the rows that no store takes. */
+  async #apart(
+    claim: Claim,
+    epoch: number,
+    records: readonly BridgeRecord[],
+    key: string,
+  ): Promise<string | undefined> {
+    const { writer, journal, clock, onEvent } = this.#options;
+    const refused: { readonly digest: string; readonly code: string; readonly why: string }[] = [];
+    for (const [at, record] of records.entries()) {
+      const answer = await writer.write([record], { idempotencyKey: `${key} ${at}` });
+      if (answer.kind === "acknowledged") continue;
+      if (answer.kind === "unresolved") return answer.because;
+      const { code, because } = answer;
+      if (!ofRecord.has(code)) return `${code}: ${because}`;
+      if (code === "ALREADY_STORED") continue;
+      const trade = record.kind === "trade" && claim.added.find((one) => isRecordOf(one, record));
+      if (trade) refused.push({ digest: trade.digest, code, why: because });
+      else onEvent({ kind: "figure_refused", code, why: because });
+    }
+    if (refused.length > 0)
+      await journal.call("refuse", { epoch, claim: claim.claim, rows: refused, nowMs: clock.nowMs() });
+    return undefined;
+  }
+}
+
+/** What a claim changes, by lane and instrument. */
+function changeOf({ added, removed, moved, marks }: Claim): Parameters<Figures["change"]>[0] {
+  const lanes = new Map<
+    string,
+    {
+      readonly book: string;
+      readonly instrument: string;
+      readonly added: LaneTrade[];
+      readonly removed: string[];
+    }
+  >();
+  const laneOf = ({ trade: { book, instrument } }: AcceptedTrade) => {
+    const key = JSON.stringify([book, instrument]);
+    const lane = lanes.get(key) ?? { book, instrument, added: [], removed: [] };
+    lanes.set(key, lane);
+    return lane;
+  };
+  for (const trade of [...removed, ...moved]) laneOf(trade).removed.push(keyOf(trade));
+  for (const trade of [...added, ...moved]) laneOf(trade).added.push(laneTrade(trade));
+  return {
+    lanes: [...lanes.values()],
+    marks: marks.map((mark) => ({ instrument: mark.name, ...dayMark(mark) })),
+  };
+}
+
+const keyOf = ({ digest, occurrence }: AcceptedTrade): string => `${digest} ${occurrence}`;
+
+const laneTrade = (accepted: AcceptedTrade): LaneTrade => {
+  const { book, instrument, symbol, side, quantity, price, timeUs, day } = accepted.trade;
+  return {
+    ...{ key: keyOf(accepted), source: accepted.source, book, instrument, symbol },
+    ...{ side, quantity, price, timeUs, day },
+  };
+};
+
+const dayMark = ({ kind, day, price, atUs }: PriceMark): DayMark => ({
+  kind: markKind(kind),
+  day,
+  price,
+  atUs,
+});
+
+const markKind = (kind: string): MarkKind => markKinds.find((known) => known === kind) ?? "close";
+
+const tradeRecord = ({ trade, file, occurrence }: AcceptedTrade, kind: TradeRecord["kind"]): TradeRecord => ({
+  kind,
+  id: trade.id,
+  symbol: trade.symbol,
+  book: trade.book,
+  side: trade.side,
+  quantity: trade.quantity,
+  price: trade.price,
+  fee: trade.fee ?? "0",
+  time: formatInstant(trade.timeUs),
+  file,
+  line: trade.line,
+  occurrence,
+});
+
+const isRecordOf = ({ file, trade, occurrence }: AcceptedTrade, record: TradeRecord): boolean =>
+  file === record.file && trade.line === record.line && occurrence === record.occurrence;
+
+const priceRecord = ({ symbol, price, kind, day, atUs, source }: Claim["marks"][number]): BridgeRecord => ({
+  ...{ kind: "price", symbol, mark: price, markKind: kind, tradingDay: formatDay(day) },
+  ...{ at: formatInstant(atUs), source },
+});

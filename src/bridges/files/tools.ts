@@ -1,0 +1,80 @@
+import type { Clock } from "../../ports/clock.ts";
+import type {
+  Decision,
+  FileJournal,
+  FileJournalCalls,
+  KnownFile,
+  PriceMark,
+} from "../../ports/file-journal.ts";
+import type { LedgerRefusal, LedgerRows, RefusedRow } from "../../ports/ledger-rows.ts";
+import type { FileFinder } from "../../ports/watched-files.ts";
+
+/** Reads a whole price file into marks. */
+interface PriceRows {
+  read(
+    name: string,
+    bytes: Uint8Array,
+  ):
+    | { readonly marks: readonly PriceMark[]; readonly refused: readonly RefusedRow[] }
+    | { readonly refusal: LedgerRefusal };
+}
+
+/** What the file watcher works with. */
+export interface FileTools {
+  /** The paths of the watched folders, in the finder's order. */
+  readonly roots: readonly string[];
+  readonly finder: FileFinder;
+  readonly journal: FileJournal;
+  readonly ledgers: LedgerRows;
+  readonly prices: PriceRows;
+  readonly clock: Clock;
+  /** A digest of the digest before some bytes, and of the bytes. */
+  readonly digest: (before: string, bytes: Uint8Array | string) => string;
+  /** The present trading day, in days since 1970. */
+  readonly today: () => number;
+  /** The day in a file's name; undefined for a name without one. */
+  readonly dayInName: (path: string) => number | undefined;
+  readonly settleMs: number;
+  readonly republished: "quarantine" | Decision;
+}
+
+/** The epoch under which this process watches. */
+export interface Held {
+  readonly epoch: number;
+}
+
+/**
+ * What is to be done with a file after one turn: nothing until something changes; its next turn now; or a turn
+ * when some time has passed.
+ */
+export type Turn = { readonly next: "change" | "now" } | { readonly next: "later"; readonly afterMs: number };
+
+export const change: Turn = { next: "change" };
+export const now: Turn = { next: "now" };
+export const later = (afterMs: number): Turn => ({ next: "later", afterMs });
+
+/** What a turn does with a file in the journal. */
+export type Note = Omit<Parameters<FileJournalCalls["note"]>[0], "epoch" | "file" | "nowMs">;
+
+/** How long the present content of a file has been seen, by the monotonic clock of this process. */
+export class Settling {
+  readonly #clock: Clock;
+  readonly #seen = new Map<number, { readonly content: string; readonly sinceMs: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Milliseconds for which the file has had this content. */
+  ageMs({ file }: Pick<KnownFile, "file">, content: string): number {
+    const nowMs = this.#clock.monotonicMs();
+    const seen = this.#seen.get(file);
+    if (seen?.content === content) return nowMs - seen.sinceMs;
+    this.#seen.set(file, { content, sinceMs: nowMs });
+    return 0;
+  }
+
+  forget({ file }: Pick<KnownFile, "file">): void {
+    this.#seen.delete(file);
+  }
+}

@@ -1,0 +1,1023 @@
+/**
+ * The journal of the file watcher as rules over SQL: what was read of each file, which rows count, and what
+ * each sink has.
+ *
+ * `contents` has one row for each different trade, `rows` says where it stands, and `accepted` has one row for
+ * each time that it counts. A trade counts as often as it stands in the file that holds it most often, so no
+ * order of arrival matters. Each occurrence counts for the least file and line that carry it, in the order of
+ * `replay`. A claim is what one piece of a file changes; the sinks take the claims in their order.
+ */
+import { BridgeError } from "../base/errors.ts";
+import type {
+  AcceptedTrade,
+  Claim,
+  FileJournalCalls,
+  FileNote,
+  KnownFile,
+  PriceMark,
+  Republication,
+  Review,
+  ReviewRow,
+  TakenPiece,
+} from "../ports/file-journal.ts";
+import { type LedgerTrade, type RefusedRow, startOfLedger } from "../ports/ledger-rows.ts";
+import type { StoredRow } from "../ports/record-store.ts";
+import { ask, askAll, numberIn, type Statement, statement, textIn, type Work } from "./work.ts";
+
+type Calls = FileJournalCalls;
+type Works = {
+  readonly [Name in keyof Calls]: (given: Parameters<Calls[Name]>[0]) => Work<ReturnType<Calls[Name]>>;
+};
+
+/** Calls that change nothing. */
+export const readingJournalCalls: ReadonlySet<keyof Calls> = new Set<keyof Calls>([
+  "incarnation",
+  "known",
+  "waiting",
+  "checkpoints",
+  "claims",
+  "sink",
+  "lane",
+  "books",
+  "marks",
+  "reviews",
+  "quarantine",
+  "report",
+]);
+
+export const journalTables = `
+CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation TEXT NOT NULL, epoch INTEGER NOT NULL,
+  holder TEXT NOT NULL, until_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE roots (root TEXT PRIMARY KEY, identity TEXT NOT NULL, mode TEXT NOT NULL, ok INTEGER NOT NULL,
+  code TEXT NOT NULL, why TEXT NOT NULL, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE files (file INTEGER PRIMARY KEY, root TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
+  rank TEXT NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL, since_ms INTEGER NOT NULL, place TEXT NOT NULL,
+  chain TEXT NOT NULL, checkpoint TEXT NOT NULL, unverified INTEGER NOT NULL, revocable TEXT,
+  size INTEGER, mtime_ms REAL, inode TEXT, good INTEGER NOT NULL, refused INTEGER NOT NULL, UNIQUE (root, path)) STRICT;
+CREATE INDEX files_waiting ON files (file) WHERE state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL;
+CREATE TABLE checkpoints (file INTEGER NOT NULL, at INTEGER NOT NULL, digest TEXT NOT NULL,
+  PRIMARY KEY (file, at)) STRICT, WITHOUT ROWID;
+CREATE TABLE contents (content INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, book TEXT NOT NULL,
+  instrument TEXT NOT NULL, trade_id TEXT NOT NULL, second INTEGER NOT NULL, trade TEXT NOT NULL,
+  held TEXT) STRICT;
+CREATE INDEX contents_near ON contents (trade_id, second);
+CREATE INDEX contents_lane ON contents (instrument, book);
+CREATE TABLE fees (content INTEGER PRIMARY KEY, file INTEGER NOT NULL, fee TEXT NOT NULL) STRICT;
+CREATE TABLE rows (content INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL,
+  PRIMARY KEY (content, file, line)) STRICT, WITHOUT ROWID;
+CREATE INDEX rows_of_file ON rows (file, line);
+CREATE TABLE accepted (content INTEGER NOT NULL, occurrence INTEGER NOT NULL, file INTEGER NOT NULL,
+  line INTEGER NOT NULL, claim INTEGER NOT NULL, PRIMARY KEY (content, occurrence)) STRICT, WITHOUT ROWID;
+CREATE INDEX accepted_of_claim ON accepted (claim);
+CREATE INDEX accepted_of_file ON accepted (file);
+CREATE TABLE claims (claim INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+  rows INTEGER NOT NULL, payload TEXT) STRICT;
+CREATE TABLE effects (claim INTEGER NOT NULL, what TEXT NOT NULL, content INTEGER NOT NULL,
+  occurrence INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL, was_file INTEGER NOT NULL, was_line INTEGER NOT NULL,
+  since INTEGER NOT NULL) STRICT;
+CREATE INDEX effects_of_claim ON effects (claim);
+CREATE TABLE sinks (sink TEXT PRIMARY KEY, claim INTEGER NOT NULL, failures INTEGER NOT NULL,
+  why TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE prices (file INTEGER NOT NULL, line INTEGER NOT NULL, name TEXT NOT NULL, symbol TEXT NOT NULL,
+  kind TEXT NOT NULL, day INTEGER NOT NULL, price TEXT NOT NULL, at_us INTEGER NOT NULL) STRICT;
+CREATE INDEX prices_of_file ON prices (file);
+CREATE INDEX prices_of_name ON prices (name, kind, day);
+CREATE TABLE marks (name TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, symbol TEXT NOT NULL,
+  price TEXT NOT NULL, at_us INTEGER NOT NULL, source TEXT NOT NULL, line INTEGER NOT NULL, claim INTEGER NOT NULL,
+  PRIMARY KEY (name, kind, day)) STRICT, WITHOUT ROWID;
+CREATE INDEX marks_of_claim ON marks (claim);
+CREATE TABLE reviews (review INTEGER PRIMARY KEY, file INTEGER, root TEXT NOT NULL, kind TEXT NOT NULL,
+  digest TEXT NOT NULL, added INTEGER NOT NULL, removed INTEGER NOT NULL, changed INTEGER NOT NULL,
+  rows TEXT NOT NULL, since_ms INTEGER NOT NULL, decision TEXT, closed INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX reviews_open ON reviews (file) WHERE closed = 0;
+CREATE TABLE quarantine (file INTEGER NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL,
+  why TEXT NOT NULL, PRIMARY KEY (file, line)) STRICT, WITHOUT ROWID;`;
+
+const rowsShownMax = 100;
+
+/** The name of a file without its folder. */
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+const json = <T>(row: StoredRow | undefined, column: string): T => JSON.parse(textIn(row, column));
+
+const sourceOf = (rank: string, line: number): string => `${rank}\u0000${String(line).padStart(10, "0")}`;
+
+/** The journal's calls. `incarnation` names a journal that is new. */
+export function journalCalls(): Works {
+  return {
+    *lease({ holder, nowMs, lastsMs, deadHolder }) {
+      const [lease] = yield* ask("SELECT epoch, holder, until_ms FROM lease");
+      const current = textIn(lease, "holder");
+      const isFree =
+        current === "" ||
+        current === deadHolder ||
+        current === holder ||
+        numberIn(lease, "until_ms") <= nowMs;
+      if (!isFree) return { holder: current, untilMs: numberIn(lease, "until_ms") };
+      const epoch = numberIn(lease, "epoch") + (current === holder ? 0 : 1);
+      yield* ask("UPDATE lease SET epoch = ?, holder = ?, until_ms = ?", epoch, holder, nowMs + lastsMs);
+      return { epoch };
+    },
+    *release({ holder }) {
+      yield* ask("UPDATE lease SET holder = '', until_ms = 0 WHERE holder = ?", holder);
+      return null;
+    },
+    *incarnation() {
+      const [lease] = yield* ask("SELECT incarnation FROM lease");
+      return textIn(lease, "incarnation");
+    },
+    *root({ epoch, root, mode, look, nowMs }) {
+      yield* mustHold(epoch);
+      const [known] = yield* ask("SELECT * FROM roots WHERE root = ?", root);
+      const identity = "identity" in look ? look.identity : textIn(known, "identity");
+      const accepted = textIn(known, "identity") || identity;
+      const state =
+        "code" in look
+          ? { ok: 0, code: look.code, why: look.why }
+          : identity === accepted
+            ? { ok: 1, code: "", why: "" }
+            : { ok: 0, code: "ROOT_REPLACED", why: "another folder stands at this path" };
+      if (known !== undefined && known.ok === state.ok && known.code === state.code && known.mode === mode)
+        return state.ok === 1;
+      if (state.code === "ROOT_REPLACED")
+        yield* openReview({ file: null, root, kind: "root", digest: identity, nowMs });
+      else if (state.ok === 1)
+        yield* ask("UPDATE reviews SET closed = 1 WHERE kind = 'root' AND root = ? AND closed = 0", root);
+      yield* ask(
+        `INSERT INTO roots VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root) DO UPDATE SET
+         identity = excluded.identity, mode = excluded.mode, ok = excluded.ok, code = excluded.code,
+         why = excluded.why, since_ms = CASE WHEN ok = excluded.ok THEN since_ms ELSE excluded.since_ms END`,
+        ...[root, accepted, mode, state.ok, state.code, state.why, nowMs],
+      );
+      return state.ok === 1;
+    },
+    *seen({ epoch, root, kind, all, files, nowMs }) {
+      yield* mustHold(epoch);
+      const found = yield files.map(({ path }) =>
+        statement(
+          "SELECT file, size, mtime_ms, inode, state FROM files WHERE root = ? AND path = ?",
+          root,
+          path,
+        ),
+      );
+      const differing: number[] = [];
+      for (const [at, { path, rank, size, mtimeMs, place }] of files.entries()) {
+        const known = found[at]?.[0];
+        if (known !== undefined) {
+          const isSame =
+            known.size === size &&
+            known.mtime_ms === mtimeMs &&
+            known.inode === place &&
+            known.state !== "gone";
+          if (all || !isSame) differing.push(numberIn(known, "file"));
+          continue;
+        }
+        const start = JSON.stringify({ offset: 0, digest: "" });
+        const [row] = yield* ask(
+          `INSERT INTO files (root, path, kind, rank, state, note, since_ms, place, chain, checkpoint, unverified,
+           good, refused) VALUES (?, ?, ?, ?, 'waiting', '{}', ?, ?, ?, ?, 0, 0, 0) RETURNING file`,
+          ...[root, path, kind, rank, nowMs, JSON.stringify(startOfLedger), start, start],
+        );
+        differing.push(numberIn(row, "file"));
+      }
+      const known: KnownFile[] = [];
+      for (const file of differing) known.push(yield* knownFile(file));
+      return known;
+    },
+    *gone({ epoch, root, paths, nowMs }) {
+      yield* mustHold(epoch);
+      yield paths.map((path) =>
+        statement(
+          `UPDATE files SET state = 'gone', since_ms = ?, size = NULL,
+           note = json_object('was', state, 'size', size) WHERE root = ? AND path = ? AND state <> 'gone'`,
+          ...[nowMs, root, path],
+        ),
+      );
+      return null;
+    },
+    known: ({ file }) => knownFile(file),
+    *waiting({ all }) {
+      const rows = yield* ask(
+        all
+          ? `SELECT file FROM files WHERE (state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL)
+             AND state <> 'gone' ORDER BY file`
+          : "SELECT file FROM reviews WHERE closed = 0 AND decision IS NOT NULL AND kind = 'republished'",
+      );
+      const known: KnownFile[] = [];
+      for (const row of rows) known.push(yield* knownFile(numberIn(row, "file")));
+      return known;
+    },
+    *checkpoints({ file }) {
+      const rows = yield* ask("SELECT at, digest FROM checkpoints WHERE file = ? ORDER BY at", file);
+      return rows.map((row) => ({ offset: numberIn(row, "at"), digest: textIn(row, "digest") }));
+    },
+    *note({ epoch, file, note, stat, closesReview = false, nowMs }) {
+      yield* mustHold(epoch);
+      if (closesReview) yield* closeReviews(file, "republished");
+      yield* setNote(file, note, stat, nowMs);
+      return null;
+    },
+    *verified({ epoch, file }) {
+      yield* mustHold(epoch);
+      yield* ask("UPDATE files SET unverified = 0 WHERE file = ?", file);
+      return null;
+    },
+    *take({ epoch, nowMs, ...piece }) {
+      yield* mustHold(epoch);
+      const known = yield* knownFile(piece.file);
+      if (known.chain.offset !== piece.after.offset || known.chain.digest !== piece.after.digest)
+        throw new BridgeError("CONFLICT", { what: "another process has read this file further" });
+      const changed = new Set<number>();
+      if (known.revocable !== null) yield* dropRow(piece.file, known.revocable.line, changed);
+      yield* addRows(piece, changed, nowMs);
+      yield* settle(piece, changed, nowMs);
+      if (known.review !== null) yield* closeReviews(piece.file, "republished");
+      yield* ask(
+        "UPDATE files SET unverified = ? WHERE file = ?",
+        known.place.offset === 0 ? 0 : 1,
+        piece.file,
+      );
+      return yield* knownFile(piece.file);
+    },
+    *republish({ epoch, nowMs, digest, checkpoints, policy, ...piece }) {
+      yield* mustHold(epoch);
+      const { file } = piece;
+      const { review, root } = yield* knownFile(file);
+      const isDecided = review?.digest === digest && review.decision !== null;
+      const how = isDecided ? review.decision : policy;
+      if (how === "quarantine") {
+        if (review?.digest !== digest) {
+          if (review !== null) yield* closeReviews(file, "republished");
+          const difference = yield* differenceOf(file, piece.trades);
+          yield* openReview({ file, root, kind: "republished", digest, nowMs }, difference);
+        }
+        yield* setNote(file, { ...piece.note, state: "republished" }, piece.stat, nowMs);
+        return yield* knownFile(file);
+      }
+      yield* closeReviews(file, "republished");
+      yield* ask("DELETE FROM checkpoints WHERE file = ?", file);
+      for (const chain of checkpoints) yield* addCheckpoint(file, chain);
+      const changed = new Set<number>();
+      if (how === "apply") {
+        const rows = yield* ask("SELECT DISTINCT content FROM rows WHERE file = ?", file);
+        for (const row of rows) changed.add(numberIn(row, "content"));
+        yield* ask("DELETE FROM rows WHERE file = ?", file);
+        yield* ask("DELETE FROM quarantine WHERE file = ?", file);
+        yield* ask("UPDATE files SET good = 0, refused = 0 WHERE file = ?", file);
+        yield* addRows(piece, changed, nowMs);
+      }
+      yield* settle(piece, changed, nowMs);
+      yield* ask("UPDATE files SET unverified = 0 WHERE file = ?", file);
+      return yield* knownFile(file);
+    },
+    *prices({ epoch, file, digest, marks, refused, policy, note, stat, nowMs }) {
+      yield* mustHold(epoch);
+      const { review, root } = yield* knownFile(file);
+      const before = (yield* ask("SELECT * FROM prices WHERE file = ?", file)).map(markIn);
+      const now = new Map(marks.map((mark) => [markKey(mark), mark]));
+      const lost = before.filter((mark) => now.get(markKey(mark))?.price !== mark.price);
+      const isDecided = review?.digest === digest && review.decision !== null;
+      const how = isDecided ? review.decision : policy;
+      if (lost.length > 0 && how === "quarantine") {
+        if (review?.digest !== digest) {
+          if (review !== null) yield* closeReviews(file, "republished");
+          const changed = lost.filter((mark) => now.has(markKey(mark))).length;
+          const counts = { added: marks.length - before.length + lost.length - changed, changed };
+          const difference = { ...counts, removed: lost.length - changed, rows: [] };
+          yield* openReview({ file, root, kind: "republished", digest, nowMs }, difference);
+        }
+        yield* setNote(file, { ...note, state: "republished" }, stat, nowMs);
+        return yield* knownFile(file);
+      }
+      yield* closeReviews(file, "republished");
+      if (lost.length === 0 || how === "apply") yield* setPrices(file, before, marks, nowMs);
+      yield* setQuarantine(file, refused);
+      yield* ask("UPDATE files SET good = ?, refused = ? WHERE file = ?", marks.length, refused.length, file);
+      yield* setNote(file, note, stat, nowMs);
+      return yield* knownFile(file);
+    },
+    *claims({ sink, limit }) {
+      const done = yield* sinkState(sink);
+      const rows = yield* ask(
+        `SELECT claim, root, path, at_ms, payload FROM claims JOIN files USING (file)
+         WHERE claim > ? ORDER BY claim LIMIT ?`,
+        ...[done.claim, limit],
+      );
+      const claims: Claim[] = [];
+      for (const row of rows) claims.push(yield* claimOf(row));
+      return claims;
+    },
+    *prepare({ epoch, claim, payload }) {
+      yield* mustHold(epoch);
+      yield* ask("UPDATE claims SET payload = ? WHERE claim = ? AND payload IS NULL", payload, claim);
+      return null;
+    },
+    *receipt({ epoch, sink, claim, failure }) {
+      yield* mustHold(epoch);
+      if (failure !== undefined) {
+        yield* ask(
+          `INSERT INTO sinks VALUES (?, 0, 1, ?) ON CONFLICT (sink)
+           DO UPDATE SET failures = failures + 1, why = excluded.why`,
+          ...[sink, failure],
+        );
+        return null;
+      }
+      yield* ask(
+        `INSERT INTO sinks VALUES (?, ?, 0, '') ON CONFLICT (sink)
+         DO UPDATE SET claim = max(claim, excluded.claim), failures = 0, why = ''`,
+        ...[sink, claim],
+      );
+      yield* ask("UPDATE claims SET payload = '' WHERE claim = ?", claim);
+      return null;
+    },
+    sink: ({ sink }) => sinkState(sink),
+    *refuse({ epoch, claim, rows, nowMs }) {
+      yield* mustHold(epoch);
+      const changed = new Set<number>();
+      for (const { digest, code, why } of rows) {
+        const [content] = yield* ask("SELECT content, trade FROM contents WHERE digest = ?", digest);
+        if (content === undefined) continue;
+        const id = numberIn(content, "content");
+        yield* ask("UPDATE contents SET held = 'refused' WHERE content = ?", id);
+        changed.add(id);
+        for (const place of yield* ask("SELECT file, line FROM rows WHERE content = ?", id)) {
+          const file = numberIn(place, "file");
+          yield* setQuarantine(file, [
+            { line: numberIn(place, "line"), code, why, text: textIn(content, "trade") },
+          ]);
+          yield* ask("UPDATE files SET good = good - 1, refused = refused + 1 WHERE file = ?", file);
+        }
+      }
+      const [row] = yield* ask("SELECT file FROM claims WHERE claim = ?", claim);
+      yield* recount(numberIn(row, "file"), changed, nowMs);
+      return null;
+    },
+    *lane({ book, instrument, before }) {
+      const [now = [], since = []] = yield* askAll(
+        statement(
+          `SELECT ${acceptedColumns}, a.line AS line FROM contents CROSS JOIN accepted a USING (content)
+           JOIN files f ON f.file = a.file WHERE instrument = ? AND book = ? AND claim < ?`,
+          ...[instrument, book, before],
+        ),
+        // Of the changes of one trade since then, the first has its place before them.
+        statement(
+          `SELECT ${acceptedColumns}, was_line AS line, min(claim) FROM effects e JOIN contents USING (content)
+           JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
+           GROUP BY content, occurrence`,
+          ...[before, before, instrument, book],
+        ),
+      );
+      const trades = new Map<string, AcceptedTrade>();
+      for (const trade of [...now, ...since].map(acceptedIn))
+        trades.set(`${trade.digest} ${trade.occurrence}`, trade);
+      return [...trades.values()];
+    },
+    *books({ instrument, before }) {
+      const rows = yield* ask(
+        `SELECT book FROM contents CROSS JOIN accepted USING (content) WHERE instrument = ? AND claim < ?
+         UNION SELECT book FROM effects JOIN contents USING (content)
+         WHERE claim >= ? AND since < ? AND instrument = ?`,
+        ...[instrument, before, before, before, instrument],
+      );
+      return rows.map((row) => textIn(row, "book"));
+    },
+    *marks({ name, before }) {
+      const rows = yield* ask("SELECT * FROM marks WHERE name = ? AND claim < ?", name, before);
+      return rows.map(markIn);
+    },
+    *reviews() {
+      const rows = yield* ask(
+        `SELECT r.*, f.path AS path FROM reviews r LEFT JOIN files f USING (file) WHERE closed = 0 ORDER BY review`,
+      );
+      return rows.map(reviewIn);
+    },
+    *decide({ review, decision, nowMs }) {
+      const [row] = yield* ask("SELECT * FROM reviews WHERE review = ? AND closed = 0", review);
+      if (row === undefined)
+        throw new BridgeError("REFUSED", {
+          what: `there is no open review ${review}`,
+          fix: "list the open ones with `pnl-bridge watch review list`",
+        });
+      yield* ask("UPDATE reviews SET decision = ? WHERE review = ?", decision, review);
+      if (row.kind === "root") yield* decideRoot(row, decision);
+      if (row.kind === "similar_row") yield* decideSimilar(row, decision, nowMs);
+      return null;
+    },
+    *quarantine({ limit }) {
+      const rows = yield* ask(
+        `SELECT q.*, f.root AS root, f.path AS path FROM quarantine q JOIN files f USING (file)
+         ORDER BY f.rank, line LIMIT ?`,
+        limit,
+      );
+      return rows.map((row) => ({
+        root: textIn(row, "root"),
+        path: textIn(row, "path"),
+        line: numberIn(row, "line"),
+        code: textIn(row, "code"),
+        text: textIn(row, "text"),
+        why: textIn(row, "why"),
+      }));
+    },
+    *report() {
+      const roots = yield* ask("SELECT * FROM roots ORDER BY root");
+      const sinks = yield* ask(
+        `SELECT s.*, (SELECT coalesce(sum(rows), 0) FROM claims c WHERE c.claim <= s.claim) AS rows,
+         (SELECT at_ms FROM claims c WHERE c.claim > s.claim ORDER BY c.claim LIMIT 1) AS oldest FROM sinks s`,
+      );
+      const files = yield* ask(
+        `SELECT f.*, (SELECT count(*) FROM accepted a WHERE a.file = f.file) AS applied FROM files f
+         ORDER BY rank`,
+      );
+      const [lease] = yield* ask("SELECT holder, until_ms FROM lease");
+      return {
+        roots: roots.map((row) => ({
+          root: textIn(row, "root"),
+          mode: textIn(row, "mode"),
+          ok: row.ok === 1,
+          sinceMs: numberIn(row, "since_ms"),
+          code: textIn(row, "code"),
+          why: textIn(row, "why"),
+        })),
+        sinks: sinks.map((row) => ({
+          ...sinkIn(row),
+          sink: textIn(row, "sink"),
+          rows: numberIn(row, "rows"),
+          oldestMs: row.oldest === null ? null : numberIn(row, "oldest"),
+        })),
+        files: files.map((row) => {
+          const isLedger = row.kind === "ledger";
+          const good = numberIn(row, "good");
+          const rowsApplied = isLedger ? numberIn(row, "applied") : good;
+          return {
+            ...json<FileNote>(row, "note"),
+            state: textIn(row, "state") as FileNote["state"],
+            root: textIn(row, "root"),
+            path: textIn(row, "path"),
+            sinceMs: numberIn(row, "since_ms"),
+            rowsApplied,
+            rowsElsewhere: good - rowsApplied,
+            rowsRefused: numberIn(row, "refused"),
+            revocable: row.revocable === null ? null : json(row, "revocable"),
+          };
+        }),
+        holder:
+          textIn(lease, "holder") === ""
+            ? null
+            : { holder: textIn(lease, "holder"), untilMs: numberIn(lease, "until_ms") },
+      };
+    },
+  };
+}
+
+interface Difference {
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+  readonly rows: readonly ReviewRow[];
+}
+
+const noRows: Difference = { added: 0, removed: 0, changed: 0, rows: [] };
+
+function* mustHold(epoch: number): Work<void> {
+  const [lease] = yield* ask("SELECT epoch FROM lease");
+  if (numberIn(lease, "epoch") !== epoch)
+    throw new BridgeError("CONFLICT", { what: "another process watches these folders now" });
+}
+
+function* knownFile(file: number): Work<KnownFile> {
+  const [row] = yield* ask("SELECT * FROM files WHERE file = ?", file);
+  const [review] = yield* ask(
+    "SELECT review, digest, decision FROM reviews WHERE file = ? AND kind = 'republished' AND closed = 0",
+    file,
+  );
+  return {
+    file,
+    root: textIn(row, "root"),
+    path: textIn(row, "path"),
+    kind: row?.kind === "prices" ? "prices" : "ledger",
+    state: textIn(row, "state") as KnownFile["state"],
+    place: json(row, "place"),
+    chain: json(row, "chain"),
+    checkpoint: json(row, "checkpoint"),
+    rows: numberIn(row, "good") + numberIn(row, "refused"),
+    isUnverified: row?.unverified === 1,
+    revocable: row?.revocable == null ? null : json(row, "revocable"),
+    stat:
+      row?.size == null
+        ? null
+        : { size: numberIn(row, "size"), mtimeMs: numberIn(row, "mtime_ms"), place: textIn(row, "inode") },
+    review:
+      review === undefined
+        ? null
+        : {
+            id: numberIn(review, "review"),
+            digest: textIn(review, "digest"),
+            decision: decisionIn(review),
+          },
+  };
+}
+
+const decisionIn = ({ decision }: StoredRow): "apply" | "ignore" | null =>
+  decision === "apply" || decision === "ignore" ? decision : null;
+
+/** Sets how a file stands; `since` is kept while state and reason are the same. */
+function* setNote(
+  file: number,
+  { state, ...rest }: FileNote,
+  stat: KnownFile["stat"],
+  nowMs: number,
+): Work<void> {
+  const note = JSON.stringify(rest);
+  yield* ask(
+    `UPDATE files SET since_ms = CASE WHEN state = ? AND note = ? THEN since_ms ELSE ? END, state = ?, note = ?,
+     size = ?, mtime_ms = ?, inode = ? WHERE file = ?`,
+    ...[
+      state,
+      note,
+      nowMs,
+      state,
+      note,
+      stat?.size ?? null,
+      stat?.mtimeMs ?? null,
+      stat?.place ?? null,
+      file,
+    ],
+  );
+}
+
+const addCheckpoint = (file: number, { offset, digest }: TakenPiece["chain"]): Work<unknown> =>
+  ask(
+    "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest",
+    file,
+    offset,
+    digest,
+  );
+
+function* setQuarantine(
+  file: number,
+  rows: readonly (Omit<RefusedRow, "code"> & { readonly code: string })[],
+): Work<void> {
+  yield rows.map(({ line, code, text, why }) =>
+    statement("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?)", file, line, code, text, why),
+  );
+}
+
+/** Adds the rows of a piece; collects the contents whose counts may have changed. */
+function* addRows(
+  { file, trades, refused }: Pick<TakenPiece, "file" | "trades" | "refused">,
+  changed: Set<number>,
+  nowMs: number,
+): Work<void> {
+  yield* setQuarantine(file, refused);
+  const inserted = yield trades.map(({ digest, line: _, ...trade }) =>
+    statement(
+      `INSERT INTO contents (digest, book, instrument, trade_id, second, trade) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING RETURNING content`,
+      ...[
+        digest,
+        trade.book,
+        trade.instrument,
+        trade.id,
+        Math.floor(trade.timeUs / 1e6),
+        JSON.stringify(trade),
+      ],
+    ),
+  );
+  const old = trades.filter((_, at) => inserted[at]?.length === 0);
+  const found = yield old.map(({ digest }) =>
+    statement("SELECT content, trade FROM contents WHERE digest = ?", digest),
+  );
+  const contents = new Map<string, number>();
+  for (const [at, { digest }] of old.entries()) contents.set(digest, numberIn(found[at]?.[0], "content"));
+  const fresh: { readonly trade: LedgerTrade; readonly content: number }[] = [];
+  for (const [at, trade] of trades.entries()) {
+    const row = inserted[at]?.[0];
+    if (row === undefined) continue;
+    const content = numberIn(row, "content");
+    contents.set(trade.digest, content);
+    fresh.push({ trade, content });
+  }
+  const contentOf = (digest: string): number => contents.get(digest) ?? 0;
+  yield trades.map(({ digest, line }) =>
+    statement("INSERT INTO rows VALUES (?, ?, ?)", contentOf(digest), file, line),
+  );
+  yield* ask(
+    "UPDATE files SET good = good + ?, refused = refused + ? WHERE file = ?",
+    ...[trades.length, refused.length, file],
+  );
+  for (const content of contents.values()) changed.add(content);
+  const fees = old.flatMap((trade, at) => {
+    const row = found[at]?.[0];
+    const was = json<LedgerTrade>(row, "trade");
+    return trade.fee === null || trade.fee === was.fee
+      ? []
+      : [{ content: numberIn(row, "content"), was, trade }];
+  });
+  yield* holdSimilar(file, fresh, fees, nowMs);
+}
+
+interface NewContent {
+  readonly trade: LedgerTrade;
+  readonly content: number;
+}
+
+/**
+ * Holds each new trade that stands elsewhere with exactly one other field apart, until a person has decided
+ * whether it is a trade of its own. Another fee of the same trade waits in the same way.
+ */
+function* holdSimilar(
+  file: number,
+  fresh: readonly NewContent[],
+  fees: readonly (NewContent & { readonly was: LedgerTrade })[],
+  nowMs: number,
+): Work<void> {
+  const found = yield fresh.map(({ trade, content }) =>
+    statement(
+      `SELECT trade FROM contents c WHERE trade_id = ? AND second = ? AND instrument = ? AND content <> ?
+       AND held IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file <> ?)
+       AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file = ?) LIMIT 20`,
+      ...[trade.id, Math.floor(trade.timeUs / 1e6), trade.instrument, content, file, file],
+    ),
+  );
+  const rows = fees.map(
+    ({ trade, was }): ReviewRow => ({ what: "similar", line: trade.line, was, is: trade }),
+  );
+  yield fees.map(({ content, trade }) =>
+    statement("INSERT OR REPLACE INTO fees VALUES (?, ?, ?)", content, file, trade.fee),
+  );
+  for (const [at, { trade, content }] of fresh.entries()) {
+    const similar = found[at]
+      ?.map((row) => json<LedgerTrade>(row, "trade"))
+      .find((was) => isSimilar(was, trade));
+    if (similar === undefined) continue;
+    yield* ask("UPDATE contents SET held = 'review' WHERE content = ?", content);
+    rows.push({ what: "similar", line: trade.line, was: similar, is: trade });
+  }
+  if (rows.length === 0) return;
+  const [known] = yield* ask("SELECT root FROM files WHERE file = ?", file);
+  const counts = { added: 0, removed: 0, changed: rows.length, rows };
+  yield* openReview({ file, root: textIn(known, "root"), kind: "similar_row", digest: "", nowMs }, counts);
+}
+
+/** Whether exactly one field other than id, instrument and second differs. */
+const isSimilar = (was: LedgerTrade, is: LedgerTrade): boolean =>
+  (["timeUs", "book", "side", "quantity", "price"] as const).filter((field) => was[field] !== is[field])
+    .length === 1;
+
+function* dropRow(file: number, line: number, changed: Set<number>): Work<void> {
+  const rows = yield* ask("DELETE FROM rows WHERE file = ? AND line = ? RETURNING content", file, line);
+  for (const row of rows) changed.add(numberIn(row, "content"));
+  const refused = yield* ask("DELETE FROM quarantine WHERE file = ? AND line = ? RETURNING line", file, line);
+  yield* ask(
+    "UPDATE files SET good = good - ?, refused = refused - ? WHERE file = ?",
+    ...[rows.length, refused.length, file],
+  );
+}
+
+/** Ends the taking of a piece: recounts what changed, and notes how far the file is read. */
+function* settle(
+  { file, place, chain, checkpoint, revocable, note, stat }: Omit<TakenPiece, "after">,
+  changed: ReadonlySet<number>,
+  nowMs: number,
+): Work<void> {
+  yield* recount(file, changed, nowMs);
+  if (checkpoint !== undefined) {
+    yield* addCheckpoint(file, checkpoint);
+    yield* ask("UPDATE files SET checkpoint = ? WHERE file = ?", JSON.stringify(checkpoint), file);
+  }
+  yield* ask(
+    "UPDATE files SET place = ?, chain = ?, revocable = ? WHERE file = ?",
+    ...[JSON.stringify(place), JSON.stringify(chain), revocable && JSON.stringify(revocable), file],
+  );
+  yield* setNote(file, note, stat, nowMs);
+}
+
+/** Makes the accepted occurrences of some contents what their rows say, and claims the difference. */
+function* recount(file: number, contents: ReadonlySet<number>, nowMs: number): Work<void> {
+  if (contents.size === 0) return;
+  const ids = [...contents];
+  const found = yield ids.flatMap((content) => [
+    statement(
+      `SELECT r.file AS file, r.line AS line FROM rows r JOIN files f USING (file)
+       WHERE content = ? AND (SELECT held FROM contents c WHERE c.content = r.content) IS NULL
+       ORDER BY f.rank, f.file, r.line`,
+      content,
+    ),
+    statement(
+      "SELECT occurrence, file, line, claim FROM accepted WHERE content = ? ORDER BY occurrence",
+      content,
+    ),
+  ]);
+  const changes = ids.flatMap((content, at) => {
+    const wanted = occurrencesOf(found[2 * at] ?? []);
+    const have = found[2 * at + 1] ?? [];
+    return Array.from({ length: Math.max(wanted.length, have.length) }, (_, index) => ({
+      ...{ content, occurrence: index + 1, now: wanted[index], was: have[index] },
+    })).filter(({ now, was }) => now === undefined || was?.file !== now.file || was.line !== now.line);
+  });
+  if (changes.length === 0) return;
+  const claim = yield* newClaim(file, changes.length, nowMs);
+  yield changes.flatMap(({ content, occurrence, now, was }): Statement[] => {
+    if (was === undefined) {
+      const { file = 0, line = 0 } = now ?? {};
+      return [
+        statement("INSERT INTO accepted VALUES (?, ?, ?, ?, ?)", content, occurrence, file, line, claim),
+      ];
+    }
+    const { file = 0, line = 0, claim: since = 0 } = was;
+    const to = now ?? { file, line };
+    const effect = statement(
+      "INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      ...[
+        claim,
+        now === undefined ? "removed" : "moved",
+        content,
+        occurrence,
+        to.file,
+        to.line,
+        file,
+        line,
+        since,
+      ],
+    );
+    const key = "WHERE content = ? AND occurrence = ?";
+    return [
+      effect,
+      now === undefined
+        ? statement(`DELETE FROM accepted ${key}`, content, occurrence)
+        : statement(`UPDATE accepted SET file = ?, line = ? ${key}`, now.file, now.line, content, occurrence),
+    ];
+  });
+}
+
+function* newClaim(file: number, rows: number, nowMs: number): Work<number> {
+  const [row] = yield* ask(
+    "INSERT INTO claims (file, at_ms, rows) VALUES (?, ?, ?) RETURNING claim",
+    ...[file, nowMs, rows],
+  );
+  return numberIn(row, "claim");
+}
+
+/** Where each occurrence counts: the k-th for the first file that has k rows. `rows` are in order. */
+function occurrencesOf(
+  rows: readonly StoredRow[],
+): readonly { readonly file: number; readonly line: number }[] {
+  const places: { file: number; line: number }[] = [];
+  let [file, count] = [-1, 0];
+  for (const row of rows) {
+    count = numberIn(row, "file") === file ? count + 1 : 1;
+    file = numberIn(row, "file");
+    if (count > places.length) places.push({ file, line: numberIn(row, "line") });
+  }
+  return places;
+}
+
+function* claimOf(row: StoredRow): Work<Claim> {
+  const claim = numberIn(row, "claim");
+  const [added = [], effects = [], marks = []] = yield [
+    statement(
+      `SELECT ${acceptedColumns}, a.line AS line FROM accepted a JOIN contents USING (content)
+       JOIN files f ON f.file = a.file WHERE claim = ?`,
+      claim,
+    ),
+    statement(
+      `SELECT ${acceptedColumns}, e.line AS line, what FROM effects e JOIN contents USING (content)
+       JOIN files f ON f.file = e.file WHERE claim = ?`,
+      claim,
+    ),
+    statement("SELECT * FROM marks WHERE claim = ?", claim),
+  ];
+  const effect = (what: string) => effects.filter((one) => one.what === what).map(acceptedIn);
+  return {
+    claim,
+    root: textIn(row, "root"),
+    path: textIn(row, "path"),
+    added: added.map(acceptedIn),
+    removed: effect("removed"),
+    moved: effect("moved"),
+    marks: marks.map((mark) => ({ ...markIn(mark), source: textIn(mark, "source") })),
+    payload: row.payload === null ? null : textIn(row, "payload"),
+    atMs: numberIn(row, "at_ms"),
+  };
+}
+
+const acceptedColumns = "trade, digest, occurrence, path, rank";
+
+const acceptedIn = (row: StoredRow): AcceptedTrade => ({
+  trade: { ...json<Omit<LedgerTrade, "line">>(row, "trade"), line: numberIn(row, "line") },
+  digest: textIn(row, "digest"),
+  occurrence: numberIn(row, "occurrence"),
+  file: nameOf(textIn(row, "path")),
+  source: sourceOf(textIn(row, "rank"), numberIn(row, "line")),
+});
+
+function* sinkState(sink: string) {
+  const [row] = yield* ask("SELECT * FROM sinks WHERE sink = ?", sink);
+  return sinkIn(row);
+}
+
+const sinkIn = (row: StoredRow | undefined) => ({
+  claim: numberIn(row, "claim"),
+  failures: numberIn(row, "failures"),
+  why: textIn(row, "why"),
+});
+
+const markKey = ({ name, kind, day, atUs }: PriceMark): string => JSON.stringify([name, kind, day, atUs]);
+
+const markIn = (row: StoredRow): PriceMark => ({
+  name: textIn(row, "name"),
+  symbol: textIn(row, "symbol"),
+  kind: textIn(row, "kind"),
+  day: numberIn(row, "day"),
+  price: textIn(row, "price"),
+  atUs: numberIn(row, "at_us"),
+  line: numberIn(row, "line"),
+});
+
+/** Replaces the prices of a file, and claims the marks that change: the latest price of a day counts. */
+function* setPrices(
+  file: number,
+  before: readonly PriceMark[],
+  marks: readonly PriceMark[],
+  nowMs: number,
+): Work<void> {
+  yield* ask("DELETE FROM prices WHERE file = ?", file);
+  yield marks.map(({ line, name, symbol, kind, day, price, atUs }) =>
+    statement(
+      "INSERT INTO prices VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      file,
+      line,
+      name,
+      symbol,
+      kind,
+      day,
+      price,
+      atUs,
+    ),
+  );
+  const keys = new Map(
+    [...before, ...marks].map(({ name, kind, day }) => [
+      JSON.stringify([name, kind, day]),
+      { name, kind, day },
+    ]),
+  );
+  const ids = [...keys.values()];
+  const found = yield ids.flatMap(({ name, kind, day }) => [
+    statement(
+      `SELECT p.*, f.path AS path FROM prices p JOIN files f USING (file) WHERE name = ? AND kind = ? AND day = ?
+       ORDER BY at_us DESC, f.rank DESC, line DESC`,
+      ...[name, kind, day],
+    ),
+    statement("SELECT price, at_us FROM marks WHERE name = ? AND kind = ? AND day = ?", name, kind, day),
+  ]);
+  const made: Statement[] = [];
+  for (const at of ids.keys()) {
+    const [now, ...others] = found[2 * at] ?? [];
+    const was = found[2 * at + 1]?.[0];
+    // Two prices of one moment contradict each other, and neither counts.
+    const isContradicted = others.some((other) => other.at_us === now?.at_us && other.price !== now?.price);
+    if (now === undefined || isContradicted) continue;
+    if (was !== undefined && was.price === now.price && was.at_us === now.at_us) continue;
+    const mark = markIn(now);
+    made.push(
+      statement(
+        "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1)",
+        ...[
+          mark.name,
+          mark.kind,
+          mark.day,
+          mark.symbol,
+          mark.price,
+          mark.atUs,
+          nameOf(textIn(now, "path")),
+          mark.line,
+        ],
+      ),
+    );
+  }
+  if (made.length === 0) return;
+  const claim = yield* newClaim(file, made.length, nowMs);
+  yield made;
+  yield* ask("UPDATE marks SET claim = ? WHERE claim = -1", claim);
+}
+
+/** The difference between the rows of a file that count and its new rows. */
+function* differenceOf(file: number, now: Republication["trades"]): Work<Difference> {
+  const before = yield* ask(
+    "SELECT digest, line, trade FROM rows JOIN contents USING (content) WHERE file = ? ORDER BY line",
+    file,
+  );
+  const left = new Map<string, StoredRow[]>();
+  for (const row of before) {
+    const same = left.get(textIn(row, "digest"));
+    if (same === undefined) left.set(textIn(row, "digest"), [row]);
+    else same.push(row);
+  }
+  const added = now.filter(({ digest }) => left.get(digest)?.shift() === undefined);
+  const removed = [...left.values()].flat();
+  const byId = new Map(removed.map((row) => [json<LedgerTrade>(row, "trade").id, row]));
+  const rows: ReviewRow[] = [];
+  let changed = 0;
+  for (const { digest: _, ...is } of added) {
+    const row = byId.get(is.id);
+    byId.delete(is.id);
+    if (row === undefined) rows.push({ what: "added", line: is.line, is });
+    else {
+      changed += 1;
+      rows.push({ what: "changed", line: is.line, was: json(row, "trade"), is });
+    }
+  }
+  const paired = new Set(rows.filter(({ what }) => what === "changed").map(({ was }) => was?.id));
+  const gone = removed.filter((row) => {
+    const { id } = json<LedgerTrade>(row, "trade");
+    return !paired.delete(id);
+  });
+  for (const row of gone)
+    rows.push({ what: "removed", line: numberIn(row, "line"), was: json(row, "trade") });
+  return { added: added.length - changed, removed: gone.length, changed, rows };
+}
+
+interface NewReview {
+  /** Null for the review of a root. */
+  readonly file: number | null;
+  readonly root: string;
+  readonly kind: Review["kind"];
+  /** The content, or the identity of the root, that is reviewed. */
+  readonly digest: string;
+  readonly nowMs: number;
+}
+
+const openReview = (
+  { file, root, kind, digest, nowMs }: NewReview,
+  { added, removed, changed, rows }: Difference = noRows,
+): Work<unknown> =>
+  ask(
+    `INSERT INTO reviews (file, root, kind, digest, added, removed, changed, rows, since_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[
+      file,
+      root,
+      kind,
+      digest,
+      added,
+      removed,
+      changed,
+      JSON.stringify(rows.slice(0, rowsShownMax)),
+      nowMs,
+    ],
+  );
+
+const closeReviews = (file: number, kind: Review["kind"]): Work<unknown> =>
+  ask("UPDATE reviews SET closed = 1 WHERE file = ? AND kind = ? AND closed = 0", file, kind);
+
+const reviewIn = (row: StoredRow): Review => ({
+  id: numberIn(row, "review"),
+  kind: textIn(row, "kind") as Review["kind"],
+  root: textIn(row, "root"),
+  path: textIn(row, "path"),
+  added: numberIn(row, "added"),
+  removed: numberIn(row, "removed"),
+  changed: numberIn(row, "changed"),
+  sinceMs: numberIn(row, "since_ms"),
+  decision: decisionIn(row),
+  rows: json(row, "rows"),
+});
+
+/** A new identity is accepted by forgetting the old one; an ignored one stays refused. */
+function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void> {
+  if (decision === "apply")
+    yield* ask(
+      "UPDATE roots SET identity = ? WHERE root = ?",
+      textIn(review, "digest"),
+      textIn(review, "root"),
+    );
+  yield* ask("UPDATE reviews SET closed = 1 WHERE review = ?", numberIn(review, "review"));
+}
+
+/** Held rows count as trades of their own, or never. */
+function* decideSimilar(review: StoredRow, decision: "apply" | "ignore", nowMs: number): Work<void> {
+  const file = numberIn(review, "file");
+  const held = yield* ask(
+    `UPDATE contents SET held = ? WHERE held = 'review' AND content IN (SELECT content FROM rows WHERE file = ?)
+     RETURNING content`,
+    ...[decision === "apply" ? null : "ignored", file],
+  );
+  yield* ask("UPDATE reviews SET closed = 1 WHERE file = ? AND kind = 'similar_row'", file);
+  const fees = yield* ask("DELETE FROM fees WHERE file = ? RETURNING content, fee", file);
+  if (decision === "apply") yield* correctFees(file, fees, nowMs);
+  yield* recount(file, new Set(held.map((row) => numberIn(row, "content"))), nowMs);
+}
+
+/** Gives trades another fee, and claims them as if they had moved to where they are. */
+function* correctFees(file: number, fees: readonly StoredRow[], nowMs: number): Work<void> {
+  if (fees.length === 0) return;
+  const claim = yield* newClaim(file, fees.length, nowMs);
+  yield fees.flatMap(({ content = 0, fee = "" }) => [
+    statement("UPDATE contents SET trade = json_set(trade, '$.fee', ?) WHERE content = ?", fee, content),
+    statement(
+      `INSERT INTO effects SELECT ?, 'moved', content, occurrence, file, line, file, line, claim
+       FROM accepted WHERE content = ?`,
+      ...[claim, content],
+    ),
+  ]);
+}
