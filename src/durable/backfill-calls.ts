@@ -102,6 +102,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     const { claim } = row;
     if (current === undefined) return { kind: "gone", claim, has: null };
     const { own, owner } = yield* versionsOf(row);
+    if ([own, owner].some((version) => version?.claim === claim && version.written === null))
+      return { kind: "written", claim, has: null };
     if (owner !== undefined && holds(current, owner.written)) return { kind: "written", claim, has: null };
     if (own === undefined) {
       if (!isAsRead(row, current)) return { kind: "moved", claim, has: null };

@@ -129,6 +129,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
         ? { kind: "acknowledged", version: numberIn(known, "version") }
         : refusal("KEY_REUSED", "this idempotency key belongs to a write with other records");
     if (!isAdmitted) return refusal("DRAINING", "the authority is moving to the other store; try again");
+    if (write.legacyHasOwn === true && dialect.side === "modern")
+      return refusal("AUTHORITY_DIFFERS", "modern is authoritative, so legacy must not store rows by itself");
     const versions = yield* rules.write(write);
     const version = versions.reduce<number>((highest, one) => {
       const number = typeof one === "number" ? one : one.unstorable;
@@ -468,6 +470,9 @@ function refusalOf(failure: unknown): StoreAnswer | undefined {
 const alreadyStored = (aggregate: string): Error =>
   new WriteRefused("ALREADY_STORED", `a trade of this write is stored already: ${aggregate}`);
 
+const notStored = (aggregate: string): Error =>
+  new WriteRefused("CONFLICT", `the trade ${aggregate} is not stored, so it cannot be corrected`);
+
 const otherTrade = (aggregate: string): Error =>
   new WriteRefused("CONFLICT", `the store has another trade in the row of ${aggregate}`);
 
@@ -494,7 +499,7 @@ class RowRules {
   readonly #side: Side;
   readonly #versions: string;
   readonly #sql: Readonly<
-    Record<"again" | "first" | "next" | "owner" | "known" | "renew" | "mirror", string>
+    Record<"again" | "first" | "next" | "owner" | "known" | "adopted" | "renew" | "mirror", string>
   >;
 
   constructor(dialect: Dialect, access: RowAccess) {
@@ -510,9 +515,10 @@ class RowRules {
       again: `UPDATE ${this.#versions} SET version = version + 1, written = ?
               WHERE aggregate = ? AND claim = ? RETURNING version`,
       // A trade is stored once, and again after its removal.
-      first: inserted("WHERE v.written = 'null'"),
+      first: inserted("WHERE v.written = 'null' AND v.claim IS NULL"),
       next: inserted(""),
       known: `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?${dialect.forUpdate}`,
+      adopted: `SELECT aggregate FROM ${this.#versions} WHERE aggregate = ? AND version = 0`,
       renew: `UPDATE ${this.#versions} SET version = ?, written = ? WHERE aggregate = ?`,
       mirror: `INSERT INTO ${this.#versions} (aggregate, claim, version, written) VALUES (?, ?, ?, ?)
                ON CONFLICT (aggregate)
@@ -522,7 +528,12 @@ class RowRules {
   }
 
   /** Writes the rows of a write into the authoritative store. Answers each row's new version. */
-  *write({ rows, images, keepsUnstorable = false }: StoreWrite): Work<readonly EntryVersion[]> {
+  *write({
+    rows,
+    images,
+    keepsUnstorable = false,
+    legacyHasOwn = false,
+  }: StoreWrite): Work<readonly EntryVersion[]> {
     const versions = new Map<RowWrite, EntryVersion>();
     let read: readonly RowImage[] | undefined;
     const kept: Kept = (row) => {
@@ -531,8 +542,13 @@ class RowRules {
       const { change, claim } = unstorableForm(itemAt(read, rows.indexOf(row)), "LEGACY_UNIQUE");
       return { ...row, claim, change: this.#side === "legacy" ? change : row.change };
     };
+    const finals = keepsUnstorable ? rows.filter(({ isFinal }) => isFinal) : [];
+    const adopted = yield finals.map(({ aggregate }) => statement(this.#sql.adopted, aggregate));
+    const changed = new Set(finals.filter((_, at) => adopted[at]?.length === 1));
     for (const row of rows)
-      if (row.does !== undefined) versions.set(row, yield* this.#changeStored(row, kept));
+      if (legacyHasOwn) versions.set(row, yield* this.#countOwn(row, kept));
+      else if (row.does !== undefined || changed.has(row))
+        versions.set(row, yield* this.#changeStored(row, kept));
     // Most rows keep their place in legacy, which nobody else can have then.
     const again = rows.filter((row) => !row.isFinal && !versions.has(row) && row.change.set !== null);
     const found = yield again.map(({ aggregate, claim, change }) =>
@@ -618,9 +634,10 @@ class RowRules {
     const [known] = yield* ask(this.#sql.known, aggregate);
     const version = numberIn(known, "version") + 1;
     const written = writtenIn(known);
+    if (isLegacysOwn(known))
+      throw new WriteRefused("CONFLICT", `legacy's own program stores the row of ${aggregate}`);
     if (written === null) {
-      if (change.set !== null)
-        throw new WriteRefused("CONFLICT", `the trade ${aggregate} is not stored, so it cannot be corrected`);
+      if (change.set !== null) throw notStored(aggregate);
       yield* ask(this.#sql.mirror, aggregate, null, version, "null");
       return version;
     }
@@ -651,6 +668,36 @@ class RowRules {
       ),
     ];
     return isKept ? { unstorable: version } : version;
+  }
+
+  /**
+   * Counts the version of a row that legacy's own programs store. A trade without a place in legacy is kept
+   * apart, if the write allows it.
+   */
+  *#countOwn(row: RowWrite, kept: Kept): Work<EntryVersion> {
+    const { aggregate, isFinal, does, change, claim } = row;
+    const [[known] = [], [owner] = []] = yield* askAll(
+      statement(this.#sql.known, aggregate),
+      this.#otherOwner(aggregate, claim),
+    );
+    const [before, place] = [numberIn(known, "version"), known?.claim ?? null];
+    if (isFinal && before > 0 && place !== null) throw alreadyStored(aggregate);
+    if (does !== undefined && isUnstorable(String(place))) return yield* this.#changeStored(row, kept);
+    if (does === "trade_correction" && place === null) throw notStored(aggregate);
+    const apart = owner !== undefined && change.set !== null ? kept(row) : undefined;
+    const isFree = apart !== undefined || does === "trade_removal";
+    if (!isFree) mustOwn(aggregate, owner);
+    const version = before + 1;
+    if (apart !== undefined) yield* this.#access.change(apart.change, version, true);
+    const taken = apart?.claim ?? (isFinal ? (place ?? claim) : claim);
+    yield* ask(
+      this.#sql.mirror,
+      aggregate,
+      change.set === null ? null : taken,
+      version,
+      JSON.stringify(apart?.change.set ?? null),
+    );
+    return apart === undefined ? version : { unstorable: version };
   }
 
   /** The statements that give a stored row its new columns, at its new place. */
@@ -701,26 +748,35 @@ class RowRules {
     const owners = yield placed.map(({ row }) => this.#otherOwner(row.aggregate, row.claim));
     const ownerOf = new Map(placed.map(({ row }, at) => [row, owners[at]?.[0]]));
     const statements: Statement[] = [];
+    const written: MirrorRow[] = [];
+    const moved: MirrorRow[] = [];
     for (const { row, known, stored } of seen) {
       const { aggregate, version, change, claim } = row;
       mustBeNext(row, known);
+      const isMoved = this.#side === "legacy" && known?.claim != null && known.claim !== claim;
+      if (isMoved && change.table !== "market_prices") {
+        moved.push(row);
+        continue;
+      }
       mustOwn(aggregate, ownerOf.get(row));
       // A price has a place of its own at each time, where an earlier write of the same price may have been.
-      const isMoved = this.#side === "legacy" && known?.claim != null && known.claim !== claim;
       const isThere = isMoved && stored !== undefined && holds(stored, change.set);
-      if (!isThere && !holds(stored, isMoved ? null : writtenIn(known))) throw foreignRow(aggregate);
-      const written = JSON.stringify(change.set);
+      const isKnown = isThere || isLegacysOwn(known) || holds(stored, isMoved ? null : writtenIn(known));
+      if (!isKnown) throw foreignRow(aggregate);
+      written.push(row);
+      const columns = JSON.stringify(change.set);
       statements.push(
         this.#access.changing(change, version, stored === undefined),
         known?.claim === claim && change.set !== null
-          ? statement(this.#sql.renew, version, written, aggregate)
-          : statement(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, written),
+          ? statement(this.#sql.renew, version, columns, aggregate)
+          : statement(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, columns),
         this.#access.reading(change),
       );
     }
     const answers = yield statements;
-    for (const [at, { aggregate, change }] of rows.entries())
+    for (const [at, { aggregate, change }] of written.entries())
       if (!holds(answers[3 * at + 2]?.[0], change.set)) throw changedValue(aggregate);
+    for (const row of moved) yield* this.#mirrorChange(row);
   }
 
   /** Corrects or removes a trade, as the other store has done. */
@@ -729,14 +785,15 @@ class RowRules {
     const [known] = yield* ask(this.#sql.known, aggregate);
     mustBeNext(row, known);
     const expected = writtenIn(known);
-    if (expected !== null) {
+    const isOwn = isLegacysOwn(known);
+    if (expected !== null || isOwn) {
       const from = this.#placeOf(change, known);
       const [[stored, ...others] = [], [owner] = []] = yield* askAll(
         this.#access.reading(from),
         this.#otherOwner(aggregate, claim),
       );
       if (change.set !== null) mustOwn(aggregate, owner);
-      if (others.length > 0 || !holds(stored, expected)) throw foreignRow(aggregate);
+      if (others.length > 0 || !(isOwn || holds(stored, expected))) throw foreignRow(aggregate);
       yield this.#moving(from, change, version);
       const place = change.set === null ? from : change;
       if (!holds(yield* this.#access.read(place), change.set)) throw changedValue(aggregate);
@@ -756,7 +813,8 @@ class RowRules {
       this.#access.reading(this.#placeOf(change, known)),
       this.#otherOwner(aggregate, claim),
     );
-    const isAsWritten = holds(stored, written) || (written === null && owner !== undefined);
+    const isAsWritten =
+      isLegacysOwn(known) || holds(stored, written) || (written === null && owner !== undefined);
     return { version: numberIn(known, "version"), isAsWritten };
   }
 
@@ -782,6 +840,10 @@ class RowRules {
 /** The columns that were written last; null if the row is not stored. */
 const writtenIn = (known: StoredRow | undefined): RowChange["set"] =>
   known === undefined ? null : JSON.parse(textIn(known, "written"));
+
+/** Whether legacy's own programs store the row: it has a place in legacy where the bridge wrote nothing. */
+export const isLegacysOwn = (known: StoredRow | undefined): boolean =>
+  known !== undefined && known.claim !== null && writtenIn(known) === null;
 
 function mustBeNext({ aggregate, version }: MirrorRow, known: StoredRow | undefined): void {
   const before = numberIn(known, "version");

@@ -15,10 +15,12 @@ export interface StoreWrite {
   readonly digest: string;
   readonly rows: readonly RowWrite[];
   /**
-   * Whether a trade whose place in legacy belongs to another row is kept in `pnlb_unstorable`. Otherwise it
-   * refuses the write.
+   * Whether a trade whose place in legacy belongs to another row is kept in `pnlb_unstorable`, and a trade that
+   * the backfill has brought in is written over. Otherwise either refuses the write.
    */
   readonly keepsUnstorable?: boolean | undefined;
+  /** Whether legacy's own programs store the rows: the write changes no row of legacy's own tables. */
+  readonly legacyHasOwn?: boolean | undefined;
 }
 
 export type StoreRefusalCode =
@@ -26,6 +28,7 @@ export type StoreRefusalCode =
   | "ALREADY_STORED"
   | "DRAINING"
   | "CONFLICT"
+  | "AUTHORITY_DIFFERS"
   | "BOOK_NOT_IN_LEGACY";
 
 export type StoreAnswer =

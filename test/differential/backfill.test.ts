@@ -136,7 +136,7 @@ describe.skipIf(!hasSharedData)("the real ledgers", () => {
     };
     const before = await reconcilePair(settings);
     expect(before.verdicts).toMatchObject({ diverged: 0, error: 0 });
-    expect([...new Set(before.rows.map(({ cause }) => cause))]).toEqual(["ALREADY_STORED"]);
+    expect([...new Set(before.rows.map(({ cause }) => cause))]).toEqual(["LEGACY_DOUBLE_COUNT"]);
     expect(before.unexplained).toBe(before.rows.length);
     await accept("UPDATE pnlb_quarantine SET settled_ms = 1, settled_as = 'accepted'");
     expect(await reconcilePair(settings)).toMatchObject({ unexplained: 0, complete: true });

@@ -15,12 +15,13 @@ import {
 } from "../../src/bridges/database/index.ts";
 import type { Side } from "../../src/domain/migration/phase.ts";
 import type { RecordStore } from "../../src/ports/record-store.ts";
+import type { BridgeRecord } from "../../src/ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { Wire } from "../../src/testing/postgres-wire.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
 import { beginLife, dead, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
-import { audit, type Line, PairOfDatabases } from "./database/pair.ts";
+import { audit, changingId, type Line, PairOfDatabases } from "./database/pair.ts";
 
 beforeAll(watchStatements);
 afterEach(() => {
@@ -117,12 +118,29 @@ async function write({ bridge }: Process, lines: Line[], ...ids: readonly number
   const writes = ids.map(async (id) => {
     const key = `trade ${id}`;
     lines.push(["sent", id, key]);
-    const records = [tradeRecord(id), positionRecord(String(id))];
-    const answer = await bridge.write(records, { idempotencyKey: key });
+    const records = [tradeRecord(id), positionRecord(String(id)), ...changesOf(id)];
+    const answer = await bridge.write(records, { idempotencyKey: key, keepsUnstorable: true });
     lines.push(["answer", id, key, answer.kind]);
   });
   await Promise.all(writes);
 }
+
+/** Trades with one id in one file, of which legacy can hold one, by quantity. */
+const rival = (quantity: number) => ({ ...tradeRecord(7), id: changingId, quantity: String(quantity) });
+
+/**
+ * What a write does beside its trade and position: the first ones store two trades of one id, one of which legacy
+ * keeps apart. Each later one corrects or removes one of them, or stores a removed one again.
+ */
+const changesOf = (id: number): readonly BridgeRecord[] =>
+  ({
+    1: [rival(1)],
+    3: [rival(2)],
+    4: [{ ...rival(1), kind: "trade_correction", fee: "4" } as const],
+    5: [{ ...rival(2), kind: "trade_removal" } as const],
+    6: [{ ...rival(1), kind: "trade_removal" } as const],
+    99: [rival(3)],
+  })[id] ?? [];
 
 /** Everything that a process does in its life. Throws when the process dies. */
 async function live(process: Process, lines: Line[]): Promise<void> {
@@ -167,6 +185,25 @@ async function dieAt(at: number, postgres: string | undefined): Promise<number> 
   await next.end();
 
   await audit(pair, lines);
+  const rivals = (side: Side, sql: string) => pair.sql(side, sql).then((found) => found.flat().map(Number));
+  const [inLegacy, inModern] = [
+    await rivals(
+      "legacy",
+      `SELECT quantity FROM processed_trades WHERE trade_id = '${changingId}'
+       UNION ALL SELECT json_extract(row, '$.quantity') FROM pnlb_unstorable`,
+    ),
+    await rivals("modern", `SELECT quantity FROM {trades} WHERE trade_id = '${changingId}'`),
+  ];
+  expect(inLegacy.toSorted()).toEqual(inModern.toSorted());
+  const has = (id: number, what: string) => lines.some((line) => line[1] === id && line.includes(what));
+  for (const [quantity, stored, removed] of [
+    [1, 1, 6],
+    [2, 3, 5],
+    [3, 99, 100],
+  ] as const) {
+    if (has(stored, "acknowledged") && !has(removed, "sent")) expect(inModern).toContain(quantity);
+    if (has(removed, "acknowledged")) expect(inModern).not.toContain(quantity);
+  }
   const versions = (side: Side) =>
     pair.sql(side, "SELECT aggregate, version FROM [pnlb_versions] ORDER BY aggregate");
   expect(await versions("modern")).toEqual(await versions("legacy"));

@@ -374,6 +374,69 @@ describe("a pair of SQLite files", () => {
     expect(found(await compared())).toContainEqual(["trade", "quantity", "diverged", null]);
   });
 
+  it("pairs the rows that legacy stores by itself, and names those that it counts twice", async () => {
+    const { bridge, backfill, close } = await open();
+    const read = async () => {
+      for (const pass of ["new_rows", "all_rows"] as const) await backfill.run({ pass });
+    };
+    const desk = (id: number, file = "trades_20250715.csv") =>
+      runSql(paths.legacy, foreignTrade(id).replace("'F", "'").replace("foreign.csv", file));
+    await backfill.run({ pass: "backfill" });
+    const options = { keepsUnstorable: true, legacyHasOwn: true };
+    const write = (key: string, ...given: readonly BridgeRecord[]) =>
+      bridge.write(given, { ...options, idempotencyKey: key });
+    const plain = (id: number, more: object = {}) => trade(id, { book: "", ...more });
+    const stored = { kind: "acknowledged", version: 1 };
+    expect(await write("one", plain(1), plain(1, { quantity: "9" }), plain(2))).toMatchObject(stored);
+    expect(await write("two", plain(1))).toMatchObject({ code: "ALREADY_STORED" });
+    desk(1);
+    desk(1, "trades_20250716.csv");
+    desk(3);
+    await read();
+    expect(await write("three", plain(3, { fee: "7" }))).toMatchObject(stored);
+    const correction = { ...plain(1, { fee: "5" }), kind: "trade_correction" } as BridgeRecord;
+    expect(await write("four", correction)).toMatchObject({ version: 2 });
+    await read();
+    expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+    expect(found(await compared()).toSorted()).toEqual([
+      ["trade", "row", "diverged", "MISSING_IN_LEGACY"],
+      ["trade", "row", "not_comparable", "LEGACY_DOUBLE_COUNT"],
+      ["trade", "row", "not_comparable", "LEGACY_UNIQUE"],
+    ]);
+    desk(2);
+    await read();
+    // A person decides about a row that legacy counts twice.
+    expect(await compared()).toMatchObject({ unexplained: 1, verdicts: { diverged: 0 } });
+    using modern = connectionTo(paths.modern);
+    const fees = modern.prepare("SELECT trade_id, fee, version FROM newpnl_trades ORDER BY trade_id, fee");
+    expect(fees.raw().all()).toEqual([
+      ["1", "0", 1],
+      ["1", "5", 2],
+      ["2", "0", 1],
+      ["3", "7", 1],
+    ]);
+    await close();
+    opened = undefined;
+  });
+
+  it("a trade that the backfill has brought in is written over from a file, and by nobody else", async () => {
+    const { bridge, backfill, close } = await open();
+    runSql(paths.legacy, foreignTrade(1));
+    await backfill.run({ pass: "backfill" });
+    const same = trade(1, { id: "F1", book: "", file: "another.csv", fee: "7" });
+    const write = (idempotencyKey: string, more: object = {}) =>
+      bridge.write([same], { idempotencyKey, ...more });
+    expect(await write("one")).toMatchObject({ code: "ALREADY_STORED" });
+    const moved = await write("two", { keepsUnstorable: true });
+    expect(moved).toMatchObject({ kind: "acknowledged", version: 1 });
+    expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+    expect((await compared()).rows).toEqual([]);
+    using legacy = connectionTo(paths.legacy);
+    expect(legacy.prepare("SELECT source_file FROM processed_trades").raw().all()).toEqual([["another.csv"]]);
+    await close();
+    opened = undefined;
+  });
+
   it("pairs the trades of a legacy without a unique key as multisets", async () => {
     await written();
     runSql(

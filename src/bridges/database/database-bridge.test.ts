@@ -352,6 +352,20 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
       });
 
+      it("rows that legacy stores by itself reach modern only, and only while legacy is authoritative", async () => {
+        const bridge = await open(authority);
+        const own = { idempotencyKey: "own", legacyHasOwn: true };
+        const answer = await bridge.write([trade(1), position("2")], own);
+        if (authority === "modern") return expect(answer).toMatchObject({ code: "AUTHORITY_DIFFERS" });
+        expect(await bridge.write([trade(1), position("2")], own)).toEqual(answer);
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await bothTrades()).toEqual([0, 1]);
+        expect(await rows("legacy", "positions", "id")).toEqual([]);
+        expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
+        await bridge.write([position("3")], { idempotencyKey: "later" });
+        expect(await rows("legacy", "positions", "position_quantity")).toEqual([["3"]]);
+      });
+
       it("a price follows an earlier one of its day, under a time of its own in legacy", async () => {
         const bridge = await open(authority);
         for (const hour of ["14", "15"]) {

@@ -29,10 +29,15 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
 export interface WriteOptions {
   readonly idempotencyKey: string;
   /**
-   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`. Otherwise
-   * such a trade refuses the write. Default: no.
+   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`, and a trade
+   * that was read from legacy is written over. Otherwise either refuses the write. Default: no.
    */
   readonly keepsUnstorable?: boolean;
+  /**
+   * Whether legacy's own programs store the rows, so that the write only reaches modern. Refused with
+   * AUTHORITY_DIFFERS while modern is authoritative. Default: no.
+   */
+  readonly legacyHasOwn?: boolean;
 }
 
 export type WriteAnswer =
@@ -92,7 +97,7 @@ export class DatabaseBridge implements OwedWrites {
   /** Never rejects before `close`; afterwards it throws CLOSED. A refused write is in neither store. */
   async write(
     records: readonly BridgeRecord[],
-    { idempotencyKey, keepsUnstorable = false }: WriteOptions,
+    { idempotencyKey, keepsUnstorable = false, legacyHasOwn = false }: WriteOptions,
   ): Promise<WriteAnswer> {
     this.#mustBeOpen();
     if (!isKey(idempotencyKey))
@@ -103,7 +108,7 @@ export class DatabaseBridge implements OwedWrites {
       };
     const taken = takeRecords(records, this.#options.tools);
     if ("refusal" in taken) return { kind: "refused", ...taken.refusal };
-    const write = this.#prepared(taken.rows, { idempotencyKey, keepsUnstorable });
+    const write = this.#prepared(taken.rows, { idempotencyKey, keepsUnstorable, legacyHasOwn });
     if ("code" in write) return { kind: "refused", ...write };
     return new Promise((settle) => {
       this.#waiting.push({ write, settle });
@@ -165,19 +170,16 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /** The write as both stores take it. */
-  #prepared(
-    rows: readonly Row[],
-    { idempotencyKey, keepsUnstorable }: Required<WriteOptions>,
-  ): PreparedWrite | RowRefusal {
+  #prepared(rows: readonly Row[], options: Required<WriteOptions>): PreparedWrite | RowRefusal {
     const prepared: PreparedWrite["rows"][number][] = [];
     for (const row of rows) {
-      const both = preparedRow(row, { isKept: keepsUnstorable });
+      const both = preparedRow(row, { isKept: options.keepsUnstorable });
       if ("code" in both) return both;
       prepared.push(both);
     }
     const images = imagesText(rows);
     const digest = this.#options.tools.digest(images);
-    return { idempotencyKey, images, digest, keepsUnstorable, rows: prepared };
+    return { ...options, images, digest, rows: prepared };
   }
 
   async #commitWaiting(): Promise<void> {

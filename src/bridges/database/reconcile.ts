@@ -326,7 +326,8 @@ class Reconcile {
       const { row } = figure;
       if (agrees(row.verdict)) return figure;
       if (reviewed !== undefined && row.verdict === "diverged") {
-        const { code: cause, isAccepted } = reviewed;
+        const { code, isAccepted } = reviewed;
+        const cause = kind === "trade" && code === "ALREADY_STORED" ? "LEGACY_DOUBLE_COUNT" : code;
         return { ...figure, isAccepted, row: { ...row, verdict: "not_comparable", cause } as const };
       }
       return { ...figure, row: { ...row, cause: parkedFor ?? row.cause } };
