@@ -379,8 +379,9 @@ describe("a pair of SQLite files", () => {
     const read = async () => {
       for (const pass of ["new_rows", "all_rows"] as const) await backfill.run({ pass });
     };
+    using legacy = connectionTo(paths.legacy, { timeout: 5_000 });
     const desk = (id: number, file = "trades_20250715.csv") =>
-      runSql(paths.legacy, foreignTrade(id).replace("'F", "'").replace("foreign.csv", file));
+      legacy.exec(foreignTrade(id).replace("'F", "'").replace("foreign.csv", file));
     await backfill.run({ pass: "backfill" });
     const options = { keepsUnstorable: true, legacyHasOwn: true };
     const write = (key: string, ...given: readonly BridgeRecord[]) =>
@@ -421,7 +422,8 @@ describe("a pair of SQLite files", () => {
 
   it("a trade that the backfill has brought in is written over from a file, and by nobody else", async () => {
     const { bridge, backfill, close } = await open();
-    runSql(paths.legacy, foreignTrade(1));
+    using legacy = connectionTo(paths.legacy, { timeout: 5_000 });
+    legacy.exec(foreignTrade(1));
     await backfill.run({ pass: "backfill" });
     const same = trade(1, { id: "F1", book: "", file: "another.csv", fee: "7" });
     const write = (idempotencyKey: string, more: object = {}) =>
@@ -431,7 +433,6 @@ describe("a pair of SQLite files", () => {
     expect(moved).toMatchObject({ kind: "acknowledged", version: 1 });
     expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
     expect((await compared()).rows).toEqual([]);
-    using legacy = connectionTo(paths.legacy);
     expect(legacy.prepare("SELECT source_file FROM processed_trades").raw().all()).toEqual([["another.csv"]]);
     await close();
     opened = undefined;
