@@ -134,7 +134,7 @@ function exactJson(): string {
     return value;
   });
   if (source !== "0.10000000000000000000001")
-    throw new Error("this Node does not hand out the source text of JSON numbers: write prices as text");
+    throw new Error("this version of Node does not provide the source text of JSON numbers: write prices as text");
   return "numbers are read from their source text";
 }
 

@@ -52,8 +52,8 @@ export const causes = {
   NO_MULTIPLIER: "the contract multiplier of the symbol is not known, so points cannot be converted to money",
   LOT_ORDER:
     "same quantity and same realized + unrealized, but a different split: lots were closed in another order",
-  SIGN_FLIP: "exactly the opposite number",
-  MULTIPLIER: "exactly a contract multiplier (1000 or 2000) apart",
+  SIGN_FLIP: "the two numbers are exactly opposite",
+  MULTIPLIER: "the numbers differ by exactly the factor of a contract multiplier (1000 or 2000)",
 } as const;
 export type Cause = keyof typeof causes;
 

@@ -211,7 +211,7 @@ test.each([
   ],
   ["a file that is not a configuration", "migration: [", "migration.phase", ""],
   ["a key below a value", desk, "migration.phase.x", "cannot be changed"],
-])("refused: %s", (_, text, path, what) => {
+])("an edit is refused because of %s", (_, text, path, what) => {
   expect(() => editYaml(text, [{ path, value: "x" }], "desk.yaml")).toThrow(
     expect.objectContaining({
       code: "BAD_CONFIG",

@@ -36,7 +36,7 @@ const engineKeys = [
     "day_rule",
     oneOf(dayRules),
     undefined,
-    "Trading-day rule of its daily P&L; without it, that of the other system",
+    "Trading-day rule of the system's daily P&L; by default the rule of the other system",
   ),
 ];
 const deskKeys = [key("mode", oneOf(legacyModes), "chained", "How the legacy desk processes its files")];
@@ -47,7 +47,7 @@ const methodKeys = pnlMethods.map((method) =>
     method,
     text("the public name of a method, such as get_pnl", publicName),
     method,
-    `Its own name for ${method}`,
+    `The system's own name for ${method}`,
   ),
 ) as readonly Key[] as readonly MethodRow<PnlMethod>[];
 /** Method names of a system that uses the names of the bridge. */
@@ -57,19 +57,19 @@ const foreignKeys = [
     "methods",
     record(methodKeys),
     ownMethodNames,
-    "Its own names for the methods of the P&L service; the bridge calls no other method of it",
+    "The system's own names for the methods of the P&L service; the bridge calls no other method",
   ),
   key(
     "pnl_in",
     oneOf(["money", "points"]),
     "money",
-    "Unit of its P&L; points become money by the contract's multiplier",
+    "Unit of the system's P&L; the contract's multiplier converts points into money",
   ),
   key(
     "day_rule",
     oneOf(dayRules),
     undefined,
-    "The trading-day rule that its daily P&L follows; the engine beside it follows the same rule",
+    "Trading-day rule of the system's daily P&L; the built-in engine as the other system uses it by default",
   ),
   key(
     "timeout_ms",
@@ -84,7 +84,7 @@ const hostedKeys = [
     "env",
     listOf(text(variables, /^[A-Za-z_][A-Za-z0-9_]{0,99}$/), `must be ${variables}`),
     [],
-    "Environment variables that its process or thread gets in addition to PATH, HOME, LANG, TZ and the like",
+    "Environment variables that the system gets in addition to PATH, HOME, LANG, TZ and the like",
   ),
   ...foreignKeys,
 ];
@@ -94,7 +94,7 @@ const moduleKeys = [
     "isolation",
     oneOf(["none", "thread"]),
     "none",
-    "Where the module runs: in the main thread or in one of its own",
+    "Where the module runs: in the main thread (none) or in a thread of its own",
   ),
   ...hostedKeys,
 ];
@@ -109,7 +109,7 @@ const commandKeys = [
     },
     "A child process that speaks the worker protocol: [python3, pnl_bridge_worker.py, desk.pnl:Service]",
   ),
-  key("cwd", folder, undefined, "Its working folder; without it the folder of this file"),
+  key("cwd", folder, undefined, "Working folder of the program; by default the folder of this file"),
   ...hostedKeys,
 ];
 const httpKeys = [
@@ -118,7 +118,7 @@ const httpKeys = [
     "authorization_env",
     kind.variable,
     undefined,
-    "The environment variable that holds the authorization header",
+    "The environment variable that holds the value of the authorization header",
   ),
   key(
     "ca_file",
@@ -233,9 +233,9 @@ function systemOf(file: { readonly kind: SystemConfig["kind"]; readonly name?: u
 
 const exclusion = record([
   required("path", kind.excludedPath, "The field, such as tradeHistory[].time"),
-  required("reason", text("a reason"), "Why the two systems cannot agree in it"),
-  required("owner", text("a name"), "The person who is responsible for it"),
-  required("until", kind.day, "The last day on which it holds"),
+  required("reason", text("a reason"), "Why the two systems cannot agree in the field"),
+  required("owner", text("a name"), "The person who is responsible for the exclusion"),
+  required("until", kind.day, "The last day on which the exclusion is in force"),
 ]);
 
 type TriggerRow<Row> = Row extends TriggerKey ? Key<Row["key"], TriggerLimits[Camel<Row["key"]>]> : never;
@@ -256,11 +256,11 @@ const ledgerPatterns = ["trades_*.csv", "Futures_*.csv", "Options_*.csv", "marke
 
 export const keys = [
   ...under("migration", [
-    key("phase", oneOf(phases), "shadow_mode", "How far the migration is; a later phase needs its gates"),
+    key("phase", oneOf(phases), "shadow_mode", "The phase of the migration; a later phase is held until its gates are open"),
     ...under("feature_flags", [
       key("use_new_calculator", flag, false, "Modern may answer calls"),
-      key("use_new_storage", flag, false, "Modern may be written"),
-      key("use_new_reports", flag, false, "Modern's reports may be handed out"),
+      key("use_new_storage", flag, false, "Modern may receive writes"),
+      key("use_new_reports", flag, false, "Modern's reports may be given to users"),
     ]),
     ...under("traffic_routing", [
       key(
@@ -275,7 +275,7 @@ export const keys = [
         "bucket_by",
         oneOf(["book", "user"]),
         "book",
-        "The unit that the percentage divides; a call without a book counts for its user",
+        "What the percentage is a share of: books or users; a call without a book counts by its user",
       ),
     ]),
     ...under("validation", [
@@ -293,14 +293,14 @@ export const keys = [
         "log_all_calculations",
         flag,
         true,
-        "Logs one line for each call, else for divergences and errors only",
+        "Logs one line for each call; if false, only divergences and errors",
       ),
       key("performance_tracking", flag, true, "Records the time and memory of both systems"),
       key(
         "alert_url",
         kind.alertUrl,
         null,
-        "The URL to which this process posts its alerts, as JSON; a change holds from its next start",
+        "The URL to which this process posts its alerts, as JSON; a change takes effect after a restart",
       ),
     ]),
     key("approvals.two_person", kind.listOfPhases, [], "Phases that a second person must approve"),
@@ -330,9 +330,9 @@ export const keys = [
       "bridge_tables",
       oneOf(["inside", "beside"]),
       "inside",
-      "Where the bridge's tables are: in legacy's database, or beside it: then modern never takes the writes",
+      "The bridge's tables are in legacy's database (inside) or in a file beside it; with beside, writes never move to modern",
     ),
-    key("legacy_book", kind.anyText, "", "The book of rows that come from legacy"),
+    key("legacy_book", kind.anyText, "", "The book that modern records for rows from legacy"),
     key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
     key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),
     key(
@@ -350,18 +350,18 @@ export const keys = [
         "mode",
         oneOf(["auto", "events", "poll"]),
         "auto",
-        "How changes are noticed: by events, by polling, or as the folder allows",
+        "How changes are noticed: by events, by polling, or by events where the folder supports them (auto)",
       ),
-      key("scan_ms", milliseconds, 1_000, "Time between two looks at a folder"),
+      key("scan_ms", milliseconds, 1_000, "Time between two scans of a folder"),
       key("settle_ms", milliseconds, 500, "A file is read after it has been unchanged for this time"),
       key("include", kind.patterns, ledgerPatterns, "Names of the files that are read"),
       key(
         "republished",
         oneOf(["quarantine", "apply", "ignore"]),
         "quarantine",
-        "What happens with a file whose applied rows have changed",
+        "What happens to a file whose applied rows have changed",
       ),
-      key("legacy_sink", oneOf(["records", "own_entry", "none"]), "records", "How legacy gets the rows"),
+      key("legacy_sink", oneOf(["records", "own_entry", "none"]), "records", "How legacy gets the rows of the files"),
       key(
         "lease_ms",
         milliseconds,
@@ -376,13 +376,13 @@ export const keys = [
       "listen",
       kind.address,
       { host: "127.0.0.1", port: 8_080 },
-      "HOST:PORT; beyond this machine only with tokens",
+      "HOST:PORT; an address that other machines can reach requires tokens",
     ),
     key(
       "tokens",
       kind.tokens,
       [],
-      "By role, the environment variable that holds the token; or a list of people",
+      "For each role, the environment variable that holds its token; or a list of people",
     ),
     key("allowed_hosts", kind.hosts, [], "Further host names under which clients reach the gateway"),
     key(
@@ -398,11 +398,11 @@ export const keys = [
         "profile",
         oneOf(["desk", "trial"]),
         "trial",
-        "trial asks for the gates without statistics, desk for evidence too",
+        "trial judges the gates that need no statistics; desk also judges the gates that need evidence",
       ),
       key("accuracy.replay", share, 0.01, "Largest share of divergences in replays"),
       key("accuracy.live", share, 0.05, "Largest share of divergences in shadow calls"),
-      key("accuracy.served", share, 0.01, "Largest share of divergences in answers of modern"),
+      key("accuracy.served", share, 0.01, "Largest share of divergences in the answers that callers got from modern"),
       key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover"),
     ]),
   ),
@@ -410,24 +410,24 @@ export const keys = [
     "exclusions",
     listOf(exclusion, "must be a list of exclusions"),
     [],
-    "Fields whose values cannot agree by their nature",
+    "Fields that are not compared, because the two systems cannot agree in them",
   ),
   ...under("control", [
     key(
       "instance",
       text("a name of letters, digits, dots, dashes and underscores", /^[\w.-]{1,100}$/),
       null,
-      "Name of this process in the fleet; by default host name and process id, which a restart changes",
+      "Name of this process in the fleet; by default host name and process id, which change at a restart",
     ),
-    key("heartbeat_ms", milliseconds, 1_000, "Time between two signs of life"),
-    key("lease_ms", milliseconds, 60_000, "A process that is silent for this time is gone"),
+    key("heartbeat_ms", milliseconds, 1_000, "Time between two heartbeats of a process"),
+    key("lease_ms", milliseconds, 60_000, "A process without a heartbeat for this time counts as gone"),
     key(
       "stale_ms",
       milliseconds,
       5_000,
       "A process that cannot read the plan for this time reports that it is stale",
     ),
-    key("poll_ms", milliseconds, 1_000, "Time between two looks at the plan, where nothing reports a change"),
+    key("poll_ms", milliseconds, 1_000, "Time between two reads of the plan; a change that the store reports is read at once"),
   ]),
 ];
 

@@ -99,7 +99,7 @@ function excludable(method: PnlMethod): readonly string[] {
     ...paths.flatMap((path) => [path, `${method}.${path}`]),
     ...ofRows.map((path) => method + path.slice(rows.length - 2)),
   ];
-  // What a path begins with holds its field.
+  // Each prefix of a path names a section that contains the field, so it may be excluded too.
   return all.flatMap((path) => {
     const parts = path.split(/(?=\.|\[\])/);
     return parts.map((_, at) => parts.slice(0, at + 1).join(""));

@@ -79,7 +79,7 @@ test.each([
   "validation: { alert_on_mismatch: false }",
   "approvals: { two_person: [dual_write] }",
   "triggers: { owed_age_s: 14 }",
-])("files that differ in %s have other texts", (said) => {
+])("files that differ in %s have different texts", (said) => {
   expect(sectionOf(`migration: { ${said} }`)).not.toBe(sectionOf(""));
 });
 
@@ -177,7 +177,7 @@ test("the address for alerts that an older program has published is accepted, ig
   expect(JSON.stringify(readMigrationSection(older))).not.toContain("hunter2");
 });
 
-test("a text that an older program has published means the same as one that also says the defaults", () => {
+test("a text of an older program, which lacks keys, means the same as a text that sets them to their defaults", () => {
   const own = sectionOf("migration: { phase: read_only }");
   const older =
     '{"phase":"read_only","monitoring":{"alert_url":"https://hooks.example/x"},"triggers":{"window_s":10}}';

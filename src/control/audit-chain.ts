@@ -76,7 +76,7 @@ async function hasLostSeals(store: ControlStore, head: AuditHead, digest: Digest
 export const auditFaults = {
   EDITED: "the row is not what was sealed",
   REMOVED: "a row is missing",
-  INSERTED: "a row is there that the store did not write",
+  INSERTED: "a row was inserted that the store did not write",
   UNSEALED: "a seal is missing",
   CUT: "the end of the chain that a process has seen is missing or was rewritten",
   UNRECORDED: "the plan was changed, and no row records the change",

@@ -107,7 +107,7 @@ describe("a process whose store was restored from an old copy", () => {
     expect(instance("one")).toMatchObject({ seenEpoch: 3, drainedEpoch: 3 });
   });
 
-  it("obeys each change towards legacy, even if it raises a restored store exactly to the epoch that the process knows", async () => {
+  it("obeys each change towards legacy, even if the restored store then has exactly the epoch that the process knows", async () => {
     for (const way of [
       { useNewPnlSystem: false },
       { latched: "error_rate" },
@@ -215,7 +215,7 @@ describe("a process whose store is unreachable", () => {
     expect(planOf(process).newSystemPercentage).toBe(40);
   });
 
-  it("goes to legacy by the switch file, and takes the whole fleet there when the store is reachable again", async () => {
+  it("obeys its machine's switch file while the store is unreachable, and rolls the fleet back when the store returns", async () => {
     const [disk, process] = [new Disk(), await fleet.start("other")];
     const switched = await fleet.start("one", disk);
     fleet.place.away = true;

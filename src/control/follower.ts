@@ -68,7 +68,10 @@ export class PlanFollower {
     this.#options = options;
   }
 
-  /** Resolves with a plan: the store's, or after `startMsMax` the newest snapshot's, or legacy alone. */
+  /**
+   * Resolves when the process has a plan: the store's; if the store fails or does not answer within
+   * `startMsMax`, the plan of the newest snapshot; without a snapshot, legacy alone.
+   */
   async start(): Promise<void> {
     const { clock, snapshots, startMsMax, pollMs, heartbeatMs } = this.#options;
     await this.#readSwitch();
@@ -110,7 +113,8 @@ export class PlanFollower {
   }
 
   /**
-   * Keeps a newer head of the audit chain and saves it with the snapshot, so that a removed end is detected.
+   * Stores the head of the audit chain; a newer head than the saved one is saved with the snapshot, so that a
+   * removed end of the chain is detected.
    */
   keepHead(head: AuditHead): void {
     this.auditHead = head;
@@ -234,7 +238,10 @@ export class PlanFollower {
     if (record) this.#on({ kind: "record_read", record, askedMs });
   }
 
-  /** Saves run one at a time, each with the state at its beginning. The next one makes good a failed one. */
+  /**
+   * Saves the state. Saves run one at a time, and each writes the state at its own start; so the save after a
+   * failed one also writes what the failed one did not.
+   */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {
       const { record, auditHead } = this;

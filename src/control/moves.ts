@@ -95,7 +95,7 @@ export function checkExpected({ from, epoch }: Expected, { record, effective }: 
   ];
   throw new BridgeError("CONFLICT", {
     what: `the plan is ${phase}, epoch ${record.epoch}, and the move was meant for ${expected.join(", ")}`,
-    fix: "look at status, then try again",
+    fix: "run status, then try again",
   });
 }
 

@@ -502,7 +502,7 @@ describe("traffic", () => {
     "no ramp begins in %s, where the percentage has no effect",
     async (phase) => {
       await goTo(phase);
-      const refused = [["REFUSED", expect.stringMatching(`^in ${phase} no percentage decides`)]];
+      const refused = [["REFUSED", expect.stringMatching(`^in ${phase} the percentage does not decide`)]];
       for (const endsIn of ["stay", "rollback"] as const) {
         await expect(
           refusal(fleet.operator.ramp({ steps: [0], dwellMs: 60_000, endsIn }, amy)),

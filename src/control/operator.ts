@@ -252,7 +252,7 @@ export class Operator {
       if (current !== "cleanup")
         throw refused(
           `the window to legacy is closed in cleanup, and the phase is ${current}`,
-          "advance to cleanup first",
+          "run phase advance until the phase is cleanup",
         );
       refuseOutOfUse(overview);
       await this.#change({
@@ -314,8 +314,8 @@ export class Operator {
   }
 
   /**
-   * Adds or removes a user, also while other people change other things; towards legacy always allowed. Returns null
-   * if the list is as requested.
+   * Adds a user to a list or removes one, even while other people change the record. A change towards legacy
+   * is always allowed. Returns null if the list is already as requested.
    */
   async changeList(list: UserList, { change, user }: ListChange, given: By): Promise<ControlRecord | null> {
     const { column, forward } = userLists[list];
@@ -521,7 +521,7 @@ export class Operator {
     if (record !== null) return record;
     throw new BridgeError("CONFLICT", {
       what: `the plan is no longer that of epoch ${change.expectedEpoch}: somebody else changed it at the same time`,
-      fix: "look at status, then try again",
+      fix: "run status, then try again",
     });
   }
 }

@@ -45,8 +45,8 @@ export function rampOf(
     });
   if (!Number.isInteger(dwellMs) || dwellMs < dwellMsMin || dwellMs > dwellMsMax)
     throw new BridgeError("BAD_USAGE", {
-      what: "a step of a ramp lasts from one second to 30 days",
-      fix: "name a time in that range, such as --dwell 10m",
+      what: "the time between two steps of a ramp must be from one second to 30 days",
+      fix: "write a time in that range, such as --dwell 10m",
     });
   checkRamp(standing, { first, highest: Math.max(...steps), endsIn });
   if (rest.length === 0 && endsIn === "stay") return { newSystemPercentage: first, ramp: null };
@@ -65,14 +65,14 @@ function checkRamp(
   }: { readonly first: number; readonly highest: number; readonly endsIn: Ramp["endsIn"] },
 ): void {
   const { phase, newSystemPercentage: now } = standing.effective.plan;
-  const atOnce = "rollback without --gradual is never refused";
+  const atOnce = "to return to legacy at once, run rollback without --gradual";
   const out = whyOutOfUse(standing.record);
   if (endsIn === "rollback" && out !== undefined)
     throw refused(`modern is out of use already (${out})`, atOnce);
   if (phasePolicies[phase].answers !== "by-route")
     throw refused(
-      `in ${phase} no percentage decides who answers, so a ramp would change nothing`,
-      endsIn === "rollback" ? atOnce : "ramps are for dual_write",
+      `in ${phase} the percentage does not decide which system answers, so a ramp would have no effect`,
+      endsIn === "rollback" ? atOnce : "begin a ramp only in dual_write",
     );
   if (endsIn === "rollback" && first > now)
     throw refused(

@@ -68,7 +68,7 @@ export class Supervisor {
     await this.#running;
   }
 
-  /** One round. Never throws. */
+  /** Samples the triggers and, if the store is fresh, does each kind of work once. Never throws. */
   async second(): Promise<void> {
     const { follower } = this.#options;
     const { store, record } = follower;

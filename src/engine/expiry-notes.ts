@@ -33,7 +33,7 @@ export function* expiryNotes({ trades, lanes }: PnlEngine, asOfDay: DayNumber): 
       const count = late === 1 ? "this trade is" : `${late} trades, from this one on, are`;
       yield {
         code: "TRADED_AFTER_EXPIRY",
-        why: `${count} later than ${day}, the last trading day of ${symbol}; kept`,
+        why: `${count} later than ${day}, the last trading day of ${symbol}; the trade counts`,
         trade: first,
       };
     }

@@ -156,11 +156,11 @@ export class TradeIntake {
     if (price === 0)
       this.#note(
         "ZERO_PRICE",
-        "a price of zero: an expiry or exercise, or a start-of-day position of unknown cost; kept",
+        "the price is zero: an expiry or exercise, or a start-of-day position of unknown cost; the trade counts",
       );
-    if (price < 0) this.#note("NEGATIVE_PRICE", "a negative price; kept");
+    if (price < 0) this.#note("NEGATIVE_PRICE", "the price is negative; the trade counts");
     if (wallUs % dayUs === 0)
-      this.#note("START_OF_DAY", "a trade at midnight is a start-of-day position; kept");
+      this.#note("START_OF_DAY", "a trade at midnight is a start-of-day position; it counts");
     trades.commit();
   }
 

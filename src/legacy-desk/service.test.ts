@@ -99,19 +99,19 @@ describe("a row", () => {
     expect(positions).toMatchObject([{ quantity: "3", realized: "2" }]);
   });
 
-  test("quirk: of a sale of -5 is a purchase of 5", async () => {
+  test("quirk: that sells -5 is a purchase of 5", async () => {
     expect(await position("1,X,2025-08-04 10:00:00,S,-5,100")).toMatchObject({
       quantity: "5",
       averagePrice: "100",
     });
   });
 
-  test("quirk: of an expiry at price 0 realizes the cost", async () => {
+  test("quirk: that books an expiry at price 0 realizes the cost", async () => {
     const rows = ["1,X,2025-08-04 10:00:00,B,10,0.25", "2,X,2025-08-05 10:00:00,S,10,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "0", realized: "-2.5" });
   });
 
-  test("quirk: of the start of the day at midnight is an ordinary trade", async () => {
+  test("quirk: that stands for a start-of-day position, at midnight, is an ordinary trade", async () => {
     const rows = ["1,X,2025-08-04 18:00:00,S,24,3", "2,X,2025-08-05 00:00:00.000,B,1000,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "976", averagePrice: "0", realized: "72" });
   });

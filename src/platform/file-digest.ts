@@ -14,7 +14,7 @@ export class FileDigest {
     this.#stamp = stamp;
   }
 
-  /** Begins before the file is read. Undefined for what is no regular file. */
+  /** Begins before the file is read. Undefined if the path is not a regular file. */
   static async begin(path: string): Promise<FileDigest | undefined> {
     const stamp = await stampOf(path);
     return stamp === undefined ? undefined : new FileDigest(path, stamp);

@@ -53,15 +53,15 @@ export const calendarFindingCodes = {
   DUPLICATE_SERIES: "an earlier row describes the same future or series",
   EMPTY_CELL: "the cell is empty, although its text is known",
   EXAMPLE_STRIKE: "the examples of the row name different options",
-  EXPIRY_DATE: "not the day that the exchange's rules and holidays give",
-  EXPIRY_TIME: "not the time of day at which contracts of that kind expire",
+  EXPIRY_DATE: "the day is not the one that the exchange's rules and holidays give",
+  EXPIRY_TIME: "the time is not the one at which contracts of that kind expire",
   FIRST_DAY: "the first available day is after the expiry",
-  IMPROBABLE_EXPIRY: "a week or more from the computed day, or on a weekend; not used",
-  OTHER_FORM: "not the text that is printed, but it means the same",
+  IMPROBABLE_EXPIRY: "the day is a week or more from the computed day, or on a weekend, and is not used",
+  OTHER_FORM: "the text is not in the form that is printed, but means the same",
   PRODUCT_TEXT: "the words name another product, kind, weekday or week than the symbol",
   SHARED_TEXT: "the text is right, but a row of another series has it too",
-  TEXT_DIFFERS: "not the text of the row's future or series",
-  UNCHECKED: "no value is known to compare it with",
+  TEXT_DIFFERS: "the text is not that of the row's future or series",
+  UNCHECKED: "no value is known to compare the cell with",
   UNKNOWN_SYMBOL: "the symbol names no known future or option series, so the row was not compared",
   UNREADABLE_DATE: "the date cannot be read",
 } as const;
@@ -519,8 +519,8 @@ const readTime = (text: string, context: SymbolContext): Reading => readSymbol(t
 const monkeyWeekdays: readonly (Weekly | undefined)[] = [undefined, "mon", "tue", "wed", "thu", "fri"];
 
 /**
- * PricingMonkey's name of a series, such as `jul25 wk3 mon ty`. It states the nominal day, even if that day is
- * a holiday. The monthly option has the text of a Friday option. Known for the 10-year only.
+ * PricingMonkey's name of a series, such as `jul25 wk3 mon ty`. It states the nominal day, even if that day
+ * is a holiday. The monthly option has the text of a Friday option. Known for the 10-year only.
  */
 function monkeyText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "PricingMonkey names only options");

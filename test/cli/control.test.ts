@@ -155,7 +155,7 @@ describe("a desk with a live process", () => {
         await desk.run("phase", "advance", ...meant, ...because),
         new RegExp(
           "^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); " +
-            "look at status, then try again$",
+            "run status, then try again$",
           "m",
         ),
       );
@@ -292,7 +292,7 @@ describe("a desk with a live process", () => {
       );
     expectFailure(
       await desk.run("rollback", "--gradual", ...because),
-      /^REFUSED: modern is out of use already .*; rollback without --gradual is never refused$/m,
+      /^REFUSED: modern is out of use already .*; to return to legacy at once, run rollback without --gradual$/m,
     );
     // A move towards legacy is never refused, not even the second time.
     expect(await desk.json("rollback", ...because)).toMatchObject({
@@ -391,7 +391,7 @@ describe("a desk with a live process", () => {
     await desk.run("phase", "retreat", ...because);
     expectFailure(
       await desk.run("rollback", "--gradual", ...because),
-      /^REFUSED: in shadow_mode no percentage decides who answers, .*; rollback without --gradual is never refused$/m,
+      /^REFUSED: in shadow_mode the percentage does not decide which system answers, .*; to return to legacy at once, run rollback without --gradual$/m,
     );
   });
 
@@ -937,7 +937,7 @@ describe("audit verify on a store that was edited without its triggers", () => {
   );
 });
 
-it("of operators who change the plan at once, those who lose get CONFLICT and change nothing", async () => {
+it("of several operators who change the plan at once, those who are too late get CONFLICT and change nothing", async () => {
   await using desk = new LiveDesk();
   await desk.start();
   await desk.toDualWrite();
@@ -952,7 +952,7 @@ it("of operators who change the plan at once, those who lose get CONFLICT and ch
   for (const ran of all.filter(({ code }) => code !== 0))
     expectFailure(
       ran,
-      /^CONFLICT: the plan is no longer that of epoch \d+: .*; look at status, then try again$/m,
+      /^CONFLICT: the plan is no longer that of epoch \d+: .*; run status, then try again$/m,
     );
   expect(done).toBeGreaterThan(0);
 });

@@ -185,7 +185,7 @@ describe("the checks report a system", () => {
   });
 
   it.each(["none", "thread"] as const)(
-    "that hangs, within the timeout that it has behind the bridge; isolation %s",
+    "that hangs, when its configured timeout has passed; isolation %s",
     async (isolation) => {
       const source = goodDesk("calculatePnl: () => new Promise(() => {}),");
       const system = { ...desk(isolation), timeout_ms: 100 };
@@ -259,7 +259,7 @@ describe("the checks report a system", () => {
   });
 
   it.each(["none", "thread"] as const)(
-    "whose methods have other names: they are listed, proposed for the map, and never called; isolation %s",
+    "whose methods have other names: they are listed, proposed for the map of methods, and never called; isolation %s",
     async (isolation) => {
       const source = `export default {
         get_open_positions: (book, { limit = [1, 2] } = {}) => { throw 1; }, getTrades: async (request) => { throw 1; },
@@ -270,8 +270,7 @@ describe("the checks report a system", () => {
         check: "methods",
         ok: false,
         detail:
-          "it has none of calculatePnl, openPositions, tradeHistory, dailyPnl, totals, positionDetail; likely, for " +
-          "systems.modern.methods: { openPositions: get_open_positions, tradeHistory: getTrades }; found " +
+          "it has none of calculatePnl, openPositions, tradeHistory, dailyPnl, totals, positionDetail; " + "try systems.modern.methods: { openPositions: get_open_positions, tradeHistory: getTrades }; found " +
           "get_open_positions(book, { limit = [1, 2] } = {}), getTrades(request), rebuild_database(), get_greeks()",
       });
       expect(leftOut?.detail).toBe(
@@ -281,7 +280,7 @@ describe("the checks report a system", () => {
     },
   );
 
-  it("whose map names a method with the name of a write", async () => {
+  it("whose map of methods names a method that sounds like a write", async () => {
     const system = { ...desk(), methods: { totals: "rebuild_database" } };
     const source = "export default { rebuild_database: () => ({ totals: {} }) };";
     expect(failedOf(await findings(system, { "desk.mjs": source }))).toEqual({
@@ -290,7 +289,7 @@ describe("the checks report a system", () => {
     });
   });
 
-  it("whose reads lack fields or use other words", async () => {
+  it("whose answers lack fields or use other words", async () => {
     const source = goodDesk(`
       openPositions: () => ({ positions: [{ symbol: "A", quantity: 1, avg_cost: 2, realized: 0, unrealized: 0 }] }),
       tradeHistory: () => ({ trades: [{ id: 1, symbol: "A", side: "BUY", quantity: 1, price: 2 }] }),

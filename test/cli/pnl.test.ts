@@ -322,7 +322,7 @@ total                                                0.00        0.00   0.00  US
 1 row refused (quarantine), not in the figures above:
   trades_20250724.csv:3 MISSING_COLUMN: the line has only 1 of the 6 columns of the header
 
-START_OF_DAY × 1: a trade at midnight is a start-of-day position; kept (trades_20250724.csv:2)
+START_OF_DAY × 1: a trade at midnight is a start-of-day position; it counts (trades_20250724.csv:2)
 `);
       },
     ));

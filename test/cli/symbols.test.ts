@@ -599,7 +599,7 @@ describe("symbols check", () => {
     const { code, out } = await check([wednesday.replaceAll("TYWN25", "TYYN25"), future]);
     expect(code).toBe(0);
     expect(out).toMatch(
-      /^OTHER_FORM × 2\b.*: not the text that is printed, but it means the same\n {2}line 2 WY4N5, Bloomberg_Call: TYYN25C4 – /,
+      /^OTHER_FORM × 2\b.*: the text is not in the form that is printed, but means the same\n {2}line 2 WY4N5, Bloomberg_Call: TYYN25C4 – /,
     );
     expect(out).toContain("2 rows: 1 agree in every column, 1 have findings, 0 could not be read\n");
   });

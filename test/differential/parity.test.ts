@@ -214,7 +214,7 @@ describe("one instrument is one position, however the desk's tables spell it", (
       verdict: "equal",
     });
     expect(notes).toEqual([
-      expect.stringContaining("position_snapshots of type NOON (rows: 1): not compared"),
+      expect.stringContaining("1 position_snapshots of type NOON, which are not compared"),
     ]);
   });
 });

@@ -46,14 +46,14 @@ describe("POST /api/v1/pnl/{method}", () => {
   });
 
   it.each([
-    ["no JSON", "{", 400],
+    ["a body that is not JSON", "{", 400],
     ["a repeated key", '{"a":1,"a":2}', 400],
-    ["a list", "[]", 400],
+    ["a list instead of an object", "[]", 400],
     ["null", "null", 400],
-    ["nothing", "", 400],
+    ["an empty body", "", 400],
     ["NaN", '{"a":NaN}', 400],
     ["too deep nesting", "[".repeat(600), 400],
-  ])("refuses %s and names the place", async (_, body, status) => {
+  ])("refuses %s, and the detail begins with the place, the body", async (_, body, status) => {
     const { url } = await desk();
     const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, {
       "content-type": "application/json",
@@ -371,7 +371,7 @@ describe("roles", () => {
     { name: "amy", role: "operator", env: "O" },
   ];
 
-  it("let viewers read and call, let operators also change, and appear in the audit with the person or the role", async () => {
+  it("a viewer may read and call, an operator may also change; the audit shows the role, or the person's name", async () => {
     const { url, place } = await desk({ tokens, env });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     const rollback = (headers: Readonly<Record<string, string>>) =>
@@ -439,7 +439,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("leave unknown routes visible: each gets a problem document", async () => {
+  it("do not hide an unknown route: the answer is a problem document", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboard",

@@ -445,7 +445,7 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
 
   // One test for each phase. Its failure names the case.
   it.skipIf(missing !== undefined).each(phases.slice(1))(
-    `%s is the same state each time ${missing ?? ""}`,
+    `%s is the same state, whichever case leads to it ${missing ?? ""}`,
     async (to) => {
       for (const one of casesOn(name).filter((each) => each.to === to)) {
         await run(rig, one).catch((cause) => {

@@ -1,9 +1,10 @@
 /**
- * A night of shadowed calls with a misbehaving modern side. It answers wrong, throws (even the number 0), rejects,
- * hangs, answers or rejects after the deadline, keeps its inputs, and listens to signals for ever. Callbacks
- * and the evidence store fail now and then, plans change, and calls come in bursts. Every caller must get the
- * right answer, every comparison must be accounted for, no rejection may be unhandled, and the heap must not
- * grow. Random choices come from the seed; the interleaving of calls and timers depends on the machine.
+ * A night of shadowed calls with a misbehaving modern side. It answers wrong, throws (even the number 0),
+ * rejects, hangs, answers or rejects after the deadline, keeps its inputs, and listens to signals for ever.
+ * Callbacks and the evidence store fail now and then, plans change, and calls come in bursts. Every caller
+ * must get the right answer, every comparison must be accounted for, no rejection may be unhandled, and the
+ * heap must not grow. Random choices come from the seed; the interleaving of calls and timers depends on the
+ * machine.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -22,7 +23,10 @@ export interface NightReport {
   readonly unhandled: number;
   readonly inFlightPeak: number;
   readonly samples: number;
-  /** The heap after each quarter of the calls and a collection, without the values that modern keeps. */
+  /**
+   * Bytes of the heap after each quarter of the calls, measured after a garbage collection, without the
+   * values that modern keeps.
+   */
   readonly heapBytes: readonly number[];
   /** Listeners, inputs and promises that modern kept. */
   readonly kept: number;

@@ -4,9 +4,9 @@ import { codeOf } from "../../base/errors.ts";
 import type { SwitchFile } from "../../ports/local-files.ts";
 
 /**
- * The switch file of a machine. While the file exists, legacy answers in every process beside it; after its
- * removal the plan applies again. With several paths, one existing file is enough, and a command creates the
- * first.
+ * The switch file of a machine. While the file exists, legacy answers in every process whose state is in its
+ * folder; after its removal the plan applies again. With several paths, one existing file is enough, and a
+ * command creates the first.
  */
 export class LocalSwitchFile implements SwitchFile {
   readonly #paths: readonly string[];

@@ -80,7 +80,7 @@ export class HttpSystem implements BridgedSystem {
     if (!methodPattern.test(method))
       throw this.#failure("REFUSED", `${JSON.stringify(method)} is not a valid method name`);
     if (this.#exchanges.size >= this.#inFlightMax)
-      throw this.#failure("BUSY", `${this.#inFlightMax} calls are under way`);
+      throw this.#failure("BUSY", `${this.#inFlightMax} calls are under way, which is the limit`);
     if (call.signal?.aborted) throw this.#failure("TIMEOUT", "the caller no longer waits for the answer");
     const body = Buffer.from(JSON.stringify(request));
     const exchange: Exchange = new Exchange(

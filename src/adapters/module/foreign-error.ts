@@ -66,7 +66,7 @@ export const givenUpFailure =
   (why: "deadline" | "abort"): SystemFailure =>
     new SystemFailure(
       "TIMEOUT",
-      `${what}: ${why === "deadline" ? `no answer within ${deadlineMs} ms` : "the caller gave the call up"}`,
+      `${what}: ${why === "deadline" ? `no answer within ${deadlineMs} ms` : "the caller aborted the call"}`,
     );
 
 /** A method's name for a message: bounded, on one line, whatever a caller passed. */

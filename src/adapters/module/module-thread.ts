@@ -108,7 +108,7 @@ export class ModuleThread {
     const what = `${name}.${methodText(method)}`;
     if (this.#isClosed) throw this.#down("is closed");
     if (this.#thread !== undefined && this.#thread.rpc.open >= inFlightMax)
-      throw new SystemFailure("BUSY", `${name}: ${inFlightMax} calls are under way`);
+      throw new SystemFailure("BUSY", `${inFlightMax} calls of ${name} are under way, which is its limit`);
     if (call.signal?.aborted) throw givenUpFailure(what, call)("abort");
     const leftMs = this.#notBeforeMs - sharedMs();
     if (this.#thread === undefined && leftMs > 0)

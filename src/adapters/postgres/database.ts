@@ -64,7 +64,7 @@ export class PostgresDatabase {
       ...pipeline,
       max: limits.connectionsMax,
       connectionTimeoutMillis: limits.connectMsMax,
-      // The server's own limit does not arrive over a silent network.
+      // The server's own timeout is reported over the network, which may be broken; this one is local.
       query_timeout: limits.statementMsMax + limits.connectMsMax,
       idleTimeoutMillis: 30_000,
       allowExitOnIdle: true,
@@ -101,7 +101,7 @@ export class PostgresDatabase {
     }
   }
 
-  /** Finishes the calls made before it. */
+  /** Waits for the calls that have begun, then closes all connections. */
   close(): Promise<void> {
     this.#closed ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
     return this.#closed;
@@ -157,7 +157,10 @@ class Call {
     await this.#single("READ WRITE; SET LOCAL synchronous_commit = off", sql, values);
   }
 
-  /** Runs a transaction that writes. If it throws, nothing has been written. */
+  /**
+   * Runs a transaction that writes. If it throws, nothing has been written, unless the error says that the
+   * outcome of the commit is unknown.
+   */
   async write<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     let doubtful: { readonly transaction: string | null | undefined; readonly done: T } | undefined;
     try {
@@ -266,7 +269,7 @@ class Call {
   }
 
   async #connected<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    // The caller has already been told that the call failed.
+    // At its deadline the caller has received the failure already.
     if (this.#leftMs <= 0) throw this.#late();
     const client = await this.#parts.pool.connect();
     // The query reports the error of a broken connection too.

@@ -49,7 +49,7 @@ class PostgresReader implements StoreReader {
 
   async outbox(since: number | null): Promise<OutboxLook> {
     const outbox = this.#name("pnlb_outbox");
-    // Entries that were confirmed since the last look are found by `place`, because the entries are not
+    // Entries that were confirmed since the last read are found by `place`, because the entries are not
     // confirmed in the order of `seq`.
     const rows = await this.#all(
       `SELECT seq, rows, state, code, (SELECT coalesce(max(seq), 0) FROM ${outbox}) AS last,

@@ -313,8 +313,8 @@ methods.spawn = (id) => answer(id, spawn("sleep", ["60"], { stdio: "inherit" }).
 
 describe("a worker that cannot start", () => {
   it.concurrent.each([
-    ["no program", ["/nowhere/to/be/found"], "there is no program /nowhere/to/be/found"],
-    ["not to be run", [join(root, "package.json")], "may not be run"],
+    ["a program that does not exist", ["/nowhere/to/be/found"], "there is no program /nowhere/to/be/found"],
+    ["a file that is not executable", [join(root, "package.json")], "may not be run"],
     [
       "exits at once",
       shop.script(`console.error("no such desk"); process.exit(2);`),
@@ -426,7 +426,7 @@ describe("a worker that hangs", () => {
     expect(system.counters.kills).toBe(0);
   });
 
-  it.concurrent("is killed also if the caller has given the call up", async () => {
+  it.concurrent("is killed even if the caller has aborted the call", async () => {
     const system = make(plain, eager);
     await system.start();
     const controller = new AbortController();
@@ -508,7 +508,7 @@ methods.endless = (id) => {
     const calls = Array.from({ length: 5 }, () =>
       system.invoke("sleep", {}, hasty).catch(({ failure }) => failure),
     );
-    expect((await failureOf(add(system), "BUSY")).message).toBe("5 calls of desk are under way");
+    expect((await failureOf(add(system), "BUSY")).message).toBe("5 calls of desk are under way, which is its limit");
     expect(await Promise.all(calls)).toEqual(Array(5).fill("TIMEOUT"));
     const other = make(plain, { waitingBytesMax: 1_000_000 });
     const large = { a: "x".repeat(600_000), b: "" };

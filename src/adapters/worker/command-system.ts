@@ -263,7 +263,7 @@ export class CommandSystem implements BridgedSystem {
     if (this.#methods?.has(method) === false || method.length > methodLengthMax)
       return new SystemFailure("REFUSED", `${name} has no method ${shown}`, { code: "UNKNOWN_METHOD" });
     if (this.#waiting.size + this.#sent.size >= inFlightMax)
-      return new SystemFailure("BUSY", `${inFlightMax} calls of ${name} are under way`);
+      return new SystemFailure("BUSY", `${inFlightMax} calls of ${name} are under way, which is its limit`);
     const pause = this.#pauseRefusal();
     if (pause !== undefined) return pause;
     let text: string | undefined;
@@ -582,7 +582,7 @@ class Call extends Pending<JsonValue> {
 const closed = (name: string): SystemFailure => new SystemFailure("DOWN", `${name} has been closed`);
 
 const aborted = (shown: string, signal: AbortSignal | undefined): SystemFailure =>
-  new SystemFailure("TIMEOUT", `the caller gave ${shown} up`, { cause: signal?.reason });
+  new SystemFailure("TIMEOUT", `the caller aborted the call of ${shown}`, { cause: signal?.reason });
 
 function limitsOf(options: CommandOptions): CommandLimits {
   const given = Object.entries(options).filter(

@@ -297,10 +297,10 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   });
 
   it.concurrent.each([
-    ["no such module", ["nowhere:Desk"], "No module named 'nowhere'"],
-    ["no such name", ["desk:Nobody"], "Nobody"],
-    ["arguments that do not fit", ["desk:Desk", '{"size":1}'], "size"],
-    ["arguments of an object", ["desk:ready", "1"], "takes no arguments"],
+    ["a module that does not exist", ["nowhere:Desk"], "No module named 'nowhere'"],
+    ["a name that the module does not have", ["desk:Nobody"], "Nobody"],
+    ["arguments that the class does not accept", ["desk:Desk", '{"size":1}'], "size"],
+    ["arguments for a service that is an object already", ["desk:ready", "1"], "takes no arguments"],
     [
       "methods in --writes that do not exist",
       ["--writes", "store", "desk:Told"],
@@ -370,7 +370,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     ["twice", "lines[].odd has the key 1 twice, once as another type"],
     ["tuple key", "lines[].odd has a key that cannot be text: (1, 2)"],
     ["huge", "lines[].odd has more than 400 digits"],
-  ])("names the position of a %s, which it cannot write", async (which, words) => {
+  ])("names the position of a value that it cannot write as JSON: %s", async (which, words) => {
     expect((await failureOf(call("no_json", { which }), "GARBLED")).message).toContain(words);
   });
 
@@ -382,7 +382,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       await expect.poll(() => shop.log).toContain(`hello from ${words}`);
   });
 
-  it("reports exceptions with class and code, and goes on", async () => {
+  it("reports exceptions with class and code, and answers later calls", async () => {
     const told = async (which: string) => {
       const { code, message } = await failureOf(call("raises", { which }), "REFUSED");
       return [code, message];
@@ -463,7 +463,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(answers.slice(1)).toMatchObject([{ result: 100 }, { error: { code: -32001 } }, { result: 1 }]);
   });
 
-  it("answers invalid messages that have an id, and goes on", () => {
+  it("answers invalid messages that have an id, and later calls", () => {
     const { answers, err } = speak([
       '{"jsonrpc":"2.0","id":1,"method":"call","params":{"method":"one","deadlineMs":5000,"request":1}}',
       initialize(1),

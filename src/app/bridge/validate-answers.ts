@@ -15,9 +15,9 @@ const differencesMax = 1_000;
 
 /**
  * Compares two answers to the same request as the bridge compares them. Answers of another shape, such as a
- * desk's own results, are compared in full, field by field: fields whose names suggest quantities or prices
- * within the tolerance of positions, all others within that of P&L. Throws BAD_CONFIG for a tolerance that is
- * not a number of 0 or more.
+ * desk's own results, are compared in full, field by field: the tolerance of positions applies to fields
+ * whose names suggest quantities or prices, and the tolerance of P&L to all others. Throws BAD_CONFIG for a
+ * tolerance that is not a number of 0 or more.
  */
 export function validateAnswers({ method, legacy, modern, tolerances }: AnswersToValidate): AnswerComparison {
   const { part } = answerShapes[method];

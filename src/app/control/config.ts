@@ -82,7 +82,7 @@ function typedValue(key: string, text: string): EditValue {
     if (!(cause instanceof BridgeError)) throw cause;
     throw new BridgeError("BAD_USAGE", {
       what: `the value of ${key} is not valid YAML: ${cause.message}`,
-      fix: 'write 25, true, "text" or [a, b]',
+      fix: 'write a YAML value, such as 25, true, "text" or [a, b]',
       cause,
     });
   }

@@ -130,8 +130,8 @@ export class ControlPlane {
     this.#published = publishedOf(config);
     if (this.drift !== before) {
       const what = this.drift
-        ? "CONFIG_DRIFT: this file differs from the published section; config publish settles it"
-        : "settled";
+        ? "CONFIG_DRIFT: this file differs from the published section; run config publish, or undo the change"
+        : "this file agrees with the published section again";
       this.#report({ kind: "config_drift", what, epoch: this.follower.state.seenEpoch });
     }
   }
@@ -186,7 +186,10 @@ export class ControlPlane {
     return verifyStore(this.store, this.#options);
   }
 
-  /** Calls a listener with each change of plan or freshness and failure. Returns a function that ends it. */
+  /**
+   * Calls the listener for each change of the plan or of its freshness, and for each failure. Returns a
+   * function that removes the listener.
+   */
   onEvent(listener: (event: ControlEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -206,13 +209,16 @@ export class ControlPlane {
   }
 
   #report(event: ControlEvent): void {
-    // The store may be empty and reached only after the process has started.
+    // A store that the process reaches only after its start may be empty.
     if (event.kind === "plan") void this.#publishFirst();
     for (const listener of this.#listeners) listener(event);
   }
 }
 
-/** The change that publishes a file's section to an empty store. It is obeyed up to shadow_mode. */
+/**
+ * The change that publishes a file's section to an empty store. The fleet obeys the section's phase only up
+ * to shadow_mode; a later phase is held.
+ */
 const firstPublication = (published: Published, { epoch }: ControlRecord) => ({
   actor: operatingSystemUser(),
   action: "publish",

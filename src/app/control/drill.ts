@@ -18,7 +18,10 @@ export interface DrillReport {
   readonly processes: number;
   readonly committedMs: number;
   readonly acknowledgedMs: number | null;
-  /** Whether legacy answered in every process after its acknowledgement. */
+  /**
+   * Whether every process routes calls to legacy after its acknowledgement; to modern if the window to legacy
+   * is closed.
+   */
   readonly answeredByLegacy: boolean;
   readonly recorded: boolean;
 }

@@ -48,7 +48,7 @@ interface Evidence {
   readonly fileRows: readonly FileRows[];
   readonly symbols: PnlRun["symbols"];
   readonly trades: TradeColumns;
-  /** The day by which symbols are read. */
+  /** The as-of day of the symbols, which decides the decade of one-digit years. */
   readonly day: DayNumber;
 }
 

@@ -12,8 +12,8 @@ const columns = [
 ] as const;
 
 /**
- * Every match as a CSV line, in the order of the closing trades. Numbers are exact; a text with a comma or
- * quote is quoted (RFC 4180).
+ * Yields a CSV text in pieces of about a megabyte: a line of column names, then a line for each match, in the
+ * order of the closing trades. Numbers are exact; a text with a comma or quote is quoted (RFC 4180).
  */
 export function* matchesCsv(engine: PnlEngine): Generator<string> {
   yield `${columns.join(",")}\n`;

@@ -65,7 +65,7 @@ describe("a run is in doubt", () => {
     expect([made.input.accepted, isClean(made)]).toEqual([2, false]);
   });
 
-  it("but not if two files have the same version of one trade", async () => {
+  it("only for different versions: one version of a trade in two files causes no doubt", async () => {
     const made = await run([[first], [first.replace(".046", "")]]);
     expect([made.input.accepted, made.input.duplicates, isClean(made)]).toEqual([1, 1, true]);
   });

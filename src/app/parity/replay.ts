@@ -37,7 +37,7 @@ export interface ReplayOptions extends PnlRunOptions {
   /** The files that `config` and `overrides` were read from, to be named in the report. */
   readonly configFile?: string | undefined;
   readonly calendar?: string | undefined;
-  /** Where the legacy desk writes its `pnl_tracker.db`, a new file; absent: nowhere. */
+  /** A new file, into which the legacy desk writes its `pnl_tracker.db`. Absent: it writes none. */
   readonly legacyDatabase?: string | undefined;
 }
 
@@ -128,7 +128,7 @@ const symbolsOf = ({ input }: PnlRun): readonly string[] => [
 const bookNetting = {
   system: "modern",
   field: "book",
-  rule: "positions netted over books: the legacy desk knows none",
+  rule: "positions are netted over all books, because the legacy desk has no books",
 } as const;
 
 /** A validator with the configured thresholds, and the conversions that the configured systems need. */

@@ -138,9 +138,9 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   return {
     report: await filed(compared, { digests, fileRows, symbols, trades, day: lastDay }),
     notes: [
-      ...lacking.map((what) => `${path} lacks ${what}: not compared`),
+      ...lacking.map((what) => `${path} lacks ${what}, which is therefore not compared`),
       ...[...stored.otherSnapshots].map(
-        ([type, count]) => `${path} has position_snapshots of type ${type} (rows: ${count}): not compared`,
+        ([type, count]) => `${path} has ${count} position_snapshots of type ${type}, which are not compared`,
       ),
     ],
   };
@@ -225,8 +225,8 @@ function storedAnswer(
   }));
   for (const row of stored.snapshots) {
     const symbol = symbolOf(row);
-    // A snapshot under another spelling shows the position of an open row, unless it is flat: the desk keeps
-    // a flat position under another spelling apart.
+    // A snapshot with another spelling of an open row's symbol shows the same position and is skipped. If it
+    // is flat, it is a separate position: the desk keeps it apart under that spelling.
     if (open.has(symbol) || (openNames.has(nameOf(symbol)) && !isFlat(row.position))) continue;
     positions.push({
       symbol,

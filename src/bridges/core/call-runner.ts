@@ -175,7 +175,7 @@ export class CallRunner implements ShadowHost {
     shadow?.answered(answer);
   }
 
-  /** Modern is not asked. */
+  /** Handles a call without calling modern: legacy answers if it may, else the call fails with BUSY. */
   #skipModern(call: Call, reason: FallbackReason): unknown {
     const { name, tally } = call.method;
     tally.modernAsked += 1;

@@ -18,7 +18,11 @@ export interface MethodCounters {
   readonly answeredInstead: number;
   /** Calls that modern should have answered; bad requests do not count. */
   readonly modernAsked: number;
-  /** The calls in `modernAsked` that modern failed. A request that both systems fail counts as bad. */
+  /**
+   * The calls in `modernAsked` that modern failed. If the failure does not show whether modern or the request
+   * is to blame, legacy decides: the call counts if legacy answers it, and not if legacy fails as well. If
+   * legacy may not answer, every such failure counts, except a refusal.
+   */
   readonly modernFailed: number;
   /** Answers of modern to callers that diverge from legacy's. */
   readonly servedDiverged: number;

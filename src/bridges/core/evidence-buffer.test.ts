@@ -153,7 +153,7 @@ test.each([
   ["rejects", () => Promise.reject(new Error("the store is down"))],
   ["throws", refuse],
 ])(
-  "a store that always %s never exceeds the limit of waiting comparisons: the oldest are kept, the rest counted",
+  "while the store always %s, no more comparisons wait than the limit: the oldest wait, the others count as dropped",
   async (_, before) => {
     const unsteady = new Unsteady(new MemoryEvidence().open());
     const throwing = { ...unsteady.store, append: before };

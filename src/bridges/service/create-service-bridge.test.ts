@@ -309,7 +309,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service).verdicts).toEqual({ diverged: 1 });
   });
 
-  it("may change the answer before the shadow has settled without effect on the comparison", async () => {
+  it("may change the answer while the shadow still runs, without effect on the comparison", async () => {
     const service = bridge<Pnl>({
       legacy: good,
       modern: { calculate: (given) => turn().then(() => sum(given)) },
@@ -468,7 +468,7 @@ describe("a caller whose legacy misbehaves", () => {
     expect(service.$bridge.counters.query).toMatchObject({ eligible: 2, shed: { answer_not_a_promise: 2 } });
   });
 
-  it("gets an answer unchanged that throws when it is inspected", async () => {
+  it("gets an answer that throws when it is inspected, unchanged", async () => {
     const odd = uninspectable();
     const service = bridge<{ odd(): object }>({ legacy: { odd: () => odd }, modern: {} });
     expect(service.odd()).toBe(odd);
@@ -613,7 +613,7 @@ describe("a bridged service", () => {
     for (const [at, value] of given.entries()) expect(seen[0]?.[at]).toBe(value);
   });
 
-  it("answers by legacy a method that modern lacks, and counts it as excluded", async () => {
+  it("sends the calls of a method that modern lacks to legacy, and counts them as excluded", async () => {
     for (const plan of [shadowing, modernAnswers]) {
       const service = bridge<Pnl>({ legacy: good, modern: {}, plan });
       expect(await service.calculate(request())).toEqual({ pnl: 6 });
@@ -1090,7 +1090,7 @@ describe("a comparison", () => {
     expect(countersOf(service).verdicts).toEqual({ equal: 1 });
   });
 
-  it("and the caller get the converted answer, also if it is a synchronous one of a fallback", async () => {
+  it("gets the same converted answer as the caller, even if legacy answers a fallback synchronously", async () => {
     const legacy = { points: (value: number) => value };
     const service = bridge<typeof legacy>({
       legacy,
@@ -1379,31 +1379,31 @@ describe("closing", () => {
     await service.$bridge.close();
     await service.$bridge.close();
   });
+});
 
-  it("keeps a waiting program alive until the last shadow call has ended, and no longer", async () => {
-    const clock = new TestClock();
-    const service = bridge<Pnl>(
-      { legacy: good, modern: { calculate: never }, shadow: { timeoutMs: 100 } },
-      { clock },
-    );
-    await service.calculate(request());
-    await turn();
-    expect(clock.keepsAlive).toBe(false);
-    const idle = service.$bridge.idle();
-    expect(clock.keepsAlive).toBe(true);
-    clock.advance(200);
-    await idle;
-    expect([clock.keepsAlive, clock.timers]).toEqual([false, 0]);
-  });
+it("idle() keeps the program alive until the last shadow call has ended, and no longer", async () => {
+  const clock = new TestClock();
+  const service = bridge<Pnl>(
+    { legacy: good, modern: { calculate: never }, shadow: { timeoutMs: 100 } },
+    { clock },
+  );
+  await service.calculate(request());
+  await turn();
+  expect(clock.keepsAlive).toBe(false);
+  const idle = service.$bridge.idle();
+  expect(clock.keepsAlive).toBe(true);
+  clock.advance(200);
+  await idle;
+  expect([clock.keepsAlive, clock.timers]).toEqual([false, 0]);
+});
 
-  it("ends the timer of the deadlines if nothing waits", async () => {
-    const clock = new TestClock();
-    const service = bridge<Pnl>({ legacy: good, modern: good }, { clock });
-    await service.calculate(request());
-    await service.$bridge.idle();
-    clock.advance(100);
-    expect(clock.timers).toBe(0);
-  });
+it("the timer of the deadlines stops when no shadow call is in flight", async () => {
+  const clock = new TestClock();
+  const service = bridge<Pnl>({ legacy: good, modern: good }, { clock });
+  await service.calculate(request());
+  await service.$bridge.idle();
+  clock.advance(100);
+  expect(clock.timers).toBe(0);
 });
 
 describe("evidence", () => {

@@ -94,9 +94,9 @@ const valuesKnownPositions: ReadonlySet<string> = new Set<PnlMethod>([
 ]);
 
 /**
- * The P&L service in front of both systems. Answers each call by the side that the plan names and asks the
- * other side in the shadow. The as-of, the lot method and the marks are set once, before either side is
- * asked.
+ * The P&L service in front of both systems. The side that the plan names answers each call, and the other
+ * side is called as its shadow. The bridge sets the as-of, the lot method and the marks once, before it calls
+ * either side.
  */
 export class PnLServiceBridge {
   readonly #options: PnLServiceBridgeOptions;
@@ -116,7 +116,10 @@ export class PnLServiceBridge {
     this.#methods = new Map(pnlMethods.map((name) => [name, this.#core.add(this.#methodOf(name))]));
   }
 
-  /** Makes one call. Throws SystemFailure of the answering system, BAD_USAGE for an unknown method or key. */
+  /**
+   * Makes one call. Throws the SystemFailure of the answering system, and BAD_USAGE for an unknown method or
+   * an unknown key of the request.
+   */
   async call<Method extends PnlMethod>(
     method: Method,
     request: RequestOf<Method>,

@@ -13,7 +13,8 @@ interface Projection {
 /**
  * Lots, matches, marks and additional fields are left out, because not every system has them. Trades are
  * paired by their content, because trades of one moment have no order; whether the newest comes first is
- * compared separately. Totals are compared by currency; lists in them name symbols, not amounts.
+ * compared separately. Totals are compared by currency; their lists of symbols without a mark or translation
+ * are left out.
  */
 export const projections: Readonly<Record<PnlMethod, Projection>> = {
   calculatePnl: {

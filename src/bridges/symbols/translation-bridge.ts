@@ -23,7 +23,10 @@ import {
 import { ownText, ReadingCache } from "./reading-cache.ts";
 
 export interface SymbolBridgeOptions {
-  /** The default day by which one-digit years and bare roots are read: YYYY-MM-DD, or days since 1970. */
+  /**
+   * The default as-of day, which decides the decade of one-digit years and the contract of bare roots:
+   * YYYY-MM-DD, or days since 1970.
+   */
   readonly asOf: string | DayNumber;
   /** The desk's own expiries. */
   readonly overrides?: ExpiryOverrides;

@@ -36,52 +36,52 @@ export const noteCodes = {
   AFTER_AS_OF: "trades later than the as-of time were left out",
   ALIASED_SYMBOL: "two symbols name one instrument: one position, under the symbol that was seen first",
   AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price applies to neither",
-  AMBIGUOUS_TIME: "the hour occurs twice because daylight time ends; read as the first of the two",
+  AMBIGUOUS_TIME: "the hour occurs twice because daylight time ends; the time is read as the first of the two",
   CONFLICTING_TRADE:
     "an earlier file has a trade of the same id and second that differs in one field: " +
     "both count, one may be wrong",
-  DUPLICATE_ROW: "dropped: an earlier file has the same trade",
-  EXPIRED_OPEN: "still open after its last trading day: no trade at price 0 books the expiry or exercise",
+  DUPLICATE_ROW: "an earlier file has the same trade, so the row is dropped",
+  EXPIRED_OPEN: "a position is still open after its last trading day: no trade at price 0 books the expiry or exercise",
   IGNORED_WINDOW: "the time in the name of a price file lies outside the hours that give marks",
-  LATE_TRADE: "older than a trade of an earlier file; matched in its order of time all the same",
-  NEGATIVE_PRICE: "a negative price; kept",
+  LATE_TRADE: "the trade is older than a trade of an earlier file; it is matched at its place in time",
+  NEGATIVE_PRICE: "the price is negative; the trade counts",
   NO_PRICES_YET: "the as-of time lies in a session that has no price yet, so nothing open has a mark",
   NO_PRICE: "a price file lists symbols without a price",
   REPEATED_PRICE: "a price file gives one symbol the same price twice",
-  START_OF_DAY: "a trade at midnight is a start-of-day position; kept",
-  TRADED_AFTER_EXPIRY: "traded after its last trading day; kept",
-  TIME_FORM: "a time that is not in the ledger's own form but has only one meaning",
+  START_OF_DAY: "a trade at midnight is a start-of-day position; it counts",
+  TRADED_AFTER_EXPIRY: "the trade is later than the last trading day of its instrument; it counts",
+  TIME_FORM: "the time is not in the ledger's own form, but has only one meaning",
   UNKNOWN_PRODUCT: "no product is known for the symbol: multiplier 1, currency XXX",
-  UNPADDED_DATE: "a date without its leading zeros, which has only one meaning",
+  UNPADDED_DATE: "the date lacks its leading zeros, but has only one meaning",
   UNTRANSLATED:
     "the instrument of the symbol is uncertain: it is reported under its own text, " +
     "and only prices with that text apply to it",
-  UNUSED_MARK: "a mark for a symbol that was never traded",
-  ZERO_PRICE: "a price of zero: an expiry or exercise, or a start-of-day position of unknown cost; kept",
+  UNUSED_MARK: "a mark names a symbol that was never traded",
+  ZERO_PRICE: "the price is zero: an expiry or exercise, or a start-of-day position of unknown cost; the trade counts",
 } as const;
 
 /** Notes on translated symbols; each symbol has only one meaning despite its note. */
 export const symbolNoteCodes = {
   CASE: "upper and lower case differ from the dialect's",
-  CODE_ALIAS: "a published code that is not the one this dialect prints",
+  CODE_ALIAS: "the code is published, but is not the one that this dialect prints",
   EXPIRY_UNCONFIRMED:
-    "a holiday moves this expiry, and no notice says to which day: assumed to be the business day before",
-  FRONT_CONTRACT: "a bare root, read as the next quarterly contract on that day",
+    "a holiday moves this expiry, and no notice says to which day; the business day before is assumed",
+  FRONT_CONTRACT: "the text is a bare root; it is read as the next quarterly contract on that day",
   HOLIDAY_DATE:
     "a holiday moved the expiry, and the text has the nominal day where the dialect writes the actual one, " +
     "or the reverse",
   LAST_DAY_MISMATCH: "the date is not the last trading day of the contract that the letter and year name",
-  MISSING_COMDTY: "written without its Comdty",
+  MISSING_COMDTY: "the text lacks the ending Comdty",
   MONTH_LETTER_MISMATCH: "the month letter contradicts the date; the date counts",
-  OLD_FORM: "the form used until 18 July 2025",
+  OLD_FORM: "the text has the form used until 18 July 2025",
   SEVERAL_DIALECTS: "the text is valid in several dialects and means the same in each",
   STANDARD_FRIDAY:
-    "written as a weekly option of the Friday on which the monthly option expires: " +
-    "read as the monthly option",
-  STRIKE_FORM: "a strike of six digits, where the dialect writes five",
+    "the text names a weekly option of the Friday on which the monthly option expires; " +
+    "it is read as the monthly option",
+  STRIKE_FORM: "the strike has six digits, where the dialect writes five",
   WEEK_DIGIT_MISMATCH: "the number of the week contradicts the date; the date counts",
-  WHITESPACE: "extra spaces or tabs",
-  YEAR_IN_OTHER_DECADE: "a one-digit year, read as a year of another decade than the as-of date's",
+  WHITESPACE: "the text has extra spaces or tabs",
+  YEAR_IN_OTHER_DECADE: "the one-digit year is read as a year of another decade than that of the as-of day",
 } as const;
 export type SymbolNoteCode = keyof typeof symbolNoteCodes;
 
@@ -97,7 +97,7 @@ export const symbolRefusalCodes = {
   NOT_LISTED: "no such contract is listed: the product does not have that month, week or year",
   NO_KNOWN_CODE: "no source says what the dialect calls it",
   NO_STRIKE: "the text names an expiry but no strike, so it names no option",
-  TOO_LONG: "longer than any symbol",
+  TOO_LONG: "the text is longer than any symbol",
   UNKNOWN_FORM: "the text does not have the form of any symbol of the dialect",
   UNKNOWN_PRODUCT: "the product is not known to the dialect",
   UNKNOWN_SERIES: "the option series is not known to the dialect",

@@ -1,11 +1,13 @@
-/** Why a write of records is refused or unresolved, for programs. `status` is the HTTP status of the refusal. */
+/**
+ * Why a write of records is refused or unresolved, for programs. `status` is the HTTP status of the refusal.
+ */
 export const recordCodes = {
   BAD_RECORD: {
     status: 422,
     meaning: "a record lacks a field, or has one that is unknown or of a wrong type",
   },
   BAD_TEXT: { status: 422, meaning: "a text holds NUL or half of a surrogate pair" },
-  BAD_NUMBER: { status: 422, meaning: "a number is no decimal" },
+  BAD_NUMBER: { status: 422, meaning: "a number is not a decimal" },
   BAD_TIME: { status: 422, meaning: "a time does not exist, or lacks its offset" },
   UNKNOWN_SYMBOL: { status: 422, meaning: "no product is known for a symbol" },
   NOT_REPRESENTABLE: { status: 422, meaning: "legacy's doubles cannot hold a value exactly" },

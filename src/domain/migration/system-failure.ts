@@ -1,7 +1,7 @@
 /** The classes of failed system calls. If both systems fail, the comparison compares these classes. */
 export const failureClasses = {
   REFUSED: "the system answered with an error: bad input, unknown method, or an internal error",
-  TIMEOUT: "no answer before the deadline",
+  TIMEOUT: "the system did not answer before the deadline",
   DOWN: "the system cannot be reached, or ended during the call",
   TOO_LARGE: "the answer, or the request, is larger than the limit",
   GARBLED: "the response is not a valid answer",

@@ -41,7 +41,7 @@ export const from = () =>
 export const asOf = () =>
   new Option(
     "--as-of <day>",
-    "the day by which one-digit years and bare roots are resolved (default: today in Chicago)",
+    "the day that decides the decade of one-digit years and the contract of bare roots (default: today in Chicago)",
   );
 export const store = () =>
   new Option(

@@ -29,12 +29,12 @@ export const signals = {
   modernFailed: counter(
     "modern_failed_total",
     ["method"],
-    "Calls that modern should have answered and failed",
+    "Calls that modern should have answered and that it failed",
   ),
   servedDiverged: counter(
     "served_diverged_total",
     ["method"],
-    "Answers of modern that callers got and that diverge from legacy",
+    "Answers that callers got from modern and that diverge from legacy's",
   ),
   sampledOut: counter(
     "sampled_out_total",
@@ -78,7 +78,7 @@ export const signals = {
     ),
     kind: "histogram",
   },
-  epochSeen: gauge("epoch_seen", [], "The epoch that calls begin under"),
+  epochSeen: gauge("epoch_seen", [], "The epoch under which new calls begin"),
   epochDrained: gauge(
     "epoch_drained",
     [],
@@ -100,7 +100,7 @@ export const signals = {
   freshness: gauge(
     "freshness",
     ["state"],
-    "1 for the present state of the plan (fresh, stale, expired, none), 0 for the other states",
+    "1 for the present freshness of the plan (fresh, stale, expired, none), 0 for the others",
   ),
   recordsOwed: gauge(
     "records_owed",

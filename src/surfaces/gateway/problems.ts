@@ -109,7 +109,7 @@ export function problemFor(failure: unknown): Problem {
     const { code, message, fix } = failure;
     return problemOf(statusOfError[code], code, message, fix === "" ? {} : { fix: plain(fix) });
   }
-  const fix = "report it";
+  const fix = "report the bug, with the log";
   return (
     problemOfHttp(failure) ??
     problemOf(500, "INTERNAL", "this is a bug in pnl-bridge; its log says more", { fix })

@@ -63,7 +63,7 @@ export const bloomberg: Dialect = {
       const [, root = "", letter = "", digit, suffix] = asFuture;
       const product = productOfBloomberg(root);
       if (product === undefined)
-        return refused("UNKNOWN_PRODUCT", `no future is known that Bloomberg calls ${root}`);
+        return refused("UNKNOWN_PRODUCT", `no known future has the root ${root} at Bloomberg`);
       const year = yearOfDigit(Number(digit), context.asOf);
       const notes = withSuffix(suffix, decadeNotes(year, context.asOf));
       return readFuture(product, { year, month: monthOfLetter(letter) }, context, notes);

@@ -1,10 +1,10 @@
 /**
  * Processes that die before or after a statement of their databases.
  *
- * The statements run in this process, so a death is exact and cheap: at one statement all files are closed, which
- * rolls back what is not committed as the end of a process does, the connections to PostgreSQL are cut, and every
- * later statement fails. At a statement of PostgreSQL the death comes before the statement is sent, or after the
- * server has executed it, so that nobody learns the answer.
+ * The statements run in this process, so a death is exact and cheap: at one statement all files are closed,
+ * which rolls back what is not committed as the end of a process does, the connections to PostgreSQL are cut,
+ * and every later statement fails. At a statement of PostgreSQL the death comes before the statement is sent,
+ * or after the server has executed it, so that nobody learns the answer.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -26,11 +26,14 @@ interface Life {
   isOver: boolean;
   readonly opened: Set<Database.Database>;
   cutConnections: () => void;
-  /** Called before a commit of a file. If it returns a function, that is called after it, and the process dies. */
+  /**
+   * Called before a commit of a file. If it returns a function, the process dies after the commit, and that
+   * function is called first.
+   */
   onCommit: (database: Database.Database) => (() => void) | undefined;
 }
 
-/** The life to which the statements of this moment belong; undefined for those of a process that does not die. */
+/** The life of the process whose statements run now; undefined while a process runs that does not die. */
 export const mortal: { life: Life | undefined } = { life: undefined };
 
 export function beginLife(dieAt: number): Life {
@@ -93,7 +96,9 @@ export function watchStatements(): void {
   });
 }
 
-/** A store in this thread. It waits for a lock of the other connection, as the thread of a real store does. */
+/**
+ * A store in this thread. It waits for a lock of the other connection, as the thread of a real store does.
+ */
 export function storeIn(
   path: string,
   side: Side,
@@ -120,7 +125,7 @@ export function storeIn(
   };
 }
 
-/** All points, in an order whose beginning is spread over all of them. */
+/** Yields the numbers from 1 to `all`, in an order in which any first part is spread over the whole range. */
 export function* spread(all: number): Generator<number> {
   const golden = 0.618_033_988_75;
   const indexes = Array.from({ length: all }, (_, index) => index);

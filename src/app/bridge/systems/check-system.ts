@@ -154,7 +154,7 @@ async function checkMethods({ system, names, key }: Examined): Promise<string> {
   const missing = pnlMethods.filter((method) => !methods.has(method));
   const callable = found.filter(({ leftOut }) => leftOut === undefined);
   const proposals = proposedNames(missing, callable).map(([method, name]) => `${method}: ${name}`);
-  const advice = proposals.length === 0 ? "" : `; likely, for ${key}: { ${proposals.join(", ")} }`;
+  const advice = proposals.length === 0 ? "" : `; try ${key}: { ${proposals.join(", ")} }`;
   if (methods.size === 0) throw new Error(`it has none of ${missing.join(", ")}${advice}${listed(callable)}`);
   const writer = pnlMethods.find((method) => methods.has(method) && soundsLikeWriting(names[method]));
   if (writer !== undefined)

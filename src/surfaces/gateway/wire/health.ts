@@ -5,7 +5,7 @@ import { named } from "./shape.ts";
 const freshness = z
   .enum(["fresh", "stale", "expired", "none"])
   .nullable()
-  .describe("how well this process knows the plan; null without a control store");
+  .describe("how recently this process has read the plan; null without a control store");
 
 export const alive = named("Alive", "The process runs", { alive: z.literal(true) });
 

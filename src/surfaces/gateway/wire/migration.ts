@@ -170,7 +170,7 @@ const storeRollback = z
     committedMs: ms.describe("milliseconds until the change was on disk"),
     acknowledgedMs: ms
       .nullable()
-      .describe("milliseconds until every live process obeyed; null where one did not"),
+      .describe("milliseconds until every live process obeyed; null if one did not in time"),
     acknowledged: names,
     gone: names.describe("processes silent for longer than their lease"),
     waiting: names.describe("live processes that had not acknowledged in time"),

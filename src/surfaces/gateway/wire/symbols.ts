@@ -8,7 +8,7 @@ export const symbolQuery = z.object({
     .string()
     .max(10)
     .optional()
-    .describe("the day by which years of one digit are read; default: today in Chicago"),
+    .describe("the day that decides the decade of one-digit years; default: today in Chicago"),
   legacy: z
     .enum(["true", "false"])
     .default("false")
