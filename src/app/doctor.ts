@@ -134,7 +134,9 @@ function exactJson(): string {
     return value;
   });
   if (source !== "0.10000000000000000000001")
-    throw new Error("this version of Node does not provide the source text of JSON numbers: write prices as text");
+    throw new Error(
+      "this version of Node does not provide the source text of JSON numbers: write prices as text",
+    );
   return "numbers are read from their source text";
 }
 
@@ -151,7 +153,7 @@ function bothSystems(config: Config): Promise<string> {
       `tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n${rows.join("\n")}\n`,
     );
     const report = await replay({ trades: [ledger], config });
-    if (!report.ok) throw new Error("they disagree on one round trip of one tick");
+    if (!report.ok) throw new Error("the two systems disagree on one round trip of one tick");
     const { legacy, modern } = report;
     return `${legacy.system} and ${modern.system} agree on a round trip of one tick (15.625 USD)`;
   });

@@ -153,7 +153,8 @@ describe("verdicts and causes of two values", () => {
     ["zero against any number is", "0", "1000", "diverged", null, "1000"],
   ];
   for (const [name, legacy, modern, verdict, cause, difference] of cases)
-    it(`${name}: ${verdict}${cause === null ? "" : `, cause ${cause}`}`, () => { // Unrealized has a difference of its own, so that no sum agrees by chance.
+    it(`${name}: ${verdict}${cause === null ? "" : `, cause ${cause}`}`, () => {
+      // Unrealized has a difference of its own, so that no sum agrees by chance.
       const report = compare(
         answer([position({ realized: legacy, unrealized: "5" })]),
         answer([position({ realized: modern })]),

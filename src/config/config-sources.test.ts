@@ -76,7 +76,7 @@ control: { stale_ms: 5000 }
   expect(from("systems.modern.command")).toEqual([["desk", "serve"], "desk.yaml:7:37"]);
   expect(from("systems.modern.pnl_in")).toEqual(["money", "default"]);
   expect(from("systems.legacy.name")).toEqual(["legacy-desk", "default"]);
-  // Set in the file, although to its default.
+  // The file sets this value, although to its default.
   expect(from("control.stale_ms")).toEqual([5000, "desk.yaml:8:22"]);
 });
 

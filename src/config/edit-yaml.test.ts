@@ -268,7 +268,7 @@ test("property: a series of edits sets the values and keeps every comment outsid
           ? ["# The desk's migration.", "                 # read_only |", "   # flags", "# The systems."]
           : [])
           expect(text).toContain(comment);
-        // The result survives the way through the fleet's published text.
+        // The result can be published for the fleet and read again.
         expect(migrationSection(parseConfig(text, "f"))).toContain("phase");
       },
     ),

@@ -146,7 +146,7 @@ export type SystemConfig = BuiltinConfig | ForeignConfig;
 
 const kindMeaning = {
   title: "Kind",
-  description: "builtin; or a module, a command, or an http service of your own",
+  description: "builtin for a built-in system; module, command or http for a system of your own",
 };
 const nameMeaning = { title: "Name", description: "legacy-desk or modern-engine" };
 const builtin = z.literal("builtin").meta(kindMeaning);
@@ -256,7 +256,12 @@ const ledgerPatterns = ["trades_*.csv", "Futures_*.csv", "Options_*.csv", "marke
 
 export const keys = [
   ...under("migration", [
-    key("phase", oneOf(phases), "shadow_mode", "The phase of the migration; a later phase is held until its gates are open"),
+    key(
+      "phase",
+      oneOf(phases),
+      "shadow_mode",
+      "The phase of the migration; a later phase is held until its gates are open",
+    ),
     ...under("feature_flags", [
       key("use_new_calculator", flag, false, "Modern may answer calls"),
       key("use_new_storage", flag, false, "Modern may receive writes"),
@@ -330,7 +335,7 @@ export const keys = [
       "bridge_tables",
       oneOf(["inside", "beside"]),
       "inside",
-      "The bridge's tables are in legacy's database (inside) or in a file beside it; with beside, writes never move to modern",
+      "The bridge's tables are inside legacy's database, or beside it in a file; then legacy keeps the writes",
     ),
     key("legacy_book", kind.anyText, "", "The book that modern records for rows from legacy"),
     key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
@@ -361,7 +366,12 @@ export const keys = [
         "quarantine",
         "What happens to a file whose applied rows have changed",
       ),
-      key("legacy_sink", oneOf(["records", "own_entry", "none"]), "records", "How legacy gets the rows of the files"),
+      key(
+        "legacy_sink",
+        oneOf(["records", "own_entry", "none"]),
+        "records",
+        "How legacy gets the rows of the files",
+      ),
       key(
         "lease_ms",
         milliseconds,
@@ -402,7 +412,12 @@ export const keys = [
       ),
       key("accuracy.replay", share, 0.01, "Largest share of divergences in replays"),
       key("accuracy.live", share, 0.05, "Largest share of divergences in shadow calls"),
-      key("accuracy.served", share, 0.01, "Largest share of divergences in the answers that callers got from modern"),
+      key(
+        "accuracy.served",
+        share,
+        0.01,
+        "Largest share of divergences in the answers that callers got from modern",
+      ),
       key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover"),
     ]),
   ),
@@ -427,7 +442,12 @@ export const keys = [
       5_000,
       "A process that cannot read the plan for this time reports that it is stale",
     ),
-    key("poll_ms", milliseconds, 1_000, "Time between two reads of the plan; a change that the store reports is read at once"),
+    key(
+      "poll_ms",
+      milliseconds,
+      1_000,
+      "Time between two reads of the plan; a change that the store reports is read at once",
+    ),
   ]),
 ];
 

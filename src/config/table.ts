@@ -12,7 +12,7 @@ export interface Kind<Value> {
   write?(value: Value): unknown;
   /** The part of the value that a listing may show. Absent: all of it. */
   show?(value: string): string;
-  /** Whether the value may be a secret as a whole: no error shows it. */
+  /** Whether the whole value may be a secret, so that no error shows it. */
   readonly isSecret?: boolean;
   /** The rows of the keys within the value. */
   readonly rows?: readonly Key[];

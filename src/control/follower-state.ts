@@ -1,6 +1,6 @@
 /**
- * What a process that follows the control store knows, and what it does on each event: a pure function from a
- * state and an event to the next state and the effects, which `follower.ts` performs.
+ * The state of a process that follows the control store, and its reaction to each event: a pure function from
+ * a state and an event to the next state and the effects, which `follower.ts` performs.
  *
  *   last read of the store    freshness  the plan that the process obeys
  *   less than `staleMs` ago   fresh      the record's, within milliseconds of a change
@@ -63,7 +63,10 @@ export interface FollowerState {
 
 const emptyRecord: ControlRecord = Object.freeze({ ...initialRecord, epoch: 0, grantedEpoch: 0 });
 
-/** Before the store or a snapshot was read: legacy answers and is written, modern is not called. */
+/**
+ * The state before the store or a snapshot has been read: legacy answers and is written, and modern is not
+ * called.
+ */
 export const initialState: FollowerState = Object.freeze({
   record: emptyRecord,
   section: undefined,
@@ -108,8 +111,8 @@ export function freshnessAt(
 }
 
 /**
- * The epochs in a heartbeat. For a restored store: the store's epoch if this process uses legacy alone, else
- * none.
+ * The epochs that a heartbeat reports. Of a restored store it reports the store's epoch if this process uses
+ * legacy alone, else none.
  */
 export function acknowledged(state: FollowerState, oldestRunning: number | undefined) {
   const { restoredEpoch, seenEpoch, drainedEpoch } = state;

@@ -1,6 +1,7 @@
 /**
- * Keeps one process on the plan of the control store: reads it, hands over each plan, reports the epoch.
- * `follower-state.ts` decides; this file has the timers and the I/O. Only `admitWrite` makes a call fail.
+ * Keeps one process on the plan of the control store: reads the record, passes each new plan to the process,
+ * and reports its epoch. `follower-state.ts` decides; this file has the timers and the I/O. Only `admitWrite`
+ * makes a call fail.
  */
 import { BridgeError } from "../base/errors.ts";
 import { oneAtATime } from "../base/one-at-a-time.ts";
@@ -137,7 +138,7 @@ export class PlanFollower {
     } catch (cause) {
       const { plan } = this.effective;
       if (writesOf(plan)[0] === "legacy") return;
-      const what = `the control store does not say whether epoch ${plan.epoch} is still the plan`;
+      const what = `the control store does not confirm that epoch ${plan.epoch} is still in force`;
       throw new SystemFailure("BUSY", what, { code: "FENCED", cause });
     }
   };

@@ -94,7 +94,7 @@ export const simpleGates: readonly Gate[] = [
   },
   {
     name: "flags_set",
-    title: "the capabilities that the phase uses are permitted",
+    title: "every flag that the phase needs is set",
     judge: ({ effective, target }) => {
       const missing = phasePolicies[target].requires.filter(
         (capability) => !effective.plan.flags[capability],
@@ -130,7 +130,7 @@ export const simpleGates: readonly Gate[] = [
   },
   {
     name: "no_quarantine",
-    title: "nothing waits in quarantine",
+    title: "the quarantine is empty",
     judge: ({ quarantined }) =>
       quarantined === null
         ? { open: false, why: "the content of the quarantine is unknown" }
@@ -154,7 +154,7 @@ export const simpleGates: readonly Gate[] = [
   },
   {
     name: "rollback_possible",
-    title: "the way back is open",
+    title: "a rollback to legacy is possible",
     judge: ({ record, owedToLegacy: { count, oldestMs } }) => {
       if (record.legacyWindow === "closed") return { open: false, why: "the window to legacy is closed" };
       return count === 0

@@ -18,7 +18,10 @@ export interface Standing {
   readonly switchFile: string | null;
 }
 
-/** The plan that the caller expects. Another one is a conflict, so that a repeated move counts once. */
+/**
+ * The plan that the caller expects. Under another plan the move fails with CONFLICT, so that a move that is
+ * sent twice has one effect.
+ */
 export interface Expected {
   readonly from?: Phase | undefined;
   readonly epoch?: number | undefined;
@@ -94,7 +97,7 @@ export function checkExpected({ from, epoch }: Expected, { record, effective }: 
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
   ];
   throw new BridgeError("CONFLICT", {
-    what: `the plan is ${phase}, epoch ${record.epoch}, and the move was meant for ${expected.join(", ")}`,
+    what: `the plan has the phase ${phase} and epoch ${record.epoch}, but the move expects ${expected.join(", ")}`,
     fix: "run status, then try again",
   });
 }

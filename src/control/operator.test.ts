@@ -248,7 +248,7 @@ describe("gates", () => {
       "the gate no_quarantine is judged from the facts and takes no sign-off",
     ]);
     expect((await refusal(fleet.operator.signOff("legacy_window", { actor: "amy", note: "done" })))[1]).toBe(
-      "the window to legacy is closed in cleanup, and the phase is read_only",
+      "the window to legacy can be closed only in cleanup, and the phase is read_only",
     );
   });
 });
@@ -694,7 +694,7 @@ describe("a move that names the plan that it expects", () => {
       const [code, message] = await refusal(fleet.operator.move({ kind: "advance" }, amy, expected));
       expect([code, message]).toEqual([
         "CONFLICT",
-        expect.stringMatching(/^the plan is dual_write, epoch \d+, and the move was meant for/),
+        expect.stringMatching(/^the plan has the phase dual_write and epoch \d+, but the move expects/),
       ]);
       expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy, expected)))[0]).toBe("CONFLICT");
       fleet.place.sql({ phase: "shadow_mode" });

@@ -114,7 +114,10 @@ interface StoreRollback {
   readonly gone: readonly string[];
   /** Live processes that had not acknowledged the change when the wait ended. */
   readonly waiting: readonly string[];
-  /** Writes that legacy has not received yet. They are delivered; until then its answers are marked stale. */
+  /**
+   * Writes that legacy has not received yet. They will be delivered; until then legacy's answers are marked
+   * stale.
+   */
   readonly owedToLegacy: number;
   /** Whether legacy answers from now on; false after the window to legacy was closed. */
   readonly possible: boolean;
@@ -251,7 +254,7 @@ export class Operator {
     if (gate === "legacy_window") {
       if (current !== "cleanup")
         throw refused(
-          `the window to legacy is closed in cleanup, and the phase is ${current}`,
+          `the window to legacy can be closed only in cleanup, and the phase is ${current}`,
           "run phase advance until the phase is cleanup",
         );
       refuseOutOfUse(overview);

@@ -41,7 +41,7 @@ describe("triggers", () => {
     expect(fired(seconds)).toEqual([undefined, undefined]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.2 })).toEqual([undefined, "fallback_rate"]);
     expect(fired(seconds, "dual_write", { fallbackRate: 0.21 })).toEqual([undefined, undefined]);
-    // Too few calls fire nothing, and neither do calls from before the window.
+    // Too few calls fire no trigger, and neither do calls from before the window.
     expect(fired([{}, { modernAsked: 19, modernFellBack: 19 }], "dual_write", { fallbackRate: 0.2 })).toEqual(
       [undefined, undefined],
     );
@@ -99,7 +99,7 @@ describe("triggers", () => {
     ] as const)
       expect(fired([{ quarantined: 1 }], phase), phase).toEqual([expected]);
     expect(fired([{ owedOldestMs: 30_000 }, { owedOldestMs: 30_001 }])).toEqual([undefined, "owed_age"]);
-    // An unknown count closes a gate, but proves no harm.
+    // An unknown count closes a gate, but fires no trigger, because it proves no harm.
     expect(fired([{ quarantined: null }])).toEqual([undefined]);
   });
 

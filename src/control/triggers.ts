@@ -76,7 +76,7 @@ const sharedKeys = [
     key: "window_s",
     kind: whole("seconds", 1, 3_600),
     default: 10,
-    meaning: "Calls are counted over this period",
+    meaning: "The period over which calls are counted",
   },
 ] as const satisfies readonly LimitKey[];
 
@@ -130,7 +130,7 @@ const triggers = [
         kind: share,
         default: null,
         meaning:
-          "Modern is taken out of use when legacy answers this share of the calls meant for modern; off without a value",
+          "Modern is taken out of use when legacy answers this share of the calls meant for modern; null: never",
       },
     ],
     judge({ fallbackRate, errorCallsMin, windowS }, { since, now }) {

@@ -156,7 +156,7 @@ export class TradeIntake {
     if (price === 0)
       this.#note(
         "ZERO_PRICE",
-        "the price is zero: an expiry or exercise, or a start-of-day position of unknown cost; the trade counts",
+        "the price is zero: an expiry or exercise, or a start-of-day position of unknown cost; it counts",
       );
     if (price < 0) this.#note("NEGATIVE_PRICE", "the price is negative; the trade counts");
     if (wallUs % dayUs === 0)

@@ -66,7 +66,7 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
 export async function checkNew(path: string, fix = "name a new file"): Promise<void> {
   const there = await ifThere(lstat(path)).catch((cause) => {
     throw new BridgeError("UNWRITABLE", {
-      what: `cannot be written: ${codeOf(cause)}`,
+      what: `the path cannot be written: ${codeOf(cause)}`,
       where: path,
       fix,
       cause,
@@ -101,7 +101,12 @@ export function unwritable(path: string, cause: unknown, fix = "name a folder th
   const code = codeOf(cause);
   const isRefusal = code.startsWith("SQLITE_") || (cause instanceof Error && "syscall" in cause);
   if (!isRefusal) return cause;
-  return new BridgeError("UNWRITABLE", { what: `cannot write the output: ${code}`, where: path, fix, cause });
+  return new BridgeError("UNWRITABLE", {
+    what: `the output cannot be written: ${code}`,
+    where: path,
+    fix,
+    cause,
+  });
 }
 
 async function orUnwritable(path: string, work: () => Promise<void>): Promise<void> {

@@ -69,7 +69,7 @@ describe("textLines", () => {
       [cut("xxxxxxxx"), cut("yyyyyyyy")],
     ],
     ["spaces and tabs are kept", " a \t\n", [whole(" a \t")]],
-  ])("%s", async (_, text, lines) => {
+  ])("splits a text into its lines: %s", async (_, text, lines) => {
     const bytes = Buffer.from(text);
     expect(await linesOf([bytes], 8)).toEqual(lines);
     expect(

@@ -25,7 +25,7 @@ import { hostile } from "./hostile-text.ts";
 export interface RecordPlace {
   readonly side: Side;
   readonly open: (authority: Side) => Promise<RecordStore>;
-  /** Runs a statement of another program on a connection of its own, and returns its rows. */
+  /** Runs a statement of another program on a connection of its own, and answers its rows. */
   readonly sql: (statement: string) => Promise<readonly unknown[]>;
   /** The full name of a table of the records, or of the bridge (`pnlb_…`). */
   readonly table: (name: string) => string;
@@ -479,7 +479,7 @@ export function recordStoreContract(
         expect(await column("positions", shape.symbol)).toEqual(byBytes);
       });
 
-      it("a number keeps every digit, and a value that is not a number is refused", async () => {
+      it("a number keeps every digit, and what is no number is refused", async () => {
         const exact =
           place.side === "modern" ? ["1234567890".repeat(4), `0.${"0123456789".repeat(4)}1`] : [0.1];
         for (const [at, value] of [...exact, ...shape.refused].entries()) {
@@ -556,7 +556,7 @@ export function recordStoreContract(
     });
 
     describe.runIf(follows)("apply", () => {
-      it("an entry that is applied twice has its effect once, and keeps its place", async () => {
+      it("an entry that comes twice has its effect once, and keeps its place", async () => {
         const entries = [mirrored(7, 1, position("ZN", 12)), mirrored(5, 2, position("ZN", 14))];
         const places = [1, 2].map((at) => ({ kind: "applied", place: at }));
         expect(await applied(entries)).toEqual(places);
@@ -754,7 +754,7 @@ export function recordStoreContract(
       },
     );
 
-    it("a rehearsed write leaves nothing behind, and returns the reason why it would be refused", async () => {
+    it("a rehearsed write leaves nothing behind, and answers why it would be refused", async () => {
       await written([write("one", position("ZN", 1))]);
       const rehearse = (row: RowWrite) => store.call("rehearse", { row });
       expect(await rehearse(position("ZN", 2))).toBeNull();
@@ -768,7 +768,7 @@ export function recordStoreContract(
       expect([await quantities(), await trades()]).toEqual([[String(shape.size(1))], 0]);
     });
 
-    it("reports the state of each row, and the entries after a number", async () => {
+    it("tells how each row stands, and which entries came after a number", async () => {
       await written([write("one", position("Z1", 1)), write("two", position("Z2", 2))]);
       await place.sql(`UPDATE ${place.table("positions")} SET ${shape.quantity} = '9'
         WHERE ${shape.symbol} = 'Z2'`);
@@ -829,7 +829,7 @@ export function recordStoreContract(
         expect([await trades(), await quantities()]).toEqual([1, ["1"]]);
       });
 
-      it("reports when the last write was acknowledged, and when the other store received its last one", async () => {
+      it("tells when the last write was acknowledged, and when the other store had one", async () => {
         expect(await store.call("lastMove", null)).toEqual({ acknowledgedMs: 0, settledMs: 0 });
         await written([write("one", position("Z1", 1)), write("two", position("Z2", 1))]);
         const [first = 0] = await pending();

@@ -154,7 +154,7 @@ describe("a desk with a live process", () => {
       expectFailure(
         await desk.run("phase", "advance", ...meant, ...because),
         new RegExp(
-          "^CONFLICT: the plan is dual_write, epoch 3, and the move was meant for (shadow_mode|epoch 2); " +
+          "^CONFLICT: the plan has the phase dual_write and epoch 3, but the move expects (shadow_mode|epoch 2); " +
             "run status, then try again$",
           "m",
         ),
@@ -247,7 +247,7 @@ describe("a desk with a live process", () => {
       ["aproved", /^REFUSED: there is no gate aproved; sign off approved or legacy_window$/m],
       [
         "legacy_window",
-        /^REFUSED: the window to legacy is closed in cleanup, and the phase is primary_switch; /,
+        /^REFUSED: the window to legacy can be closed only in cleanup, and the phase is primary_switch; /,
       ],
     ] as const)
       expectFailure(await desk.run("sign-off", gate, "--actor", "bob", "--note", "x"), line);

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts";
 import { pnlBridge } from "./run-cli.ts";
 
-/** A desk whose legacy is authoritative; docs/leaving.md has one that leaves it (test/tidy/leaving-doc.test.ts). */
+/**
+ * A desk whose legacy is authoritative; docs/leaving.md has one that leaves it
+ * (test/tidy/leaving-doc.test.ts).
+ */
 const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-archive-"));
 const archive = (...options: readonly string[]) =>
   pnlBridge(["db", "archive", "--out", "archive.db", ...options], { cwd: folder });
@@ -45,7 +48,7 @@ describe("db archive", () => {
   });
 
   it.each([
-    [["--days", "soon"], "no number of days"],
+    [["--days", "soon"], "not a number of days"],
     [["--yes"], "--remove-bridge"],
     [["--accept", "all", "--reason", "none"], "window,fleet,writes,files,rows"],
   ])("refuses %j before it opens a database", async (options, said) => {

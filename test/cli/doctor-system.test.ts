@@ -270,7 +270,8 @@ describe("the checks report a system", () => {
         check: "methods",
         ok: false,
         detail:
-          "it has none of calculatePnl, openPositions, tradeHistory, dailyPnl, totals, positionDetail; " + "try systems.modern.methods: { openPositions: get_open_positions, tradeHistory: getTrades }; found " +
+          "it has none of calculatePnl, openPositions, tradeHistory, dailyPnl, totals, positionDetail; " +
+          "try systems.modern.methods: { openPositions: get_open_positions, tradeHistory: getTrades }; found " +
           "get_open_positions(book, { limit = [1, 2] } = {}), getTrades(request), rebuild_database(), get_greeks()",
       });
       expect(leftOut?.detail).toBe(

@@ -230,7 +230,7 @@ describe("an output file", () => {
       expect((await pnlBridge(["pnl", "--trades", folder, "--matches", long])).code).toBe(0);
       expect(await readFile(long, "utf8")).toContain("1000\n");
       const ran = await pnlBridge(["pnl", "--trades", folder, "--matches", `${long}m`]);
-      expectOneLine(ran, /^UNWRITABLE: cannot write the output: ENAMETOOLONG \([^)]*m\)/);
+      expectOneLine(ran, /^UNWRITABLE: the output cannot be written: ENAMETOOLONG \([^)]*m\)/);
       expect(ran.err).not.toContain(".tmp");
     }));
 
@@ -246,7 +246,7 @@ describe("an output file", () => {
 
 describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
   const full =
-    /^UNWRITABLE: cannot write the output: ENOSPC \(stdout\); write it to a disk with free space\n$/;
+    /^UNWRITABLE: the output cannot be written: ENOSPC \(stdout\); write it to a disk with free space\n$/;
 
   it.each(["pnl", "replay"])("is reported in one line by %s", (command) =>
     withFiles(files, async (folder) =>

@@ -88,7 +88,7 @@ describe("rows", () => {
     expect(rows[0]?.cells.get("CME")).toBe('a, "b" é');
   });
 
-  it("may be absent", async () => {
+  it("may be absent: a file may consist of its header", async () => {
     expect(await outcome(header)).toEqual({ rows: [], refused: [] });
   });
 

@@ -80,7 +80,7 @@ function refuseUnlessFile(path: string, stats: Stats, fix: string): void {
 export function unreadable(path: string, cause: unknown): BridgeError {
   const code = codeOf(cause);
   return new BridgeError("UNREADABLE", {
-    what: reasons[code] ?? `cannot be read: ${code || String(cause)}`,
+    what: reasons[code] ?? `the path cannot be read: ${code || String(cause)}`,
     where: path,
     fix: "check the path and its permissions",
     cause,

@@ -59,7 +59,9 @@ export class InProcessModule {
     const givenUp = givenUpFailure(`${name}.${methodText(method)}`, call);
     if (this.#closed) return Promise.reject(new SystemFailure("DOWN", `${name} is closed`));
     if (this.#waiting.size >= inFlightMax)
-      return Promise.reject(new SystemFailure("BUSY", `${inFlightMax} calls of ${name} are under way, which is its limit`));
+      return Promise.reject(
+        new SystemFailure("BUSY", `${inFlightMax} calls of ${name} are under way, which is its limit`),
+      );
     if (signal?.aborted) return Promise.reject(givenUp("abort"));
     const onSettled = (): void => void this.#waiting.delete(pending);
     const pending = new Pending<JsonValue>({ deadlineMs, signal, givenUp, onSettled });

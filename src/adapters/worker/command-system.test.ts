@@ -394,7 +394,7 @@ describe("a worker that hangs", () => {
     expect(performance.now() - from).toBeGreaterThan(1_400);
   });
 
-  it("differs from a worker whose answer a blocked event loop has not read yet", async () => {
+  it("is not confused with a worker whose answer a blocked event loop has not read yet", async () => {
     const system = make(plain, { graceMs: 50 });
     await system.start();
     const call = system.invoke("slow", { ms: 20 }, { deadlineMs: 50 }).catch(({ failure }) => failure);
@@ -406,7 +406,7 @@ describe("a worker that hangs", () => {
     expect(system.counters).toMatchObject({ starts: 1, kills: 0 });
   });
 
-  it.concurrent("differs from a worker that is only slow", async () => {
+  it.concurrent("is not confused with a worker that is only slow", async () => {
     const system = make(plain, { graceMs: 400 });
     await system.start();
     await failureOf(system.invoke("slow", { ms: 200 }, hasty), "TIMEOUT");
@@ -415,7 +415,7 @@ describe("a worker that hangs", () => {
     expect(system.counters).toMatchObject({ starts: 1, kills: 0, late: 1 });
   });
 
-  it.concurrent("differs from a worker that was never sent the call", async () => {
+  it.concurrent("is not confused with a worker to which the call was never sent", async () => {
     const system = make(shop.node("", "concurrency: 1"), { graceMs: 100 });
     await system.start();
     const first = system.invoke("slow", { ms: 500 }, patient);
@@ -508,7 +508,9 @@ methods.endless = (id) => {
     const calls = Array.from({ length: 5 }, () =>
       system.invoke("sleep", {}, hasty).catch(({ failure }) => failure),
     );
-    expect((await failureOf(add(system), "BUSY")).message).toBe("5 calls of desk are under way, which is its limit");
+    expect((await failureOf(add(system), "BUSY")).message).toBe(
+      "5 calls of desk are under way, which is its limit",
+    );
     expect(await Promise.all(calls)).toEqual(Array(5).fill("TIMEOUT"));
     const other = make(plain, { waitingBytesMax: 1_000_000 });
     const large = { a: "x".repeat(600_000), b: "" };

@@ -146,7 +146,7 @@ export class ControlPlane {
     const { published } = this.follower.record;
     const own = this.#published;
     if (published === null || published.hash === own.hash) return false;
-    // Each heartbeat reads this, so the comparison is kept.
+    // Each heartbeat reads this value, so the comparison is cached.
     if (this.#compared?.published !== published.hash || this.#compared.own !== own.hash) {
       const isSame = isSameSection(published.text, own.text);
       this.#compared = { published: published.hash, own: own.hash, isSame };

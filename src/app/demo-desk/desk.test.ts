@@ -155,7 +155,7 @@ describe("the oddities of the desk", () => {
     }
   });
 
-  test("times have milliseconds, microseconds on Tuesday, and no fraction in rows by hand", () => {
+  test("times have milliseconds, microseconds on Tuesday, and no fraction in rows entered by hand", () => {
     const shapes = (day: string) =>
       new Set(rowsOf(`trades_${day}.csv`).map(([, , time = ""]) => time.split(".")[1]?.length ?? 0));
     expect(shapes("20250714")).toEqual(new Set([3, 0]));

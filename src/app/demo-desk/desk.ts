@@ -229,7 +229,7 @@ async function writeAll(folders: readonly string[], texts: ReadonlyMap<string, s
 
 export const unwritable = (path: string, cause: unknown): BridgeError =>
   new BridgeError("UNWRITABLE", {
-    what: `cannot be written: ${codeOf(cause) || cause}`,
+    what: `the file cannot be written: ${codeOf(cause) || cause}`,
     where: path,
     fix: "name a folder that you may write to",
     cause,

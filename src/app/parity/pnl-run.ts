@@ -290,7 +290,7 @@ function noteLate({ trades, files, ends }: LedgerInput, asOfUs: number, notes: N
       const before = newest.get(lane);
       if (before !== undefined && trades.isBefore(trade, before)) {
         const symbol = trades.instruments[lane]?.symbol;
-        const why = `older than a trade of ${symbol} in an earlier file; matched before that trade`;
+        const why = `the trade is older than a trade of ${symbol} in an earlier file, and is matched before it`;
         const { file, line } = trades.placeOf(trade);
         notes.note(files[file] ?? "", line, "LATE_TRADE", why);
       }

@@ -18,7 +18,10 @@ export interface RunnerMethod {
   readonly isWrite: boolean;
   readonly legacy: SideFunction | undefined;
   readonly modern: SideFunction | undefined;
-  /** Undefined if the method is excluded from comparison. A new one serves from the next comparison on. */
+  /**
+   * Undefined if the method is excluded from comparison. A comparer that replaces this one is used from the
+   * next comparison on.
+   */
   comparer: AnswerComparer | undefined;
   readonly project: ((answer: unknown) => unknown) | undefined;
   readonly tally: MethodTally;

@@ -24,7 +24,10 @@ export interface ShadowOptions {
   readonly inFlightPerMethodMax: number;
   /** Largest number of values in a request that is shadowed. Default 10 000. */
   readonly inputValuesMax: number;
-  /** The share, 0 to 1, of legacy's calls that legacy is asked a second time, to measure noise. Default 0. */
+  /**
+   * The share, from 0 to 1, of the calls answered by legacy for which legacy is called a second time, to
+   * measure noise. Default 0.
+   */
   readonly controlRatio: number;
 }
 

@@ -3,8 +3,8 @@ import type { CopyRefusal } from "./frozen-copy.ts";
 
 /** The reasons why an eligible call was not compared. It is counted, and never queued or repeated. */
 export const shedReasons = {
-  lane_full: "the largest number of shadow calls is in flight",
-  method_full: "the largest number of shadow calls of this method is in flight",
+  lane_full: "as many shadow calls as the limit allows are in flight",
+  method_full: "as many shadow calls of this method as the limit allows are in flight",
   event_loop_lag: "the event loop of this process is late",
   heap_short: "this process is short of memory",
   input_too_large: "the request has more values than may be copied for a shadow",

@@ -277,7 +277,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service)).toMatchObject({ compared: 1, verdicts: { equal: 1 }, errors: 0 });
   });
 
-  it("has its input changed by legacy only, and modern gets a copy that nobody changes", async () => {
+  it("sees changes of its input by legacy only, and modern gets a copy that nobody changes", async () => {
     const seen: unknown[] = [];
     const service = bridge<Pnl>({
       legacy: {

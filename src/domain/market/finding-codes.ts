@@ -36,12 +36,14 @@ export const noteCodes = {
   AFTER_AS_OF: "trades later than the as-of time were left out",
   ALIASED_SYMBOL: "two symbols name one instrument: one position, under the symbol that was seen first",
   AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price applies to neither",
-  AMBIGUOUS_TIME: "the hour occurs twice because daylight time ends; the time is read as the first of the two",
+  AMBIGUOUS_TIME:
+    "the hour occurs twice because daylight time ends; the time is read as the first of the two",
   CONFLICTING_TRADE:
     "an earlier file has a trade of the same id and second that differs in one field: " +
     "both count, one may be wrong",
   DUPLICATE_ROW: "an earlier file has the same trade, so the row is dropped",
-  EXPIRED_OPEN: "a position is still open after its last trading day: no trade at price 0 books the expiry or exercise",
+  EXPIRED_OPEN:
+    "a position is still open after its last trading day: no trade at price 0 books the expiry or exercise",
   IGNORED_WINDOW: "the time in the name of a price file lies outside the hours that give marks",
   LATE_TRADE: "the trade is older than a trade of an earlier file; it is matched at its place in time",
   NEGATIVE_PRICE: "the price is negative; the trade counts",
@@ -57,7 +59,8 @@ export const noteCodes = {
     "the instrument of the symbol is uncertain: it is reported under its own text, " +
     "and only prices with that text apply to it",
   UNUSED_MARK: "a mark names a symbol that was never traded",
-  ZERO_PRICE: "the price is zero: an expiry or exercise, or a start-of-day position of unknown cost; the trade counts",
+  ZERO_PRICE:
+    "the price is zero: an expiry or exercise, or a start-of-day position of unknown cost; it counts",
 } as const;
 
 /** Notes on translated symbols; each symbol has only one meaning despite its note. */

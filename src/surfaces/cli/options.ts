@@ -10,7 +10,7 @@ export const trades = () =>
   new Option("--trades <path...>", "ledger CSV files, or folders of trades_*.csv").makeOptionMandatory();
 export const prices = () => new Option("--prices <path...>", "price CSV files, or folders of them");
 export const marks = () =>
-  new Option("--marks <file>", "a JSON file of symbols and prices, for the last day");
+  new Option("--marks <file>", "a JSON file that maps symbols to prices, for the last day");
 export const method = () =>
   new Option("--method <name>", "the order in which closing trades consume open lots")
     .choices(methods)
@@ -34,14 +34,15 @@ export const config = () => {
 };
 export const file = () => new Option("--config <file>", "the configuration file").default(usualFile);
 export const calendar = () =>
-  new Option("--calendar <file>", "a CSV file with the desk's option expiries; without it they are computed");
+  new Option("--calendar <file>", "a CSV file with the desk's option expiries (default: they are computed)");
 export const out = () => new Option("--out <dir>", "a folder for the report, as report.json and report.html");
 export const from = () =>
   new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");
 export const asOf = () =>
   new Option(
     "--as-of <day>",
-    "the day that decides the decade of one-digit years and the contract of bare roots (default: today in Chicago)",
+    "the day that decides the decade of one-digit years and the contract of bare roots " +
+      "(default: today in Chicago)",
   );
 export const store = () =>
   new Option(

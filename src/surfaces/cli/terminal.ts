@@ -13,8 +13,8 @@ export interface Streams {
 /** The output and the exit code of a command that has run. Failures are thrown. */
 export interface CommandResult {
   /**
-   * 1 means that the command found a problem. Read again after the text is printed, when a stream is
-   * complete.
+   * 1 means that the command found a problem. It is read again after the text has been printed, because a
+   * streamed result is known only at its end.
    */
   readonly exitCode: 0 | 1;
   /** The text for stdout, without the last line end. Pieces are requested as fast as stdout accepts them. */
@@ -37,7 +37,7 @@ export const jsonResult = (document: object, holds: boolean): CommandResult => (
 export function guardStreams(streams: Streams, style: () => FailureStyle): void {
   streams.out.on("error", (cause: NodeJS.ErrnoException) => {
     if (cause.code === "EPIPE") return;
-    const what = `cannot write the output: ${cause.code ?? cause.message}`;
+    const what = `the output cannot be written: ${cause.code ?? cause.message}`;
     const failure = new BridgeError("UNWRITABLE", {
       what,
       where: "stdout",

@@ -63,7 +63,7 @@ async function checkRoundTrip(examined: Examined): Promise<string> {
   checkedRows("calculatePnl", given);
   const answer = examined.convert("calculatePnl", given, roundTrip);
   const position = positionsOf(answer).find((one) => one.symbol === symbol);
-  if (position === undefined) throw new Error(`no position of ${symbol} in ${shown(answer)}`);
+  if (position === undefined) throw new Error(`there is no position of ${symbol} in ${shown(answer)}`);
   expectNumber("realized", position.realized, "15.625");
   expectNumber("quantity", position.quantity, "0");
   return "a round trip of one tick earns 15.625 and leaves no position";
@@ -118,7 +118,7 @@ const exactNumbers = (asked: PnlMethod): SystemCheck => ({
   run: async (examined) => {
     const floats = floatsIn(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
     if (floats.length > 0)
-      throw new Error(`numbers that are floats: ${floats.slice(0, 3).join(", ")}; answer decimal text`);
+      throw new Error(`these numbers are floats: ${floats.slice(0, 3).join(", ")}; answer with decimal text`);
     return "prices, quantities and P&L are decimal text";
   },
 });

@@ -90,7 +90,7 @@ export async function plannedAdapter(
     });
     await writeFile(file, text, { flag: "wx" }).catch((cause) => {
       throw new BridgeError("UNWRITABLE", {
-        what: `cannot be written: ${codeOf(cause)}`,
+        what: `the adapter cannot be written: ${codeOf(cause)}`,
         where: file,
         fix: "name a new file",
         cause,

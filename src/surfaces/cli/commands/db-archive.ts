@@ -17,9 +17,10 @@ export const commands: readonly CommandSpec[] = [
         "--out <file>",
         "the archive, a new file; with --remove-bridge it may exist, and is then verified again",
       ).makeOptionMandatory(),
-      new Option("--days <number>", "how many days must have passed since anything reached legacy").default(
-        "7",
-      ),
+      new Option(
+        "--days <number>",
+        "the days that must have passed since a call or a write last reached legacy",
+      ).default("7"),
       new Option(
         "--accept <names>",
         "evidence for which you vouch, one or more of window,fleet,writes,files,rows; needs --reason",
@@ -52,7 +53,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const { removeBridge = false, yes = false, accept, reason } = options;
   if (!/^\d{1,5}$/.test(options.days))
     throw new BridgeError("BAD_USAGE", {
-      what: `--days ${options.days} is no number of days`,
+      what: `--days ${options.days} is not a number of days`,
       fix: "write a whole number, such as 7",
     });
   if (accept !== undefined && reason === undefined)

@@ -8,7 +8,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db repair",
     argument: new Argument("<plan>", "the file that db reconcile --plan has written"),
-    about: "Does what a plan of db reconcile --plan says, to the rows that are still as they were then",
+    about: "Executes a repair plan of db reconcile --plan on the rows that have not changed since",
     example: "db repair repair-plan.json --dry-run",
     options: [
       new Option("--dry-run", "compare the rows with the plan, and change nothing"),

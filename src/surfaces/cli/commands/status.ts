@@ -12,10 +12,14 @@ import { rampText } from "../traffic-text.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "status",
-    about: "Shows on one screen the phase, the plan, the fleet, the gates, and whether a rollback is possible",
+    about:
+      "Shows on one screen the phase, the plan, the fleet, the gates, and whether a rollback is possible",
     example: "status --watch 5s",
     options: [
-      new Option("--watch [interval]", "print the status again and again until Ctrl-C, at an interval such as 2s or 1m")
+      new Option(
+        "--watch [interval]",
+        "print the status again and again until Ctrl-C, at an interval such as 2s or 1m",
+      )
         .preset("2s")
         .conflicts("json"),
       option.fleetConfig(),

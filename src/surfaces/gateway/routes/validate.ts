@@ -5,7 +5,7 @@ import { readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
 import { answersToValidate, answersValidated } from "../wire/validate.ts";
 
-/** Compares two answers that the caller has; nothing is asked and nothing is kept. */
+/** Compares two answers that the caller has. No system is called, and nothing is stored. */
 export const validateRoutes =
   ({ needs }: RouteContext) =>
   async (app: App): Promise<void> => {

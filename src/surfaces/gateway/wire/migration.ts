@@ -117,7 +117,7 @@ export const status = named("MigrationStatus", "The state of the fleet", {
     "requested values that are not obeyed",
   ),
   answers: z.string().describe("who answers calls, and why"),
-  outOfUse: z.string().nullable().describe("why modern answers nothing, whatever the phase"),
+  outOfUse: z.string().nullable().describe("why modern answers no call, whatever the phase"),
   switchFile: z.string().nullable().describe("the path of this machine's switch file; null if it is not set"),
   rollback: z.object(rollbackPossible),
   ramp: ramp.nullable(),
