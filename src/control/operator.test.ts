@@ -650,7 +650,7 @@ describe("a rollback while the store cannot be written", () => {
     "the driver fails in an unexpected way": new TypeError("undefined is not a function"),
   };
   it.each(Object.entries(failures))(
-    "sets the switch file if %s, on opening it or on writing",
+    "sets the switch file if %s, whether that shows when the store is opened or when it is written",
     async (_, failure) => {
       for (const fails of ["change", "open"] as const) {
         const fallen = new Fleet();

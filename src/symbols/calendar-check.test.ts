@@ -426,7 +426,7 @@ describe("errors in a cell", () => {
       friday,
     ],
     ["Original", "ZTZ5", "TEXT_DIFFERS", "ZTU5", "it is the text of ZTZ2025", future],
-  ])('%s "%s" is %s', (column, stands, code, computed, why, text) => {
+  ])('%s "%s" is reported as %s', (column, stands, code, computed, why, text) => {
     const row = rowOf(text.replace("GY4N5 P11050", "GY4N5 C11100"), 7, { [column]: stands });
     const found = check(row).findings.filter((finding) => finding.column === column);
     expect(found).toEqual([

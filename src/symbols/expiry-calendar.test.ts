@@ -216,7 +216,7 @@ describe("last trading days", () => {
     ["ZN", "2025-03", "2025-03-20"],
     ["ZT", "2024-03", "2024-03-28"],
     ["ZN", "2024-03", "2024-03-19"],
-  ] as const)("that of %s %s is %s", (root, month, expected) => {
+  ] as const)("that of the %s future of %s is %s", (root, month, expected) => {
     const [year, ofYear] = [Number(month.slice(0, 4)), Number(month.slice(5))];
     expect(formatDay(calendar.lastTradingDay(product(root), year, ofYear) as DayNumber)).toBe(expected);
   });

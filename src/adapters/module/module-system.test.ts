@@ -120,7 +120,7 @@ describe.each(["none", "thread"] as const)("a module's export (isolation: %s)", 
       plainModule,
       new URL(`${pathToFileURL(join(folder, forms)).href}#Desk`),
     ]),
-  )("%s offers its public methods, bound", async (module) => {
+  )("%s offers its public methods, bound to the service", async (module) => {
     const system = systemOf({ module, isolation });
     await system.start();
     expect([...(system.methods ?? [])].sort()).toEqual(["arrow", "echo", "inherited"]);

@@ -97,7 +97,7 @@ describe("wall readings", () => {
     ["2025-11-02T01:59:59.999999", "ambiguous", "2025-11-02T01:59:59.999999-05:00"],
     ["2025-11-02T02:00:00", "unique", "2025-11-02T02:00:00-06:00"],
     ["1974-01-06T02:30:00", "nonexistent", "1974-01-06T03:30:00-05:00"],
-  ])("%s is %s", (text, reading, instant) => {
+  ])("the wall time %s is %s, and means the instant %s", (text, reading, instant) => {
     const wallUs = parseInstant(`${text}Z`) as number;
     expect(wallReading(wallUs)).toBe(reading);
     expect(formatInstant(instantOfWall(wallUs))).toBe(instant);

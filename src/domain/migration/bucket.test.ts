@@ -19,10 +19,13 @@ const vectors = [
 ] as const;
 
 describe("buckets", () => {
-  it.each(vectors)("of $flag, salt '$salt', unit $unit: $bucket", ({ flag, salt, unit, hash, bucket }) => {
-    const text = `v1|${flag}|${salt}|${unit}`;
-    expect([murmur3(text), theirs(text), bucketOf(flag, salt, unit)]).toEqual([hash, hash, bucket]);
-  });
+  it.each(vectors)(
+    "of the flag $flag, the salt '$salt' and the unit $unit have the number $bucket",
+    ({ flag, salt, unit, hash, bucket }) => {
+      const text = `v1|${flag}|${salt}|${unit}`;
+      expect([murmur3(text), theirs(text), bucketOf(flag, salt, unit)]).toEqual([hash, hash, bucket]);
+    },
+  );
 
   it("are the ones that docs/rollout.md publishes", () => {
     const document = readFileSync(new URL("../../../docs/rollout.md", import.meta.url), "utf8");

@@ -116,15 +116,18 @@ const rows: readonly Row[] = [
 ];
 
 describe("a route", () => {
-  it.each(rows)("in %s with %o of %o: %s, %s, shadow %s", (phase, more, key, answer, because, shadow) => {
-    const route = routeOf(planOf({ phase, flags: all, ...more }), key, 0);
-    expect(route).toEqual({
-      answer,
-      because,
-      shadow: shadow === "-" ? null : shadow,
-      eligible: shadow !== "-",
-    });
-  });
+  it.each(rows)(
+    "in %s with %o leads a call of %o to %s, for the reason %s, with the shadow %s",
+    (phase, more, key, answer, because, shadow) => {
+      const route = routeOf(planOf({ phase, flags: all, ...more }), key, 0);
+      expect(route).toEqual({
+        answer,
+        because,
+        shadow: shadow === "-" ? null : shadow,
+        eligible: shadow !== "-",
+      });
+    },
+  );
 
   it("follows the published rules for every possible plan", () => {
     let seen = 0;
