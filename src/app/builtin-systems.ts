@@ -16,7 +16,7 @@ import { pinnedPrices } from "./parity/pnl-run.ts";
 interface Figures {
   /** The trading-day rule of its daily rows. Undefined: not declared. */
   readonly dayRule: TradingDayRuleName | undefined;
-  /** False: it matches lots across books, and the engine on the other side then does the same. */
+  /** False if the system matches lots across books; the engine on the other side then does the same. */
   readonly knowsBooks: boolean;
   readonly pnlIn: "money" | "points";
 }

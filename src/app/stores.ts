@@ -37,9 +37,11 @@ export interface RecordOptions {
   /** A relative path in the address starts here. */
   readonly folder: string;
   readonly side: Side;
-  /** Which side is authoritative in a pair that nobody has opened before. */
+  /** The authoritative side of a pair of databases that has never been opened. */
   readonly authority: Side;
-  /** Whether the tables of the bridge are created where they are missing; else such a file is BAD_DATABASE. */
+  /**
+   * Whether the tables of the bridge are created where they are missing; else such a file is BAD_DATABASE.
+   */
   readonly creates: boolean;
   /** Whether the bridge's tables are in a file beside legacy's database. */
   readonly isBeside: boolean;

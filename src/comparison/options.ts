@@ -66,7 +66,7 @@ const comparisonDefaults: ComparisonOptions = Object.freeze({
 });
 
 /**
- * Conversions for a legacy system whose P&L is in points: they turn it into money. Multipliers are decimal
+ * Conversions of P&L from points into money, for a legacy system that reports points. Multipliers are decimal
  * text by symbol.
  */
 export const pointsToMoney = (multiplierOf: (symbol: string) => string | undefined): readonly Conversion[] =>

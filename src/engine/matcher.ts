@@ -3,7 +3,7 @@ import { DecimalColumn, grown } from "./decimal-column.ts";
 import type { Run } from "./run.ts";
 
 export const methods = ["fifo", "lifo", "average"] as const;
-/** Which open lot a closing trade takes: the oldest, the newest, or one pool at the average price. */
+/** The open lot that a closing trade takes: the oldest, the newest, or one pool at the average price. */
 export type Method = (typeof methods)[number];
 
 /** The part of a trade that is still open; under average cost, the open part of the whole pool. */

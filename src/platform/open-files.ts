@@ -27,7 +27,7 @@ export function usersOf(paths: readonly string[]): FileUsers | undefined {
       const files = readdirSync(`/proc/${pid}/fd`).map((fd) => identityOf(`/proc/${pid}/fd/${fd}`));
       if (files.some((file) => file !== undefined && wanted.has(file))) users.push(pid);
     } catch {
-      // It belongs to another user, or has ended.
+      // The process belongs to another user, or has ended.
       if (identityOf(`/proc/${pid}`) !== undefined) hidden += 1;
     }
   return { users, hidden };

@@ -47,7 +47,7 @@ export interface ParityReport {
   readonly generated?: { readonly product: string; readonly version: string; readonly at: string };
   /** Every file that was read. */
   readonly inputs?: readonly InputFile[];
-  /** What is known of each symbol of the rows. */
+  /** The known facts of each symbol in the rows. */
   readonly instruments?: readonly ReportedInstrument[];
   /** The meaning of each code that the report uses: causes, refusals and notes. */
   readonly codes?: Readonly<Record<string, string>>;

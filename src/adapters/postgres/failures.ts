@@ -46,7 +46,7 @@ export function targetOf(url: string, { name }: StoreNames): Target {
       where,
       fix: "use a name of 1 to 63 bytes that does not begin with pg_, or omit ?schema=",
     });
-  // This parameter is ours; the server would refuse it.
+  // `schema` is a parameter of pnl-bridge, which the server would refuse.
   parsed.searchParams.delete("schema");
   return { url: named === null ? url : parsed.href, where, schema };
 }

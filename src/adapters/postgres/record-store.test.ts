@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await write(store, "one", row);
       await foreign.query("BEGIN; LOCK TABLE positions");
       const standings = store.call("standings", { rows: [row] });
-      // It has read the version, and waits for the row.
+      // The call has read the version, and waits for the row.
       await waiting(1);
       await foreign.query(`UPDATE positions SET quantity = 13, version = 2;
         UPDATE pnlb_versions SET version = 2, written = '{}'; COMMIT`);

@@ -21,7 +21,7 @@ import { type Target, targetOf } from "./failures.ts";
 import { recordTables } from "./record-schema.ts";
 
 export interface PostgresRecordOptions {
-  /** Which side is authoritative in a pair that nobody has opened before. */
+  /** The authoritative side of a pair of databases that has never been opened. */
   readonly authority: Side;
   /** How long a call may take. Default 30 000. */
   readonly callMsMax?: number;

@@ -42,7 +42,7 @@ export interface BridgeOptions {
   readonly evidence?: EvidenceStore;
 }
 
-/** What the bridge needs from its host; the package's `createServiceBridge` provides it. */
+/** The services of the host that a bridge needs; the package's `createServiceBridge` provides them. */
 export interface ServiceBridgeHost {
   readonly clock: Clock;
   readonly load: HostLoad;

@@ -291,7 +291,10 @@ export class CallRunner implements ShadowHost {
     shadow.call.method.tally.underWay -= 1;
   }
 
-  /** Starts one timer for all deadlines, because a timer costs more than a call. It stops when idle. */
+  /**
+   * Starts one timer for all deadlines, because a timer costs more than a call. The timer stops when no
+   * shadow call is in flight.
+   */
   #tick(): void {
     const { clock, slots, shadow } = this.options;
     this.#stopTicking = clock.every(Math.max(5, Math.min(50, shadow.timeoutMs / 4)), () => {
