@@ -227,7 +227,7 @@ describe("replay", () => {
         expect(report.conversions).toContainEqual({
           system: "modern",
           field: "book",
-          rule: expect.stringContaining("netted over books"),
+          rule: expect.stringContaining("netted over all books"),
         });
       },
     ));
