@@ -130,14 +130,23 @@ export function journalCalls(): Works {
       yield* mustHold(epoch);
       const [known] = yield* ask("SELECT * FROM roots WHERE root = ?", root);
       const identity = "identity" in look ? look.identity : textIn(known, "identity");
-      const accepted = textIn(known, "identity") || identity;
+      const before = textIn(known, "identity");
+      const isSame =
+        before === "" || before === identity || ("files" in look && (yield* hasAll(root, look.files)));
+      const accepted = isSame ? identity : before;
       const state =
         "code" in look
           ? { ok: 0, code: look.code, why: look.why }
           : identity === accepted
             ? { ok: 1, code: "", why: "" }
             : { ok: 0, code: "ROOT_REPLACED", why: "another folder stands at this path" };
-      if (known !== undefined && known.ok === state.ok && known.code === state.code && known.mode === mode)
+      if (
+        known !== undefined &&
+        before === accepted &&
+        known.ok === state.ok &&
+        known.code === state.code &&
+        known.mode === mode
+      )
         return state.ok === 1;
       if (state.code === "ROOT_REPLACED")
         yield* openReview({ file: null, root, kind: "root", digest: identity, nowMs });
@@ -477,6 +486,16 @@ interface Difference {
 }
 
 const noRows: Difference = { added: 0, removed: 0, changed: 0, rows: [] };
+
+/** Whether a folder has every file that the journal knows of a root, none of them shorter. */
+function* hasAll(
+  root: string,
+  files: readonly { readonly path: string; readonly size: number }[],
+): Work<boolean> {
+  const sizes = new Map(files.map(({ path, size }) => [path, size]));
+  const known = yield* ask("SELECT path, size FROM files WHERE root = ? AND state <> 'gone'", root);
+  return known.every((row) => (sizes.get(textIn(row, "path")) ?? -1) >= numberIn(row, "size"));
+}
 
 function* mustHold(epoch: number): Work<void> {
   const [lease] = yield* ask("SELECT epoch FROM lease");

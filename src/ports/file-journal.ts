@@ -1,5 +1,5 @@
 import type { LedgerPlace, LedgerRefusal, LedgerTrade, RefusedRow } from "./ledger-rows.ts";
-import type { FileStat } from "./watched-files.ts";
+import type { FileStat, SeenFile } from "./watched-files.ts";
 
 export type FileKind = "ledger" | "prices";
 
@@ -206,12 +206,17 @@ export interface FileJournalCalls {
   release(given: { readonly holder: string }): null;
   /** Names this journal: a new file has another name. */
   incarnation(given: null): string;
-  /** Notes how a root stands. Answers whether its files may be applied: its identity is the known one. */
+  /**
+   * Notes how a root stands. Answers whether its files may be applied: its identity is the known one, or it has
+   * every file that the journal knows, none of them shorter. So a share may get another device number.
+   */
   root(given: {
     readonly epoch: number;
     readonly root: string;
     readonly mode: string;
-    readonly look: { readonly identity: string } | { readonly code: string; readonly why: string };
+    readonly look:
+      | { readonly identity: string; readonly files: readonly Pick<SeenFile, "path" | "size">[] }
+      | { readonly code: string; readonly why: string };
     readonly nowMs: number;
   }): boolean;
   /** Adds new files, and answers those that differ from what the journal has; with `all`, all of them. */

@@ -232,6 +232,51 @@ describe("the file watcher over a disk in memory", () => {
   });
 });
 
+describe("a root", () => {
+  const contents = (world: World) => world.stores.trades().length;
+  const row = (id: number): string =>
+    rowOf({
+      ...{ id: `${id}`, symbol: symbols[0], side: "B", quantity: "1", price: "110.5" },
+      time: "2025-07-22 09:00:00",
+    });
+
+  it("under which another folder appears changes nothing until a person accepts it, and counts again when it is back", async () => {
+    const world = new World({ republished: "apply", tickMs: 1, skewMs: 0 });
+    world.disk.write(0, "trades_20250722.csv", header + row(1) + row(2));
+    await world.settle();
+    world.disk.mount(0);
+    world.disk.write(0, "trades_20250722.csv", header + row(3));
+    await world.settle();
+    const { roots } = world.journal.call("report", null);
+    expect(roots).toMatchObject([{ ok: false, code: "ROOT_REPLACED" }]);
+    expect(contents(world)).toBe(2);
+    world.disk.restore(0);
+    world.disk.append(0, "trades_20250722.csv", row(4));
+    await world.settle();
+    expect(contents(world)).toBe(3);
+    expect(world.journal.call("reviews", null)).toEqual([]);
+    world.disk.mount(0);
+    world.disk.write(0, "trades_20250723.csv", header + row(3));
+    await world.settle();
+    const [review] = world.journal.call("reviews", null);
+    expect(review).toMatchObject({ kind: "root" });
+    world.journal.call("decide", { review: review?.id ?? 0, decision: "apply", nowMs: 0 });
+    await world.settle();
+    expect(contents(world)).toBe(4);
+  });
+
+  it("that has another identity and all of its files goes on", async () => {
+    const world = new World({ republished: "apply", tickMs: 1, skewMs: 0 });
+    world.disk.write(0, "trades_20250722.csv", header + row(1));
+    await world.settle();
+    world.disk.mount(0);
+    world.disk.write(0, "trades_20250722.csv", header + row(1) + row(2));
+    await world.settle();
+    expect(world.journal.call("report", null).roots).toMatchObject([{ ok: true }]);
+    expect(contents(world)).toBe(2);
+  });
+});
+
 describe.skipIf(!hasSharedData)("the desk's real ledgers", () => {
   it("give the positions of replay, however they grow, are published again and arrive", async () => {
     const folder = `${sharedData}/ledgers`;

@@ -3,7 +3,7 @@ import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
 import type { FileKind, KnownFile } from "../../ports/file-journal.ts";
-import type { RootLook } from "../../ports/watched-files.ts";
+import type { RootLook, SeenFile } from "../../ports/watched-files.ts";
 import { LedgerTurns } from "./ledger-turn.ts";
 import { PriceTurns } from "./price-turn.ts";
 import type { FileTools, Turn } from "./tools.ts";
@@ -78,6 +78,8 @@ export class FileWatcher {
   readonly carry: () => Promise<void>;
   readonly #lost = new Map<string, string>();
   readonly #toldOf = new Set<string>();
+  /** The files of a folder that is not accepted in the place of a root. */
+  readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
   #renewMs = Number.NEGATIVE_INFINITY;
   #allMs = Number.NEGATIVE_INFINITY;
   #isHinted = false;
@@ -221,16 +223,25 @@ export class FileWatcher {
     const isOk = await journal.call("root", {
       ...common,
       mode,
-      look: look.ok ? { identity: look.identity } : { code: look.code, why: look.why },
+      look: look.ok ? { identity: look.identity, files: look.changed } : { code: look.code, why: look.why },
     });
     this.#noteRoot(root, look, isOk);
-    if (!look.ok || !isOk) return;
+    if (!look.ok) return;
+    const before = this.#heldBack.get(root);
+    const held = before?.identity === look.identity ? before.files : [];
+    if (!isOk) {
+      // The finder does not tell of them again, and a person may accept the folder later.
+      this.#heldBack.set(root, { identity: look.identity, files: [...held, ...look.changed] });
+      return;
+    }
+    this.#heldBack.delete(root);
     if (look.gone.length > 0) {
       await journal.call("gone", { ...common, paths: look.gone });
       for (const path of look.gone) onEvent({ kind: "vanished", root, path });
     }
-    if (look.changed.length === 0) return;
-    const files = look.changed.map((file) => ({ ...file, rank: rankOf(file.path) }));
+    const changed = [...held, ...look.changed];
+    if (changed.length === 0) return;
+    const files = changed.map((file) => ({ ...file, rank: rankOf(file.path) }));
     // The finder tells of every file in its first look, and later only of those that changed.
     const all = this.#toldOf.has(root);
     this.#toldOf.add(root);
