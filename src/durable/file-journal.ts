@@ -11,7 +11,9 @@ import { BridgeError } from "../base/errors.ts";
 import type {
   AcceptedTrade,
   Claim,
+  DueFile,
   FileJournalCalls,
+  FileKind,
   FileNote,
   KnownFile,
   PriceMark,
@@ -169,7 +171,7 @@ export function journalCalls(): Works {
           path,
         ),
       );
-      const differing: number[] = [];
+      const due: DueFile[] = [];
       for (const [at, { path, rank, size, mtimeMs, place }] of files.entries()) {
         const known = found[at]?.[0];
         if (known !== undefined) {
@@ -178,7 +180,7 @@ export function journalCalls(): Works {
             known.mtime_ms === mtimeMs &&
             known.inode === place &&
             known.state !== "gone";
-          if (all || !isSame) differing.push(numberIn(known, "file"));
+          if (all || !isSame) due.push({ file: numberIn(known, "file"), kind, rank });
           continue;
         }
         const start = JSON.stringify({ offset: 0, digest: "" });
@@ -187,11 +189,9 @@ export function journalCalls(): Works {
            good, refused) VALUES (?, ?, ?, ?, 'waiting', '{}', ?, ?, ?, ?, 0, 0, 0) RETURNING file`,
           ...[root, path, kind, rank, nowMs, JSON.stringify(startOfLedger), start, start],
         );
-        differing.push(numberIn(row, "file"));
+        due.push({ file: numberIn(row, "file"), kind, rank });
       }
-      const known: KnownFile[] = [];
-      for (const file of differing) known.push(yield* knownFile(file));
-      return known;
+      return due;
     },
     *gone({ epoch, root, paths, nowMs }) {
       yield* mustHold(epoch);
@@ -208,13 +208,16 @@ export function journalCalls(): Works {
     *waiting({ all }) {
       const rows = yield* ask(
         all
-          ? `SELECT file FROM files WHERE (state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL)
-             AND state <> 'gone' ORDER BY file`
-          : "SELECT file FROM reviews WHERE closed = 0 AND decision IS NOT NULL AND kind = 'republished'",
+          ? `SELECT file, kind, rank FROM files WHERE state <> 'gone' AND
+             (state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL)`
+          : `SELECT file, f.kind AS kind, rank FROM reviews r JOIN files f USING (file)
+             WHERE closed = 0 AND decision IS NOT NULL AND r.kind = 'republished'`,
       );
-      const known: KnownFile[] = [];
-      for (const row of rows) known.push(yield* knownFile(numberIn(row, "file")));
-      return known;
+      return rows.map((row) => ({
+        file: numberIn(row, "file"),
+        kind: kindIn(row),
+        rank: textIn(row, "rank"),
+      }));
     },
     *checkpoints({ file }) {
       const rows = yield* ask("SELECT at, digest FROM checkpoints WHERE file = ? ORDER BY at", file);
@@ -513,7 +516,7 @@ function* knownFile(file: number): Work<KnownFile> {
     file,
     root: textIn(row, "root"),
     path: textIn(row, "path"),
-    kind: row?.kind === "prices" ? "prices" : "ledger",
+    kind: kindIn(row),
     state: textIn(row, "state") as KnownFile["state"],
     place: json(row, "place"),
     chain: json(row, "chain"),
@@ -535,6 +538,8 @@ function* knownFile(file: number): Work<KnownFile> {
           },
   };
 }
+
+const kindIn = (row: StoredRow | undefined): FileKind => (row?.kind === "prices" ? "prices" : "ledger");
 
 const decisionIn = ({ decision }: StoredRow): "apply" | "ignore" | null =>
   decision === "apply" || decision === "ignore" ? decision : null;

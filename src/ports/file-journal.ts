@@ -44,6 +44,14 @@ export interface KnownFile {
   } | null;
 }
 
+/** A file that is to be read. */
+export interface DueFile {
+  readonly file: number;
+  readonly kind: FileKind;
+  /** Orders the files of all roots as `replay` reads them; compares as text by code unit. */
+  readonly rank: string;
+}
+
 export type Decision = "apply" | "ignore";
 
 type ReviewKind = "republished" | "similar_row" | "root";
@@ -227,7 +235,7 @@ export interface FileJournalCalls {
     readonly all: boolean;
     readonly files: readonly (FileStat & { readonly path: string; readonly rank: string })[];
     readonly nowMs: number;
-  }): readonly KnownFile[];
+  }): readonly DueFile[];
   gone(given: {
     readonly epoch: number;
     readonly root: string;
@@ -236,7 +244,7 @@ export interface FileJournalCalls {
   }): null;
   known(given: { readonly file: number }): KnownFile;
   /** Files that must be looked at although their stat is unchanged: a person has decided, or, with `all`, they wait. */
-  waiting(given: { readonly all: boolean }): readonly KnownFile[];
+  waiting(given: { readonly all: boolean }): readonly DueFile[];
   checkpoints(given: { readonly file: number }): readonly Chain[];
   note(given: {
     readonly epoch: number;

@@ -2,8 +2,9 @@ import { messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
-import type { FileKind, KnownFile } from "../../ports/file-journal.ts";
+import type { DueFile, FileKind } from "../../ports/file-journal.ts";
 import type { RootLook, SeenFile } from "../../ports/watched-files.ts";
+import { DueFiles } from "./due-files.ts";
 import { LedgerTurns } from "./ledger-turn.ts";
 import { PriceTurns } from "./price-turn.ts";
 import type { FileTools, Turn } from "./tools.ts";
@@ -20,7 +21,7 @@ export interface Sink {
 interface WatcherOptions extends FileTools {
   /** What the files of each root are, in the order of `roots`. */
   readonly kinds: readonly FileKind[];
-  /** Orders the files of all roots as `replay` reads them; compares as text by code unit. */
+  /** A file's `DueFile.rank`. */
   readonly rankOf: (path: string) => string;
   readonly sinks: readonly Sink[];
   readonly scanMs: number;
@@ -50,15 +51,10 @@ type WatcherEvent =
 const allMs = 5_000;
 /** Turns between two looks, so that no backlog keeps new files waiting. */
 const turnsMax = 50;
+/** The shortest pause between two looks while nothing can be read on, because the sinks are behind. */
+const waitMinMs = 20;
 /** With more claims than this on their way, only the newest day's files are read on. */
 const claimsMax = 8;
-
-interface Due {
-  readonly file: number;
-  readonly kind: FileKind;
-  readonly rank: string;
-  atMs: number;
-}
 
 /**
  * Feeds ledgers and price files to the sinks, the effect of each row once.
@@ -72,8 +68,7 @@ export class FileWatcher {
   readonly #held = { epoch: -1 };
   readonly #ledgers: LedgerTurns;
   readonly #prices: PriceTurns;
-  /** The files to be read, by number. */
-  readonly #due = new Map<number, Due>();
+  readonly #due: DueFiles;
   /** Carries claims until the sinks can take no more of them now. */
   readonly carry: () => Promise<void>;
   readonly #lost = new Map<string, string>();
@@ -91,6 +86,7 @@ export class FileWatcher {
     this.#options = options;
     this.#ledgers = new LedgerTurns(options, this.#held);
     this.#prices = new PriceTurns(options, this.#held);
+    this.#due = new DueFiles(options.clock);
     this.carry = oneAtATime(async () => {
       await Promise.all(options.sinks.map((sink) => sink.run(this.#held.epoch)));
     });
@@ -117,8 +113,9 @@ export class FileWatcher {
     do {
       if (!(await this.pass())) return false;
       await this.carry();
-      if (this.#nextMs() > endMs && this.#options.sinks.every(({ pending }) => pending === 0)) return true;
-      await pause(clock, Math.max(1, Math.min(100, this.#nextMs() - clock.monotonicMs())));
+      if (this.#due.nextMs() > endMs && this.#options.sinks.every(({ pending }) => pending === 0))
+        return true;
+      await pause(clock, Math.max(1, Math.min(100, this.#due.nextMs() - clock.monotonicMs())));
     } while (clock.monotonicMs() < endMs);
     return true;
   }
@@ -157,8 +154,8 @@ export class FileWatcher {
         this.#failed(failure);
       }
       if (isHolder && this.#next() !== undefined) continue;
-      const waitMs = isHolder ? Math.min(scanMs, this.#nextMs() - clock.monotonicMs()) : scanMs;
-      if (!this.#isHinted) await this.#sleep(Math.max(1, waitMs));
+      const waitMs = isHolder ? Math.min(scanMs, this.#due.nextMs() - clock.monotonicMs()) : scanMs;
+      if (!this.#isHinted) await this.#sleep(Math.max(waitMinMs, waitMs));
       this.#isHinted = false;
     }
   }
@@ -203,7 +200,7 @@ export class FileWatcher {
     this.#held.epoch = answer.epoch;
     this.#allMs = Number.NEGATIVE_INFINITY;
     this.#due.clear();
-    for (const file of await journal.call("waiting", { all: true })) this.#isDue(file, 0);
+    this.#due.add(await journal.call("waiting", { all: true }));
     return true;
   }
 
@@ -213,7 +210,7 @@ export class FileWatcher {
     if (isAll) this.#allMs = clock.monotonicMs() + allMs;
     const looks = await finder.look(isAll ? "all" : "recent");
     for (const [at, look] of looks.entries()) await this.#lookAt(itemAt(roots, at), at, look);
-    for (const file of await journal.call("waiting", { all: false })) this.#isDue(file, 0);
+    this.#due.add(await journal.call("waiting", { all: false }));
   }
 
   async #lookAt(root: string, at: number, look: RootLook): Promise<void> {
@@ -245,8 +242,7 @@ export class FileWatcher {
     // The finder tells of every file in its first look, and later only of those that changed.
     const all = this.#toldOf.has(root);
     this.#toldOf.add(root);
-    for (const file of await journal.call("seen", { ...common, kind: itemAt(kinds, at), all, files }))
-      this.#isDue(file, 0);
+    this.#due.add(await journal.call("seen", { ...common, kind: itemAt(kinds, at), all, files }));
   }
 
   #noteRoot(root: string, look: RootLook, isOk: boolean): void {
@@ -257,38 +253,19 @@ export class FileWatcher {
     this.#options.onEvent(code === "" ? { kind: "root_back", root } : { kind: "root_lost", root, code, why });
   }
 
-  #isDue({ file, kind, path }: KnownFile, atMs: number): void {
-    this.#due.set(file, { file, kind, rank: this.#options.rankOf(path), atMs });
-  }
-
   /** The file whose turn it is: the newest day's before all others, else the first in order. */
-  #next(): Due | undefined {
-    const nowMs = this.#options.clock.monotonicMs();
-    const isBehind = this.#options.sinks.some(({ pending }) => pending > claimsMax);
-    let [first, newest]: (Due | undefined)[] = [];
-    for (const due of this.#due.values()) {
-      if (due.atMs > nowMs) continue;
-      if (first === undefined || due.rank < first.rank) first = due;
-      if (newest === undefined || due.rank > newest.rank) newest = due;
-    }
-    const isNewestDay =
-      newest !== undefined && this.#options.dayInName(newest.rank) === this.#options.today();
-    return isNewestDay ? newest : isBehind ? undefined : first;
+  #next(): DueFile | undefined {
+    const { sinks, dayInName, today } = this.#options;
+    const newest = this.#due.newest();
+    if (newest !== undefined && dayInName(newest.rank) === today()) return newest;
+    return sinks.some(({ pending }) => pending > claimsMax) ? undefined : this.#due.first();
   }
 
-  /** When the next file is due; infinite if none is. */
-  #nextMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const { atMs } of this.#due.values()) next = Math.min(next, atMs);
-    return next;
-  }
-
-  async #take(due: Due): Promise<void> {
-    const { journal, clock, onEvent } = this.#options;
+  async #take(due: DueFile): Promise<void> {
+    const { journal, onEvent } = this.#options;
     const file = await journal.call("known", { file: due.file });
     const turn: Turn = await (due.kind === "ledger" ? this.#ledgers : this.#prices).turn(file);
-    if (turn.next === "change") this.#due.delete(due.file);
-    else if (turn.next === "later") due.atMs = clock.monotonicMs() + turn.afterMs;
+    this.#due.settle(due, turn);
     const { root, path } = file;
     if (turn.next !== "now") onEvent({ kind: "file", root, path, state: file.state, why: "" });
   }
