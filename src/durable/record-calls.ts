@@ -581,13 +581,13 @@ class RowRules {
 
   /** Finds the place of each new row. A trade whose place another row has is kept apart, if the write allows it. */
   *#placed(rows: readonly RowWrite[], kept: Kept): Work<readonly Placing[]> {
-    const seen = yield rows.flatMap(({ aggregate, claim, change }) => [
-      this.#otherOwner(aggregate, claim),
-      this.#access.reading(change),
-    ]);
+    const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));
+    const finals = rows.filter(({ isFinal }) => isFinal);
+    const found = yield finals.map(({ change }) => this.#access.reading(change));
+    const storedOf = new Map(finals.map((row, at) => [row, found[at]?.[0]]));
     const claims = new Set<string>();
     return rows.map((given, at) => {
-      const [owner, stored] = [seen[2 * at]?.[0], seen[2 * at + 1]?.[0]];
+      const [owner, stored] = [owners[at]?.[0], storedOf.get(given)];
       const isForeign = stored !== undefined && !holds(stored, given.change.set);
       const isApart = owner === undefined && !claims.has(given.claim);
       claims.add(given.claim);
@@ -842,7 +842,7 @@ const writtenIn = (known: StoredRow | undefined): RowChange["set"] =>
   known === undefined ? null : JSON.parse(textIn(known, "written"));
 
 /** Whether legacy's own programs store the row: it has a place in legacy where the bridge wrote nothing. */
-export const isLegacysOwn = (known: StoredRow | undefined): boolean =>
+const isLegacysOwn = (known: StoredRow | undefined): boolean =>
   known !== undefined && known.claim !== null && writtenIn(known) === null;
 
 function mustBeNext({ aggregate, version }: MirrorRow, known: StoredRow | undefined): void {
