@@ -60,7 +60,7 @@ test("a whole file loads, and the keys without an effect are named", () => {
     modern: "sqlite:./.pnl-bridge/newpnl.db",
   };
   expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch, stores });
-  expect(unused).toEqual(["watch.mode", "watch.settle_ms", "reports.dir"]);
+  expect(unused).toEqual(["reports.dir"]);
 });
 
 test.each([
@@ -853,13 +853,14 @@ test("the keys of later versions are read and listed as keys without an effect",
       { path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: "desk-risk", until: "2026-12-31" },
     ],
   });
-  for (const key of ["watch.mode", "reports.dir", "gates.accuracy.live"]) expect(unused).toContain(key);
+  for (const key of ["reports.dir", "gates.accuracy.live"]) expect(unused).toContain(key);
   for (const key of [
     "stores.control",
     "stores.modern",
     "database.lease_ms",
     "watch.trade_ledger",
     "watch.market_prices",
+    "watch.mode",
   ])
     expect(unused).not.toContain(key);
   expect(throughWholeFile(parseConfig(bridges, "desk.yaml"))).toEqual(parseConfig(bridges, "desk.yaml"));

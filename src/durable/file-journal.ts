@@ -43,8 +43,10 @@ export const readingJournalCalls: ReadonlySet<keyof Calls> = new Set<keyof Calls
   "books",
   "marks",
   "reviews",
+  "outcome",
   "quarantine",
   "report",
+  "totals",
 ]);
 
 export const journalTables = `
@@ -266,7 +268,7 @@ export function journalCalls(): Works {
         yield* setNote(file, { ...piece.note, state: "republished" }, piece.stat, nowMs);
         return yield* knownFile(file);
       }
-      yield* closeReviews(file, "republished");
+      yield* closeReviews(file, "republished", isDecided);
       yield* ask("DELETE FROM checkpoints WHERE file = ?", file);
       for (const chain of checkpoints) yield* addCheckpoint(file, chain);
       const changed = new Set<number>();
@@ -301,7 +303,7 @@ export function journalCalls(): Works {
         yield* setNote(file, { ...note, state: "republished" }, stat, nowMs);
         return yield* knownFile(file);
       }
-      yield* closeReviews(file, "republished");
+      yield* closeReviews(file, "republished", isDecided);
       if (lost.length === 0 || how === "apply") yield* setPrices(file, before, marks, nowMs);
       yield* setQuarantine(file, refused);
       yield* ask("UPDATE files SET good = ?, refused = ? WHERE file = ?", marks.length, refused.length, file);
@@ -324,7 +326,7 @@ export function journalCalls(): Works {
       yield* ask("UPDATE claims SET payload = ? WHERE claim = ? AND payload IS NULL", payload, claim);
       return null;
     },
-    *receipt({ epoch, sink, claim, failure }) {
+    *receipt({ epoch, sink, claim, failure, forgets = false }) {
       yield* mustHold(epoch);
       if (failure !== undefined) {
         yield* ask(
@@ -339,7 +341,7 @@ export function journalCalls(): Works {
          DO UPDATE SET claim = max(claim, excluded.claim), failures = 0, why = ''`,
         ...[sink, claim],
       );
-      yield* ask("UPDATE claims SET payload = '' WHERE claim = ?", claim);
+      if (forgets) yield* ask("UPDATE claims SET payload = '' WHERE claim = ?", claim);
       return null;
     },
     sink: ({ sink }) => sinkState(sink),
@@ -415,6 +417,11 @@ export function journalCalls(): Works {
       if (row.kind === "similar_row") yield* decideSimilar(row, decision, nowMs);
       return null;
     },
+    *outcome({ review }) {
+      const [row] = yield* ask("SELECT closed FROM reviews WHERE review = ?", review);
+      if (row === undefined) return null;
+      return row.closed === done ? "done" : row.closed === stale ? "stale" : "open";
+    },
     *quarantine({ limit }) {
       const rows = yield* ask(
         `SELECT q.*, f.root AS root, f.path AS path FROM quarantine q JOIN files f USING (file)
@@ -430,11 +437,14 @@ export function journalCalls(): Works {
         why: textIn(row, "why"),
       }));
     },
-    *report() {
+    *report(given) {
       const roots = yield* ask("SELECT * FROM roots ORDER BY root");
       const sinks = yield* ask(
-        `SELECT s.*, (SELECT coalesce(sum(rows), 0) FROM claims c WHERE c.claim <= s.claim) AS rows,
+        `SELECT s.*, (SELECT count(*) FROM accepted a WHERE a.claim <= s.claim) AS rows,
+         (SELECT count(*) FROM accepted a WHERE a.claim <= (SELECT claim FROM claims c WHERE c.claim <= s.claim
+          ORDER BY c.claim DESC LIMIT 1 OFFSET ?)) AS mirrored,
          (SELECT at_ms FROM claims c WHERE c.claim > s.claim ORDER BY c.claim LIMIT 1) AS oldest FROM sinks s`,
+        given?.owed ?? 0,
       );
       const files = yield* ask(
         `SELECT f.*, (SELECT count(*) FROM accepted a WHERE a.file = f.file) AS applied FROM files f
@@ -454,6 +464,7 @@ export function journalCalls(): Works {
           ...sinkIn(row),
           sink: textIn(row, "sink"),
           rows: numberIn(row, "rows"),
+          mirrored: numberIn(row, "mirrored"),
           oldestMs: row.oldest === null ? null : numberIn(row, "oldest"),
         })),
         files: files.map((row) => {
@@ -476,6 +487,24 @@ export function journalCalls(): Works {
           textIn(lease, "holder") === ""
             ? null
             : { holder: textIn(lease, "holder"), untilMs: numberIn(lease, "until_ms") },
+      };
+    },
+    *totals() {
+      const [states = [], counts = []] = yield* askAll(
+        statement("SELECT state, count(*) AS files FROM files GROUP BY state"),
+        statement(
+          `SELECT (SELECT count(*) FROM accepted) AS applied, (SELECT coalesce(sum(refused), 0) FROM files) AS refused,
+           (SELECT count(*) FROM reviews WHERE closed = 0) AS reviews,
+           (SELECT count(*) FROM roots WHERE ok = 0) AS lost`,
+        ),
+      );
+      const [row] = counts;
+      return {
+        states: Object.fromEntries(states.map((row) => [textIn(row, "state"), numberIn(row, "files")])),
+        applied: numberIn(row, "applied"),
+        refused: numberIn(row, "refused"),
+        reviews: numberIn(row, "reviews"),
+        lostRoots: numberIn(row, "lost"),
       };
     },
   };
@@ -991,8 +1020,15 @@ const openReview = (
     ],
   );
 
-const closeReviews = (file: number, kind: Review["kind"]): Work<unknown> =>
-  ask("UPDATE reviews SET closed = 1 WHERE file = ? AND kind = ? AND closed = 0", file, kind);
+/** `isDone`: the decision of a person is carried out. Otherwise the review has become stale. */
+const closeReviews = (file: number, kind: Review["kind"], isDone = false): Work<unknown> =>
+  ask(
+    "UPDATE reviews SET closed = ? WHERE file = ? AND kind = ? AND closed = 0",
+    ...[isDone ? done : stale, file, kind],
+  );
+
+/** Why a review is closed. */
+const [stale, done] = [1, 2];
 
 const reviewIn = (row: StoredRow): Review => ({
   id: numberIn(row, "review"),
@@ -1015,7 +1051,7 @@ function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void
       textIn(review, "digest"),
       textIn(review, "root"),
     );
-  yield* ask("UPDATE reviews SET closed = 1 WHERE review = ?", numberIn(review, "review"));
+  yield* ask("UPDATE reviews SET closed = ? WHERE review = ?", done, numberIn(review, "review"));
 }
 
 /** Held rows count as trades of their own, or never. */
@@ -1026,7 +1062,7 @@ function* decideSimilar(review: StoredRow, decision: "apply" | "ignore", nowMs: 
      RETURNING content`,
     ...[decision === "apply" ? null : "ignored", file],
   );
-  yield* ask("UPDATE reviews SET closed = 1 WHERE file = ? AND kind = 'similar_row'", file);
+  yield* closeReviews(file, "similar_row", true);
   const fees = yield* ask("DELETE FROM fees WHERE file = ? RETURNING content, fee", file);
   if (decision === "apply") yield* correctFees(file, fees, nowMs);
   yield* recount(file, new Set(held.map((row) => numberIn(row, "content"))), nowMs);

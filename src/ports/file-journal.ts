@@ -3,7 +3,7 @@ import type { FileStat, SeenFile } from "./watched-files.ts";
 
 export type FileKind = "ledger" | "prices";
 
-type FileState = "applied" | "growing" | "waiting" | "empty" | "refused" | "republished" | "gone";
+export type FileState = "applied" | "growing" | "waiting" | "empty" | "refused" | "republished" | "gone";
 
 /** The bytes before an offset, as one digest: that of the bytes before the last checkpoint, and of the rest. */
 export interface Chain {
@@ -48,7 +48,10 @@ export interface KnownFile {
 export interface DueFile {
   readonly file: number;
   readonly kind: FileKind;
-  /** Orders the files of all roots as `replay` reads them; compares as text by code unit. */
+  /**
+   * Orders the files of all roots as `replay` reads them; compares as text by code unit. Begins with the day in
+   * the file's name, in days since 1970 with eight digits.
+   */
   readonly rank: string;
 }
 
@@ -158,7 +161,7 @@ interface SinkState {
 }
 
 /** What `watch status` shows of a file. */
-interface FileReport extends FileNote {
+export interface FileReport extends FileNote {
   readonly root: string;
   readonly path: string;
   readonly sinceMs: number;
@@ -168,7 +171,7 @@ interface FileReport extends FileNote {
   readonly revocable: RevocableRow | null;
 }
 
-interface JournalReport {
+export interface JournalReport {
   readonly roots: readonly {
     readonly root: string;
     readonly mode: string;
@@ -179,13 +182,23 @@ interface JournalReport {
   }[];
   readonly sinks: readonly (SinkState & {
     readonly sink: string;
-    /** Rows whose claims the sink has. */
+    /** Trades that count and whose claims the sink has; and of these, those that the other store has too. */
     readonly rows: number;
+    readonly mirrored: number;
     /** The time of the oldest claim that it lacks; null if it has all. */
     readonly oldestMs: number | null;
   })[];
   readonly files: readonly FileReport[];
   readonly holder: { readonly holder: string; readonly untilMs: number } | null;
+}
+
+/** What metrics show of the journal. */
+export interface JournalTotals {
+  readonly states: Readonly<Partial<Record<FileState, number>>>;
+  readonly applied: number;
+  readonly refused: number;
+  readonly reviews: number;
+  readonly lostRoots: number;
 }
 
 /** A row of the quarantine. */
@@ -281,6 +294,8 @@ export interface FileJournalCalls {
     readonly sink: string;
     readonly claim: number;
     readonly failure?: string;
+    /** Forgets the records that `prepare` kept. */
+    readonly forgets?: boolean;
   }): null;
   sink(given: { readonly sink: string }): SinkState;
   /** Refuses accepted rows that no store takes, each with its reason; they count no longer. */
@@ -301,10 +316,17 @@ export interface FileJournalCalls {
   /** The marks of an instrument that came before a claim. */
   marks(given: { readonly name: string; readonly before: number }): readonly PriceMark[];
   reviews(given: null): readonly Review[];
+  /**
+   * What became of a review: it is open, its decision is `done`, or it is `stale`, since the content that it
+   * was made from is gone. Null if there is no such review.
+   */
+  outcome(given: { readonly review: number }): "open" | "done" | "stale" | null;
   /** Refuses an unknown or closed review with REFUSED. */
   decide(given: { readonly review: number; readonly decision: Decision; readonly nowMs: number }): null;
   quarantine(given: { readonly limit: number }): readonly QuarantinedRow[];
-  report(given: null): JournalReport;
+  /** `owed` writes of the newest claims have not reached the other store. */
+  report(given: { readonly owed: number } | null): JournalReport;
+  totals(given: null): JournalTotals;
 }
 
 export type FileJournalCall = keyof FileJournalCalls;

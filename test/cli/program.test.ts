@@ -113,6 +113,8 @@ describe("--help", () => {
         "status",
       ],
       ...["symbols", "symbols check", "symbols dialects", "symbols translate", "symbols variants", "traffic"],
+      ...["watch", "watch review", "watch review list", "watch review show", "watch review apply"],
+      ...["watch review ignore", "watch status"],
       ...["whitelist", "whitelist add", "whitelist remove", "whitelist list"],
     ]);
   });

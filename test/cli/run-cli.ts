@@ -23,7 +23,7 @@ interface RunOptions {
 const warmCommands = new Set(
   (
     "audit compare comparisons completion config db demo denylist gates phase pnl replay " +
-    "rollback sign-off status symbols traffic whitelist"
+    "rollback sign-off status symbols traffic watch whitelist"
   ).split(" "),
 );
 

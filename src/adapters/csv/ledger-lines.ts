@@ -36,6 +36,10 @@ export function dayInName(path: string): number | undefined {
   return year === "" ? undefined : parseDay(`${year}-${month}-${date}`);
 }
 
+/** Orders ledgers as they are read, compared by code unit: day in the name, then name, then path. */
+export const ledgerRank = (path: string): string =>
+  `${`${dayInName(path) ?? 0}`.padStart(8, "0") + basename(path)}\u0001${path}`;
+
 /** Receives what `LedgerLines` finds in a file. */
 export interface LineTaker {
   /** The lane of a symbol and book, as of a day. Negative if rows of this symbol are to be refused. */

@@ -1,5 +1,4 @@
 import { open } from "node:fs/promises";
-import { basename } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 import type { NoteCode } from "../../domain/market/finding-codes.ts";
 import type { TradingDayRule } from "../../domain/market/trading-day.ts";
@@ -7,7 +6,7 @@ import { type Describe, type Refusal, type TradeColumns, TradeIntake } from "../
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import { startOfLedger } from "../../ports/ledger-rows.ts";
 import { filesOf, namesOf, onceEach, regularFile, unreadable } from "./files.ts";
-import { dayInName, LedgerLines, type LineTaker } from "./ledger-lines.ts";
+import { LedgerLines, type LineTaker, ledgerRank } from "./ledger-lines.ts";
 import type { NotCsv } from "./not-csv.ts";
 import { NoteLog } from "./note-log.ts";
 import { lineBytesMax, RowFields } from "./row-fields.ts";
@@ -86,9 +85,7 @@ export async function findLedgers(given: readonly string[]): Promise<readonly st
     given.map((path) => filesOf(path, { pattern: /^trades_.*\.csv$/i, shown: "trades_*.csv" })),
   );
   const paths = await onceEach(found.flat());
-  const key = (path: string): string =>
-    `${`${dayInName(path) ?? 0}`.padStart(8, "0") + basename(path)}\u0000${path}`;
-  return [...paths].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return [...paths].sort((a, b) => (ledgerRank(a) < ledgerRank(b) ? -1 : 1));
 }
 
 class LedgerReader implements LineTaker {

@@ -110,6 +110,17 @@ export async function readPriceFiles(paths: readonly string[], options: PriceOpt
   return { ...reader.result(), files: names, rows };
 }
 
+/** Reads one price file from its bytes, as `readPriceFiles` does. `name` is without its folder. */
+export function readPriceFile(
+  name: string,
+  bytes: Uint8Array,
+  options: PriceOptions,
+): Pick<PriceInput, "prices" | "quarantine" | "notes"> {
+  const reader = new PriceReader(options);
+  reader.readFile(name, name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+  return reader.result();
+}
+
 /**
  * The times of day (Chicago, both ends included) at which a file gives marks, and the kind of price that it
  * gives.

@@ -5,11 +5,16 @@ import { FileThread } from "./file-thread.ts";
 import type { JournalThreadCalls, JournalThreadData } from "./journal-thread.ts";
 
 /**
- * Opens the journal of the file watcher, and creates it where it is missing. Throws BAD_DATABASE, UNWRITABLE
+ * Opens the journal of the file watcher, and creates it where it is missing; `:memory:` is one that ends with
+ * this process. Throws BAD_DATABASE, UNWRITABLE
  * and DATABASE_BUSY, as its calls do.
  */
 export async function openFileJournal(path: string, busyMsMax = 5_000): Promise<FileJournal> {
-  const data: JournalThreadData = { path: resolve(path), incarnation: randomUUID(), busyMsMax };
+  const data: JournalThreadData = {
+    path: path === ":memory:" ? path : resolve(path),
+    incarnation: randomUUID(),
+    busyMsMax,
+  };
   const how = { name: "the journal of the file watcher", from: import.meta.url, module: "journal-thread" };
   const thread = new FileThread<JournalThreadCalls>({ ...how, data });
   try {

@@ -366,13 +366,26 @@ async function makeSystem(side: Side, { systems }: Config, around: Surroundings)
     const service = builtinService(system, around.worldOf(side));
     return new ModuleSystem({ name: system.name, kind: "builtin", service, isOurs: true });
   }
-  return new OfferedMethods(await foreignSystem(system, side, around), system.methods);
+  const { folder, log } = around;
+  const options = { folder, log, methods: Object.values(system.methods), readOnly: true };
+  const graceMs = side === "legacy" ? legacyGraceMs : undefined;
+  return new OfferedMethods(await foreignSystem(system, { ...options, graceMs }), system.methods);
 }
 
-async function foreignSystem(
+/** Opens a system that is not built in. The methods of the P&L service only read. */
+export async function foreignSystem(
   system: Exclude<SystemConfig, { readonly kind: "builtin" }>,
-  side: Side,
-  { folder, log }: Surroundings,
+  {
+    folder,
+    log,
+    methods,
+    readOnly,
+    graceMs,
+  }: Pick<Surroundings, "folder" | "log"> & {
+    readonly methods: readonly string[];
+    readonly readOnly: boolean;
+    readonly graceMs?: number | undefined;
+  },
 ): Promise<BridgedSystem> {
   switch (system.kind) {
     case "module":
@@ -390,10 +403,9 @@ async function foreignSystem(
         command: system.command,
         cwd: system.cwd === undefined ? folder : resolve(folder, system.cwd),
         inheritEnv: system.env,
-        methods: Object.values(system.methods),
-        // The methods of the P&L service only read.
-        readOnly: true,
-        ...(side === "legacy" ? { graceMs: legacyGraceMs } : {}),
+        methods,
+        readOnly,
+        ...(graceMs === undefined ? {} : { graceMs }),
         ...(log === undefined ? {} : { log }),
       });
     case "http":

@@ -2,7 +2,7 @@ import { messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
-import type { DueFile, FileKind } from "../../ports/file-journal.ts";
+import type { DueFile, FileKind, FileState } from "../../ports/file-journal.ts";
 import type { RootLook, SeenFile } from "../../ports/watched-files.ts";
 import { DueFiles } from "./due-files.ts";
 import { LedgerTurns } from "./ledger-turn.ts";
@@ -19,8 +19,8 @@ export interface Sink {
 }
 
 interface WatcherOptions extends FileTools {
-  /** What the files of each root are, in the order of `roots`. */
-  readonly kinds: readonly FileKind[];
+  /** What a file of a root is; undefined for a file that is left alone. */
+  readonly kindOf: (root: string, path: string) => FileKind | undefined;
   /** A file's `DueFile.rank`. */
   readonly rankOf: (path: string) => string;
   readonly sinks: readonly Sink[];
@@ -33,16 +33,19 @@ interface WatcherOptions extends FileTools {
   readonly onEvent: (event: WatcherEvent) => void;
 }
 
-type WatcherEvent =
+export type WatcherEvent =
   | { readonly kind: "standing_by"; readonly holder: string }
   | { readonly kind: "root_lost"; readonly root: string; readonly code: string; readonly why: string }
   | { readonly kind: "root_back"; readonly root: string }
+  /** A piece of a file was read, up to the byte `offset`. */
+  | { readonly kind: "read"; readonly path: string; readonly offset: number }
+  /** The state of a file, or the number of its rows, is another one now. */
   | {
       readonly kind: "file";
       readonly root: string;
       readonly path: string;
-      readonly state: string;
-      readonly why: string;
+      readonly state: FileState;
+      readonly rows: number;
     }
   | { readonly kind: "vanished"; readonly root: string; readonly path: string }
   | { readonly kind: "watch_failed"; readonly why: string };
@@ -104,8 +107,8 @@ export class FileWatcher {
   }
 
   /**
-   * Reads everything that is there, until each file is settled and the sinks have its rows, or the time is
-   * over. Answers whether this process held the lease.
+   * Reads everything that is there, until each file is settled and the sinks have its rows. Waits for nothing
+   * longer than `timeoutMs`. Answers whether this process held the lease.
    */
   async once(timeoutMs: number): Promise<boolean> {
     const { clock } = this.#options;
@@ -113,10 +116,11 @@ export class FileWatcher {
     do {
       if (!(await this.pass())) return false;
       await this.carry();
+      if (this.#next() !== undefined) continue;
       if (this.#due.nextMs() > endMs && this.#options.sinks.every(({ pending }) => pending === 0))
         return true;
       await pause(clock, Math.max(1, Math.min(100, this.#due.nextMs() - clock.monotonicMs())));
-    } while (clock.monotonicMs() < endMs);
+    } while (clock.monotonicMs() < endMs || this.#next() !== undefined);
     return true;
   }
 
@@ -214,7 +218,7 @@ export class FileWatcher {
   }
 
   async #lookAt(root: string, at: number, look: RootLook): Promise<void> {
-    const { finder, journal, clock, rankOf, kinds, onEvent } = this.#options;
+    const { finder, journal, clock, rankOf, kindOf, onEvent } = this.#options;
     const common = { epoch: this.#held.epoch, root, nowMs: clock.nowMs() };
     const mode = itemAt(finder.modes, at);
     const isOk = await journal.call("root", {
@@ -242,7 +246,9 @@ export class FileWatcher {
     // The finder tells of every file in its first look, and later only of those that changed.
     const all = this.#toldOf.has(root);
     this.#toldOf.add(root);
-    this.#due.add(await journal.call("seen", { ...common, kind: itemAt(kinds, at), all, files }));
+    for (const [kind, ofKind] of Map.groupBy(files, ({ path }) => kindOf(root, path)))
+      if (kind !== undefined)
+        this.#due.add(await journal.call("seen", { ...common, kind, all, files: ofKind }));
   }
 
   #noteRoot(root: string, look: RootLook, isOk: boolean): void {
@@ -255,9 +261,9 @@ export class FileWatcher {
 
   /** The file whose turn it is: the newest day's before all others, else the first in order. */
   #next(): DueFile | undefined {
-    const { sinks, dayInName, today } = this.#options;
+    const { sinks, today } = this.#options;
     const newest = this.#due.newest();
-    if (newest !== undefined && dayInName(newest.rank) === today()) return newest;
+    if (newest !== undefined && Number(newest.rank.slice(0, 8)) === today()) return newest;
     return sinks.some(({ pending }) => pending > claimsMax) ? undefined : this.#due.first();
   }
 
@@ -266,7 +272,10 @@ export class FileWatcher {
     const file = await journal.call("known", { file: due.file });
     const turn: Turn = await (due.kind === "ledger" ? this.#ledgers : this.#prices).turn(file);
     this.#due.settle(due, turn);
+    const { state, rows, place } = await journal.call("known", { file: due.file });
     const { root, path } = file;
-    if (turn.next !== "now") onEvent({ kind: "file", root, path, state: file.state, why: "" });
+    onEvent({ kind: "read", path, offset: place.offset });
+    const isNew = state !== file.state || rows !== file.rows;
+    if (turn.next !== "now" && isNew) onEvent({ kind: "file", root, path, state, rows });
   }
 }

@@ -1,12 +1,10 @@
-import { backOffMs } from "../../base/back-off.ts";
 import { messageOf } from "../../base/errors.ts";
 import { formatDay, formatInstant } from "../../domain/market/chicago-time.ts";
 import { type Describe, type MarkKind, type Method, markKinds } from "../../engine/index.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { AcceptedTrade, Claim, FileJournal, PriceMark } from "../../ports/file-journal.ts";
+import type { AcceptedTrade, Claim, PriceMark } from "../../ports/file-journal.ts";
 import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
+import { ClaimSink, type ClaimSinkOptions } from "./claim-sink.ts";
 import { type DayMark, Figures, type LaneTrade } from "./figures.ts";
-import type { Sink } from "./file-watcher.ts";
 
 /** How the stores take records. */
 export interface RecordWriter {
@@ -20,23 +18,13 @@ export interface RecordWriter {
   >;
 }
 
-export interface StoreSinkOptions {
-  readonly journal: FileJournal;
-  readonly writer: RecordWriter;
-  readonly clock: Clock;
+export interface StoreSinkOptions extends ClaimSinkOptions {
+  /** Null: the figures are calculated, and nothing is stored. */
+  readonly writer: RecordWriter | null;
   readonly describe: Describe;
   readonly method: Method;
-  readonly draw: () => number;
-  readonly onEvent: (event: SinkEvent) => void;
 }
 
-type SinkEvent =
-  | { readonly kind: "sink_failed"; readonly sink: string; readonly why: string; readonly failures: number }
-  /** A position or daily row that legacy's tables cannot hold. */
-  | { readonly kind: "figure_refused"; readonly code: string; readonly why: string };
-
-const claimsAtOnce = 16;
-const pauses = { firstMs: 50, lastMs: 5_000 };
 /** The trades that stay in memory for the figures, about 100 bytes each. */
 const tradesMax = 1_000_000;
 /** Refusals that are about the record itself; every other one is tried again. */
@@ -58,18 +46,17 @@ const ofRecord: ReadonlySet<string> = new Set([
  * lanes that they touch. The records of a claim are kept in the journal before they are sent, so that a claim
  * that is sent again is the same write under the same key.
  */
-export class StoreSink implements Sink {
-  readonly name = "stores";
-  pending = 0;
+export class StoreSink extends ClaimSink {
   readonly #options: StoreSinkOptions;
   readonly #figures: Figures;
+  protected override readonly forgets: boolean;
   /** The claim whose figures are computed. */
   #claim = 0;
-  #failures = 0;
-  #againMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: StoreSinkOptions) {
+    super(options);
     this.#options = options;
+    this.forgets = options.writer !== null;
     const { journal, describe, method } = options;
     this.#figures = new Figures({
       method,
@@ -84,42 +71,21 @@ export class StoreSink implements Sink {
     });
   }
 
-  async run(epoch: number): Promise<void> {
-    const { journal, clock, draw, onEvent } = this.#options;
-    if (clock.monotonicMs() < this.#againMs) return;
-    for (;;) {
-      const claims = await journal.call("claims", { sink: this.name, limit: claimsAtOnce });
-      this.pending = claims.length;
-      if (claims.length === 0) return;
-      for (const claim of claims) {
-        const failure = await this.#carry(claim, epoch);
-        await journal.call("receipt", {
-          ...{ epoch, sink: this.name, claim: claim.claim },
-          ...(failure === undefined ? {} : { failure }),
-        });
-        if (failure !== undefined) {
-          this.#failures += 1;
-          this.#againMs = clock.monotonicMs() + backOffMs(pauses, this.#failures, draw());
-          onEvent({ kind: "sink_failed", sink: this.name, why: failure, failures: this.#failures });
-          return;
-        }
-        this.#failures = 0;
-        this.pending -= 1;
-      }
-    }
-  }
-
-  /** Answers why the claim cannot be carried now; undefined if it is carried. */
-  async #carry(claim: Claim, epoch: number): Promise<string | undefined> {
-    const { journal } = this.#options;
+  protected async carry(claim: Claim, epoch: number): Promise<string | undefined> {
+    const { journal, writer } = this.#options;
     try {
+      if (writer === null) {
+        this.#claim = claim.claim;
+        await this.#figures.change(changeOf(claim));
+        return undefined;
+      }
       const key = `files ${await journal.call("incarnation", null)} ${claim.claim}`;
       const records = await this.#recordsOf(claim, epoch);
       if (records.length === 0) return undefined;
-      const answer = await this.#options.writer.write(records, { idempotencyKey: key });
+      const answer = await writer.write(records, { idempotencyKey: key });
       if (answer.kind === "acknowledged") return undefined;
       if (answer.kind === "refused" && ofRecord.has(answer.code))
-        return await this.#apart(claim, epoch, records, key);
+        return await this.#apart({ claim, epoch, records, key, writer });
       return answer.kind === "refused" ? `${answer.code}: ${answer.because}` : answer.because;
     } catch (failure) {
       this.#figures.forget();
@@ -145,13 +111,20 @@ export class StoreSink implements Sink {
   }
 
   /** Sends each record alone, because one of them is refused, and refuses the rows that no store takes. */
-  async #apart(
-    claim: Claim,
-    epoch: number,
-    records: readonly BridgeRecord[],
-    key: string,
-  ): Promise<string | undefined> {
-    const { writer, journal, clock, onEvent } = this.#options;
+  async #apart({
+    claim,
+    epoch,
+    records,
+    key,
+    writer,
+  }: {
+    readonly claim: Claim;
+    readonly epoch: number;
+    readonly records: readonly BridgeRecord[];
+    readonly key: string;
+    readonly writer: RecordWriter;
+  }): Promise<string | undefined> {
+    const { journal, clock, onEvent } = this.#options;
     const refused: { readonly digest: string; readonly code: string; readonly why: string }[] = [];
     for (const [at, record] of records.entries()) {
       const answer = await writer.write([record], { idempotencyKey: `${key} ${at}` });

@@ -10,7 +10,7 @@ import type { LedgerRefusal, LedgerRows, RefusedRow } from "../../ports/ledger-r
 import type { FileFinder } from "../../ports/watched-files.ts";
 
 /** Reads a whole price file into marks. */
-interface PriceRows {
+export interface PriceRows {
   read(
     name: string,
     bytes: Uint8Array,

@@ -37,24 +37,52 @@ interface PhasePolicy {
    * is written.
    */
   readonly writes: readonly [Side, ...Side[]];
+  /**
+   * How the rows of watched files enter. Legacy gets them as `watch.legacy_sink` says, or by the database
+   * bridge in any case. Modern leaves them alone, calculates with them, or stores them.
+   */
+  readonly files: {
+    readonly legacy: "as-configured" | "by-bridge";
+    readonly modern: "nothing" | "calculates" | "stores";
+  };
   /** The flags that the phase requires. */
   readonly requires: readonly Capability[];
 }
 
 export const phasePolicies: Readonly<Record<Phase, PhasePolicy>> = {
-  read_only: { answers: "legacy", compares: false, writes: ["legacy"], requires: [] },
-  shadow_mode: { answers: "legacy", compares: true, writes: ["legacy"], requires: [] },
-  dual_write: { answers: "by-route", compares: true, writes: ["legacy", "modern"], requires: ["storage"] },
+  read_only: {
+    answers: "legacy",
+    compares: false,
+    writes: ["legacy"],
+    files: { legacy: "as-configured", modern: "nothing" },
+    requires: [],
+  },
+  shadow_mode: {
+    answers: "legacy",
+    compares: true,
+    writes: ["legacy"],
+    files: { legacy: "as-configured", modern: "calculates" },
+    requires: [],
+  },
+  dual_write: {
+    answers: "by-route",
+    compares: true,
+    writes: ["legacy", "modern"],
+    files: { legacy: "as-configured", modern: "stores" },
+    requires: ["storage"],
+  },
   primary_switch: {
     answers: "modern",
     compares: true,
     writes: ["modern", "legacy"],
+    files: { legacy: "by-bridge", modern: "stores" },
     requires: ["calculator", "storage"],
   },
   cleanup: {
     answers: "modern",
     compares: false,
     writes: ["modern"],
+    files: { legacy: "by-bridge", modern: "stores" },
     requires: ["calculator", "storage", "reports"],
   },
 };

@@ -20,6 +20,7 @@ const groups: Readonly<Record<string, string>> = {
   whitelist: "Lists and changes the users who get modern's answers, whatever the percentage",
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
   db: "Prepares, watches and moves the two databases that hold the records",
+  "watch review": "Lists, shows and decides what waits for a person; no decision is taken by itself",
   audit: "Prints and checks who changed what and why, as a chain of hashes",
 };
 
@@ -44,7 +45,7 @@ export async function programOf(streams: Streams, typed = ""): Promise<Command> 
   const ofGroup = (word: string): readonly string[] =>
     specs.filter(({ name }) => name.startsWith(`${word} `)).map(({ example }) => example);
   for (const word of Object.keys(groups))
-    program.commands.find((one) => one.name() === word)?.addHelpText("after", exampleText(ofGroup(word)));
+    if (ofGroup(word).length > 0) groupNamed(program, word).addHelpText("after", exampleText(ofGroup(word)));
   const shown = specs.filter(({ name }) => mainExamples.includes(name)).map(({ example }) => example);
   return program.addHelpText(
     "after",
@@ -81,18 +82,28 @@ function addCommand(
   { name, about, example, options, argument, fixed, run }: CommandSpec,
   streams: Streams,
 ): void {
-  const [first = "", second] = name.split(" ");
-  const command = second === undefined ? program.command(first) : groupNamed(program, first).command(second);
+  const command = groupNamed(program, name);
   command.description(about).addHelpText("after", exampleText([example]));
   for (const option of options) command.addOption(option);
   if (argument !== undefined) command.addArgument(argument);
   command.action(async (...given) => {
-    const options =
-      argument === undefined ? given[0] : { ...(given[1] as object), [argument.name()]: given[0] };
-    await finish(await run({ ...fixed, ...(options as object) } as never, streams), streams);
+    const named = argument === undefined ? {} : { [argument.name()]: given[0] };
+    const options = { ...fixed, ...optionsOf(command, program), ...named };
+    await finish(await run(options as never, streams), streams);
   });
 }
 
-const groupNamed = (program: Command, name: string): Command =>
-  program.commands.find((command) => command.name() === name) ??
-  program.command(name).description(groups[name] ?? "");
+/** The typed options. A command that is a group too takes those of its commands, wherever they stand. */
+const optionsOf = (command: Command, program: Command): object =>
+  command === program ? {} : { ...command.opts(), ...(command.parent && optionsOf(command.parent, program)) };
+
+/** The command or group of this full name, which is created where it is missing. */
+function groupNamed(program: Command, name: string): Command {
+  const words = name.split(" ");
+  return words.reduce((parent, word, at) => {
+    const known = parent.commands.find((command) => command.name() === word);
+    if (known !== undefined) return known;
+    const about = groups[words.slice(0, at + 1).join(" ")] ?? "";
+    return parent.command(word).description(about);
+  }, program);
+}

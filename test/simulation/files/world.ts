@@ -95,10 +95,18 @@ export class World {
     };
     const common = { journal, clock, describe: describeSymbol };
     const sink = new StoreSink({
-      ...{ ...common, writer, method: "fifo", draw: () => 0.5, onEvent: () => {} },
+      ...{ ...common, name: "stores", writer, method: "fifo", draw: () => 0.5, onEvent: () => {} },
     });
     this.#watcher = new FileWatcher({
-      ...{ ...common, finder, roots: ["ledgers"], kinds: ["ledger"], sinks: [sink], scanMs: 1_000, settleMs },
+      ...{
+        ...common,
+        finder,
+        roots: ["ledgers"],
+        kindOf: () => "ledger",
+        sinks: [sink],
+        scanMs: 1_000,
+        settleMs,
+      },
       ledgers: ledgerRows({ describe: describeSymbol, dayRule }),
       prices: { read: () => ({ marks: [], refused: [] }) },
       digest: (before, bytes) => createHash("sha256").update(before).update(bytes).digest("hex"),

@@ -35,9 +35,9 @@ complete -o default -F _pnl_bridge pnl-bridge`;
  */
 function casesOf(command: Command, words: string): readonly string[] {
   const { commands, options } = command;
-  if (commands.length === 0)
-    return [`    "${words}"|"${words} "*) words="${options.map(({ long }) => long).join(" ")}" ;;`];
-  const names = commands.map((one) => one.name());
+  const flags = options.map(({ long }) => long);
+  if (commands.length === 0) return [`    "${words}"|"${words} "*) words="${flags.join(" ")}" ;;`];
+  const names = [...commands.map((one) => one.name()), ...(words === "" ? [] : flags)];
   const inner = commands.flatMap((one) => casesOf(one, `${words} ${one.name()}`.trimStart()));
   return [`    "${words}") words="${names.join(" ")}" ;;`, ...inner];
 }

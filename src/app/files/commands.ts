@@ -1,0 +1,205 @@
+/** The commands `watch`. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { systemClock } from "../../adapters/host/index.ts";
+import { openFileJournal } from "../../adapters/sqlite/file-journal.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import type { Decision, FileJournal, Review } from "../../ports/file-journal.ts";
+import { settingsOf } from "../control/session.ts";
+import { planOfFleet } from "../database/command-session.ts";
+import { readStatus } from "../database/commands.ts";
+import { directionOf, type OpenedDatabase, openDatabase } from "../database/open.ts";
+import { pairOf } from "../database/pair.ts";
+import { databaseStatus } from "../database/status.ts";
+import type { ControlSettings } from "../stores.ts";
+import {
+  createLegacy,
+  type FileEvent,
+  journalFile,
+  livingHolder,
+  type OpenedFiles,
+  openFileWatcher,
+  watchedRoots,
+} from "./open.ts";
+import { attentionOf, type FilesStatus, filesStatus } from "./status.ts";
+
+export interface WatchOptions {
+  readonly config?: string;
+}
+
+interface Session extends OpenedFiles {
+  readonly database: OpenedDatabase;
+  readonly settings: ControlSettings;
+  readonly plan: MigrationPlan;
+}
+
+/** How long the other store may take to get the rows of `watch --once`. */
+const drainMsMax = 30_000;
+/** How long a decision may take in another process that watches. */
+const decisionMsMax = 15_000;
+
+/** Reads what is there and applies it. Throws if it could not: REFUSED, UNREADABLE, SYSTEM_DOWN. */
+export function watchOnce(
+  options: WatchOptions & { readonly onEvent: (event: FileEvent) => void },
+): Promise<FilesStatus> {
+  return withWatcher(options, async (session) => {
+    await onlyOnce(session);
+    const status = await statusIn(session);
+    const { failures } = attentionOf(status);
+    if (failures.length === 0) return status;
+    throw new BridgeError(status.roots.every(({ ok }) => ok) ? "SYSTEM_DOWN" : "UNREADABLE", {
+      what: failures.join("; "),
+      fix: "pnl-bridge watch status shows everything",
+    });
+  });
+}
+
+async function onlyOnce({ watcher, journal, database, settings, plan }: Session): Promise<void> {
+  if (!(await watcher.once(10 * settings.config.watch.settleMs))) {
+    const { holder } = await journal.call("report", null);
+    throw new BridgeError("REFUSED", {
+      what: `another process watches these folders: ${holder?.holder}`,
+      fix: "let it do the work, or end it first",
+    });
+  }
+  if (directionOf(plan)?.mirrors === true) await database.bridge.drain({ timeoutMs: drainMsMax });
+}
+
+/** Watches until the signal. */
+export const watchUntil = (
+  options: WatchOptions & { readonly onEvent: (event: FileEvent) => void; readonly signal: AbortSignal },
+): Promise<void> =>
+  withWatcher(options, async ({ watcher }) => {
+    watcher.start();
+    await new Promise<void>((end) => {
+      if (options.signal.aborted) end();
+      options.signal.addEventListener("abort", () => end());
+    });
+  });
+
+/** Reads what `watch status` shows, whether a watcher runs or not. */
+export async function watchStatus(options: WatchOptions): Promise<FilesStatus> {
+  const settings = await settingsOf(options);
+  const [plan, databases] = await Promise.all([
+    planOfFleet(settings),
+    // Before the first watcher there is no pair of databases either.
+    readStatus(options).catch(() => undefined),
+  ]);
+  watchedRoots(settings);
+  return withJournal(settings, (journal) => filesStatus({ journal, settings, plan, owed: databases?.owed }));
+}
+
+export const listReviews = async (options: WatchOptions): Promise<readonly Review[]> =>
+  withJournal(await settingsOf(options), (journal) => journal.call("reviews", null));
+
+/** A review by its number, or that of a root by its path. Throws NO_INPUT. */
+export async function showReview(options: WatchOptions & { readonly review: string }): Promise<Review> {
+  const settings = await settingsOf(options);
+  return withJournal(settings, (journal) => namedReview(journal, settings, options.review));
+}
+
+export interface DecidedReview {
+  readonly review: Review;
+  /** `waits`: the next process that watches carries the decision out. */
+  readonly outcome: "done" | "waits";
+}
+
+/**
+ * Decides a review and has the decision carried out: by the process that watches, else by this one. Throws
+ * REFUSED (STALE_REVIEW) if the file no longer has the content that the review was made from.
+ */
+export async function decideReview(
+  options: WatchOptions & { readonly review: string; readonly decision: Decision },
+): Promise<DecidedReview> {
+  const settings = await settingsOf(options);
+  return withJournal(settings, async (journal) => {
+    const review = await namedReview(journal, settings, options.review);
+    await journal.call("decide", {
+      ...{ review: review.id, decision: options.decision, nowMs: systemClock.nowMs() },
+    });
+    const holder = livingHolder(await journal.call("report", null));
+    if (holder === undefined)
+      await withWatcher({ ...options, onEvent: () => {} }, onlyOnce).catch((failure) => {
+        // The folders or a store may be away. The decision stands, and waits.
+        if (!(failure instanceof BridgeError)) throw failure;
+      });
+    const endMs = systemClock.monotonicMs() + decisionMsMax;
+    let outcome = await journal.call("outcome", { review: review.id });
+    while (outcome === "open" && holder !== undefined && systemClock.monotonicMs() < endMs) {
+      await pause(systemClock, 50);
+      outcome = await journal.call("outcome", { review: review.id });
+    }
+    if (outcome === "stale") throw staleReview(review.id);
+    return { review, outcome: outcome === "open" ? "waits" : "done" };
+  });
+}
+
+const staleReview = (id: number): BridgeError =>
+  new BridgeError("REFUSED", {
+    what: `STALE_REVIEW: the file of review ${id} no longer has the content that was reviewed`,
+    fix: "look at the present difference: pnl-bridge watch review list",
+  });
+
+async function namedReview(journal: FileJournal, { folder }: ControlSettings, name: string): Promise<Review> {
+  const open = await journal.call("reviews", null);
+  const paths = [resolve(name), resolve(folder, name)];
+  const found = open.find(
+    ({ id, kind, root }) => String(id) === name || (kind === "root" && paths.includes(root)),
+  );
+  if (found !== undefined) return found;
+  const id = /^\d{1,9}$/.test(name) ? Number(name) : undefined;
+  const outcome = id === undefined ? null : await journal.call("outcome", { review: id });
+  if (id !== undefined && outcome === "stale") throw staleReview(id);
+  throw new BridgeError("NO_INPUT", {
+    what: outcome === "done" ? `review ${name} is decided already` : `there is no open review ${name}`,
+    fix: "pnl-bridge watch review list shows the open ones",
+  });
+}
+
+async function withJournal<T>(
+  settings: ControlSettings,
+  work: (journal: FileJournal) => Promise<T>,
+): Promise<T> {
+  const path = journalFile(settings);
+  // A command that only reads creates nothing.
+  const journal = await openFileJournal(existsSync(path) ? path : ":memory:");
+  try {
+    return await work(journal);
+  } finally {
+    await journal.close();
+  }
+}
+
+async function withWatcher<T>(
+  options: WatchOptions & { readonly onEvent: (event: FileEvent) => void },
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const settings = await settingsOf(options);
+  const plan = await planOfFleet(settings);
+  const pair = pairOf(settings);
+  watchedRoots(settings);
+  await createLegacy(settings);
+  const database = await openDatabase(pair, { direction: () => directionOf(plan), writes: true });
+  try {
+    const files = await openFileWatcher(settings, {
+      write: (...given) => database.bridge.write(...given),
+      plan: () => plan,
+      onEvent: options.onEvent,
+    });
+    try {
+      return await work({ ...files, database, settings, plan });
+    } finally {
+      await files.close();
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+async function statusIn({ journal, settings, plan, database }: Session): Promise<FilesStatus> {
+  const direction = directionOf(plan);
+  const { owed } = await databaseStatus(database.pair, { direction, mode: plan.migrationMode });
+  return filesStatus({ journal, settings, plan, owed });
+}

@@ -1,0 +1,28 @@
+import { unreachable } from "../../base/errors.ts";
+import type { FileEvent } from "./open.ts";
+
+/** The line of the log for an event; undefined for one that a person need not see. */
+export const fileLine = (event: FileEvent): string | undefined => {
+  switch (event.kind) {
+    case "standing_by":
+      return `another process watches the folders: ${event.holder}; this one takes over when it ends`;
+    case "root_lost":
+      return `the folder ${event.root} is lost: ${event.code}: ${event.why}`;
+    case "root_back":
+      return `the folder ${event.root} is there`;
+    case "file":
+      return `${event.path}: ${event.state}, ${event.rows} rows`;
+    case "vanished":
+      return `${event.path} is gone; its rows count on`;
+    case "watch_failed":
+      return `the watched folders could not be read, and are tried again: ${event.why}`;
+    case "sink_failed":
+      return `rows could not be passed on to ${event.sink}, attempt ${event.failures}: ${event.why}`;
+    case "figure_refused":
+      return `legacy cannot hold a figure, ${event.code}: ${event.why}`;
+    case "read":
+      return undefined;
+    default:
+      return unreachable(event);
+  }
+};

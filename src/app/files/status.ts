@@ -1,0 +1,267 @@
+/** What a person on duty must know of the watched files. */
+import { statSync } from "node:fs";
+import { systemClock } from "../../adapters/host/index.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
+import { phasePolicies } from "../../domain/migration/phase.ts";
+import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
+import type { FileJournal, FileReport, FileState, Review } from "../../ports/file-journal.ts";
+import type { DatabaseStatus } from "../database/status.ts";
+import type { ControlSettings } from "../stores.ts";
+import { legacyWay, livingHolder, sinkNames, watchedRoots } from "./open.ts";
+
+export interface FilesStatus {
+  readonly roots: readonly RootStatus[];
+  readonly sinks: Readonly<Record<"legacy" | "modern", SinkStatus>>;
+  readonly files: readonly FileStatus[];
+  readonly reviews: readonly ShownReview[];
+}
+
+interface RootStatus {
+  readonly path: string;
+  readonly mode: string;
+  readonly ok: boolean;
+  /** When the present state began. */
+  readonly since: string;
+  readonly error?: { readonly code: string; readonly since: string; readonly why: string };
+}
+
+interface SinkStatus {
+  /** The trades that count and that the store has. */
+  readonly rows: number;
+  /** 0 if nothing waits. */
+  readonly oldestUnappliedMs: number;
+  /** `off`: the phase or `watch.legacy_sink` feeds the store in no way that the bridge sees. */
+  readonly state: "ok" | "behind" | "failing" | "calculates" | "off";
+  readonly why?: string;
+}
+
+export interface FileStatus {
+  /** Relative to the root. */
+  readonly path: string;
+  readonly root: string;
+  readonly state: FileState;
+  readonly rowsApplied: number;
+  /** Rows that count for another file, which has them too. */
+  readonly rowsElsewhere: number;
+  readonly rowsRefused: number;
+  readonly waiting?: { readonly why: string; readonly sinceMs: number };
+  readonly refused?: {
+    readonly code: string;
+    readonly why: string;
+    readonly fix: string;
+    readonly since: string;
+  };
+  readonly revocable?: { readonly line: number };
+}
+
+export type ShownReview = ReturnType<typeof shownReview>;
+
+interface StatusSources {
+  readonly journal: FileJournal;
+  readonly settings: ControlSettings;
+  readonly plan: MigrationPlan;
+  /** What the databases owe each other; undefined while it is unknown. */
+  readonly owed: DatabaseStatus["owed"] | undefined;
+}
+
+export async function filesStatus({ journal, settings, plan, owed }: StatusSources): Promise<FilesStatus> {
+  const [authority] = writesOf(plan);
+  const toMirror = owed?.[authority === "legacy" ? "toModern" : "toLegacy"] ?? nothing;
+  const [report, reviews] = await Promise.all([
+    journal.call("report", { owed: toMirror.count }),
+    journal.call("reviews", null),
+  ]);
+  const nowMs = systemClock.nowMs();
+  const isWatched = livingHolder(report) !== undefined;
+  const sinkOf = async (name: string) => {
+    const known = report.sinks.find(({ sink }) => sink === name);
+    if (known !== undefined) return known;
+    const [oldest] = await journal.call("claims", { sink: name, limit: 1 });
+    return { failures: 0, why: "", rows: 0, mirrored: 0, oldestMs: oldest?.atMs ?? null };
+  };
+  const stores = await sinkOf(sinkNames.stores);
+  const first = sinkStatus(stores, nowMs);
+  const second: SinkStatus = {
+    ...first,
+    rows: stores.mirrored,
+    oldestUnappliedMs: Math.max(first.oldestUnappliedMs, toMirror.oldestMs),
+    state: first.state === "ok" && toMirror.count > 0 ? "behind" : first.state,
+  };
+  const { files } = phasePolicies[plan.phase];
+  const way = legacyWay(settings.config, plan);
+  const isWritten = (side: "legacy" | "modern"): boolean => writesOf(plan).includes(side);
+  const off: SinkStatus = { rows: 0, oldestUnappliedMs: 0, state: "off" };
+  const legacy =
+    way === "own_entry"
+      ? sinkStatus(await sinkOf(sinkNames.own), nowMs)
+      : way === "none" || !isWritten("legacy")
+        ? off
+        : authority === "legacy"
+          ? first
+          : second;
+  const calculated = async (): Promise<SinkStatus> => {
+    const status = sinkStatus(await sinkOf(sinkNames.calculated), nowMs);
+    return status.state === "ok" ? { ...status, state: "calculates" } : status;
+  };
+  const modern =
+    files.modern === "stores"
+      ? authority === "modern"
+        ? first
+        : second
+      : files.modern === "calculates"
+        ? await calculated()
+        : off;
+  return {
+    roots: watchedRoots(settings).map((path) =>
+      rootStatus(
+        path,
+        report.roots.find(({ root }) => root === path),
+        isWatched,
+      ),
+    ),
+    sinks: { legacy, modern },
+    files: report.files.map((file) => fileStatus(file, nowMs)),
+    reviews: reviews.map(shownReview),
+  };
+}
+
+const nothing = { count: 0, oldestMs: 0 };
+
+const sinkStatus = (
+  {
+    rows,
+    failures,
+    why,
+    oldestMs,
+  }: {
+    readonly rows: number;
+    readonly failures: number;
+    readonly why: string;
+    readonly oldestMs: number | null;
+  },
+  nowMs: number,
+): SinkStatus => ({
+  rows,
+  oldestUnappliedMs: oldestMs === null ? 0 : Math.max(1, nowMs - oldestMs),
+  state: failures > 0 ? "failing" : oldestMs === null ? "ok" : "behind",
+  ...(why !== "" && { why }),
+});
+
+type KnownRoot = Awaited<ReturnType<typeof reportOf>>["roots"][number];
+const reportOf = (journal: FileJournal) => journal.call("report", null);
+
+/** A root as the watcher knows it; without a running watcher, as the file system shows it. */
+function rootStatus(path: string, known: KnownRoot | undefined, isWatched: boolean): RootStatus {
+  const { mode = "poll", ok = true, code = "", why = "", sinceMs = systemClock.nowMs() } = known ?? {};
+  const seen = isWatched ? undefined : failureOf(path);
+  const isOk = ok && seen === undefined;
+  const since = new Date(seen !== undefined && ok ? systemClock.nowMs() : sinceMs).toISOString();
+  const error = seen ?? { code, why };
+  return { path, mode, ok: isOk, since, ...(isOk ? {} : { error: { ...error, since } }) };
+}
+
+function failureOf(path: string): { readonly code: string; readonly why: string } | undefined {
+  try {
+    if (statSync(path).isDirectory()) return undefined;
+    return { code: "ENOTDIR", why: "it is no folder" };
+  } catch (failure) {
+    return { code: codeOf(failure), why: messageOf(failure) };
+  }
+}
+
+export const fileStatus = (
+  {
+    root,
+    path,
+    state,
+    why,
+    refusal,
+    sinceMs,
+    rowsApplied,
+    rowsElsewhere,
+    rowsRefused,
+    revocable,
+  }: FileReport,
+  nowMs: number,
+): FileStatus => ({
+  ...{ path, root, state, rowsApplied, rowsElsewhere, rowsRefused },
+  ...(state === "waiting" && {
+    waiting: { why: why === "" ? "UNSETTLED not read yet" : why, sinceMs: Math.max(0, nowMs - sinceMs) },
+  }),
+  ...(state === "refused" &&
+    refusal !== undefined && { refused: { ...refusal, since: new Date(sinceMs).toISOString() } }),
+  ...(revocable !== null && { revocable: { line: revocable.line } }),
+});
+
+export const shownReview = ({ sinceMs, decision, rows: _, path, root, ...review }: Review) => ({
+  ...review,
+  path: path === "" ? root : path,
+  root,
+  since: new Date(sinceMs).toISOString(),
+  ...(decision !== null && { decision }),
+});
+
+export const reviewText = ({ id, kind, path, added, removed, changed, decision }: ShownReview): string =>
+  `review ${id}, ${kind}: ${path}: ${added} added, ${removed} removed, ${changed} changed` +
+  (decision === undefined ? "" : `; the decision to ${decision} is not carried out yet`);
+
+/** What a person must see to, a line for each thing; empty if all is well. */
+export function attentionOf({ roots, sinks, files, reviews }: FilesStatus): {
+  /** The watcher cannot work on. */
+  readonly failures: readonly string[];
+  /** Something waits: for a person, or for its writer. */
+  readonly waiting: readonly string[];
+} {
+  return {
+    failures: [
+      ...roots.flatMap(({ path, error }) =>
+        error === undefined ? [] : [`the folder ${path} is lost: ${error.code}: ${error.why}`],
+      ),
+      ...(["legacy", "modern"] as const).flatMap((side) => {
+        const { state, why, oldestUnappliedMs } = sinks[side];
+        return state === "failing" || state === "behind"
+          ? [`${side} lacks rows, the oldest for ${seconds(oldestUnappliedMs)}${why ? `: ${why}` : ""}`]
+          : [];
+      }),
+    ],
+    waiting: [
+      ...reviews.map(reviewText),
+      ...files.flatMap(({ path, state, rowsRefused, waiting, refused }) => [
+        ...(refused === undefined
+          ? []
+          : [`refused ${path}: ${refused.code}: ${refused.why}; ${refused.fix}`]),
+        ...(waiting === undefined
+          ? []
+          : [`waiting ${path}: ${waiting.why}, for ${seconds(waiting.sinceMs)}`]),
+        ...(state === "growing" ? [`growing ${path}`] : []),
+        ...(rowsRefused === 0
+          ? []
+          : [`refused ${rowsRefused} ${rowsRefused === 1 ? "row" : "rows"} of ${path}`]),
+      ]),
+    ],
+  };
+}
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+
+export function filesStatusText(status: FilesStatus): string {
+  const { roots, sinks, files } = status;
+  const { waiting, failures } = attentionOf(status);
+  const states = Map.groupBy(files, ({ state }) => state);
+  const sum = (of: (file: FileStatus) => number): number =>
+    files.reduce((total, file) => total + of(file), 0);
+  const sink = (side: "legacy" | "modern"): string => {
+    const { rows, state } = sinks[side];
+    return `${side} ${state === "off" ? "is not fed here" : `has ${rows} rows (${state})`}`;
+  };
+  const counts = [...states].map(([state, { length }]) => `${length} ${state}`);
+  return [
+    ...roots.map(({ path, mode, ok }) => `folder  ${path}: ${ok ? mode : "lost"}`),
+    `files   ${counts.length === 0 ? "none" : counts.join(", ")}`,
+    `rows    ${sum(({ rowsApplied }) => rowsApplied)} applied, ${sum(({ rowsElsewhere }) => rowsElsewhere)} repeated elsewhere, ` +
+      `${sum(({ rowsRefused }) => rowsRefused)} refused`,
+    `stores  ${sink("legacy")}; ${sink("modern")}`,
+    ...failures.map((line) => `FAILS   ${line}`),
+    ...waiting.map((line) => `waits   ${line}`),
+  ].join("\n");
+}

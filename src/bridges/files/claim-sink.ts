@@ -1,0 +1,68 @@
+import { backOffMs } from "../../base/back-off.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Claim, FileJournal } from "../../ports/file-journal.ts";
+import type { Sink } from "./file-watcher.ts";
+
+export interface ClaimSinkOptions {
+  readonly name: string;
+  readonly journal: FileJournal;
+  readonly clock: Clock;
+  readonly draw: () => number;
+  /** Whether the sink is fed now; claims wait otherwise. Default: always. */
+  readonly isWanted?: () => boolean;
+  readonly onEvent: (event: SinkEvent) => void;
+}
+
+export type SinkEvent =
+  | { readonly kind: "sink_failed"; readonly sink: string; readonly why: string; readonly failures: number }
+  /** A position or daily row that legacy's tables cannot hold. */
+  | { readonly kind: "figure_refused"; readonly code: string; readonly why: string };
+
+const claimsAtOnce = 16;
+const pauses = { firstMs: 50, lastMs: 5_000 };
+
+/** Takes claims in their order, each with a receipt, and tries again after a failure. */
+export abstract class ClaimSink implements Sink {
+  readonly name: string;
+  pending = 0;
+  readonly #options: ClaimSinkOptions;
+  /** Whether a receipt ends the use of the records that the journal keeps for a claim. */
+  protected readonly forgets: boolean = false;
+  #failures = 0;
+  #againMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ClaimSinkOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  /**
+   * Answers why the claim cannot be carried now; undefined if it is carried. `later` are claims behind it.
+   */
+  protected abstract carry(claim: Claim, epoch: number, later: readonly Claim[]): Promise<string | undefined>;
+
+  async run(epoch: number): Promise<void> {
+    const { journal, clock, draw, onEvent, isWanted = () => true } = this.#options;
+    if (!isWanted()) this.pending = 0;
+    while (isWanted() && clock.monotonicMs() >= this.#againMs) {
+      const claims = await journal.call("claims", { sink: this.name, limit: claimsAtOnce });
+      this.pending = claims.length;
+      if (claims.length === 0) return;
+      for (const [at, claim] of claims.entries()) {
+        const failure = await this.carry(claim, epoch, claims.slice(at + 1));
+        await journal.call("receipt", {
+          ...{ epoch, sink: this.name, claim: claim.claim },
+          ...(failure === undefined ? { forgets: this.forgets } : { failure }),
+        });
+        if (failure !== undefined) {
+          this.#failures += 1;
+          this.#againMs = clock.monotonicMs() + backOffMs(pauses, this.#failures, draw());
+          onEvent({ kind: "sink_failed", sink: this.name, why: failure, failures: this.#failures });
+          return;
+        }
+        this.#failures = 0;
+        this.pending -= 1;
+      }
+    }
+  }
+}
