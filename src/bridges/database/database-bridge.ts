@@ -29,8 +29,8 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
 export interface WriteOptions {
   readonly idempotencyKey: string;
   /**
-   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`, and a
-   * trade that was read from legacy is written over. Otherwise either refuses the write. Default: no.
+   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`, and
+   * whether a trade that was read from legacy may be overwritten. Default: no; both then refuse the write.
    */
   readonly keepsUnstorable?: boolean;
   /**
