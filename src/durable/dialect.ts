@@ -1,6 +1,6 @@
 import type { Side } from "../domain/migration/phase.ts";
 
-/** The differences between SQLite and PostgreSQL that the calls must know. */
+/** How one database differs from another. */
 export interface Dialect {
   readonly side: Side;
   /** The full name of a table of the records. */

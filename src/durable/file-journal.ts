@@ -61,16 +61,15 @@ CREATE TABLE files (file INTEGER PRIMARY KEY, root TEXT NOT NULL, path TEXT NOT 
 CREATE INDEX files_waiting ON files (file) WHERE state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL;
 CREATE TABLE checkpoints (file INTEGER NOT NULL, at INTEGER NOT NULL, digest TEXT NOT NULL,
   PRIMARY KEY (file, at)) STRICT, WITHOUT ROWID;
-CREATE TABLE lanes (lane INTEGER PRIMARY KEY, book TEXT NOT NULL, instrument TEXT NOT NULL,
-  UNIQUE (instrument, book)) STRICT;
-CREATE TABLE contents (content INTEGER PRIMARY KEY, second INTEGER NOT NULL, digest TEXT NOT NULL, lane INTEGER NOT NULL,
-  trade_id TEXT NOT NULL, trade TEXT NOT NULL, held TEXT, UNIQUE (second, digest)) STRICT;
-CREATE INDEX contents_near ON contents (second, trade_id);
-CREATE INDEX contents_lane ON contents (lane);
+CREATE TABLE contents (content INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, book TEXT NOT NULL,
+  instrument TEXT NOT NULL, trade_id TEXT NOT NULL, second INTEGER NOT NULL, trade TEXT NOT NULL,
+  held TEXT) STRICT;
+CREATE INDEX contents_near ON contents (trade_id, second);
+CREATE INDEX contents_lane ON contents (instrument, book);
 CREATE TABLE fees (content INTEGER PRIMARY KEY, file INTEGER NOT NULL, fee TEXT NOT NULL) STRICT;
-CREATE TABLE rows (file INTEGER NOT NULL, line INTEGER NOT NULL, content INTEGER NOT NULL,
-  PRIMARY KEY (file, line)) STRICT, WITHOUT ROWID;
-CREATE INDEX rows_of_content ON rows (content);
+CREATE TABLE rows (content INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL,
+  PRIMARY KEY (content, file, line)) STRICT, WITHOUT ROWID;
+CREATE INDEX rows_of_file ON rows (file, line);
 CREATE TABLE accepted (content INTEGER NOT NULL, occurrence INTEGER NOT NULL, file INTEGER NOT NULL,
   line INTEGER NOT NULL, claim INTEGER NOT NULL, PRIMARY KEY (content, occurrence)) STRICT, WITHOUT ROWID;
 CREATE INDEX accepted_of_claim ON accepted (claim);
@@ -196,14 +195,14 @@ export function journalCalls(): Works {
       }
       return due;
     },
-    *gone({ epoch, root, paths, nowMs }) {
+    *gone({ epoch, root, nowMs, ...which }) {
       yield* mustHold(epoch);
-      yield paths.map((path) =>
-        statement(
-          `UPDATE files SET state = 'gone', since_ms = ?, size = NULL,
-           note = json_object('was', state, 'size', size) WHERE root = ? AND path = ? AND state <> 'gone'`,
-          ...[nowMs, root, path],
-        ),
+      const isNamed = "paths" in which;
+      yield* ask(
+        `UPDATE files SET state = 'gone', since_ms = ?, size = NULL,
+         note = json_object('was', state, 'size', size) WHERE root = ? AND state <> 'gone'
+         AND path ${isNamed ? "IN" : "NOT IN"} (SELECT value FROM json_each(?))`,
+        ...[nowMs, root, JSON.stringify(isNamed ? which.paths : which.allBut)],
       );
       return null;
     },
@@ -242,7 +241,7 @@ export function journalCalls(): Works {
       const known = yield* knownFile(piece.file);
       if (known.chain.offset !== piece.after.offset || known.chain.digest !== piece.after.digest)
         throw new BridgeError("CONFLICT", { what: "another process has read this file further" });
-      const changed: Changed = new Map();
+      const changed = new Set<number>();
       if (known.revocable !== null) yield* dropRow(piece.file, known.revocable.line, changed);
       yield* addRows(piece, changed, nowMs);
       yield* settle(piece, changed, nowMs);
@@ -272,10 +271,10 @@ export function journalCalls(): Works {
       yield* closeReviews(file, "republished", isDecided);
       yield* ask("DELETE FROM checkpoints WHERE file = ?", file);
       for (const chain of checkpoints) yield* addCheckpoint(file, chain);
-      const changed: Changed = new Map();
+      const changed = new Set<number>();
       if (how === "apply") {
         const rows = yield* ask("SELECT DISTINCT content FROM rows WHERE file = ?", file);
-        for (const row of rows) changed.set(numberIn(row, "content"), null);
+        for (const row of rows) changed.add(numberIn(row, "content"));
         yield* ask("DELETE FROM rows WHERE file = ?", file);
         yield* ask("DELETE FROM quarantine WHERE file = ?", file);
         yield* ask("UPDATE files SET good = 0, refused = 0 WHERE file = ?", file);
@@ -287,7 +286,12 @@ export function journalCalls(): Works {
     },
     *prices({ epoch, file, digest, marks, refused, policy, note, stat, nowMs }) {
       yield* mustHold(epoch);
-      const { review, root } = yield* knownFile(file);
+      const { review, root, chain } = yield* knownFile(file);
+      if (chain.digest === digest) {
+        yield* closeReviews(file, "republished");
+        yield* setNote(file, note, stat, nowMs);
+        return yield* knownFile(file);
+      }
       const before = (yield* ask("SELECT * FROM prices WHERE file = ?", file)).map(markIn);
       const now = new Map(marks.map((mark) => [markKey(mark), mark]));
       const lost = before.filter((mark) => now.get(markKey(mark))?.price !== mark.price);
@@ -307,7 +311,12 @@ export function journalCalls(): Works {
       yield* closeReviews(file, "republished", isDecided);
       if (lost.length === 0 || how === "apply") yield* setPrices(file, before, marks, nowMs);
       yield* setQuarantine(file, refused);
-      yield* ask("UPDATE files SET good = ?, refused = ? WHERE file = ?", marks.length, refused.length, file);
+      // A content that was applied or ignored is not asked about again.
+      const taken = JSON.stringify({ offset: stat.size, digest });
+      yield* ask(
+        "UPDATE files SET good = ?, refused = ?, chain = ? WHERE file = ?",
+        ...[marks.length, refused.length, taken, file],
+      );
       yield* setNote(file, note, stat, nowMs);
       return yield* knownFile(file);
     },
@@ -348,16 +357,13 @@ export function journalCalls(): Works {
     sink: ({ sink }) => sinkState(sink),
     *refuse({ epoch, claim, rows, nowMs }) {
       yield* mustHold(epoch);
-      const changed: Changed = new Map();
-      for (const { digest, timeUs, code, why } of rows) {
-        const [content] = yield* ask(
-          "SELECT content, trade FROM contents WHERE second = ? AND digest = ?",
-          ...[secondOf({ timeUs }), digest],
-        );
+      const changed = new Set<number>();
+      for (const { digest, code, why } of rows) {
+        const [content] = yield* ask("SELECT content, trade FROM contents WHERE digest = ?", digest);
         if (content === undefined) continue;
         const id = numberIn(content, "content");
         yield* ask("UPDATE contents SET held = 'refused' WHERE content = ?", id);
-        changed.set(id, null);
+        changed.add(id);
         for (const place of yield* ask("SELECT file, line FROM rows WHERE content = ?", id)) {
           const file = numberIn(place, "file");
           yield* setQuarantine(file, [
@@ -373,15 +379,14 @@ export function journalCalls(): Works {
     *lane({ book, instrument, before }) {
       const [now = [], since = []] = yield* askAll(
         statement(
-          `SELECT ${acceptedColumns}, a.line AS line FROM lanes CROSS JOIN contents USING (lane)
-           CROSS JOIN accepted a USING (content) JOIN files f ON f.file = a.file
-           WHERE instrument = ? AND book = ? AND claim < ?`,
+          `SELECT ${acceptedColumns}, a.line AS line FROM contents CROSS JOIN accepted a USING (content)
+           JOIN files f ON f.file = a.file WHERE instrument = ? AND book = ? AND claim < ?`,
           ...[instrument, book, before],
         ),
         // Of the changes of one trade since then, the first has its place before them.
         statement(
           `SELECT ${acceptedColumns}, was_line AS line, min(claim) FROM effects e JOIN contents USING (content)
-           JOIN lanes USING (lane) JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
+           JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
            GROUP BY content, occurrence`,
           ...[before, before, instrument, book],
         ),
@@ -393,9 +398,8 @@ export function journalCalls(): Works {
     },
     *books({ instrument, before }) {
       const rows = yield* ask(
-        `SELECT book FROM lanes WHERE instrument = ? AND EXISTS
-         (SELECT 1 FROM contents c CROSS JOIN accepted USING (content) WHERE c.lane = lanes.lane AND claim < ?)
-         UNION SELECT book FROM effects JOIN contents USING (content) JOIN lanes USING (lane)
+        `SELECT book FROM contents CROSS JOIN accepted USING (content) WHERE instrument = ? AND claim < ?
+         UNION SELECT book FROM effects JOIN contents USING (content)
          WHERE claim >= ? AND since < ? AND instrument = ?`,
         ...[instrument, before, before, before, instrument],
       );
@@ -621,80 +625,58 @@ function* setQuarantine(
   );
 }
 
-/**
- * The contents whose counts may have changed. A content that is new, with one row, has the line of that row, and
- * needs no look at other files; the others have null.
- */
-type Changed = Map<number, number | null>;
-
-/** Adds the rows of a piece. */
+/** Adds the rows of a piece; collects the contents whose counts may have changed. */
 function* addRows(
   { file, trades, refused }: Pick<TakenPiece, "file" | "trades" | "refused">,
-  changed: Changed,
+  changed: Set<number>,
   nowMs: number,
 ): Work<void> {
   yield* setQuarantine(file, refused);
-  const lanes = yield* lanesOf(trades);
   const inserted = yield trades.map(({ digest, line: _, ...trade }) =>
     statement(
-      `INSERT INTO contents (second, digest, lane, trade_id, trade) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO contents (digest, book, instrument, trade_id, second, trade) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING RETURNING content`,
-      ...[secondOf(trade), digest, lanes.get(laneKey(trade)) ?? 0, trade.id, JSON.stringify(trade)],
+      ...[
+        digest,
+        trade.book,
+        trade.instrument,
+        trade.id,
+        Math.floor(trade.timeUs / 1e6),
+        JSON.stringify(trade),
+      ],
     ),
   );
   const old = trades.filter((_, at) => inserted[at]?.length === 0);
-  const found = yield old.map((trade) =>
-    statement(
-      "SELECT content, trade FROM contents WHERE second = ? AND digest = ?",
-      secondOf(trade),
-      trade.digest,
-    ),
+  const found = yield old.map(({ digest }) =>
+    statement("SELECT content, trade FROM contents WHERE digest = ?", digest),
   );
   const contents = new Map<string, number>();
-  const fees: (NewContent & { readonly was: LedgerTrade })[] = [];
-  for (const [at, trade] of old.entries()) {
-    const content = numberIn(found[at]?.[0], "content");
-    const was = json<LedgerTrade>(found[at]?.[0], "trade");
-    contents.set(trade.digest, content);
-    changed.set(content, null);
-    if (trade.fee !== null && trade.fee !== was.fee) fees.push({ content, was, trade });
-  }
-  const fresh: NewContent[] = [];
+  for (const [at, { digest }] of old.entries()) contents.set(digest, numberIn(found[at]?.[0], "content"));
+  const fresh: { readonly trade: LedgerTrade; readonly content: number }[] = [];
   for (const [at, trade] of trades.entries()) {
     const row = inserted[at]?.[0];
     if (row === undefined) continue;
     const content = numberIn(row, "content");
-    if (!contents.has(trade.digest)) changed.set(content, trade.line);
     contents.set(trade.digest, content);
     fresh.push({ trade, content });
   }
+  const contentOf = (digest: string): number => contents.get(digest) ?? 0;
   yield trades.map(({ digest, line }) =>
-    statement("INSERT INTO rows VALUES (?, ?, ?)", file, line, contents.get(digest) ?? 0),
+    statement("INSERT INTO rows VALUES (?, ?, ?)", contentOf(digest), file, line),
   );
   yield* ask(
     "UPDATE files SET good = good + ?, refused = refused + ? WHERE file = ?",
     ...[trades.length, refused.length, file],
   );
-  for (const content of yield* holdSimilar(file, fresh, fees, nowMs)) changed.set(content, null);
-}
-
-const secondOf = ({ timeUs }: Pick<LedgerTrade, "timeUs">): number => Math.floor(timeUs / 1e6);
-
-const laneKey = ({ instrument, book }: Pick<LedgerTrade, "instrument" | "book">): string =>
-  JSON.stringify([instrument, book]);
-
-/** The numbers of the lanes of some trades; a lane that is new gets one. */
-function* lanesOf(trades: readonly LedgerTrade[]): Work<ReadonlyMap<string, number>> {
-  const named = [...new Map(trades.map((trade) => [laneKey(trade), trade])).values()];
-  const found = yield named.map(({ instrument, book }) =>
-    statement(
-      // An update that changes nothing makes the row that is there answer too.
-      `INSERT INTO lanes (instrument, book) VALUES (?, ?)
-       ON CONFLICT DO UPDATE SET book = excluded.book RETURNING lane`,
-      ...[instrument, book],
-    ),
-  );
-  return new Map(named.map((trade, at) => [laneKey(trade), numberIn(found[at]?.[0], "lane")]));
+  for (const content of contents.values()) changed.add(content);
+  const fees = old.flatMap((trade, at) => {
+    const row = found[at]?.[0];
+    const was = json<LedgerTrade>(row, "trade");
+    return trade.fee === null || trade.fee === was.fee
+      ? []
+      : [{ content: numberIn(row, "content"), was, trade }];
+  });
+  yield* holdSimilar(file, fresh, fees, nowMs);
 }
 
 interface NewContent {
@@ -711,16 +693,15 @@ function* holdSimilar(
   fresh: readonly NewContent[],
   fees: readonly (NewContent & { readonly was: LedgerTrade })[],
   nowMs: number,
-): Work<readonly number[]> {
+): Work<void> {
   const found = yield fresh.map(({ trade, content }) =>
     statement(
-      `SELECT trade FROM contents c WHERE second = ? AND trade_id = ? AND content <> ?
+      `SELECT trade FROM contents c WHERE trade_id = ? AND second = ? AND instrument = ? AND content <> ?
        AND held IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file <> ?)
        AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file = ?) LIMIT 20`,
-      ...[secondOf(trade), trade.id, content, file, file],
+      ...[trade.id, Math.floor(trade.timeUs / 1e6), trade.instrument, content, file, file],
     ),
   );
-  const held: number[] = [];
   const rows = fees.map(
     ({ trade, was }): ReviewRow => ({ what: "similar", line: trade.line, was, is: trade }),
   );
@@ -733,25 +714,22 @@ function* holdSimilar(
       .find((was) => isSimilar(was, trade));
     if (similar === undefined) continue;
     yield* ask("UPDATE contents SET held = 'review' WHERE content = ?", content);
-    held.push(content);
     rows.push({ what: "similar", line: trade.line, was: similar, is: trade });
   }
-  if (rows.length === 0) return held;
+  if (rows.length === 0) return;
   const [known] = yield* ask("SELECT root FROM files WHERE file = ?", file);
   const counts = { added: 0, removed: 0, changed: rows.length, rows };
   yield* openReview({ file, root: textIn(known, "root"), kind: "similar_row", digest: "", nowMs }, counts);
-  return held;
 }
 
 /** Whether exactly one field other than id, instrument and second differs. */
 const isSimilar = (was: LedgerTrade, is: LedgerTrade): boolean =>
-  was.instrument === is.instrument &&
   (["timeUs", "book", "side", "quantity", "price"] as const).filter((field) => was[field] !== is[field])
     .length === 1;
 
-function* dropRow(file: number, line: number, changed: Changed): Work<void> {
+function* dropRow(file: number, line: number, changed: Set<number>): Work<void> {
   const rows = yield* ask("DELETE FROM rows WHERE file = ? AND line = ? RETURNING content", file, line);
-  for (const row of rows) changed.set(numberIn(row, "content"), null);
+  for (const row of rows) changed.add(numberIn(row, "content"));
   const refused = yield* ask("DELETE FROM quarantine WHERE file = ? AND line = ? RETURNING line", file, line);
   yield* ask(
     "UPDATE files SET good = good - ?, refused = refused - ? WHERE file = ?",
@@ -762,7 +740,7 @@ function* dropRow(file: number, line: number, changed: Changed): Work<void> {
 /** Ends the taking of a piece: recounts what changed, and notes how far the file is read. */
 function* settle(
   { file, place, chain, checkpoint, revocable, note, stat }: Omit<TakenPiece, "after">,
-  changed: Changed,
+  changed: ReadonlySet<number>,
   nowMs: number,
 ): Work<void> {
   yield* recount(file, changed, nowMs);
@@ -778,9 +756,9 @@ function* settle(
 }
 
 /** Makes the accepted occurrences of some contents what their rows say, and claims the difference. */
-function* recount(file: number, contents: Changed, nowMs: number): Work<void> {
+function* recount(file: number, contents: ReadonlySet<number>, nowMs: number): Work<void> {
   if (contents.size === 0) return;
-  const ids = [...contents.keys()].filter((content) => contents.get(content) === null);
+  const ids = [...contents];
   const found = yield ids.flatMap((content) => [
     statement(
       `SELECT r.file AS file, r.line AS line FROM rows r JOIN files f USING (file)
@@ -793,23 +771,13 @@ function* recount(file: number, contents: Changed, nowMs: number): Work<void> {
       content,
     ),
   ]);
-  const changes: {
-    readonly content: number;
-    readonly occurrence: number;
-    readonly now: { readonly file: number; readonly line: number } | undefined;
-    readonly was: StoredRow | undefined;
-  }[] = [];
-  for (const [content, line] of contents)
-    if (line !== null) changes.push({ content, occurrence: 1, now: { file, line }, was: undefined });
-  for (const [at, content] of ids.entries()) {
+  const changes = ids.flatMap((content, at) => {
     const wanted = occurrencesOf(found[2 * at] ?? []);
     const have = found[2 * at + 1] ?? [];
-    for (let index = 0; index < Math.max(wanted.length, have.length); index += 1) {
-      const [now, was] = [wanted[index], have[index]];
-      if (now === undefined || was?.file !== now.file || was.line !== now.line)
-        changes.push({ content, occurrence: index + 1, now, was });
-    }
-  }
+    return Array.from({ length: Math.max(wanted.length, have.length) }, (_, index) => ({
+      ...{ content, occurrence: index + 1, now: wanted[index], was: have[index] },
+    })).filter(({ now, was }) => now === undefined || was?.file !== now.file || was.line !== now.line);
+  });
   if (changes.length === 0) return;
   const claim = yield* newClaim(file, changes.length, nowMs);
   yield changes.flatMap(({ content, occurrence, now, was }): Statement[] => {
@@ -959,8 +927,8 @@ function* setPrices(
   const ids = [...keys.values()];
   const found = yield ids.flatMap(({ name, kind, day }) => [
     statement(
-      `SELECT p.*, f.path AS path FROM prices p JOIN files f USING (file) WHERE name = ? AND kind = ? AND day = ?
-       ORDER BY at_us DESC, f.rank DESC, line DESC`,
+      `SELECT p.*, f.path AS path FROM prices p JOIN files f USING (file)
+       WHERE name = ? AND p.kind = ? AND day = ? ORDER BY at_us DESC, f.rank DESC, line DESC`,
       ...[name, kind, day],
     ),
     statement("SELECT price, at_us FROM marks WHERE name = ? AND kind = ? AND day = ?", name, kind, day),
@@ -1107,7 +1075,7 @@ function* decideSimilar(review: StoredRow, decision: "apply" | "ignore", nowMs: 
   yield* closeReviews(file, "similar_row", true);
   const fees = yield* ask("DELETE FROM fees WHERE file = ? RETURNING content, fee", file);
   if (decision === "apply") yield* correctFees(file, fees, nowMs);
-  yield* recount(file, new Map(held.map((row) => [numberIn(row, "content"), null])), nowMs);
+  yield* recount(file, new Set(held.map((row) => numberIn(row, "content"))), nowMs);
 }
 
 /** Gives trades another fee, and claims them as if they had moved to where they are. */

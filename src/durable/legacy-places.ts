@@ -4,8 +4,8 @@ import type { RowChange, RowImage, RowWrite, StoredValue } from "../ports/record
 export const unstorableTable = "pnlb_unstorable";
 
 /**
- * The natural key of each table of legacy, in the order of a claim. `id` is not a natural key, because legacy
- * replaces rows and a replaced row gets another id.
+ * The natural key of each table of legacy, in the order of a claim. `id` is none: legacy replaces rows, and a
+ * replaced row has another id.
  */
 export const legacyKeys = {
   processed_trades: ["trade_id", "source_file"],

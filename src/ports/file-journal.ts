@@ -160,14 +160,6 @@ interface SinkState {
   readonly why: string;
 }
 
-/** An accepted trade that no store takes. */
-export interface RefusedTrade {
-  readonly digest: string;
-  readonly timeUs: number;
-  readonly code: string;
-  readonly why: string;
-}
-
 /** What `watch status` shows of a file. */
 export interface FileReport extends FileNote {
   readonly root: string;
@@ -257,12 +249,13 @@ export interface FileJournalCalls {
     readonly files: readonly (FileStat & { readonly path: string; readonly rank: string })[];
     readonly nowMs: number;
   }): readonly DueFile[];
-  gone(given: {
-    readonly epoch: number;
-    readonly root: string;
-    readonly paths: readonly string[];
-    readonly nowMs: number;
-  }): null;
+  /** Notes that files are not there: those of `paths`, or all but those of `allBut`. */
+  gone(
+    given: { readonly epoch: number; readonly root: string; readonly nowMs: number } & (
+      | { readonly paths: readonly string[] }
+      | { readonly allBut: readonly string[] }
+    ),
+  ): null;
   known(given: { readonly file: number }): KnownFile;
   /** Files that must be looked at although their stat is unchanged: a person has decided, or, with `all`, they wait. */
   waiting(given: { readonly all: boolean }): readonly DueFile[];
@@ -310,7 +303,7 @@ export interface FileJournalCalls {
   refuse(given: {
     readonly epoch: number;
     readonly claim: number;
-    readonly rows: readonly RefusedTrade[];
+    readonly rows: readonly { readonly digest: string; readonly code: string; readonly why: string }[];
     readonly nowMs: number;
   }): null;
   /** The accepted trades of a lane that came before a claim. */

@@ -16,18 +16,15 @@ export interface SeenFile extends FileStat {
 export type RootLook =
   | {
       readonly ok: true;
-      /**
-       * Another identity means that another folder is at the path, because a share was mounted over it or was
-       * lost.
-       */
+      /** Another identity under the same path is another folder: a share was mounted over it, or lost. */
       readonly identity: string;
       /**
-       * The files that are new, or whose stat has changed, since the finder last reported them. A file is
-       * reported once more when its stat has been the same for two seconds, because a coarse clock may give
-       * two writes one time. After a change of identity every file is reported, and none is gone.
+       * The files that are new, or whose stat differs, since the finder last told of them. A file is told of
+       * once more when its stat has stood for two seconds, since two writes may bear one time of a coarse
+       * clock. After a change of identity every file is told of, and none is gone.
        */
       readonly changed: readonly SeenFile[];
-      /** The paths of files that the finder has reported and that no longer exist. */
+      /** The paths of files that the finder told of and that are not there now. */
       readonly gone: readonly string[];
     }
   | {
@@ -43,9 +40,7 @@ export type FinderMode = "events" | "poll";
 export type FileSlice =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly stat: FileStat }
   | { readonly kind: "gone" }
-  /**
-   * Another program has the file open exclusively, or the share does not answer. A later attempt may succeed.
-   */
+  /** Another program has the file exclusively, or the share does not answer: a later attempt may succeed. */
   | { readonly kind: "locked"; readonly code: string; readonly why: string }
   /** `LINK_OUTSIDE`: the path leads out of the roots. `NOT_A_FILE`, `NOT_WATCHED`, `DATABASE`: never read. */
   | { readonly kind: "refused"; readonly code: string; readonly why: string };
@@ -58,8 +53,7 @@ export interface FileFinder {
   /** By root, in the order in which they were given; `poll` until the first look. */
   readonly modes: readonly FinderMode[];
   /**
-   * By root: why events are not used although the configuration permits them; undefined if they are used or
-   * not permitted.
+   * By root: why no events are used although the configuration permits them; undefined where this is not so.
    */
   readonly pollReasons: readonly (string | undefined)[];
   /**

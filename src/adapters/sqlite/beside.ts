@@ -35,10 +35,7 @@ interface Subject {
   readonly changedTrade?: string;
 }
 
-/**
- * The calls that may change a row of legacy or name a write. No other call does, as long as legacy is
- * authoritative.
- */
+/** The calls that may change a row of legacy or name a write. No other call does, as long as legacy is authoritative. */
 const subjectsOf: { readonly [Name in RecordCall]?: (given: Given<Name>) => readonly Subject[] } = {
   write: ({ writes }) =>
     writes.flatMap(({ idempotencyKey: key, rows }) =>
@@ -70,7 +67,7 @@ export function rowsNow(
     const known = rows.get(name);
     const isWhole = change.set === null || known?.columns === null;
     rows.set(name, {
-      // A deletion does not name the columns of a row that is written again later.
+      // A deletion does not say which columns a row has that is written again.
       change: change.set === null ? (known?.change ?? change) : change,
       keys: [...(known?.keys ?? []), key],
       columns: isWhole ? null : Object.keys(change.set ?? {}),
@@ -111,9 +108,9 @@ type Verdict =
 
 /**
  * Legacy took all rows of a transaction or none, so one row that holds what it held after tells that it took
- * all, and one that holds what it held before tells that it took none. A row that is there tells more than
- * one that is missing, which anybody may have deleted. A row that holds something else tells nothing: it
- * keeps what another program wrote, as if that had been written after the transaction.
+ * all, and one that holds what it held before tells that it took none. A row that is there tells more than one
+ * that is missing, which anybody may have deleted. A row that holds something else tells nothing: it keeps what
+ * another program wrote, as if that had been written after the transaction.
  */
 export function verdictOn(
   { rows }: Pick<Intent, "rows">,
@@ -150,8 +147,8 @@ export const legacyOnly = {
 } as const;
 
 /**
- * What the bridge's own file has beside the common tables: the token of the intent that was recorded last,
- * and a rule that nobody makes modern authoritative.
+ * What the bridge's own file has beside the common tables: the token of the intent that was recorded last, and a
+ * rule that nobody makes modern authoritative.
  */
 export const besideTables = `
 CREATE TABLE IF NOT EXISTS pnlb_receipt (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL) STRICT;
@@ -181,9 +178,7 @@ export class Beside {
     );
   }
 
-  /**
-   * The intent of a transaction that may be half done. It is certain only while legacy's write lock is held.
-   */
+  /** The intent of a transaction that may be half done. It is certain only while legacy's write lock is held. */
   pending(): Intent | undefined {
     const [row] = this.#intents.prepare<[], { intent: string }>("SELECT intent FROM pnlb_intents").all();
     return row && JSON.parse(row.intent);
@@ -200,8 +195,8 @@ export class Beside {
   }
 
   /**
-   * The rows of legacy that a call may change. Refuses a write that waits for a person, and one whose rows
-   * have no natural key, because nothing would tell after a crash whether they are written.
+   * The rows of legacy that a call may change. Refuses a write that waits for a person, and one whose rows have
+   * no natural key, because nothing would tell after a crash whether they are written.
    */
   rowsOf<Name extends RecordCall>(name: Name, given: Given<Name>, shape: string): readonly RowIntent[] {
     const find: ((given: Given<Name>) => readonly Subject[]) | undefined = subjectsOf[name];
@@ -235,8 +230,8 @@ export class Beside {
   }
 
   /**
-   * Writes down what the transaction is about to commit, if that changes rows of legacy. Returns when the
-   * intent is on the disk.
+   * Writes down what the transaction is about to commit, if that changes rows of legacy. Returns when the intent
+   * is on the disk.
    */
   intend(before: readonly RowIntent[], statements: readonly Statement[]): Intent | undefined {
     const rows = before
@@ -251,9 +246,7 @@ export class Beside {
     return intent;
   }
 
-  /**
-   * Completes or forgets a transaction by a change of one of the two files only, or leaves it to a person.
-   */
+  /** Completes or forgets a transaction by a change of one of the two files only, or leaves it to a person. */
   settle(intent: Intent): void {
     const { run, quarantine } = this.#options;
     const [receipt] = this.#ask("SELECT token FROM pnlb_receipt");

@@ -22,7 +22,7 @@ import { bridgeTables, modernTables } from "./record-schema.ts";
 export interface RecordFileOptions {
   readonly path: string;
   readonly side: Side;
-  /** The authoritative side of a pair of databases that has never been opened. */
+  /** Which side is authoritative in a pair that nothing has opened before. */
   readonly authority: Side;
   readonly creates: boolean;
   /** Whether the bridge's tables are in a file beside legacy's. Default: no. */
@@ -34,11 +34,10 @@ export interface RecordFileOptions {
 }
 
 /**
- * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes
- * back with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Legacy's own
- * programs do not enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite
- * that a desk's Python may have, so legacy's connection makes none by itself. The copies of pages for a
- * savepoint stay in memory.
+ * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes back
+ * with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Legacy's own programs do not
+ * enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python
+ * may have, so legacy's connection makes none by itself. The copies of pages for a savepoint stay in memory.
  */
 const settings = {
   legacy: { synchronous: 2, temp_store: 2, foreign_keys: 0, busy_timeout: 0, wal_autocheckpoint: 0 },
@@ -46,7 +45,7 @@ const settings = {
 } as const satisfies Record<Side, Readonly<Record<string, number>>>;
 
 export const walBytesMax = 64 * 2 ** 20;
-/** How often the size of the WAL is checked. */
+/** How often the size of the WAL is looked at. */
 const walLookMs = 1_000;
 
 /** Throws BAD_DATABASE for a file that another machine holds. `typeOf` stands for the operating system. */
@@ -287,10 +286,7 @@ export class RecordFile {
     return database;
   }
 
-  /**
-   * Opens the bridge's own files beside legacy's. The bridge's tables are found there, because legacy's has
-   * none.
-   */
+  /** Opens the bridge's own files beside legacy's. The bridge's tables are found there, because legacy's has none. */
   #attach(database: Database.Database): void {
     const { path, side, creates } = this.#options;
     mustBeInPlace(path, { isBeside: true, isInside: hasBridge(database) });
@@ -358,10 +354,10 @@ const hasTable = (database: Database.Database, name: string): boolean =>
 
 const hasBridge = (database: Database.Database): boolean => hasTable(database, "pnlb_reconciles");
 
-/** The newest table of the bridge, which files of earlier releases lack. */
+/** The table that an earlier release did not create. */
 const newestTable = "pnlb_unstorable";
 
-/** Whether a statement changes the bridge's tables. Such statements are repeated after some crashes. */
+/** Whether a statement belongs to what changes the bridge's tables, which is done again after some crashes. */
 const isKept = ({ source, readonly }: Database.Statement): boolean =>
   /^(SAVEPOINT|RELEASE|ROLLBACK TO) /.test(source) || (!readonly && source.includes("pnlb_"));
 
@@ -376,7 +372,7 @@ const dialectOf = (side: Side): Dialect => ({
   keepsMigrations: false,
 });
 
-/** Whether the handle may show pages that never reached the disk after a failure. */
+/** Whether a failure is one after which the handle may show pages that never reached the disk. */
 const isLost = (failure: unknown): boolean =>
   failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code);
 

@@ -99,7 +99,7 @@ fileFinderContract("real folders", async () => {
 });
 
 describe("links", () => {
-  it("a file is reported under the path that sorts first, and one link and its target are one file", async () => {
+  it("a file is told of under the least of its paths, and one link and its target are one file", async () => {
     const root = newFolder();
     put(join(root, "b/trades_1.csv"));
     symlinkSync("b/trades_1.csv", join(root, "trades_0.csv"));
@@ -172,7 +172,7 @@ describe("links", () => {
     expect(await look()).toEqual(["trades_1.csv 4"]);
   });
 
-  it("a link that leads out of the roots is not reported, and its target is not read", async () => {
+  it("what leads out of the roots does not exist, and is not read", async () => {
     const [root, outside] = [newFolder(), newFolder()];
     put(join(outside, "trades_1.csv"), "secret");
     put(join(outside, "in/trades_2.csv"), "secret");
@@ -240,7 +240,7 @@ describe("links", () => {
 });
 
 describe("finding", () => {
-  it("a file that is made in the place of a removed one is reported, although it may have the same inode", async () => {
+  it("a file that is made in the place of a removed one is told of, although it may have the same inode", async () => {
     const root = newFolder();
     const path = join(root, "trades_1.csv");
     const finder = open([root]);
@@ -252,7 +252,7 @@ describe("finding", () => {
     }
   });
 
-  it("a file that vanishes between listing, stat and open is not reported, and the next look decides", () => {
+  it("what vanishes between listing, stat and open is not there now, and the next look decides", () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     put(join(root, "in/trades_2.csv"));
@@ -371,7 +371,7 @@ describe("finding", () => {
     expect(slice).toMatchObject({ kind: "refused", code: "NOT_A_FILE" });
   });
 
-  it("what a caller did not receive is reported again", () => {
+  it("what a caller did not receive is told again", () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     put(join(root, "trades_2.csv"));
@@ -385,7 +385,7 @@ describe("finding", () => {
 });
 
 describe("the thread", () => {
-  it("a drive that does not answer in time is lost, and what its late answer reported is reported again", async () => {
+  it("a drive that does not answer in time is lost, and what its late answer told is told again", async () => {
     const root = newFolder();
     for (let index = 0; index < 20; index += 1) put(join(root, `trades_${index}.csv`));
     const finder = open([root], { deadlineMs: 10 });
@@ -409,7 +409,7 @@ describe("the thread", () => {
 });
 
 describe("databases", () => {
-  it("a database in a root is never opened, so its owner keeps its locks", async () => {
+  it("one that lies in a root is never opened, so its owner keeps its locks", async () => {
     const root = newFolder();
     const file = join(root, "pnl_tracker.db");
     const database = new Database(file);
@@ -425,7 +425,7 @@ describe("databases", () => {
     database.close();
   });
 
-  it("a database with a ledger's name is refused by its header, at every offset", async () => {
+  it("one that has a ledger's name is refused by its header, at every offset", async () => {
     const root = newFolder();
     new Database(join(root, "trades_1.csv")).exec("CREATE TABLE t (a)").close();
     const finder = open([root]);
@@ -573,7 +573,7 @@ describe("events", () => {
     }
   });
 
-  it("an event of a file that no pattern includes gives no hint", async () => {
+  it("an event of a file that no pattern includes wakes nobody", async () => {
     const { state, event } = quietDesk();
     event("old", "pnl_tracker.db-wal");
     await sleep(50);

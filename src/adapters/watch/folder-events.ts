@@ -7,10 +7,10 @@ import type { FSWatcher, Stats } from "node:fs";
 import { basename } from "node:path";
 import type { Disk } from "./read-slice.ts";
 
-/** With so many events at once, the queue of events may have overflowed. */
+/** So many events at once may be the rest of a queue that overflowed. */
 const burst = 1_000;
 const hintMs = 10;
-/** The largest share of the thread's time that looks after events take. */
+/** Looks after events take at most this share of the thread's time. */
 const shareOfLooks = 0.1;
 
 interface Watch {
@@ -20,7 +20,7 @@ interface Watch {
 
 interface FolderEventsOptions {
   readonly disk: Disk;
-  /** Whether the finder reports files of this name. */
+  /** Whether the name is that of a file that the finder tells of. */
   readonly isWatched: (name: string) => boolean;
   /** Called soon after the first event since the last look. */
   readonly onHint: () => void;

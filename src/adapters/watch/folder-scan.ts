@@ -4,11 +4,11 @@
  *
  * Each look walks through the folders. It lists a folder that is new, changed or named by an event, and takes
  * the stat of a file that is new or recent; everything else stays as it was at the last look. A look at
- * everything lists all folders and takes all stats. The results of a look take effect at its end, if the root
+ * everything lists all folders and takes all stats. What a look finds is taken over at its end, if the root
  * still has the identity that it had at the start: a share that is lost in the middle leaves no trace.
  *
- * A file belongs to the first root that contains its real path, and is reported under the path there that
- * sorts first. So a root inside an earlier one is empty, and a link to a file that its own folder shows adds
+ * A file belongs to the first root that contains its real path, and is told of under the least of its paths
+ * there. So a root inside an earlier one is empty, and a link to a file that its own folder shows adds
  * nothing.
  */
 import type { Stats } from "node:fs";
@@ -55,7 +55,7 @@ type Stat = Pick<Stats, "size" | "mtimeMs" | "dev" | "ino">;
 interface Known extends Stat {
   /** Monotonic time at which this stat was first seen; minus infinity for an old file of the first look. */
   readonly sinceMs: number;
-  /** Whether the file was reported again after one tick of the coarsest clock. */
+  /** Whether it was told of after the time of a clock's tick. */
   readonly isSettled: boolean;
 }
 
@@ -73,7 +73,7 @@ interface Folder {
   /** Monotonic time at which `mtimeMs` was first seen. */
   readonly sinceMs: number;
   readonly listing: Listing;
-  /** By name; with links, and without files that are reported under another path. */
+  /** By name; with links, and without files that are told of under another path. */
   readonly files: Map<string, Known>;
   /** The largest `sinceMs` of the files. */
   newestMs: number;
@@ -98,7 +98,7 @@ interface Finding extends Pick<Root, "folders" | "hasFileLinks" | "pollReason" |
   readonly gone: readonly string[];
 }
 
-/** How a look goes through a root. */
+/** How a look goes about a root. */
 interface Scope {
   readonly isAll: boolean;
   /** Real paths of the folders that events named. */
@@ -141,8 +141,7 @@ export class FolderScan {
   }
 
   /**
-   * `received` is the number of the last answer that the caller has. What later answers reported is reported
-   * again.
+   * `received` is the number of the last answer that the caller has; what later answers told is told again.
    */
   look(scope: "recent" | "all", received: number): LookAnswer {
     const startMs = performance.now();
@@ -168,7 +167,7 @@ export class FolderScan {
     });
     const tookMs = performance.now() - startMs;
     this.#events.looked(tookMs);
-    // A look at everything may take long, and is not repeated because it took long.
+    // A look at everything may take long, and is not repeated for that.
     this.#isStalled = !isAll && tookMs > stallMs;
     this.#number += 1;
     return { number: this.#number, looks, pollReasons: this.#roots.map((root) => root.pollReason) };

@@ -425,7 +425,7 @@ describe("a pass", () => {
     expect((await second).finished).toBe(true);
   });
 
-  it("gives its lease to a cut-over; a search for new rows then ends, and any other pass continues after the cut-over", async () => {
+  it("gives back its lease to a cut-over; a search for new rows ends, and any other pass goes on after it", async () => {
     desk(deskTrade(1));
     await backfill().run({ pass: "backfill" });
     desk(deskTrade(2));
@@ -493,7 +493,7 @@ describe("a pass", () => {
     expect(await waiting()).toEqual(["processed_trades ALREADY_STORED"]);
   });
 
-  it("reads the later table of trades, cto_trades, if it is asked to", async () => {
+  it("reads the later table of trades, cto_trades, where it is asked to", async () => {
     const cto = (id: string, action: string, quantity: number) =>
       `INSERT INTO cto_trades (Date, Time, Symbol, Action, Quantity, Price, Fees, Counterparty, tradeID, Type, source_file)
        VALUES ('2025-07-15', '13:08:35.561', 'TYU5 Comdty', '${action}', ${quantity}, 110.515625, 2.05, 'FRGM', '${id}', 'FUT', 'trades_20250715.csv')`;

@@ -38,9 +38,7 @@ export interface BackfillOptions {
   readonly limits: BackfillLimits;
   /** Why the backfill must wait now, such as the file STOP_BACKFILL; undefined if it may continue. */
   readonly held: () => string | undefined;
-  /**
-   * Whether the mirror gets the writes now. Writes that wait for a later phase hold nothing up. Default: yes.
-   */
+  /** Whether the mirror gets the writes now. Writes that wait for a later phase hold nothing up. Default: yes. */
   readonly isMirrored?: () => boolean;
   readonly onEvent: (event: BackfillEvent) => void;
 }
@@ -48,7 +46,7 @@ export interface BackfillOptions {
 export interface BackfillLimits {
   /** How long one chunk should take, which decides its number of rows. */
   readonly chunkMs: number;
-  /** The backfill waits while a write has been owed to the mirror for longer than this. */
+  /** The backfill waits while a write has been owed to the mirror for longer. */
   readonly lagMsMax: number;
   /** If legacy took longer than this for a chunk, the backfill pauses for as long as the chunk took. */
   readonly latencyMsMax: number;
@@ -76,7 +74,7 @@ export interface BackfillRun {
   readonly dryRun?: boolean;
   /** Runs even if a signal says to wait, as in a cut-over, which holds all writes back anyway. */
   readonly isUrgent?: boolean;
-  /** Ends the run after the chunk that is under way. The next run continues from there. */
+  /** Ends the run after the chunk that is under way. The next run goes on from there. */
   readonly signal?: AbortSignal;
 }
 
@@ -122,7 +120,8 @@ const waitMs = 100;
  * A row that both stores get at version 0 belongs to the bridge from then on. Legacy's own tables are read in
  * short pages and never changed; its table of versions gets an entry for each row, so that a later write
  * finds out whether somebody else has changed the row, and so that modern's writes can be mirrored onto it.
- * The authoritative store takes a row first, because it refuses or accepts a write of the same row at once.
+ * The authoritative store takes a row first, because there a write that meets it is refused or accepted at
+ * once.
  *
  * Each chunk is recorded in modern after both stores have it. A run that dies is resumed after the last
  * recorded chunk; rows that the unrecorded chunk had already brought in are `known`, and nothing changes. The
@@ -282,8 +281,8 @@ export class Backfill {
   }
 
   /**
-   * Waits while a signal says so. Returns whether the run continues. A run that a cut-over holds up gives
-   * back the lease, because the cut-over reads the new rows itself.
+   * Waits while a signal says so. Returns whether the run continues. A run that a cut-over holds up gives back
+   * the lease, because the cut-over reads the new rows itself.
    */
   async #mayGoOn(run: BackfillRun): Promise<boolean> {
     const { stores, clock, held, onEvent } = this.#options;
@@ -481,7 +480,7 @@ export class Backfill {
   }
 }
 
-/** The codes of failures that can end without a person, so the pass tries again. */
+/** Failures that pass by themselves. */
 const passing = new Set(["DATABASE_BUSY", "SYSTEM_DOWN"]);
 
 const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]) =>

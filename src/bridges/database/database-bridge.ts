@@ -29,8 +29,8 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
 export interface WriteOptions {
   readonly idempotencyKey: string;
   /**
-   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`, and
-   * whether a trade that was read from legacy may be overwritten. Default: no; both then refuse the write.
+   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`, and a trade
+   * that was read from legacy is written over. Otherwise either refuses the write. Default: no.
    */
   readonly keepsUnstorable?: boolean;
   /**
@@ -43,7 +43,9 @@ export interface WriteOptions {
 export type WriteAnswer =
   | { readonly kind: "acknowledged"; readonly version: number; readonly mirror: "pending" | "applied" }
   | ({ readonly kind: "refused" } & RowRefusal)
-  /** The commit's outcome is unknown. To find it out, send the same write under the same key again. */
+  /**
+   * The commit's outcome is unknown. The same write under the same key may be sent again, and resolves it.
+   */
   | { readonly kind: "unresolved"; readonly because: string };
 
 /** A write with its rows in the form that each store takes. */
@@ -73,8 +75,8 @@ const noEpoch = -1;
  *
  * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox
  * entry. Writes that come while a commit is under way share the next one. The relay applies whole writes in
- * their order; a write that was applied twice has its effect once. A record that legacy cannot hold is
- * refused before anything is written.
+ * their order; a write that was applied twice has its effect once. Legacy must be able to hold a record, else
+ * it is refused before it is written.
  */
 export class DatabaseBridge implements OwedWrites {
   readonly #options: DatabaseBridgeOptions;
@@ -115,8 +117,8 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Offers parked writes again, and waits until the other store has every acknowledged write, only parked
-   * writes are left, or the time is over.
+   * Waits until the other store has every acknowledged write, or the time is over. Offers parked writes
+   * again.
    */
   async drain({
     timeoutMs,
@@ -136,7 +138,7 @@ export class DatabaseBridge implements OwedWrites {
     }
   }
 
-  /** The number that the store reported last, plus the writes of this process since then. */
+  /** The count of the last read of the store, and the writes of this process since then. */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
     return this.#owed;
   }
@@ -167,7 +169,7 @@ export class DatabaseBridge implements OwedWrites {
     return owed;
   }
 
-  /** The write with its rows in the form of either store. */
+  /** The write as both stores take it. */
   #prepared(rows: readonly Row[], options: Required<WriteOptions>): PreparedWrite | RowRefusal {
     const prepared: PreparedWrite["rows"][number][] = [];
     for (const row of rows) {
@@ -197,8 +199,7 @@ export class DatabaseBridge implements OwedWrites {
       return (await this.#sent(writes)).map(answerOf);
     } catch (failure) {
       if (writes.length === 1) return [await this.#resolved(itemAt(writes, 0), failure)];
-      // Part of the group may be committed, so each write is sent again by itself; its key gives it its
-      // effect once.
+      // Part of a group may be committed. Each write alone has its effect once.
       const answers: WriteAnswer[] = [];
       for (const write of writes) answers.push(...(await this.#written([write])));
       return answers;
@@ -206,9 +207,9 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Sends a group to the authority. Legacy checks its own fence in the transaction of the write, so this
-   * process reads the fence again only after a refusal. Modern does not have legacy's fence, so it is read
-   * before each write to modern.
+   * Sends a group to the authority. Legacy reads its own fence in the transaction of the write, so the fence
+   * that this process read before serves until a write is refused. Before writes to modern, legacy's fence is
+   * read each time.
    */
   async #sent(writes: readonly PreparedWrite[]): Promise<readonly StoreAnswer[]> {
     const seen = this.#seen;

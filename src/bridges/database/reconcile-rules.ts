@@ -1,6 +1,6 @@
 /**
- * The tables of both stores as reconcile reads them, and its rules for judging two rows. They share nothing
- * with the code that writes the stores, so that they find its mistakes.
+ * What reconcile knows of both stores' tables, and how it judges two rows. It shares nothing with the code
+ * that writes the stores, so that it sees the mistakes of that code.
  */
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import {
@@ -142,10 +142,7 @@ export interface Group {
   readonly modern: Cells[];
 }
 
-/**
- * The rows of both sides by key. A cell that is not text, such as the number 1, never has the key of the text
- * "1".
- */
+/** The rows of both sides by key. A cell that is no text never has the key of a text. */
 export function grouped(
   kind: ReconcileKind,
   legacy: readonly Cells[],
@@ -180,7 +177,7 @@ export function groupOf(kind: ReconcileKind, side: Side, row: Cells): string {
   return JSON.stringify(parts);
 }
 
-/** The difference up to which two values of one figure count as equal. */
+/** How the two values of one figure are judged. */
 export interface Tolerances {
   /** For quantities and prices. */
   readonly position: Fraction;
@@ -356,7 +353,7 @@ function habitOf(
 /** The causes that lie in legacy alone: its own rules for a column or for a unique key. */
 export const habits: ReadonlySet<string> = new Set(["LEGACY_TOTAL", "LEGACY_SETTLE", "LEGACY_UNIQUE"]);
 
-/** The claim of a group's row in legacy: its table and key. */
+/** Table and key of a group's row in legacy, as in a claim. */
 export const claimOfGroup = (kind: ReconcileKind, { legacy: [row] }: Group): string | undefined =>
   row === undefined
     ? undefined
@@ -447,7 +444,7 @@ function judgedTexts(legacy: Cell, modern: Cell, isEqual: boolean): Judged {
     : { ...both, verdict: "diverged", cause: null };
 }
 
-/** The figure is not comparable if a cell is neither null nor a number, or if exactly one is null. */
+/** A cell that is neither null nor a number makes the figure not comparable. */
 function judgedFigures(
   legacy: ReadCell,
   modern: ReadCell,
@@ -548,7 +545,7 @@ function keyOf(
   }
 }
 
-/** The day that decides whether a row is in a range of days; empty for a position, which has no day. */
+/** The day of a row, for a range of days; empty for a position, which has none. */
 function dateOf(kind: ReconcileKind, legacy: Cells | undefined, modern: Cells | undefined): string {
   switch (kind) {
     case "trade":

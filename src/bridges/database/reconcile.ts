@@ -3,8 +3,8 @@
  *
  * The pass begins at a frozen position, the number of the authority's last write, once the mirror has reached
  * it. It goes through each table in ranges of keys, each a short read. Rows that do not agree are looked at
- * again: a break is a row that still differs and for which nothing is owed, neither before nor after the
- * second look. It holds one range of rows in memory, and at most `suspectsMax` keys.
+ * again: a break is a row that still differs and for which nothing is owed, neither before nor after the second
+ * look. It holds one range of rows in memory, and at most `suspectsMax` keys.
  */
 
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../base/fraction.ts";
@@ -51,7 +51,7 @@ export interface ReconcileOptions {
   readonly to?: string | undefined;
   readonly tolerances: Tolerances;
   readonly multiplierOf: JudgeTools["multiplierOf"];
-  /** How long the mirror may take to catch up with the compared writes. */
+  /** How long the mirror may take to reach what is compared. */
   readonly waitMsMax: number;
   /** Gets every figure, agreeing ones too. Without it, ranges may be compared inside the databases. */
   readonly onFigure?: ((figure: ReconcileFigure) => void) | undefined;
@@ -284,9 +284,7 @@ class Reconcile {
     }
   }
 
-  /**
-   * Waits until modern has looked at every row that legacy has now, so that no new row of the desk is missed.
-   */
+  /** Waits until modern has looked at every row that legacy has now, so that no new row of the desk is missed. */
   async #untilNewRowsAreRead(kind: ReconcileKind, endMs: number): Promise<void> {
     const { pair, clock } = this.#options;
     const { legacy: table } = kindRules[kind].tables;
@@ -337,7 +335,7 @@ class Reconcile {
     this.#break(kind, group, figures);
   }
 
-  /** The mirror does not have the last write of this key, so the rows of the key cannot be compared. */
+  /** The mirror does not have the last write of this key: nothing can be said of it. */
   #reportOwed(kind: ReconcileKind, group: Group): void {
     this.#owed += 1;
     this.#break(kind, group, [whole(kind, group, "not_comparable", "OWED")]);

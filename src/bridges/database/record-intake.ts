@@ -193,7 +193,7 @@ const readers: Readonly<
     },
   },
   count: {
-    wants: "a whole number of 1 or more",
+    wants: "a whole number from 1",
     read: (text) => (/^[1-9]\d{0,14}$/.test(text) ? text : undefined),
   },
 };

@@ -31,13 +31,10 @@ export type RelayEvent =
 
 /** The most entries that are read at once, and that one transaction of the mirror takes. */
 const [pageMax, applyMax] = [800, 200];
-/**
- * The approximate number of rows in one page. The rows of a page decide the number of entries of the next
- * one.
- */
+/** About as many rows are read at once: the next page has as many entries as seem to have so many rows. */
 const rowsMax = 2_000;
 const pauses = { firstMs: 50, lastMs: 5_000 };
-/** How often the relay looks in the outbox for entries of other processes. */
+/** How often the outbox is looked at for entries of other processes. */
 const lookMs = 500;
 
 /** The entries of one transaction in the form that the mirror takes. */
@@ -50,14 +47,14 @@ const mapped = (entries: readonly OutboxEntry[], from: number, side: Side): read
  */
 export class Relay {
   readonly #options: RelayOptions;
-  /** Carries the pending entries. Only one run is under way at a time. */
+  /** Carries what is pending; one run at a time. */
   readonly run: () => Promise<void>;
   #failures = 0;
   #stopTimer = (): void => {};
   #isEnded = false;
   /** The incarnation of the authority for which `#catchUp` has run since this process took the lease. */
   #checked = "";
-  /** The number of entries of the next page. */
+  /** The entries of the next page. */
   #limit = 20;
   /** The lease, as it was taken last. */
   #held: { readonly store: RecordStore; readonly token: number; readonly renewMs: number } | undefined;
@@ -68,7 +65,7 @@ export class Relay {
     void this.run();
   }
 
-  /** Carries the pending entries once more, and gives the lease back. */
+  /** Carries once more, and gives the lease back. */
   async end(): Promise<void> {
     this.#isEnded = true;
     await this.run();
@@ -123,9 +120,9 @@ export class Relay {
     try {
       for (let at = 0, next = mapped(entries, at, mirror.side); next.length > 0; at += applyMax) {
         const applying = mirror.call("apply", { entries: next, source: source.incarnation, token });
-        // The call is awaited below, unless the mapping throws first.
+        // It is awaited below, unless the mapping throws before.
         applying.catch(() => {});
-        // The next entries are mapped, and the last ones settled, while the mirror works.
+        // The next ones are mapped, and the last ones settled, while the mirror works.
         const given = next;
         next = mapped(entries, at + applyMax, mirror.side);
         const answers = await applying;

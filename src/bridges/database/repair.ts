@@ -1,8 +1,8 @@
 /**
  * Executes a repair plan. Each action is a compare-and-set in two steps. First, the store whose row is taken
- * must still have the row that the plan calls `seen`. Then the other store gets that row, in a transaction
- * that requires that its own row is still the `seen` one. A write between the two steps gives the taken row
- * its next version, and the relay then replaces the repaired row by that version.
+ * must still have the row that the plan has `seen` there. Then the other store gets that row, in a
+ * transaction that requires that its own row is still the `seen` one. A write between the two steps gives the
+ * taken row its next version, and the relay carries that version over the repaired one.
  */
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
@@ -36,10 +36,7 @@ export interface RepairReport {
   readonly results: readonly RepairResult[];
   /** The number of refused writes whose rows the mirror has now. */
   readonly covered: number;
-  /**
-   * Whether the relay may carry writes again. False for a restored store if rows were skipped, or in a dry
-   * run.
-   */
+  /** Whether the relay may carry writes again: false only if rows of a restored store were skipped. */
   readonly carries: boolean;
 }
 
@@ -87,7 +84,7 @@ async function taken(
   if (wanted === undefined)
     return {
       result: "skipped",
-      because: `the plan has no row for ${verb}; set do to one of the words in mayDo`,
+      because: `the plan does not say what ${verb} writes; set do to a word of mayDo`,
     };
   const source = verb === "take_legacy" ? "legacy" : "modern";
   let last: RepairAnswer["kind"] = "already";
@@ -125,6 +122,6 @@ async function imported(
     because:
       answer === "changed"
         ? "legacy has another row now"
-        : "the row waits for a person: see pnl-bridge db review",
+        : "modern has another row in its place: see pnl-bridge db review",
   };
 }

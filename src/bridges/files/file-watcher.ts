@@ -241,11 +241,11 @@ export class FileWatcher {
       for (const path of look.gone) onEvent({ kind: "vanished", root, path });
     }
     const changed = [...held, ...look.changed];
-    if (changed.length === 0) return;
-    const files = changed.map((file) => ({ ...file, rank: rankOf(file.path) }));
     // The finder tells of every file in its first look, and later only of those that changed.
     const all = this.#toldOf.has(root);
     this.#toldOf.add(root);
+    if (!all) await journal.call("gone", { ...common, allBut: changed.map(({ path }) => path) });
+    const files = changed.map((file) => ({ ...file, rank: rankOf(file.path) }));
     for (const [kind, ofKind] of Map.groupBy(files, ({ path }) => kindOf(root, path)))
       if (kind !== undefined)
         this.#due.add(await journal.call("seen", { ...common, kind, all, files: ofKind }));

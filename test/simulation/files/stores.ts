@@ -1,6 +1,6 @@
 /** A pair of stores in memory that keeps the promises of the database bridge, and an independent view of it. */
 import type { RecordWriter } from "../../../src/bridges/files/index.ts";
-import type { BridgeRecord, TradeRecord } from "../../../src/ports/records.ts";
+import type { BridgeRecord, PositionRecord, TradeRecord } from "../../../src/ports/records.ts";
 
 export class MemoryStores implements RecordWriter {
   /** How calls go wrong now. */
@@ -47,13 +47,17 @@ export class MemoryStores implements RecordWriter {
     return [...this.#trades.keys()].sort();
   }
 
-  /** Quantity and realized P&L of each position that is not flat or was, by book and symbol. */
-  positions(): ReadonlyMap<string, { readonly quantity: string; readonly realized: string }> {
-    const found = new Map<string, { readonly quantity: string; readonly realized: string }>();
+  /** Each position that is not flat or was, by book and symbol. */
+  positions(): ReadonlyMap<string, PositionRecord> {
+    const found = new Map<string, PositionRecord>();
     for (const row of this.#rows.values())
-      if (row.kind === "position")
-        found.set(`${row.book ?? ""} ${row.symbol}`, { quantity: row.quantity, realized: row.realized });
+      if (row.kind === "position") found.set(`${row.book ?? ""} ${row.symbol}`, row);
     return found;
+  }
+
+  /** The records of one kind, and trades as they are stored now. */
+  records(): readonly BridgeRecord[] {
+    return [...this.#trades.values(), ...this.#rows.values()];
   }
 }
 

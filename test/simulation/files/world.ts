@@ -1,18 +1,23 @@
 /** A watcher over a disk in memory, whose process dies at a chosen step and is started again. */
 import { createHash } from "node:crypto";
+import { expect } from "vitest";
+import { dayInName, ledgerRank } from "../../../src/adapters/csv/ledger-lines.ts";
 import { ledgerRows } from "../../../src/adapters/csv/ledger-rows.ts";
 import { JournalFile } from "../../../src/adapters/sqlite/journal-file.ts";
+import { priceRows } from "../../../src/app/files/price-rows.ts";
 import { describeSymbol } from "../../../src/app/symbols/symbols.ts";
 import { FileWatcher, StoreSink } from "../../../src/bridges/files/index.ts";
-import { dayUs, parseDay, wallOfInstant } from "../../../src/domain/market/chicago-time.ts";
+import { dayUs, wallOfInstant } from "../../../src/domain/market/chicago-time.ts";
 import { tradingDayRules } from "../../../src/domain/market/trading-day.ts";
 import type { FileJournal } from "../../../src/ports/file-journal.ts";
 import { FakeDisk } from "../../../src/testing/fake-disk.ts";
 import { TestClock } from "../../../src/testing/test-clock.ts";
+import { expected, symbols } from "./model.ts";
 import { MemoryStores } from "./stores.ts";
 
 const dayRule = tradingDayRules["chicago-17"];
-const settleMs = 500;
+export const settleMs = 500;
+export const leaseMs = 3_000;
 
 /** One process: each of its calls is a step, at one of which it dies, before or after the call's effect. */
 class Life {
@@ -21,6 +26,8 @@ class Life {
   #isDead = false;
   readonly death: Promise<"died">;
   #die = (_: "died"): void => {};
+  #stepsToFreeze = Number.POSITIVE_INFINITY;
+  #thawed: Promise<void> | undefined;
 
   constructor(steps: number, diesBefore: boolean) {
     this.#steps = steps;
@@ -35,9 +42,19 @@ class Life {
     this.#steps -= 1;
     if (this.#steps === 0 && this.#diesBefore) this.end();
     if (this.#isDead) return never;
+    this.#stepsToFreeze -= 1;
+    if (this.#stepsToFreeze < 0) await this.#thawed;
     const value = await work();
     if (this.#steps <= 0) this.end();
     return this.#isDead ? never : value;
+  }
+
+  /** Stands still before its step `steps`, until the function that it answers is called. */
+  freeze(steps: number): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stepsToFreeze = steps - 1;
+    this.#thawed = promise;
+    return resolve;
   }
 
   end(): void {
@@ -47,16 +64,24 @@ class Life {
 }
 
 export interface WorldOptions {
-  readonly republished: "quarantine" | "apply";
-  readonly tickMs: number;
-  readonly skewMs: number;
+  readonly republished: "quarantine" | "apply" | "ignore";
+  readonly tickMs?: number;
+  readonly skewMs?: number;
+  /** The world of another process on the same machine, which lives until its own world ends it. */
+  readonly beside?: World;
 }
 
+/** The watched folders, as the disk numbers them. */
+export const ledgers = 0;
+export const prices = 1;
+
 export class World {
-  readonly clock = new TestClock("2025-07-24T15:00:00.000Z");
+  readonly clock: TestClock;
   readonly disk: FakeDisk;
-  readonly stores = new MemoryStores();
-  readonly journal = new JournalFile({ path: ":memory:", incarnation: "one" });
+  readonly stores: MemoryStores;
+  readonly journal: JournalFile;
+  /** What the watcher told of, except what it read, as `kind code-or-path`. */
+  readonly events: string[] = [];
   readonly #options: WorldOptions;
   #life = new Life(Number.POSITIVE_INFINITY, false);
   #watcher: FileWatcher | undefined;
@@ -65,11 +90,16 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const { tickMs, skewMs } = options;
-    this.disk = new FakeDisk({
-      ...{ roots: 1, nowMs: () => this.clock.monotonicMs(), tickMs, skewMs },
-      isWatched: (name) => name.endsWith(".csv"),
-    });
+    const { tickMs = 1, skewMs = 0, beside } = options;
+    this.clock = beside?.clock ?? new TestClock("2025-07-24T15:00:00.000Z");
+    this.stores = beside?.stores ?? new MemoryStores();
+    this.journal = beside?.journal ?? new JournalFile({ path: ":memory:", incarnation: "one" });
+    this.disk =
+      beside?.disk ??
+      new FakeDisk({
+        ...{ roots: 2, nowMs: () => this.clock.monotonicMs(), tickMs, skewMs },
+        isWatched: (name) => name.endsWith(".csv"),
+      });
   }
 
   /** Starts a process that dies at its step `steps`. */
@@ -77,6 +107,7 @@ export class World {
     this.#life.end();
     this.#life = new Life(steps, diesBefore);
     this.#lives += 1;
+    const name = `life ${this.#lives}${this.#options.beside === undefined ? "" : " beside"}`;
     this.disk.forgetTold();
     const [life, clock] = [this.#life, this.clock];
     const journal: FileJournal = {
@@ -98,25 +129,26 @@ export class World {
       ...{ ...common, name: "stores", writer, method: "fifo", draw: () => 0.5, onEvent: () => {} },
     });
     this.#watcher = new FileWatcher({
-      ...{
-        ...common,
-        finder,
-        roots: ["ledgers"],
-        kindOf: () => "ledger",
-        sinks: [sink],
-        scanMs: 1_000,
-        settleMs,
-      },
+      ...{ ...common, finder, sinks: [sink], scanMs: 1_000, settleMs },
+      roots: ["ledgers", "prices"],
+      kindOf: (root) => (root === "prices" ? "prices" : "ledger"),
       ledgers: ledgerRows({ describe: describeSymbol, dayRule }),
-      prices: { read: () => ({ marks: [], refused: [] }) },
+      prices: priceRows(dayRule),
       digest: (before, bytes) => createHash("sha256").update(before).update(bytes).digest("hex"),
       today: () => this.today(),
       dayInName,
-      rankOf: (path) => rankOf(path),
+      rankOf: ledgerRank,
       republished: this.#options.republished,
-      lease: { name: `life ${this.#lives}`, lastsMs: 3_000, isDead: () => true },
+      lease: {
+        ...{ name, lastsMs: leaseMs },
+        isDead: (holder) => holder.endsWith("beside") === name.endsWith("beside"),
+      },
       onEvent: (event) => {
         if (event.kind === "watch_failed") this.failures.push(event.why);
+        else if (event.kind !== "file" && event.kind !== "read")
+          this.events.push(
+            `${event.kind} ${"code" in event ? event.code : "path" in event ? event.path : ""}`,
+          );
       },
     });
   }
@@ -136,6 +168,19 @@ export class World {
     return (await Promise.race([work(), this.#life.death])) === "died";
   }
 
+  /** The living process stands still before its step `steps`, until the function that this answers is called. */
+  freeze(steps: number): () => void {
+    return this.#life.freeze(steps);
+  }
+
+  /** One pass after each of some times. */
+  async looks(...afterMs: readonly number[]): Promise<void> {
+    for (const ms of afterMs) {
+      this.clock.advance(ms);
+      await this.pass();
+    }
+  }
+
   /** Passes by a process that does not die, until every file is as it stays. */
   async settle(): Promise<void> {
     this.stores.fault = "none";
@@ -153,15 +198,33 @@ export class World {
     }
   }
 
+  readonly isOver = (path: string): boolean => (dayInName(path) ?? 0) < this.today();
+
+  /** Expects that the stores hold what the model makes of the files that count. */
+  check(counted: ReadonlyMap<string, string>): void {
+    const model = expected(counted, this.isOver);
+    const keys = this.stores.trades().map((key) => {
+      const [id, symbol, , side, quantity, price, ms, occurrence] = JSON.parse(key);
+      const wall = new Date(ms - 5 * 3_600_000).toISOString().slice(0, 19).replace("T", " ");
+      return `${JSON.stringify([id, symbol, side, quantity, price, wall])} ${occurrence}`;
+    });
+    expect(keys.sort()).toEqual(model.trades);
+    const stored = this.stores.positions();
+    for (const symbol of symbols) {
+      const wanted = model.positions.get(symbol) ?? { quantity: "0", points: "0" };
+      const { quantity = "0", realized = "0" } = stored.get(` ${symbol}`) ?? {};
+      expect(fraction(quantity), symbol).toBe(fraction(wanted.quantity));
+      expect(fraction(realized) / 1_000, symbol).toBeCloseTo(fraction(wanted.points), 9);
+    }
+  }
+
   #state(): string {
     const { holder: _, ...report } = this.journal.call("report", null);
     return JSON.stringify([report, this.stores.trades()]);
   }
 }
 
-export const dayInName = (path: string): number | undefined => {
-  const [, year, month, day] = /(\d{4})(\d{2})(\d{2})/.exec(path) ?? [];
-  return year === undefined ? undefined : parseDay(`${year}-${month}-${day}`);
+const fraction = (text: string): number => {
+  const [numerator, denominator = "1"] = text.split("/");
+  return Number(numerator) / Number(denominator);
 };
-
-const rankOf = (path: string): string => `${String(dayInName(path) ?? 0).padStart(8, "0")}${path}`;
