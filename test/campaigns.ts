@@ -56,6 +56,11 @@ export const campaigns = {
     proves:
       "each row of a watched file has its effect once, whatever its writers, faults of the disk and crashes do",
   },
+  "files-kill": {
+    files: ["test/simulation/files-kill.test.ts"],
+    proves:
+      "processes that watch folders and are killed 200 times at random moments lose and double no row of a ledger",
+  },
   stores: {
     files: [
       "src/adapters/sqlite/control-store.test.ts",

@@ -63,7 +63,8 @@ CREATE TABLE checkpoints (file INTEGER NOT NULL, at INTEGER NOT NULL, digest TEX
   PRIMARY KEY (file, at)) STRICT, WITHOUT ROWID;
 CREATE TABLE contents (content INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, book TEXT NOT NULL,
   instrument TEXT NOT NULL, trade_id TEXT NOT NULL, second INTEGER NOT NULL, trade TEXT NOT NULL,
-  held TEXT) STRICT;
+  held TEXT, resembles INTEGER) STRICT;
+CREATE INDEX contents_waiting ON contents (resembles) WHERE held = 'review';
 CREATE INDEX contents_near ON contents (trade_id, second);
 CREATE INDEX contents_lane ON contents (instrument, book);
 CREATE TABLE fees (content INTEGER PRIMARY KEY, file INTEGER NOT NULL, fee TEXT NOT NULL) STRICT;
@@ -244,6 +245,7 @@ export function journalCalls(): Works {
       const changed = new Set<number>();
       if (known.revocable !== null) yield* dropRow(piece.file, known.revocable.line, changed);
       yield* addRows(piece, changed, nowMs);
+      if (known.revocable !== null) yield* releaseHeld(changed);
       yield* settle(piece, changed, nowMs);
       if (known.review !== null) yield* closeReviews(piece.file, "republished");
       yield* ask(
@@ -279,6 +281,7 @@ export function journalCalls(): Works {
         yield* ask("DELETE FROM quarantine WHERE file = ?", file);
         yield* ask("UPDATE files SET good = 0, refused = 0 WHERE file = ?", file);
         yield* addRows(piece, changed, nowMs);
+        yield* releaseHeld(changed);
       }
       yield* settle(piece, changed, nowMs);
       yield* ask("UPDATE files SET unverified = 0 WHERE file = ?", file);
@@ -696,7 +699,7 @@ function* holdSimilar(
 ): Work<void> {
   const found = yield fresh.map(({ trade, content }) =>
     statement(
-      `SELECT trade FROM contents c WHERE trade_id = ? AND second = ? AND instrument = ? AND content <> ?
+      `SELECT content, trade FROM contents c WHERE trade_id = ? AND second = ? AND instrument = ? AND content <> ?
        AND held IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file <> ?)
        AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file = ?) LIMIT 20`,
       ...[trade.id, Math.floor(trade.timeUs / 1e6), trade.instrument, content, file, file],
@@ -709,17 +712,39 @@ function* holdSimilar(
     statement("INSERT OR REPLACE INTO fees VALUES (?, ?, ?)", content, file, trade.fee),
   );
   for (const [at, { trade, content }] of fresh.entries()) {
-    const similar = found[at]
-      ?.map((row) => json<LedgerTrade>(row, "trade"))
-      .find((was) => isSimilar(was, trade));
+    const similar = found[at]?.find((row) => isSimilar(json(row, "trade"), trade));
     if (similar === undefined) continue;
-    yield* ask("UPDATE contents SET held = 'review' WHERE content = ?", content);
-    rows.push({ what: "similar", line: trade.line, was: similar, is: trade });
+    yield* ask(
+      "UPDATE contents SET held = 'review', resembles = ? WHERE content = ?",
+      ...[numberIn(similar, "content"), content],
+    );
+    rows.push({ what: "similar", line: trade.line, was: json(similar, "trade"), is: trade });
   }
   if (rows.length === 0) return;
   const [known] = yield* ask("SELECT root FROM files WHERE file = ?", file);
   const counts = { added: 0, removed: 0, changed: rows.length, rows };
   yield* openReview({ file, root: textIn(known, "root"), kind: "similar_row", digest: "", nowMs }, counts);
+}
+
+/** Ends the wait of rows that stand nowhere now, and of those that resemble such a row. */
+function* releaseHeld(changed: Set<number>): Work<void> {
+  const released = yield [...changed].map((content) =>
+    statement(
+      `UPDATE contents SET held = NULL WHERE held = 'review' AND (content = ? OR resembles = ?)
+       AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = ?) RETURNING content`,
+      ...[content, content, content],
+    ),
+  );
+  const contents = released.flat().map((row) => numberIn(row, "content"));
+  if (contents.length === 0) return;
+  for (const content of contents) changed.add(content);
+  yield* ask(
+    `UPDATE reviews SET closed = ? WHERE kind = 'similar_row' AND closed = 0
+     AND NOT EXISTS (SELECT 1 FROM fees WHERE fees.file = reviews.file)
+     AND NOT EXISTS (SELECT 1 FROM rows JOIN contents USING (content)
+                     WHERE rows.file = reviews.file AND held = 'review')`,
+    stale,
+  );
 }
 
 /** Whether exactly one field other than id, instrument and second differs. */

@@ -444,6 +444,28 @@ describe("rows in several files", () => {
     expect([ids(world), reviews(world)]).toEqual(["1 1 1", []]);
   });
 
+  it("a row waits for a person no longer than the row that it resembles stands in a file", async () => {
+    // The last row of the first file is cut when the second file is read.
+    const whole = ledger(rowsOfYesterday(1, 3));
+    const world = await watched({}, { [yesterday]: whole.slice(0, -2) });
+    world.disk.write(ledgers, today, whole);
+    await world.settle();
+    world.disk.append(ledgers, yesterday, whole.slice(-2));
+    await world.settle();
+    expect([ids(world), reviews(world)]).toEqual(["1 2 3", []]);
+  });
+
+  it("the review of a cut row ends when the row is whole", async () => {
+    const whole = ledger(rowsOfYesterday(1, 3));
+    const world = await watched({}, { [today]: whole });
+    world.disk.write(ledgers, yesterday, whole.slice(0, -2));
+    await world.settle();
+    expect([ids(world), reviews(world).length]).toEqual(["1 2 3", 1]);
+    world.disk.append(ledgers, yesterday, whole.slice(-2));
+    await world.settle();
+    expect([ids(world), reviews(world)]).toEqual(["1 2 3", []]);
+  });
+
   it.each([
     ["apply", "1.5"],
     ["ignore", "0"],
@@ -747,6 +769,19 @@ describe("claims and receipts", () => {
       world.check(counted({ [today]: ledger(row(1), rows(3, 6)) }));
       if (!isFrozen) break;
     }
+  });
+
+  it("a claim is sent again as it was sent first, although its trades count for other lines since then", async () => {
+    const world = await watched({ republished: "apply" });
+    world.stores.fault = "lost answer";
+    world.disk.write(ledgers, today, ledger(rowsOfYesterday(1, 4)));
+    await world.looks(1_000);
+    world.stores.fault = "down";
+    const files = { [yesterday]: ledger(rowsOfYesterday(3, 5)), [today]: ledger(rowsOfYesterday(2, 4)) };
+    for (const [name, content] of Object.entries(files)) world.disk.write(ledgers, name, content);
+    await world.looks(1, settleMs, settleMs);
+    await world.settle();
+    world.check(counted(files));
   });
 
   it("looks during a slow write offer a file's content once", async () => {

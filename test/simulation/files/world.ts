@@ -202,6 +202,8 @@ export class World {
 
   /** Expects that the stores hold what the model makes of the files that count. */
   check(counted: ReadonlyMap<string, string>): void {
+    const { sinks } = this.journal.call("report", null);
+    expect(sinks.map(({ oldestMs, why }) => [oldestMs, why])).toEqual(sinks.map(() => [null, ""]));
     const model = expected(counted, this.isOver);
     const keys = this.stores.trades().map((key) => {
       const [id, symbol, , side, quantity, price, ms, occurrence] = JSON.parse(key);

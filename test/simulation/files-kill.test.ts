@@ -1,0 +1,239 @@
+/**
+ * Real processes that watch real folders are killed at random moments, while a writer appends, rewrites, replaces
+ * and renames ledgers. Then one process ends the work. Both stores hold each row once, as an independent model
+ * says, and no person helps.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
+import { at } from "../../src/base/present.ts";
+import { connectionTo } from "../../src/testing/sqlite-files.ts";
+import { until } from "../../src/testing/until.ts";
+import { isLongRun, longSeconds } from "../campaigns.ts";
+import { pnlBridge } from "../cli/run-cli.ts";
+import { expected, header, rowOf, symbols } from "./files/model.ts";
+
+const program = fileURLToPath(new URL("../../src/surfaces/cli/main.ts", import.meta.url));
+const isLong = isLongRun("files-kill");
+const killsMax = Number(process.env.KILLS ?? (isLong ? 200 : 3));
+const killsOfEpisode = isLong ? 10 : 3;
+const names = ["22", "22_b", "23", "24"].map((day) => `trades_202507${day}.csv`);
+
+/** A folder of ledgers and a program that writes them as an exporter does. */
+class Exporter {
+  /** What each file counts for. A name that is renamed away keeps its last content. */
+  readonly contents = new Map<string, string>();
+  readonly #folder: string;
+  readonly #random: Random;
+  #ids = 0;
+
+  constructor(folder: string, random: Random) {
+    this.#folder = folder;
+    this.#random = random;
+  }
+
+  /** Changes one file in one of the ways that a watcher must bear. */
+  async change(): Promise<void> {
+    const random = this.#random;
+    const name = at(names, random.below(names.length));
+    const path = join(this.#folder, name);
+    const before = this.contents.get(name);
+    if (before === undefined) {
+      const [source] = [...this.contents.values()].filter(() => random.chance(0.3));
+      return this.#write(name, source ?? header + this.#rows(name));
+    }
+    const longer = before + this.#rows(name);
+    switch (random.below(5)) {
+      case 0:
+        writeFileSync(`${path}.tmp`, longer);
+        renameSync(`${path}.tmp`, path);
+        break;
+      case 1:
+        return this.#write(name, longer);
+      case 2: {
+        const lines = before.split("\n");
+        if (lines.length > 3) lines.splice(1 + random.below(lines.length - 2), 1);
+        return this.#write(name, lines.join("\n"));
+      }
+      case 3: {
+        const other = names.find((one) => !this.contents.has(one));
+        if (other === undefined) return this.#append(name, longer.slice(before.length));
+        writeFileSync(path, before);
+        renameSync(path, join(this.#folder, other));
+        this.contents.set(other, before);
+        return;
+      }
+      default:
+        return this.#append(name, longer.slice(before.length));
+    }
+    this.contents.set(name, longer);
+  }
+
+  /** Writes every file once more: after a rename, a name may be missing. */
+  async end(): Promise<void> {
+    for (const [name, content] of this.contents) await this.#write(name, content);
+  }
+
+  async #write(name: string, content: string): Promise<void> {
+    writeFileSync(join(this.#folder, name), "");
+    this.contents.set(name, "");
+    await this.#append(name, content);
+  }
+
+  /** Appends in pieces that end anywhere, with pauses in which a watcher may take a cut row for whole. */
+  async #append(name: string, added: string): Promise<void> {
+    const path = join(this.#folder, name);
+    for (let from = 0; from < added.length; ) {
+      const to = from + 1 + this.#random.below(added.length);
+      appendFileSync(path, added.slice(from, to));
+      from = to;
+      if (this.#random.chance(0.5)) await sleep(this.#random.below(60));
+    }
+    this.contents.set(name, (this.contents.get(name) ?? "") + added);
+  }
+
+  #rows(name: string): string {
+    const random = this.#random;
+    return Array.from({ length: 1 + random.below(4) }, () => {
+      if (random.chance(0.1)) return "oops,,,\n";
+      this.#ids += 1;
+      const row = rowOf({
+        id: `${this.#ids}`,
+        symbol: at(symbols, random.below(2)),
+        time: `2025-07-${name.slice(13, 15)} 0${random.below(9)}:0${random.below(9)}:0${random.below(9)}`,
+        side: random.chance(0.5) ? "B" : "S",
+        quantity: `${1 + random.below(9)}`,
+        price: `110.${1 + random.below(999)}`,
+      });
+      return random.chance(0.1) ? row.repeat(2) : row;
+    }).join("");
+  }
+}
+
+/** A desk's folder with a configuration, and the processes that watch it. */
+class WatchedDesk {
+  readonly folder = mkdtempSync(join(tmpdir(), "pnl-bridge-files-kill-"));
+  readonly ledgers = join(this.folder, "ledgers");
+  readonly #config = join(this.folder, "pnl_migration_config.yaml");
+  #child: ChildProcess | undefined;
+
+  constructor() {
+    mkdirSync(this.ledgers);
+    this.#configure("auto");
+  }
+
+  #configure(mode: "auto" | "poll"): void {
+    const config = {
+      migration: { phase: "dual_write", feature_flags: { use_new_storage: true } },
+      stores: { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" },
+      watch: { trade_ledger: "./ledgers", settle_ms: 20, scan_ms: 100, republished: "apply", mode },
+    };
+    writeFileSync(this.#config, JSON.stringify(config));
+  }
+
+  /** Starts a process. Its `reads` is true when it has told of a file. */
+  start(mode: "auto" | "poll"): { readonly reads: () => boolean } {
+    this.#configure(mode);
+    const args = ["--disable-warning=ExperimentalWarning", program, "watch", "--follow", "--json"];
+    const child = spawn(process.execPath, args, { cwd: this.folder, stdio: ["ignore", "pipe", "inherit"] });
+    let hasRead = false;
+    child.stdout.on("data", () => {
+      hasRead = true;
+    });
+    this.#child = child;
+    return {
+      reads: () => {
+        expect(child.exitCode, "the watching process goes on").toBeNull();
+        return hasRead;
+      },
+    };
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    this.#child = undefined;
+  }
+
+  run(...args: readonly string[]) {
+    return pnlBridge([...args, "--json"], { cwd: this.folder });
+  }
+
+  /** The trades of modern's store as the model names them, and its positions in points. */
+  stored() {
+    using database = connectionTo(join(this.folder, "newpnl.db"));
+    const trades = database
+      .prepare("SELECT trade_id, symbol, side, quantity, price, traded_at, occurrence FROM newpnl_trades")
+      .all() as Record<string, string>[];
+    const positions = database.prepare("SELECT symbol, quantity, realized FROM newpnl_positions").all();
+    return { trades, positions: positions as { symbol: string; quantity: string; realized: string }[] };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const numberOf = (text: string): number => {
+  const [numerator, denominator = "1"] = text.split("/");
+  return Number(numerator) / Number(denominator);
+};
+
+/** Lets processes watch, kills them, ends the work with one more, and checks both stores. */
+async function episode(random: Random, untilMs: number): Promise<number> {
+  await using desk = new WatchedDesk();
+  const exporter = new Exporter(desk.ledgers, random);
+  let kills = 0;
+  for (; kills < killsOfEpisode && Date.now() < untilMs; kills += 1) {
+    const { reads } = desk.start(kills % 2 === 0 ? "poll" : "auto");
+    // Some processes are killed before they have opened the stores.
+    const isEarly = random.chance(0.15);
+    const endMs = Date.now() + random.below(isEarly ? 500 : 250);
+    const isOver = (): boolean => Date.now() >= endMs && (isEarly || reads());
+    await until(async () => {
+      await exporter.change();
+      return isOver();
+    }, "a killed process has read a file");
+    if (!isEarly) await sleep(random.below(150));
+    await desk.kill();
+  }
+  await exporter.end();
+  const once = await desk.run("watch", "--once");
+  expect(once.code, once.err).toBeLessThan(2);
+  expect(JSON.parse(once.out).reviews).toEqual([]);
+
+  const model = expected(exporter.contents, () => true);
+  const { trades, positions } = desk.stored();
+  const keys = trades.map(({ trade_id, symbol, side, quantity, price, traded_at, occurrence }) => {
+    const content = [trade_id, symbol, side, quantity, price, traded_at?.slice(0, 19).replace("T", " ")];
+    return `${JSON.stringify(content)} ${occurrence}`;
+  });
+  expect(keys.sort()).toEqual(model.trades);
+  for (const [symbol, { quantity, points }] of model.positions) {
+    const stored = positions.find((position) => position.symbol === symbol);
+    expect(numberOf(stored?.quantity ?? "0"), symbol).toBe(numberOf(quantity));
+    expect(numberOf(stored?.realized ?? "0") / 1_000, symbol).toBeCloseTo(numberOf(points), 6);
+  }
+  const reconciled = JSON.parse((await desk.run("db", "reconcile")).out);
+  expect(reconciled).toMatchObject({ complete: true, unexplained: 0 });
+  return kills;
+}
+
+it("processes that watch folders and are killed lose no row, double none, and need no person", async () => {
+  const untilMs = Date.now() + (isLong ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
+  let kills = 0;
+  for (let seed = Number(process.env.SEED ?? 1); kills < killsMax && Date.now() < untilMs; seed += 1)
+    kills += await episode(randomFrom(seed), untilMs).catch((cause) => {
+      throw new Error(`to repeat: SEED=${seed} ./run test test/simulation/files-kill.test.ts`, { cause });
+    });
+  if (isLong) console.info(`files-kill: ${kills} kills`);
+});
