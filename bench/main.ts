@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { databaseBench } from "./database.ts";
 import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
+import { filesBench } from "./files.ts";
 import { gateway } from "./gateway.ts";
 import { isolation } from "./isolation.ts";
 import { matching } from "./matching.ts";
@@ -26,6 +27,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   "deep-book": deepBook,
   database: databaseBench,
   "database-reconcile": databaseReconcile,
+  files: filesBench,
   reading,
   pnl,
   "pnl-symbols": pnlSymbols,

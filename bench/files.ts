@@ -1,0 +1,374 @@
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { watch } from "chokidar";
+import { ledgerRows } from "../src/adapters/csv/ledger-rows.ts";
+import { openFileFinder } from "../src/adapters/watch/index.ts";
+import { type OpenedDatabase, openDatabase } from "../src/app/database/open.ts";
+import { type OpenedFiles, openFileWatcher } from "../src/app/files/open.ts";
+import { describeSymbol } from "../src/app/symbols/symbols.ts";
+import { parseConfig } from "../src/config/index.ts";
+import { formatInstant } from "../src/domain/market/chicago-time.ts";
+import { tradingDayRules } from "../src/domain/market/trading-day.ts";
+import { openDatabase as openLegacy } from "../src/legacy-desk/database.ts";
+import { startOfLedger } from "../src/ports/ledger-rows.ts";
+import type { BridgeRecord } from "../src/ports/records.ts";
+import { type Candidate, interleaved, median, ratio } from "./measure.ts";
+import type { BenchResult, BenchRow } from "./report.ts";
+
+const repetitions = 3;
+const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
+const lanes = 20;
+/** Rows of a backlog, and of a file that is only read. */
+const [backlogRows, readRows] = [20_000, 200_000];
+const sliceBytes = 128 * 1_024;
+const [folders, filesInFolder] = [100, 100];
+const idleMs = 10_000;
+const appends = 100;
+
+const two = (value: number): string => String(value).padStart(2, "0");
+
+/** A ledger of one day, in order of time, over twenty options. */
+function ledger(rows: number, day: string): string {
+  const lines = Array.from({ length: rows }, (_, row) => {
+    const second = 28_800 + Math.floor((row * 25_000) / rows);
+    const time = `${two(Math.floor(second / 3_600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
+    const symbol = `XCMEOPADPS20250919U0ZN/${50 + (row % lanes)}`;
+    const price = `110.${two(row % 64)}`;
+    return `${row + 1},${symbol},${day} ${time}.${String(row % 1_000).padStart(3, "0")},${row % 3 ? "B" : "S"},${1 + (row % 9)},${price}\n`;
+  });
+  return header + lines.join("");
+}
+
+interface Desk {
+  readonly folder: string;
+  readonly database: OpenedDatabase;
+  close(): Promise<void>;
+}
+
+async function openDesk(root: string, name: string): Promise<Desk> {
+  const folder = join(root, name);
+  mkdirSync(join(folder, "ledgers"), { recursive: true });
+  openLegacy(join(folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
+  const { database } = configOf();
+  const addresses = { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" };
+  const opened = await openDatabase(
+    { addresses, folder, database },
+    { direction: () => ({ authority: "legacy", mirrors: true }), writes: true },
+  );
+  return { folder, database: opened, close: () => opened.close() };
+}
+
+const configOf = (more: object = {}) =>
+  parseConfig(
+    JSON.stringify({
+      migration: { phase: "dual_write", feature_flags: { use_new_storage: true } },
+      stores: { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" },
+      watch: { trade_ledger: "./ledgers", settle_ms: 20, ...more },
+    }),
+  );
+
+const openWatcher = ({ folder, database }: Desk): Promise<OpenedFiles> => {
+  const config = configOf();
+  return openFileWatcher(
+    { config, folder },
+    { write: (...given) => database.bridge.write(...given), plan: () => config.plan, onEvent: () => {} },
+  );
+};
+
+/** The records that the watcher writes for a backlog, by write: learned from the journal of one run. */
+async function recordsOf(desk: Desk): Promise<readonly (readonly BridgeRecord[])[]> {
+  const writes: (readonly BridgeRecord[])[] = [];
+  const config = configOf();
+  const files = await openFileWatcher(
+    { config, folder: desk.folder },
+    {
+      write: async (records) => {
+        writes.push(records);
+        return { kind: "acknowledged", version: 1, mirror: "pending" };
+      },
+      plan: () => config.plan,
+      onEvent: () => {},
+    },
+  );
+  await files.watcher.once(600_000);
+  await files.close();
+  return writes;
+}
+
+/** Watching folders, reading ledgers and feeding both stores, each against the bare way of the same run. */
+export async function filesBench(): Promise<BenchResult> {
+  const root = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
+  try {
+    const backlog = await backlogRowsOf(root);
+    return {
+      name: "files",
+      what:
+        "finding against chokidar and synchronous scans, reading against a bare loop, writing against the database " +
+        `bridge with the same writes, median of ${repetitions}`,
+      rows: [
+        ...(await readingRows(root)),
+        ...backlog,
+        ...(await findingRows(root)),
+        ...(await latencyRows(root)),
+      ],
+    };
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+async function backlogRowsOf(root: string): Promise<readonly BenchRow[]> {
+  const text = ledger(backlogRows, "2025-07-22");
+  const teacher = await openDesk(root, "teacher");
+  writeFileSync(join(teacher.folder, "ledgers", "trades_20250722.csv"), text);
+  const writes = await recordsOf(teacher);
+  await teacher.close();
+  let turn = 0;
+  let desk: Desk | undefined;
+  const prepare = async (): Promise<void> => {
+    await desk?.close();
+    turn += 1;
+    desk = await openDesk(root, `desk-${turn}`);
+    writeFileSync(join(desk.folder, "ledgers", "trades_20250722.csv"), text);
+  };
+  const bridge = (): OpenedDatabase => {
+    if (desk === undefined) throw new Error("a desk is open");
+    return desk.database;
+  };
+  const candidates = {
+    bridge: {
+      prepare,
+      run: async () => {
+        for (const [at, records] of writes.entries())
+          await bridge().bridge.write(records, { idempotencyKey: `bench ${at}`, keepsUnstorable: true });
+        await bridge().bridge.drain({ timeoutMs: 600_000 });
+      },
+    },
+    watcher: {
+      prepare,
+      run: async () => {
+        if (desk === undefined) return;
+        const files = await openWatcher(desk);
+        await files.watcher.once(600_000);
+        await bridge().bridge.drain({ timeoutMs: 600_000 });
+        await files.close();
+      },
+    },
+  } satisfies Record<string, Candidate>;
+  const times = await interleaved(candidates, repetitions);
+  await desk?.close();
+  const rate = (ms: number) => `${Math.round((backlogRows * 1_000) / ms)} rows/s`;
+  return [
+    { case: "backlog through the database bridge alone", measured: rate(times.bridge.medianMs) },
+    {
+      case: "backlog through the watcher, both stores",
+      measured: rate(times.watcher.medianMs),
+      ratio: ratio(times.bridge, times.watcher),
+      against: "rows/s of the database bridge",
+      target: { atLeast: 0.7 },
+    },
+  ];
+}
+
+async function readingRows(root: string): Promise<readonly BenchRow[]> {
+  const path = join(root, "trades_20250722.csv");
+  writeFileSync(path, ledger(readRows, "2025-07-22"));
+  const rows = ledgerRows({ describe: describeSymbol, dayRule: tradingDayRules["chicago-17"] });
+  const finder = openFileFinder({ roots: [root], include: ["trades_*.csv"], mode: "poll", onHint: () => {} });
+  await finder.look("all");
+  const times = await interleaved(
+    {
+      bare: { run: () => bareRead(path) },
+      rows: {
+        run: async () => {
+          let place = startOfLedger;
+          for (let count = 0; ; ) {
+            const slice = await finder.read({
+              ...{ root: 0, path: "trades_20250722.csv", from: place.offset, length: sliceBytes },
+            });
+            if (slice.kind !== "bytes" || slice.bytes.length === 0) return count;
+            const piece = rows.read("trades_20250722.csv", place, slice.bytes);
+            ({ place } = piece);
+            count += piece.trades.length;
+          }
+        },
+      },
+    },
+    repetitions,
+  );
+  await finder.close();
+  const rate = (ms: number) => `${((readRows / ms) * 1e-3).toFixed(2)} M rows/s`;
+  return [
+    { case: "bare read and parse loop", measured: rate(times.bare.medianMs) },
+    {
+      case: "reading without sinks",
+      measured: rate(times.rows.medianMs),
+      ratio: ratio(times.bare, times.rows),
+      against: "rows/s of the bare loop",
+      target: { atLeast: 0.5 },
+    },
+  ];
+}
+
+/** Reads a ledger as a short program would: decoded pieces, split at newlines and commas, numbers as doubles. */
+function bareRead(path: string): number {
+  const file = openSync(path, "r");
+  const buffer = Buffer.alloc(sliceBytes);
+  const trades: unknown[] = [];
+  let rest = "";
+  for (;;) {
+    const length = readSync(file, buffer, 0, buffer.length, null);
+    if (length === 0) break;
+    const lines = (rest + buffer.toString("utf8", 0, length)).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const [id, symbol, time = "", side, quantity, price] = line.split(",");
+      trades.push({
+        id,
+        symbol,
+        time: Date.parse(`${time}-05:00`),
+        side,
+        quantity: Number(quantity),
+        price: Number(price),
+      });
+    }
+  }
+  closeSync(file);
+  return trades.length;
+}
+
+async function findingRows(root: string): Promise<readonly BenchRow[]> {
+  const tree = join(root, "tree");
+  for (let folder = 0; folder < folders; folder += 1) {
+    mkdirSync(join(tree, String(folder)), { recursive: true });
+    for (let file = 0; file < filesInFolder; file += 1)
+      writeFileSync(join(tree, String(folder), `trades_${20_000_000 + file}.csv`), header);
+  }
+  const scanMs = median(Array.from({ length: 5 }, () => timed(() => scan(tree))));
+  const finder = openFileFinder({ roots: [tree], include: ["trades_*.csv"], mode: "poll", onHint: () => {} });
+  const startMs = await timedLater(() => finder.look("all"));
+  // After a while nothing counts as recent, so the folders alone are looked at.
+  const before = process.cpuUsage();
+  const endMs = performance.now() + idleMs;
+  for (let look = 0; performance.now() < endMs; look += 1) {
+    await finder.look(look % 5 === 0 ? "all" : "recent");
+    await sleep(1_000);
+  }
+  const used = process.cpuUsage(before);
+  await finder.close();
+  const ourMs = (used.user + used.system) / 1_000;
+  const chokidar = await chokidarIdle(tree);
+  const allowedMs = scanMs * (idleMs / 5_000) + (idleMs / 1_000) * recentMs(tree);
+  return [
+    { case: `one synchronous scan of ${folders * filesInFolder} files`, measured: `${scanMs.toFixed(1)} ms` },
+    { case: "first look of the finder", measured: `${startMs.toFixed(0)} ms` },
+    { case: "start of chokidar", measured: `${chokidar.startMs.toFixed(0)} ms` },
+    {
+      case: `idle chokidar, processor time in ${idleMs / 1_000} s`,
+      measured: `${chokidar.idleCpuMs.toFixed(0)} ms`,
+    },
+    {
+      case: `idle finder, processor time in ${idleMs / 1_000} s`,
+      measured: `${ourMs.toFixed(0)} ms`,
+      ratio: ourMs / allowedMs,
+      against: "a scan of all each 5 s and of the recent each second",
+      target: { atMost: 1 },
+    },
+  ];
+}
+
+const timed = (work: () => unknown): number => {
+  const startedMs = performance.now();
+  work();
+  return performance.now() - startedMs;
+};
+
+async function timedLater(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return performance.now() - startedMs;
+}
+
+function scan(folder: string): number {
+  let count = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) count += scan(path);
+    else count += statSync(path).size >= 0 ? 1 : 0;
+  }
+  return count;
+}
+
+/** A scan of what a look at recent files touches: all files here are new. */
+const recentMs = (folder: string): number =>
+  median(Array.from({ length: 3 }, () => timed(() => scan(folder))));
+
+async function chokidarIdle(
+  folder: string,
+): Promise<{ readonly startMs: number; readonly idleCpuMs: number }> {
+  const watcher = watch(folder, { ignoreInitial: true });
+  const startMs = await timedLater(() => new Promise<void>((resolve) => void watcher.once("ready", resolve)));
+  const before = process.cpuUsage();
+  await sleep(idleMs);
+  const { user, system } = process.cpuUsage(before);
+  await watcher.close();
+  return { startMs, idleCpuMs: (user + system) / 1_000 };
+}
+
+/** The time from an append to both stores, while nothing else happens and while a backlog is read. */
+async function latencyRows(root: string): Promise<readonly BenchRow[]> {
+  const rows: BenchRow[] = [];
+  for (const [name, hasBacklog] of [
+    ["idle", false],
+    ["during a backlog", true],
+  ] as const) {
+    const desk = await openDesk(root, `latency-${hasBacklog}`);
+    const today = formatInstant(Date.now() * 1_000).slice(0, 10);
+    const file = join(desk.folder, "ledgers", `trades_${today.replaceAll("-", "")}.csv`);
+    writeFileSync(file, header);
+    if (hasBacklog)
+      for (let day = 10; day < 28; day += 1)
+        writeFileSync(
+          join(desk.folder, "ledgers", `trades_202507${day}.csv`),
+          ledger(20_000, `2025-07-${day}`),
+        );
+    const files = await openWatcher(desk);
+    files.watcher.start();
+    const modern = new Database(join(desk.folder, "newpnl.db"), { readonly: true });
+    const stored = modern.prepare("SELECT 1 FROM newpnl_trades WHERE trade_id = ?");
+    await sleep(1_000);
+    const timesMs: number[] = [];
+    for (let number = 1; number <= appends; number += 1) {
+      const id = `live-${number}`;
+      const startedMs = performance.now();
+      appendFileSync(file, `${id},XCMEFFDPSX20250919U0ZN,${today} 09:00:00.000,B,1,110.5\n`);
+      while (stored.get(id) === undefined) await sleep(2);
+      timesMs.push(performance.now() - startedMs);
+      await sleep(20);
+    }
+    const sorted = timesMs.toSorted((a, b) => a - b);
+    const at = (part: number) => `${(sorted[Math.floor(sorted.length * part)] ?? 0).toFixed(0)} ms`;
+    rows.push({
+      case: `an appended row to both stores, ${name}`,
+      measured: `p50 ${at(0.5)}, p99 ${at(0.99)}`,
+    });
+    modern.close();
+    await files.close();
+    await desk.close();
+  }
+  return rows;
+}
