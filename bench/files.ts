@@ -33,7 +33,7 @@ const repetitions = 3;
 const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
 const lanes = 20;
 /** Rows of a backlog, and of a file that is only read. */
-const [backlogRows, readRows] = [20_000, 200_000];
+const [backlogRows, readRows] = [10_000, 100_000];
 const sliceBytes = 128 * 1_024;
 const [folders, filesInFolder] = [100, 100];
 const idleMs = 10_000;
@@ -72,13 +72,14 @@ async function openDesk(root: string, name: string): Promise<Desk> {
   return { folder, database: opened, close: () => opened.close() };
 }
 
-const configOf = (more: object = {}) =>
+const configOf = () =>
   parseConfig(
     JSON.stringify({
       migration: { phase: "dual_write", feature_flags: { use_new_storage: true } },
       stores: { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" },
-      watch: { trade_ledger: "./ledgers", settle_ms: 20, ...more },
+      watch: { trade_ledger: "./ledgers", settle_ms: 20 },
     }),
+    "bench",
   );
 
 const openWatcher = ({ folder, database }: Desk): Promise<OpenedFiles> => {
@@ -344,7 +345,7 @@ async function latencyRows(root: string): Promise<readonly BenchRow[]> {
       for (let day = 10; day < 28; day += 1)
         writeFileSync(
           join(desk.folder, "ledgers", `trades_202507${day}.csv`),
-          ledger(20_000, `2025-07-${day}`),
+          ledger(10_000, `2025-07-${day}`),
         );
     const files = await openWatcher(desk);
     files.watcher.start();

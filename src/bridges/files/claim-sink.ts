@@ -41,14 +41,15 @@ export abstract class ClaimSink implements Sink {
    */
   protected abstract carry(claim: Claim, epoch: number, later: readonly Claim[]): Promise<string | undefined>;
 
-  async run(epoch: number): Promise<void> {
+  async run(epoch: number, isEnding: () => boolean): Promise<void> {
     const { journal, clock, draw, onEvent, isWanted = () => true } = this.#options;
     if (!isWanted()) this.pending = 0;
-    while (isWanted() && clock.monotonicMs() >= this.#againMs) {
+    while (!isEnding() && isWanted() && clock.monotonicMs() >= this.#againMs) {
       const claims = await journal.call("claims", { sink: this.name, limit: claimsAtOnce });
       this.pending = claims.length;
       if (claims.length === 0) return;
       for (const [at, claim] of claims.entries()) {
+        if (isEnding()) return;
         const failure = await this.carry(claim, epoch, claims.slice(at + 1));
         await journal.call("receipt", {
           ...{ epoch, sink: this.name, claim: claim.claim },

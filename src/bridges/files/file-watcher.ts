@@ -12,8 +12,11 @@ import type { FileTools, Turn } from "./tools.ts";
 /** Carries claims to the stores. */
 export interface Sink {
   readonly name: string;
-  /** Carries what the journal has under this epoch; resolves when nothing more can be carried now. */
-  run(epoch: number): Promise<void>;
+  /**
+   * Carries what the journal has under this epoch, until nothing more can be carried now or, between two claims,
+   * `isEnding` says so.
+   */
+  run(epoch: number, isEnding: () => boolean): Promise<void>;
   /** How many claims were pending at the last look; at least this many are. */
   readonly pending: number;
 }
@@ -91,7 +94,7 @@ export class FileWatcher {
     this.#prices = new PriceTurns(options, this.#held);
     this.#due = new DueFiles(options.clock);
     this.carry = oneAtATime(async () => {
-      await Promise.all(options.sinks.map((sink) => sink.run(this.#held.epoch)));
+      await Promise.all(options.sinks.map((sink) => sink.run(this.#held.epoch, () => this.#isClosed)));
     });
   }
 
@@ -128,6 +131,7 @@ export class FileWatcher {
     this.#isClosed = true;
     this.#wake();
     await this.#running;
+    // The claims that are left are carried by the next process.
     await this.carry().catch(() => {});
     const { journal, finder, lease } = this.#options;
     await journal.call("release", { holder: lease.name }).catch(() => {});

@@ -270,7 +270,9 @@ export class LedgerTurns {
 
   /** A file that grew is compared whole once its trading day is over. */
   #unlessOver({ path }: KnownFile): Turn {
-    return this.#tools.dayInName(path) === undefined ? change : later(dayLookMs);
+    const day = this.#tools.dayInName(path);
+    if (day === undefined) return change;
+    return this.#isOver(day) ? now : later(dayLookMs);
   }
 
   #isOver(day: number | undefined): boolean {
