@@ -37,7 +37,7 @@ export const layers = {
   },
   bridges: {
     holds:
-      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`), `database` (`DatabaseBridge`); pure",
+      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`), `database` (`DatabaseBridge`), `files` (`FileWatcher`); pure",
     imports: ["base", "domain", "engine", "symbols", "comparison", "ports", "durable"],
     strangers: true,
     common: "core",

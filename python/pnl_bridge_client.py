@@ -285,6 +285,18 @@ class DatabaseBridge(Client):
         return self.request("GET", "/migration")["plan"]["migrationMode"]
 
 
+class FileWatcherAdapter(Client):
+    """Offers files of the watched folders that somebody else's watcher saw.
+
+    The effect of each row is exactly once, however often its file is offered, and also if it never is: the
+    bridge watches the folders itself.
+    """
+
+    def on_file_change(self, filepath):
+        """Has the bridge look at a file now; returns its state, as `watch status` shows it."""
+        return self.request("POST", "/files", {"path": os.path.abspath(filepath)})
+
+
 class SymbolTranslationBridge(Client):
     """Translates names of instruments between dialects.
 

@@ -10,6 +10,7 @@ import type { Side } from "../domain/migration/phase.ts";
 import { openSystem } from "./bridge/pnl-bridge.ts";
 import { checksOf } from "./bridge/systems/check-system.ts";
 import { plannedAdapter } from "./bridge/systems/write-adapter.ts";
+import { examineFolders } from "./files/examine.ts";
 import { replay } from "./parity/replay.ts";
 
 /** The outcome of one check of this machine or this configuration. */
@@ -39,6 +40,10 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
     ...(await load().then(
       async (config) =>
         config.stores.legacy === null ? [] : [await attempt("sqlite of the desk", () => desksSqlite(config))],
+      () => [],
+    )),
+    ...(await load().then(
+      (config) => watchedFolders(config, configPath),
       () => [],
     )),
     await attempt("both systems", async () => bothSystems(await load())),
@@ -109,6 +114,15 @@ async function sqliteVersion(): Promise<string> {
   } finally {
     database.close();
   }
+}
+
+/** A finding for each watched folder. */
+async function watchedFolders(config: Config, configPath: string | undefined): Promise<readonly Finding[]> {
+  const { tradeLedger, marketPrices } = config.watch;
+  if (tradeLedger === null && marketPrices.length === 0) return [];
+  const folder = configPath === undefined ? process.cwd() : dirname(resolve(configPath));
+  const found = await examineFolders({ config, folder });
+  return found.map(({ ok, detail }) => ({ check: "watched folder", ok, detail }));
 }
 
 /** The first version in which two programs that write one file in WAL mode cannot damage it. */

@@ -15,6 +15,7 @@ import type {
   FileJournalCalls,
   FileKind,
   FileNote,
+  JournalReport,
   KnownFile,
   PriceMark,
   Republication,
@@ -452,16 +453,11 @@ export function journalCalls(): Works {
     },
     *report(given) {
       const roots = yield* ask("SELECT * FROM roots ORDER BY root");
-      const sinks = yield* ask(
-        `SELECT s.*, (SELECT count(*) FROM accepted a WHERE a.claim <= s.claim) AS rows,
-         (SELECT count(*) FROM accepted a WHERE a.claim <= (SELECT claim FROM claims c WHERE c.claim <= s.claim
-          ORDER BY c.claim DESC LIMIT 1 OFFSET ?)) AS mirrored,
-         (SELECT at_ms FROM claims c WHERE c.claim > s.claim ORDER BY c.claim LIMIT 1) AS oldest FROM sinks s`,
-        given?.owed ?? 0,
-      );
+      const { owed = 0, only = null } = given ?? {};
       const files = yield* ask(
         `SELECT f.*, (SELECT count(*) FROM accepted a WHERE a.file = f.file) AS applied FROM files f
-         ORDER BY rank`,
+         ${only === null ? "" : "WHERE root = ? AND path = ?"} ORDER BY rank`,
+        ...(only === null ? [] : [only.root, only.path]),
       );
       const [lease] = yield* ask("SELECT holder, until_ms FROM lease");
       return {
@@ -473,13 +469,7 @@ export function journalCalls(): Works {
           code: textIn(row, "code"),
           why: textIn(row, "why"),
         })),
-        sinks: sinks.map((row) => ({
-          ...sinkIn(row),
-          sink: textIn(row, "sink"),
-          rows: numberIn(row, "rows"),
-          mirrored: numberIn(row, "mirrored"),
-          oldestMs: row.oldest === null ? null : numberIn(row, "oldest"),
-        })),
+        sinks: yield* sinkReports(owed),
         files: files.map((row) => {
           const isLedger = row.kind === "ledger";
           const good = numberIn(row, "good");
@@ -502,7 +492,7 @@ export function journalCalls(): Works {
             : { holder: textIn(lease, "holder"), untilMs: numberIn(lease, "until_ms") },
       };
     },
-    *totals() {
+    *totals({ owed }) {
       const [states = [], counts = []] = yield* askAll(
         statement("SELECT state, count(*) AS files FROM files GROUP BY state"),
         statement(
@@ -513,6 +503,7 @@ export function journalCalls(): Works {
       );
       const [row] = counts;
       return {
+        sinks: yield* sinkReports(owed),
         states: Object.fromEntries(states.map((row) => [textIn(row, "state"), numberIn(row, "files")])),
         applied: numberIn(row, "applied"),
         refused: numberIn(row, "refused"),
@@ -898,6 +889,24 @@ const acceptedIn = (row: StoredRow): AcceptedTrade => ({
   file: nameOf(textIn(row, "path")),
   source: sourceOf(textIn(row, "rank"), numberIn(row, "line")),
 });
+
+/** The sinks that have had a claim. `owed` of the newest claims have not reached the other store. */
+function* sinkReports(owed: number): Work<JournalReport["sinks"]> {
+  const sinks = yield* ask(
+    `SELECT s.*, (SELECT count(*) FROM accepted a WHERE a.claim <= s.claim) AS rows,
+     (SELECT count(*) FROM accepted a WHERE a.claim <= (SELECT claim FROM claims c WHERE c.claim <= s.claim
+      ORDER BY c.claim DESC LIMIT 1 OFFSET ?)) AS mirrored,
+     (SELECT at_ms FROM claims c WHERE c.claim > s.claim ORDER BY c.claim LIMIT 1) AS oldest FROM sinks s`,
+    owed,
+  );
+  return sinks.map((row) => ({
+    ...sinkIn(row),
+    sink: textIn(row, "sink"),
+    rows: numberIn(row, "rows"),
+    mirrored: numberIn(row, "mirrored"),
+    oldestMs: row.oldest === null ? null : numberIn(row, "oldest"),
+  }));
+}
 
 function* sinkState(sink: string) {
   const [row] = yield* ask("SELECT * FROM sinks WHERE sink = ?", sink);

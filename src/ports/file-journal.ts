@@ -193,7 +193,7 @@ export interface JournalReport {
 }
 
 /** What metrics show of the journal. */
-export interface JournalTotals {
+export interface JournalTotals extends Pick<JournalReport, "sinks"> {
   readonly states: Readonly<Partial<Record<FileState, number>>>;
   readonly applied: number;
   readonly refused: number;
@@ -325,9 +325,14 @@ export interface FileJournalCalls {
   /** Refuses an unknown or closed review with REFUSED. */
   decide(given: { readonly review: number; readonly decision: Decision; readonly nowMs: number }): null;
   quarantine(given: { readonly limit: number }): readonly QuarantinedRow[];
-  /** `owed` writes of the newest claims have not reached the other store. */
-  report(given: { readonly owed: number } | null): JournalReport;
-  totals(given: null): JournalTotals;
+  /** `owed` writes of the newest claims have not reached the other store. With `only`, one file is listed. */
+  report(
+    given: {
+      readonly owed: number;
+      readonly only?: { readonly root: string; readonly path: string };
+    } | null,
+  ): JournalReport;
+  totals(given: { readonly owed: number }): JournalTotals;
 }
 
 export type FileJournalCall = keyof FileJournalCalls;

@@ -1,10 +1,29 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
+import { until } from "../../src/testing/until.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
-import { pnlBridge, type Ran } from "./run-cli.ts";
+import { pnlBridge, type Ran, root } from "./run-cli.ts";
+
+const zn = "XCMEFFDPSX20250919U0ZN";
+const row = (id: number, price = "110.5"): string => {
+  const time = new Date(Date.UTC(2025, 6, 24, 9, 0, id)).toISOString().slice(0, 19).replace("T", " ");
+  return `${id},${zn},${time}.000,B,1.0,${price}`;
+};
 
 const folders: string[] = [];
 afterEach(() => {
@@ -42,9 +61,15 @@ class Desk {
     return { code, err, ...(out === "" ? {} : JSON.parse(out)) };
   }
 
-  async file(name: string) {
-    const { out } = await this.run("status", "--json");
-    return JSON.parse(out).files.find(({ path }: { readonly path: string }) => path === name);
+  /** Rows that are in the journal, whether a store has them or not. */
+  rowsRead(): number {
+    const file = ".pnl-bridge/files.db";
+    try {
+      const [found] = this.read<{ rows: number }>("SELECT sum(good) AS rows FROM files", file);
+      return found?.rows ?? 0;
+    } catch {
+      return 0; // The journal is being created.
+    }
   }
 
   read<T>(sql: string, file = "newpnl.db"): readonly T[] {
@@ -103,4 +128,387 @@ describe.skipIf(!hasSharedData)("watch --once over the desk's published ledgers"
       verdicts: { diverged: 0, error: 0, not_comparable: 1 },
     });
   });
+});
+
+const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
+/** Whole rows of a day that is over. */
+const rows = (...ids: readonly number[]): string => ids.map((id) => `${row(id)}\n`).join("");
+const name = "trades_20250724.csv";
+
+describe("the states of a file", () => {
+  it("shows a header-only file as empty, refuses whole files with the way to fix them, and quarantines rows", async () => {
+    const desk = new Desk();
+    desk.write("trades_20250801.csv", header);
+    desk.write("trades_20250802.csv", "");
+    desk.write("trades_20250803.csv", Buffer.from(`\ufeff${header}${rows(1)}`, "utf16le"));
+    desk.write("trades_20250804.csv", "a,b\n1,2\n");
+    desk.write("trades_20250805.csv", header + rows(1).replaceAll("110.5", '"110,5"'));
+    desk.write(name, `${header}${rows(1)}2,${zn},yesterday,B,1,110\n`);
+    desk.write("pnl_tracker.db", "no ledger");
+    const { code, files, sinks } = await desk.once();
+    const shown = files.map(({ path = "", state = "", rowsApplied = 0, rowsRefused = 0, refused = {} }) => [
+      ...[path, state, rowsApplied, rowsRefused],
+      ...("code" in refused ? [refused.code] : []),
+    ]);
+    expect([code, ...shown]).toEqual([
+      1,
+      [name, "applied", 1, 1],
+      ["trades_20250801.csv", "empty", 0, 0],
+      ["trades_20250802.csv", "empty", 0, 0],
+      ["trades_20250803.csv", "refused", 0, 0, "UTF16"],
+      ["trades_20250804.csv", "refused", 0, 0, "NOT_A_LEDGER"],
+      ["trades_20250805.csv", "refused", 0, 0, "SPREADSHEET"],
+    ]);
+    expect(files.at(-1).refused).toEqual({
+      code: "SPREADSHEET",
+      why: expect.stringContaining("a number has a comma"),
+      fix: expect.stringContaining("export the ledger again"),
+      since: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    expect(sinks.legacy.rows).toBe(1);
+    // A second look counts no row again.
+    expect((await desk.once()).files[0]).toMatchObject({ rowsApplied: 1, rowsRefused: 1 });
+    expect((await desk.run("status")).code).toBe(1);
+  });
+
+  it("waits for the rest of a row while its day is not over, and names the row that later bytes may change", async () => {
+    const desk = new Desk();
+    const today = "trades_20990724.csv";
+    desk.write(today, header + rows(1) + row(2));
+    desk.write(name, header + rows(3) + row(4));
+    const { code, files } = await desk.once();
+    expect(code).toBe(1);
+    expect(files).toMatchObject([
+      { path: name, state: "applied", rowsApplied: 2, revocable: { line: 3 } },
+      {
+        path: today,
+        state: "waiting",
+        rowsApplied: 1,
+        waiting: { why: expect.stringMatching(/^PARTIAL_ROW/) },
+      },
+    ]);
+    appendFileSync(join(desk.ledgers, today), "\n");
+    appendFileSync(join(desk.ledgers, name), "5\n");
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    const prices = desk.read("SELECT trade_id, price FROM newpnl_trades ORDER BY 1");
+    expect(prices).toEqual(
+      ["110.5", "110.5", "110.5", "110.55"].map((price, at) => ({ trade_id: `${at + 1}`, price })),
+    );
+  });
+
+  it("reads nothing behind NUL bytes, which are pages that have not arrived", async () => {
+    const desk = new Desk();
+    desk.write(name, `${header}${rows(1)}\0\0\0\0`);
+    const { code, files } = await desk.once();
+    expect([code, files[0].state, files[0].rowsApplied]).toEqual([1, "waiting", 1]);
+    expect(files[0].waiting.why).toMatch(/^NUL_BYTES at byte \d+/);
+    desk.write(name, header + rows(1, 2));
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    expect(desk.tradeIds()).toEqual(["1", "2"]);
+  });
+
+  it("keeps the rows of a file that is gone, and knows them again under another name", async () => {
+    const desk = new Desk();
+    desk.write(name, header + rows(1, 2));
+    await desk.once();
+    renameSync(join(desk.ledgers, name), join(desk.ledgers, "trades_20250725.csv"));
+    const { code, files, sinks } = await desk.once();
+    expect(code).toBe(0);
+    expect(files).toMatchObject([
+      { path: name, state: "gone", rowsApplied: 2 },
+      { path: "trades_20250725.csv", state: "applied", rowsApplied: 0, rowsElsewhere: 2 },
+    ]);
+    expect(sinks.modern.rows).toBe(2);
+  });
+});
+
+describe("a file whose applied rows have changed", () => {
+  const edited = `${header}${row(1)}\n${row(2, "111.5")}\n`;
+
+  /** A desk on which row 2 has another price than the one that was applied. */
+  async function editedDesk(): Promise<Desk> {
+    const desk = new Desk();
+    desk.write(name, header + rows(1, 2));
+    await desk.once();
+    desk.write(name, edited);
+    expect(await desk.once()).toMatchObject({
+      code: 1,
+      files: [{ path: name, state: "republished", rowsApplied: 2 }],
+      reviews: [{ id: 1, path: name, kind: "republished", added: 0, removed: 0, changed: 1 }],
+    });
+    return desk;
+  }
+
+  const prices = (desk: Desk) =>
+    ["newpnl.db", "pnl_tracker.db"].map((file) =>
+      desk
+        .read<{ price: string | number }>(
+          file === "newpnl.db"
+            ? "SELECT price FROM newpnl_trades ORDER BY trade_id"
+            : "SELECT price FROM processed_trades ORDER BY trade_id",
+          file,
+        )
+        .map(({ price }) => Number(price)),
+    );
+
+  it("is shown row by row, and changes both stores when a person applies it", async () => {
+    const desk = await editedDesk();
+    expect(prices(desk)).toEqual([
+      [110.5, 110.5],
+      [110.5, 110.5],
+    ]);
+    const list = await desk.run("review", "list", "--json");
+    expect([list.code, JSON.parse(list.out).reviews]).toMatchObject([1, [{ id: 1, changed: 1 }]]);
+    const shown = JSON.parse((await desk.run("review", "show", "1", "--json")).out);
+    expect(shown.rows).toMatchObject([
+      { what: "changed", line: 3, was: { id: "2", price: "110.5" }, is: { id: "2", price: "111.5" } },
+    ]);
+    expect((await desk.run("review", "show", "1")).out).toContain("changed in line 3");
+    const applied = await desk.run("review", "apply", "1");
+    expect(applied).toMatchObject({ code: 0, out: "review 1 is applied\n" });
+    expect(prices(desk)).toEqual([
+      [110.5, 111.5],
+      [110.5, 111.5],
+    ]);
+    expect(await desk.run("review", "list")).toMatchObject({ code: 0, out: "nothing waits\n" });
+    expect(await desk.run("review", "apply", "1")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("NO_INPUT: review 1 is decided already"),
+    });
+  });
+
+  it("stays as it was applied when a person ignores it, and rows that follow count", async () => {
+    const desk = await editedDesk();
+    expect(await desk.run("review", "ignore", "1")).toMatchObject({ code: 0 });
+    appendFileSync(join(desk.ledgers, name), rows(3));
+    expect(await desk.once()).toMatchObject({ code: 0, reviews: [] });
+    expect(prices(desk)[0]).toEqual([110.5, 110.5, 110.5]);
+  });
+
+  it("is not applied if its content is no longer the reviewed one", async () => {
+    const desk = await editedDesk();
+    desk.write(name, edited.replace("111.5", "112.5"));
+    expect(await desk.run("review", "apply", "1")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("STALE_REVIEW"),
+    });
+    expect(prices(desk)[0]).toEqual([110.5, 110.5]);
+    // Its review is closed, and the present content has one of its own.
+    expect(await desk.once()).toMatchObject({ code: 1, reviews: [{ id: 2, changed: 1 }] });
+    desk.write(name, header + rows(1, 2));
+    expect(await desk.once()).toMatchObject({ code: 0, reviews: [] });
+    expect(await desk.run("review", "apply", "2")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("STALE_REVIEW"),
+    });
+  });
+
+  it.each([
+    ["apply", ["1"]],
+    ["ignore", ["1", "2"]],
+  ])("loses rows under the policy %s as the policy says", async (republished, left) => {
+    const desk = new Desk({ republished });
+    desk.write(name, header + rows(1, 2));
+    await desk.once();
+    desk.write(name, header + rows(1));
+    expect(await desk.once()).toMatchObject({ code: 0, reviews: [] });
+    expect(desk.tradeIds()).toEqual(left);
+  });
+});
+
+describe("what a watcher cannot do", () => {
+  it("exits with 2 while a folder is lost, and takes it back, or another one that a person accepts", async () => {
+    const desk = new Desk();
+    desk.write(name, header + rows(1));
+    await desk.once();
+    const away = join(desk.folder, "away");
+    renameSync(desk.ledgers, away);
+    expect(await desk.once()).toMatchObject({ code: 2, err: expect.stringMatching(/is lost: ENOENT/) });
+    const status = JSON.parse((await desk.run("status", "--json")).out);
+    expect(status.roots[0]).toMatchObject({
+      ok: false,
+      error: { code: "ENOENT", since: expect.any(String) },
+    });
+    expect(status.files[0]).toMatchObject({ state: "applied", rowsApplied: 1 });
+    mkdirSync(desk.ledgers);
+    desk.write("trades_20250725.csv", header + rows(2));
+    expect(await desk.once()).toMatchObject({ code: 2, err: expect.stringContaining("ROOT_REPLACED") });
+    expect(await desk.run("review", "apply", "ledgers")).toMatchObject({ code: 0 });
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    expect(desk.tradeIds()).toEqual(["1", "2"]);
+  });
+
+  it("exits with 2 while another process watches, and continues what a killed one has begun", async () => {
+    const desk = new Desk();
+    const ids = Array.from({ length: 4_000 }, (_, at) => at);
+    const lines = ids.map((id) => `${row(id)}\n`);
+    desk.write(name, header + lines.join(""));
+    const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "watch", "--follow"], {
+      ...{ cwd: desk.folder, stdio: "ignore" },
+    });
+    const exited = once(child, "exit");
+    await until(() => desk.rowsRead() > 0, "the first rows are read");
+    expect(await desk.once()).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^.*another process watches/m),
+    });
+    child.kill("SIGKILL");
+    await exited;
+    expect(await desk.once()).toMatchObject({
+      code: 0,
+      files: [{ rowsApplied: ids.length }],
+      sinks: { legacy: { rows: ids.length }, modern: { rows: ids.length } },
+    });
+    expect(desk.read("SELECT count(*) AS n FROM newpnl_trades")).toEqual([{ n: ids.length }]);
+    expect(desk.read("SELECT quantity FROM newpnl_positions")).toEqual([{ quantity: String(ids.length) }]);
+  });
+
+  it.each([
+    [[], "watch needs --once or --follow"],
+    [["--once", "--follow"], "cannot be used with"],
+    [["review", "apply", "7"], "there is no open review 7"],
+  ])("refuses %j", async (args, said) => {
+    expect(await new Desk().run(...args)).toMatchObject({ code: 2, err: expect.stringContaining(said) });
+  });
+
+  it("needs a folder and both databases", async () => {
+    expect((await new Desk({ trade_ledger: null }).run("--once")).err).toContain("no folder to watch");
+    expect((await new Desk({}, { stores: {} }).run("--once")).err).toContain("no legacy database");
+  });
+});
+
+describe("watch.legacy_sink and the phase", () => {
+  it("has the built-in desk store its files itself, and pairs its rows with modern's", async () => {
+    const desk = new Desk({ legacy_sink: "own_entry" });
+    desk.write(name, header + rows(1, 2));
+    expect(await desk.once()).toMatchObject({
+      code: 0,
+      sinks: { legacy: { rows: 2, state: "ok" }, modern: { rows: 2, state: "ok" } },
+    });
+    appendFileSync(join(desk.ledgers, name), rows(3));
+    expect(await desk.once()).toMatchObject({ code: 0, sinks: { legacy: { rows: 3 } } });
+    expect(desk.read("SELECT trade_id FROM processed_trades", "pnl_tracker.db").length).toBe(3);
+    expect(
+      desk.read("SELECT processing_status FROM file_processing_log", "pnl_tracker.db").length,
+    ).toBeGreaterThan(0);
+    expect(desk.tradeIds()).toEqual(["1", "2", "3"]);
+  });
+
+  it("calculates for modern in shadow_mode and stores there from dual_write on", async () => {
+    const desk = new Desk({}, { migration: { phase: "shadow_mode" } });
+    desk.write(name, header + rows(1, 2));
+    expect(await desk.once()).toMatchObject({
+      code: 0,
+      sinks: { legacy: { rows: 2, state: "ok" }, modern: { rows: 2, state: "calculates" } },
+    });
+    expect(desk.tradeIds()).toEqual([]);
+    const file = join(desk.folder, "pnl_migration_config.yaml");
+    const config = JSON.parse(readFileSync(file, "utf8"));
+    const migration = { phase: "dual_write", feature_flags: { use_new_storage: true } };
+    writeFileSync(file, JSON.stringify({ ...config, migration }));
+    expect(await desk.once()).toMatchObject({ code: 0, sinks: { modern: { rows: 2, state: "ok" } } });
+    expect(desk.tradeIds()).toEqual(["1", "2"]);
+  });
+});
+
+it("gives the marks of price files to both stores", async () => {
+  const desk = new Desk({ market_prices: "./prices" });
+  mkdirSync(join(desk.folder, "prices"));
+  desk.write(name, header + rows(1));
+  const prices = "SYMBOL,PX_LAST_DEC,PX_SETTLE_DEC\nTYU5,111.5,111.25\n";
+  writeFileSync(join(desk.folder, "prices/Futures_20250724_1400.csv"), prices);
+  writeFileSync(join(desk.folder, "prices/Futures_today.csv"), prices);
+  const { code, files, err } = await desk.once();
+  expect([code, err]).toEqual([1, ""]);
+  expect(files.map(({ path = "", state = "", refused = {} }) => [path, state, refused])).toEqual([
+    ["Futures_today.csv", "refused", expect.objectContaining({ code: "BAD_PRICE_FILE" })],
+    ["Futures_20250724_1400.csv", "applied", {}],
+    [name, "applied", {}],
+  ]);
+  expect(desk.read("SELECT mark, unrealized FROM newpnl_positions")).toEqual([
+    { mark: "111.5", unrealized: "1000" },
+  ]);
+  expect(desk.read("SELECT px_last FROM market_prices", "pnl_tracker.db")).toEqual([{ px_last: 111.5 }]);
+});
+
+it("runs in serve beside the gateway, which shows files as metrics and events, and takes offered ones", async () => {
+  const desk = new Desk({}, { gateway: { listen: "127.0.0.1:0" } });
+  desk.write(name, header + rows(1));
+  const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve"], {
+    ...{ cwd: desk.folder, stdio: ["ignore", "pipe", "pipe"] },
+  });
+  let log = "";
+  child.stderr.on("data", (chunk) => {
+    log += chunk;
+  });
+  const exited = once(child, "exit");
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const url = /serves at (\S+)/.exec(line.toString())?.[1] ?? "";
+  const end = new AbortController();
+  const events = await fetch(`${url}/api/v1/events`, { signal: end.signal });
+  let told = "";
+  void events.body
+    ?.pipeThrough(new TextDecoderStream())
+    .pipeTo(
+      new WritableStream({
+        write: (text) => {
+          told += text;
+        },
+      }),
+    )
+    .catch(() => {});
+  const offer = async (path: string) => {
+    const answer = await fetch(`${url}/api/v1/files`, {
+      ...{ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ path }) },
+    });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  const tradesIn = (file: string, table: string): number => {
+    const [found] = desk.read<{ n: number }>(`SELECT count(*) AS n FROM ${table}`, file);
+    return found?.n ?? 0;
+  };
+
+  appendFileSync(join(desk.ledgers, name), rows(2));
+  await until(async () => (await offer(`ledgers/${name}`)).body.rowsApplied === 2, "both rows are applied");
+  expect(await offer(join(desk.ledgers, "none.csv"))).toMatchObject({
+    status: 404,
+    body: { code: "NO_INPUT" },
+  });
+  expect(await offer("../elsewhere.csv")).toMatchObject({ status: 400, body: { code: "BAD_USAGE" } });
+  await until(() => tradesIn("pnl_tracker.db", "processed_trades") === 2, "legacy has the rows");
+  await until(() => tradesIn("newpnl.db", "newpnl_trades") === 2, "modern has the rows");
+  await until(
+    () => /event: files\ndata: {[^\n]*"kind":"file"[^\n]*"state":"applied"/.test(told),
+    "an event tells",
+  );
+  const metric = async (sample: string): Promise<string | undefined> =>
+    (await (await fetch(`${url}/metrics`)).text()).split("\n").find((one) => one.startsWith(sample));
+  await until(async () => (await metric('pnl_bridge_file_rows{what="applied"}'))?.endsWith(" 2") === true);
+  expect(await metric('pnl_bridge_files{state="applied"}')).toMatch(/ 1$/);
+  expect(await metric("pnl_bridge_file_roots_lost")).toMatch(/ 0$/);
+  renameSync(desk.ledgers, join(desk.folder, "away"));
+  await until(() => log.includes('"root_lost"'), "the log names the lost folder");
+  end.abort();
+  child.kill("SIGTERM");
+  expect(await exited).toEqual([0, null]);
+});
+
+it("doctor shows how the changes of each watched folder are noticed, and fails for a lost one", async () => {
+  const desk = new Desk({ market_prices: "./prices", mode: "poll" });
+  desk.write(name, header);
+  desk.write("old.db", "");
+  const { code, out } = await pnlBridge(["doctor", "--config", "pnl_migration_config.yaml", "--json"], {
+    cwd: desk.folder,
+  });
+  const { findings } = JSON.parse(out);
+  expect([code, findings.filter(({ check = "" }) => check === "watched folder")]).toEqual([
+    1,
+    [
+      {
+        ...{ check: "watched folder", ok: true },
+        detail: `${desk.ledgers}: 1 file, noticed by polling; never opened here: old.db`,
+      },
+      { check: "watched folder", ok: false, detail: expect.stringMatching(/prices: ENOENT: /) },
+    ],
+  ]);
 });

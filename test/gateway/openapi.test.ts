@@ -159,6 +159,7 @@ describe("openapi.json", () => {
         "get /healthz",
         "get /metrics",
         "get /readyz",
+        "post /api/v1/files",
         "post /api/v1/gates/{gate}/sign-off",
         "post /api/v1/migration/phase",
         "post /api/v1/migration/rollback",

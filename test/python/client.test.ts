@@ -15,7 +15,7 @@ const zn = "XCMEFFDPSX20250919U0ZN";
 const setting = `
 import dataclasses, datetime, enum, json, threading
 from decimal import Decimal
-from pnl_bridge_client import BridgeError, DatabaseBridge, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
+from pnl_bridge_client import BridgeError, DatabaseBridge, FileWatcherAdapter, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
 zn = "${zn}"
 trades = [
     {"tradeId": "1", "instrumentName": zn, "marketTradeTime": "2025-07-24 09:30:00.000",
@@ -125,9 +125,9 @@ print(json.dumps([
     const printed = await program(`
 database = DatabaseBridge(url, token="a-token-that-may-write")
 time = "2025-07-24T16:00:00-05:00"
-position = {"symbol": zn, "quantity": Decimal("2"), "average_price": 110.5, "realized": 15.625,
+position = {"symbol": "XCMEFFDPSX20250930U0ZF", "quantity": Decimal("2"), "average_price": 110.5, "realized": 15.625,
             "unrealized": Decimal("31.25"), "as_of": time}
-trade = {"id": 1, "symbol": zn, "side": "B", "quantity": 2, "price": "110.5", "time": time, "file": "trades_20250724.csv", "line": 1}
+trade = {"id": 1, "symbol": zn, "side": "B", "quantity": 2, "price": "110.5", "time": time, "file": "by_hand.csv", "line": 1}
 answers = [
     database.write_position(position, key="one"), database.write_position(position, key="one"),
     database.write_position(dict(position, quantity="3"), key="one"), database.write_trade(trade),
@@ -144,6 +144,22 @@ print(json.dumps([[one.get("answer"), one.get("code"), one.get("version")] for o
       ["refused", "UNKNOWN_SYMBOL", null],
       ["refused", "REFUSED", null],
       ["unresolved", "DOWN", null],
+    ]);
+  });
+
+  it("offers a ledger to the file watcher, which answers its state", async () => {
+    const printed = await program(`
+import pathlib
+files = FileWatcherAdapter(url, token="a-token-that-may-write")
+answers = [files.on_file_change(pathlib.Path("ledgers") / "trades_20250724.csv") for _ in range(2)]
+elsewhere = failure(lambda: files.on_file_change("trades_20250724.csv"))
+unnamed = failure(lambda: files.on_file_change("ledgers/notes.txt"))
+print(json.dumps([[[one.path, one.state, one.rows_applied] for one in answers], elsewhere, unnamed]))`);
+    const state = ["trades_20250724.csv", "applied", 3];
+    expect(printed).toEqual([
+      [state, state],
+      ["BAD_USAGE", "the file is in none of the watched folders", expect.any(String), 400],
+      ["NO_INPUT", expect.stringContaining("watch.include"), expect.any(String), 404],
     ]);
   });
 

@@ -41,9 +41,14 @@ const drainMsMax = 30_000;
 const decisionMsMax = 15_000;
 
 /** Reads what is there and applies it. Throws if it could not: REFUSED, UNREADABLE, SYSTEM_DOWN. */
-export function watchOnce(
+export async function watchOnce(
   options: WatchOptions & { readonly onEvent: (event: FileEvent) => void },
 ): Promise<FilesStatus> {
+  // Before the databases are opened: the other process is at work there.
+  await withJournal(await settingsOf(options), async (journal) => {
+    const holder = livingHolder(await journal.call("report", null));
+    if (holder !== undefined) throw isWatchedBy(holder);
+  });
   return withWatcher(options, async (session) => {
     await onlyOnce(session);
     const status = await statusIn(session);
@@ -59,13 +64,16 @@ export function watchOnce(
 async function onlyOnce({ watcher, journal, database, settings, plan }: Session): Promise<void> {
   if (!(await watcher.once(10 * settings.config.watch.settleMs))) {
     const { holder } = await journal.call("report", null);
-    throw new BridgeError("REFUSED", {
-      what: `another process watches these folders: ${holder?.holder}`,
-      fix: "let it do the work, or end it first",
-    });
+    throw isWatchedBy(holder?.holder);
   }
   if (directionOf(plan)?.mirrors === true) await database.bridge.drain({ timeoutMs: drainMsMax });
 }
+
+const isWatchedBy = (holder: string | undefined): BridgeError =>
+  new BridgeError("REFUSED", {
+    what: `another process watches these folders: ${holder}`,
+    fix: "let it do the work, or end it first",
+  });
 
 /** Watches until the signal. */
 export const watchUntil = (

@@ -1,8 +1,8 @@
 import { unreachable } from "../../base/errors.ts";
-import type { FileEvent } from "./open.ts";
+import type { FileServiceEvent } from "./service.ts";
 
 /** The line of the log for an event; undefined for one that a person need not see. */
-export const fileLine = (event: FileEvent): string | undefined => {
+export const fileLine = (event: FileServiceEvent): string | undefined => {
   switch (event.kind) {
     case "standing_by":
       return `another process watches the folders: ${event.holder}; this one takes over when it ends`;
@@ -20,6 +20,10 @@ export const fileLine = (event: FileEvent): string | undefined => {
       return `rows could not be passed on to ${event.sink}, attempt ${event.failures}: ${event.why}`;
     case "figure_refused":
       return `legacy cannot hold a figure, ${event.code}: ${event.why}`;
+    case "unopened":
+      return `the file watcher could not be opened: ${event.why}`;
+    case "reviews":
+      return `${event.count} changes wait for a person: pnl-bridge watch review list`;
     case "read":
       return undefined;
     default:

@@ -2,16 +2,23 @@
 import { statSync } from "node:fs";
 import { systemClock } from "../../adapters/host/index.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
-import { phasePolicies } from "../../domain/migration/phase.ts";
+import { phasePolicies, type Side } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
-import type { FileJournal, FileReport, FileState, Review } from "../../ports/file-journal.ts";
+import type {
+  FileJournal,
+  FileReport,
+  FileState,
+  JournalReport,
+  JournalTotals,
+  Review,
+} from "../../ports/file-journal.ts";
 import type { DatabaseStatus } from "../database/status.ts";
 import type { ControlSettings } from "../stores.ts";
 import { legacyWay, livingHolder, sinkNames, watchedRoots } from "./open.ts";
 
 export interface FilesStatus {
   readonly roots: readonly RootStatus[];
-  readonly sinks: Readonly<Record<"legacy" | "modern", SinkStatus>>;
+  readonly sinks: Readonly<Record<Side, SinkStatus>>;
   readonly files: readonly FileStatus[];
   readonly reviews: readonly ShownReview[];
 }
@@ -64,66 +71,74 @@ interface StatusSources {
   readonly owed: DatabaseStatus["owed"] | undefined;
 }
 
-export async function filesStatus({ journal, settings, plan, owed }: StatusSources): Promise<FilesStatus> {
-  const [authority] = writesOf(plan);
-  const toMirror = owed?.[authority === "legacy" ? "toModern" : "toLegacy"] ?? nothing;
+export async function filesStatus(sources: StatusSources): Promise<FilesStatus> {
+  const { journal, settings } = sources;
   const [report, reviews] = await Promise.all([
-    journal.call("report", { owed: toMirror.count }),
+    journal.call("report", { owed: toMirror(sources).count }),
     journal.call("reviews", null),
   ]);
   const nowMs = systemClock.nowMs();
   const isWatched = livingHolder(report) !== undefined;
-  const sinkOf = async (name: string) => {
-    const known = report.sinks.find(({ sink }) => sink === name);
-    if (known !== undefined) return known;
-    const [oldest] = await journal.call("claims", { sink: name, limit: 1 });
-    return { failures: 0, why: "", rows: 0, mirrored: 0, oldestMs: oldest?.atMs ?? null };
-  };
-  const stores = await sinkOf(sinkNames.stores);
-  const first = sinkStatus(stores, nowMs);
-  const second: SinkStatus = {
-    ...first,
-    rows: stores.mirrored,
-    oldestUnappliedMs: Math.max(first.oldestUnappliedMs, toMirror.oldestMs),
-    state: first.state === "ok" && toMirror.count > 0 ? "behind" : first.state,
-  };
-  const { files } = phasePolicies[plan.phase];
-  const way = legacyWay(settings.config, plan);
-  const isWritten = (side: "legacy" | "modern"): boolean => writesOf(plan).includes(side);
-  const off: SinkStatus = { rows: 0, oldestUnappliedMs: 0, state: "off" };
-  const legacy =
-    way === "own_entry"
-      ? sinkStatus(await sinkOf(sinkNames.own), nowMs)
-      : way === "none" || !isWritten("legacy")
-        ? off
-        : authority === "legacy"
-          ? first
-          : second;
-  const calculated = async (): Promise<SinkStatus> => {
-    const status = sinkStatus(await sinkOf(sinkNames.calculated), nowMs);
-    return status.state === "ok" ? { ...status, state: "calculates" } : status;
-  };
-  const modern =
-    files.modern === "stores"
-      ? authority === "modern"
-        ? first
-        : second
-      : files.modern === "calculates"
-        ? await calculated()
-        : off;
+  const known = new Map(report.roots.map((root) => [root.root, root]));
   return {
-    roots: watchedRoots(settings).map((path) =>
-      rootStatus(
-        path,
-        report.roots.find(({ root }) => root === path),
-        isWatched,
-      ),
-    ),
-    sinks: { legacy, modern },
+    roots: watchedRoots(settings).map((path) => rootStatus(path, known.get(path), isWatched)),
+    sinks: await sinksStatus(sources, report.sinks),
     files: report.files.map((file) => fileStatus(file, nowMs)),
     reviews: reviews.map(shownReview),
   };
 }
+
+/** What metrics show. */
+export interface FilesSummary extends Omit<JournalTotals, "sinks"> {
+  readonly sinks: FilesStatus["sinks"];
+}
+
+export async function filesSummary(sources: StatusSources): Promise<FilesSummary> {
+  const totals = await sources.journal.call("totals", { owed: toMirror(sources).count });
+  return { ...totals, sinks: await sinksStatus(sources, totals.sinks) };
+}
+
+/** What the authority owes the mirror. */
+const toMirror = ({ plan, owed }: StatusSources) =>
+  owed?.[writesOf(plan)[0] === "legacy" ? "toModern" : "toLegacy"] ?? nothing;
+
+async function sinksStatus(
+  sources: StatusSources,
+  sinks: JournalReport["sinks"],
+): Promise<FilesStatus["sinks"]> {
+  const { journal, settings, plan } = sources;
+  const nowMs = systemClock.nowMs();
+  const sinkOf = async (name: string) => {
+    const known = sinks.find(({ sink }) => sink === name);
+    if (known !== undefined) return known;
+    const [oldest] = await journal.call("claims", { sink: name, limit: 1 });
+    return { failures: 0, why: "", rows: 0, mirrored: 0, oldestMs: oldest?.atMs ?? null };
+  };
+  const writes = writesOf(plan);
+  const stores = await sinkOf(sinkNames.stores);
+  const first = sinkStatus(stores, nowMs);
+  const { count, oldestMs } = toMirror(sources);
+  const second: SinkStatus = {
+    ...first,
+    rows: stores.mirrored,
+    oldestUnappliedMs: Math.max(first.oldestUnappliedMs, oldestMs),
+    state: first.state === "ok" && count > 0 ? "behind" : first.state,
+  };
+  const stored = (side: Side): SinkStatus => (writes[0] === side ? first : writes[1] === side ? second : off);
+  const own = async () => sinkStatus(await sinkOf(sinkNames.own), nowMs);
+  const calculated = async (): Promise<SinkStatus> => {
+    const status = sinkStatus(await sinkOf(sinkNames.calculated), nowMs);
+    return status.state === "ok" ? { ...status, state: "calculates" } : status;
+  };
+  const legacy = { records: () => stored("legacy"), own_entry: own, none: () => off };
+  const modern = { stores: () => stored("modern"), calculates: calculated, nothing: () => off };
+  return {
+    legacy: await legacy[legacyWay(settings.config, plan)](),
+    modern: await modern[phasePolicies[plan.phase].files.modern](),
+  };
+}
+
+const off: SinkStatus = { rows: 0, oldestUnappliedMs: 0, state: "off" };
 
 const nothing = { count: 0, oldestMs: 0 };
 
@@ -147,8 +162,7 @@ const sinkStatus = (
   ...(why !== "" && { why }),
 });
 
-type KnownRoot = Awaited<ReturnType<typeof reportOf>>["roots"][number];
-const reportOf = (journal: FileJournal) => journal.call("report", null);
+type KnownRoot = JournalReport["roots"][number];
 
 /** A root as the watcher knows it; without a running watcher, as the file system shows it. */
 function rootStatus(path: string, known: KnownRoot | undefined, isWatched: boolean): RootStatus {

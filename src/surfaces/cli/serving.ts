@@ -1,7 +1,11 @@
 import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { Logger } from "pino";
 import { createPnlBridge, type PnlBridge } from "../../app/bridge/pnl-bridge.ts";
 import { operatingSystemUser } from "../../app/control/operator.ts";
+import { fileLine } from "../../app/files/event-line.ts";
+import { createLegacy, isWatching } from "../../app/files/open.ts";
+import { FileService } from "../../app/files/service.ts";
 import type { CallComparison, ControlEvent } from "../../app/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
@@ -33,6 +37,7 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
       log.warn({ config: path, unused: config.unused }, "no effect in this version");
     const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
     const noteDivergence = divergenceLog(log);
+    if (isWatching(config)) await createLegacy({ config, folder: dirname(resolve(path)) });
     const bridge = await createPnlBridge({
       config: path,
       onComparison: (comparison) => {
@@ -42,14 +47,17 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
       onConfigChange: ({ kind, what }) => log.warn({ kind: `config_${kind}`, config: path }, what),
       log: (line) => log.info({ line }, "a system or the bridge reports"),
     });
+    let files: FileService | undefined;
     try {
-      const gateway = await open(config, { bridge, observations, log });
+      files = openFiles(config, { path, bridge, log });
+      const gateway = await open(config, { bridge, files, observations, log });
       log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
       out.write(`pnl-bridge serves at ${gateway.url}\n`);
       const signal = await signalled;
       log.info({ signal }, "closing");
       await gateway.close();
     } finally {
+      await files?.close();
       await bridge.close();
     }
     log.info("closed");
@@ -61,11 +69,15 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
 
 interface Served {
   readonly bridge: PnlBridge;
+  readonly files: FileService | undefined;
   readonly observations: Observations;
   readonly log: Logger;
 }
 
-function open({ gateway, monitoring }: Config, { bridge, observations, log }: Served): Promise<Gateway> {
+function open(
+  { gateway, monitoring }: Config,
+  { bridge, files, observations, log }: Served,
+): Promise<Gateway> {
   bridge.control?.onEvent(({ kind, what, epoch }) => {
     const level = levels[kind] ?? "warn";
     if (level !== "none") log[level]({ kind, epoch }, what);
@@ -75,11 +87,31 @@ function open({ gateway, monitoring }: Config, { bridge, observations, log }: Se
     ...gateway.listen,
     bridge,
     control: bridge.control,
+    files,
     observations,
     localActor: operatingSystemUser(),
     log,
     onCall: monitoring.logAllCalculations ? (call) => log.info(call, "call") : undefined,
   });
+}
+
+/** Watches the configured folders beside the gateway, if both databases are configured. */
+function openFiles(
+  config: Config,
+  { path, bridge: { database, service }, log }: Pick<Served, "bridge" | "log"> & { readonly path: string },
+): FileService | undefined {
+  if (database === undefined || !isWatching(config)) return undefined;
+  const files = new FileService({
+    settings: { config, folder: dirname(resolve(path)) },
+    database,
+    plan: () => service.plan,
+    log: (line) => log.info({ line }, "legacy reports"),
+  });
+  files.onEvent((event) => {
+    const line = event.kind === "file" ? undefined : fileLine(event);
+    if (line !== undefined) log[event.kind === "root_back" ? "info" : "warn"]({ kind: event.kind }, line);
+  });
+  return files;
 }
 
 /** Log levels of the events; an event that is not listed is a warning. */

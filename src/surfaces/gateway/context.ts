@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, onRequestHookH
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { PnlBridge } from "../../app/bridge/pnl-bridge.ts";
 import type { ControlPlane } from "../../app/control/control-plane.ts";
+import type { FileService } from "../../app/files/service.ts";
 import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 
@@ -13,6 +14,9 @@ export interface GatewayControl
   extends Pick<ControlPlane, "operator" | "store" | "freshness" | "drift" | "status" | "onEvent"> {
   readonly follower: { readonly record: Pick<ControlPlane["follower"]["record"], "latched"> };
 }
+
+/** The part of the file watcher that the gateway uses. */
+export type GatewayFiles = Pick<FileService, "latest" | "offer" | "onEvent">;
 
 /** One bridged call, for the log of all calls. */
 export interface CallNote {
@@ -30,6 +34,8 @@ export interface CallNote {
 export interface RouteContext {
   readonly bridge: GatewayBridge;
   readonly control: GatewayControl | undefined;
+  /** Undefined if no folder is watched. */
+  readonly files: GatewayFiles | undefined;
   readonly events: EventStream;
   /** Guards a route: refuses a caller without the role before the body of the request is read. */
   readonly needs: (role: Role) => onRequestHookHandler;

@@ -6,7 +6,15 @@ import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-z
 import { assert, BridgeError, codeOf, errorOf } from "../../base/errors.ts";
 import { jsonText } from "../../base/plain-text.ts";
 import { Access, type AccessOptions } from "./access.ts";
-import type { App, CallNote, GatewayBridge, GatewayControl, GatewayState, RouteContext } from "./context.ts";
+import type {
+  App,
+  CallNote,
+  GatewayBridge,
+  GatewayControl,
+  GatewayFiles,
+  GatewayState,
+  RouteContext,
+} from "./context.ts";
 import { type DrainLimits, Traffic } from "./drain.ts";
 import { answerErrors, refuseBytes, sendProblem } from "./errors.ts";
 import { EventStream, type EventStreamLimits } from "./event-stream.ts";
@@ -17,6 +25,7 @@ import { describeRoutes } from "./openapi.ts";
 import { problemFor } from "./problems.ts";
 import { comparisonRoutes } from "./routes/comparisons.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { migrationRoutes } from "./routes/migration.ts";
 import { pnlRoutes } from "./routes/pnl.ts";
@@ -33,6 +42,8 @@ export interface GatewayOptions extends AccessOptions {
    * it.
    */
   readonly control?: GatewayControl | undefined;
+  /** Absent: no folder is watched. */
+  readonly files?: GatewayFiles | undefined;
   /** The source of latencies and of comparison events; both are absent without it. */
   readonly observations?: Observations | undefined;
   /** Requests per second of one caller; 0 means no limit. */
@@ -173,10 +184,11 @@ async function addRoutes(
   options: GatewayOptions,
   { access, traffic, events, state, limits }: Parts,
 ): Promise<void> {
-  const { bridge, control, observations, onCall, log = app.log } = options;
+  const { bridge, control, files, observations, onCall, log = app.log } = options;
   const context: RouteContext = {
     bridge,
     control,
+    files,
     events,
     state,
     onCall,
@@ -213,16 +225,21 @@ async function addRoutes(
     symbolRoutes,
     validateRoutes,
     recordRoutes,
+    fileRoutes,
   ])
     await app.register(routes(context), { prefix: "/api/v1" });
 }
 
 /** Feeds the event stream; returns a function that stops it. */
-function subscribe(events: EventStream, { control, observations }: GatewayOptions): () => void {
+function subscribe(events: EventStream, { control, files, observations }: GatewayOptions): () => void {
   if (observations !== undefined) observations.onComparison = events.sendComparison;
   const unsubscribe = control?.onEvent((event) => events.send(event.kind, event));
+  const ends = files?.onEvent((event) => {
+    if (event.kind !== "read") events.send("files", event);
+  });
   return () => {
     unsubscribe?.();
+    ends?.();
     if (observations?.onComparison === events.sendComparison) observations.onComparison = undefined;
     events.close();
   };

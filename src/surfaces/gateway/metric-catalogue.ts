@@ -123,6 +123,15 @@ export const signals = {
     ["side"],
     "1 for the database that takes the writes of records, 0 for the other one",
   ),
+  files: gauge("files", ["state"], "Files of the watched folders, by their state"),
+  fileRows: gauge("file_rows", ["what"], "Rows of the watched files: those that count, and refused ones"),
+  fileUnappliedSeconds: gauge(
+    "file_unapplied_seconds",
+    ["to"],
+    "Age of the oldest row of a watched file that a database lacks, in seconds",
+  ),
+  fileReviews: gauge("file_reviews", [], "Changes of watched files and folders that wait for a person"),
+  fileRootsLost: gauge("file_roots_lost", [], "Watched folders that are away"),
   shadowsInFlight: gauge("shadows_in_flight", [], "Shadow calls under way"),
   evidenceDropped: counter("evidence_dropped_total", [], "Comparisons that were not kept"),
   requests: counter(

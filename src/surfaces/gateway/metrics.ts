@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { DatabaseStatus } from "../../app/database/status.ts";
+import type { FilesSummary } from "../../app/files/status.ts";
 import type { MethodCounters } from "../../app/index.ts";
 import { productVersion } from "../../app/version.ts";
 import { phases } from "../../domain/migration/phase.ts";
@@ -10,7 +11,7 @@ import { Observations } from "./observations.ts";
 import { operation } from "./openapi.ts";
 import { metricsText } from "./wire/health.ts";
 
-interface MetricSources extends Pick<RouteContext, "bridge" | "control" | "events" | "needs"> {
+interface MetricSources extends Pick<RouteContext, "bridge" | "control" | "events" | "files" | "needs"> {
   readonly observations: Observations | undefined;
   readonly traffic: Traffic;
 }
@@ -71,7 +72,7 @@ function ownSignals(sources: MetricSources): Registry {
 
 /** One reader for each signal; a new signal breaks the build here. */
 function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "latency">, Read>> {
-  const { bridge, control, events, traffic } = sources;
+  const { bridge, control, events, files, traffic } = sources;
   const { service } = bridge;
   const one =
     (read: () => number | boolean): Read =>
@@ -95,6 +96,11 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     (read: (status: DatabaseStatus) => ReturnType<Read>): Read =>
     () =>
       bridge.database?.latest === undefined ? [] : read(bridge.database.latest);
+  /** Yields no value if no folder is watched. */
+  const watched =
+    (read: (summary: FilesSummary) => ReturnType<Read>): Read =>
+    () =>
+      files?.latest === undefined ? [] : read(files.latest);
   const owedBy = (read: (owed: DatabaseStatus["owed"]["toModern"]) => number): Read =>
     records(({ owed }) => [
       // Unknown while modern's database does not answer.
@@ -135,6 +141,16 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     recordsAuthority: records(({ authority }) =>
       ["legacy", "modern"].map((side) => [{ side }, Number(side === authority)]),
     ),
+    files: watched(({ states }) => Object.entries(states).map(([state, count]) => [{ state }, count])),
+    fileRows: watched(({ applied, refused }) => [
+      [{ what: "applied" }, applied],
+      [{ what: "refused" }, refused],
+    ]),
+    fileUnappliedSeconds: watched(({ sinks }) =>
+      Object.entries(sinks).map(([to, { oldestUnappliedMs }]) => [{ to }, oldestUnappliedMs / 1_000]),
+    ),
+    fileReviews: watched(({ reviews }) => [[{}, reviews]]),
+    fileRootsLost: watched(({ lostRoots }) => [[{}, lostRoots]]),
     shadowsInFlight: one(() => service.inFlight),
     evidenceDropped: one(() => service.evidenceDropped),
     requests: () => [2, 3, 4, 5].map((digit) => [{ status: `${digit}xx` }, traffic.byStatus[digit] ?? 0]),

@@ -19,7 +19,7 @@ export const eventRoutes =
           ...operation(
             "migration",
             "streamEvents",
-            "Server-sent events: plan, freshness, comparison, and failures of the control plane",
+            "Server-sent events: plan, freshness, comparison, files, and failures of the control plane",
           ),
           querystring: eventQuery,
           response: {

@@ -9,5 +9,5 @@ export const eventQuery = z.object({ comparisons: comparisonChoice.default("diff
 export const eventStream = z
   .string()
   .describe(
-    "Server-sent events: first hello with the state, then plan, freshness, comparison, and failures of the control plane",
+    "Server-sent events: first hello with the state, then plan, freshness, comparison, files, and failures of the control plane",
   );

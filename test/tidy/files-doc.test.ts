@@ -1,0 +1,62 @@
+/** Runs the commands of docs/files.md, in its order, and checks its table of faults. */
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pnlBridge, root } from "../cli/run-cli.ts";
+import { commandsOf, filesOf, outputPattern } from "./page-commands.ts";
+
+const page = await readFile(join(root, "docs/files.md"), "utf8");
+
+describe("docs/files.md", () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pnl-bridge-files-doc-"));
+    for (const { name, text } of filesOf(page)) await writeFile(join(folder, name), text);
+    await mkdir(join(folder, "trade_ledger"));
+    const ledger = "trade_ledger/trades_20250724.csv";
+    await copyFile(join(root, "examples/unified-desk/ledgers/trades_20250724.csv"), join(folder, ledger));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function type(command: string): Promise<string> {
+    const [, words] = /^pnl-bridge (.*)$/.exec(command) ?? [];
+    if (words === undefined)
+      return (await promisify(execFile)("sh", ["-c", command], { cwd: folder })).stdout;
+    const { out, err } = await pnlBridge(words.split(" "), { cwd: folder });
+    return out === "" ? err : out;
+  }
+
+  it.each(commandsOf(page))("shows what `%s` prints", async (command, output) => {
+    expect((await type(command)).trim()).toMatch(outputPattern(output));
+  });
+
+  it("shows every command of the file watcher", async () => {
+    const typed = commandsOf(page).map(([command]) => command);
+    for (const name of ["--once", "status", "review list", "review show", "review apply", "review ignore"])
+      expect(typed.some((command) => command.startsWith(`pnl-bridge watch ${name}`))).toBe(true);
+  });
+});
+
+describe("the table of faults in docs/files.md", () => {
+  const [, table = ""] = /<!-- faults -->\n([\s\S]*?)<!-- \/faults -->/.exec(page) ?? [];
+  const rows = table
+    .split("\n")
+    .slice(2, -1)
+    .map((line) => line.slice(2, -2).split(" | "));
+
+  it("has all 78 of them, each with a test, a reason why none is needed, or the word open", () => {
+    expect(rows.map(([name]) => name)).toEqual(Array.from({ length: 78 }, (_, at) => `A${at + 1}`));
+    for (const [, , shown] of rows) expect(shown).toMatch(/ › |^does not apply: |^open(: |$)/);
+  });
+
+  it("names tests that exist", async () => {
+    const named = [...table.matchAll(/`([^`]+) › ([^`]+)`/g)];
+    expect(named.length).toBeGreaterThan(70);
+    for (const [, file = "", title = ""] of named)
+      expect((await readFile(join(root, file), "utf8")).includes(title), `${file} › ${title}`).toBe(true);
+  });
+});
