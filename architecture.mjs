@@ -30,6 +30,11 @@ export const layers = {
       "one judgement of two numbers; pairs of rows (`PnLComparisonValidator`) and of answers use it; pure",
     imports: ["base", "domain", "engine", "ports"],
   },
+  explain: {
+    holds:
+      "proved causes of differences: a reference engine with rule switches, the catalogue of causes, the search; pure",
+    imports: ["base", "domain", "engine", "symbols", "comparison", "ports"],
+  },
   durable: {
     holds:
       "what survives a crash: outbox, inbox, versions, fence and leases as rules over SQL, run by any database; pure",
@@ -73,6 +78,7 @@ export const layers = {
       "symbols",
       "ports",
       "comparison",
+      "explain",
       "durable",
       "bridges",
       "control",
@@ -96,6 +102,7 @@ export const pure = [
   "symbols",
   "ports",
   "comparison",
+  "explain",
   "durable",
   "bridges",
   "control",

@@ -1,6 +1,6 @@
-import { historyCauses } from "../../src/app/parity/explain.ts";
 import { causes } from "../../src/comparison/index.ts";
 import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
+import { explainedCauses } from "../../src/explain/index.ts";
 import { type Blocks, code, meanings, table } from "./markdown.ts";
 
 export const blocks: Blocks = {
@@ -9,5 +9,5 @@ export const blocks: Blocks = {
       ["rule", "meaning"],
       Object.values(tradingDayRules).map(({ name, describes }) => [code(name), describes]),
     ),
-  causes: () => meanings("cause", { ...causes, ...historyCauses }),
+  causes: () => meanings("cause", { ...causes, ...explainedCauses }),
 };

@@ -5,7 +5,12 @@ import { jsonPieces } from "../base/json-pieces.ts";
 import { type Config, defaultConfig, loadConfig } from "../config/index.ts";
 import type { ParityReport } from "../ports/parity-report.ts";
 
-export { parityDocument, renderParityTable, renderPnlTable } from "../adapters/report/index.ts";
+export {
+  parityDocument,
+  renderExplanations,
+  renderParityTable,
+  renderPnlTable,
+} from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
 export type { Method } from "../engine/index.ts";
 export { checkTargets, writeWhole } from "../platform/output.ts";
@@ -13,6 +18,7 @@ export type { ParityReport } from "../ports/parity-report.ts";
 export type { ReconcileReport } from "../ports/reconcile.ts";
 export { runDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem } from "./doctor.ts";
+export { explainReport, witnessFiles } from "./parity/explain-report.ts";
 export { inputFiles } from "./parity/input-files.ts";
 export { matchesCsv } from "./parity/matches-csv.ts";
 export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";

@@ -1,5 +1,6 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { Verdict } from "../domain/migration/verdict.ts";
+import type { Explanation } from "./explanation.ts";
 import type { InputCounts, Note } from "./ledger.ts";
 import type { SystemError } from "./pnl-system.ts";
 
@@ -49,6 +50,8 @@ export interface ParityReport {
   readonly inputs?: readonly InputFile[];
   /** The known facts of each symbol in the rows. */
   readonly instruments?: readonly ReportedInstrument[];
+  /** One for each group of instruments with a row that does not agree, the largest difference first. */
+  readonly explanations?: readonly Explanation[];
   /** The meaning of each code that the report uses: causes, refusals and notes. */
   readonly codes?: Readonly<Record<string, string>>;
 }
@@ -213,10 +216,10 @@ export interface ParityRow {
   readonly verdict: Verdict;
   /** The code of the cause; null if it is unknown or if there is nothing to explain. */
   readonly cause: string | null;
-  /**
-   * The rules that together explain legacy's figure, if no single rule does; `cause` is the first of them.
-   */
+  /** The causes that only together are proved, if no single one is; `cause` is the first of them. */
   readonly causes?: readonly string[];
+  /** The id of the explanation that the row belongs to. */
+  readonly explanation?: string;
   /**
    * Set if a figure has no printable exact text and is rounded to 18 decimals. The verdict uses the exact
    * figure.

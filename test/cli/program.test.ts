@@ -99,7 +99,16 @@ describe("--help", () => {
         "db review",
         "db status",
       ],
-      ...["demo", "denylist", "denylist add", "denylist remove", "denylist list", "doctor", "gates"],
+      ...[
+        "demo",
+        "denylist",
+        "denylist add",
+        "denylist remove",
+        "denylist list",
+        "doctor",
+        "explain",
+        "gates",
+      ],
       ...[
         "phase",
         "phase advance",

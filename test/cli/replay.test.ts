@@ -246,7 +246,7 @@ describe("replay", () => {
           report.rows.filter(({ verdict }) => verdict === "diverged").map(({ cause }) => cause),
         ).not.toContain(null);
         expect(find(report, "position", "XCMEFFDPSX20250919U0TY", "row")).toMatchObject({
-          cause: "SPLIT_SYMBOLS",
+          cause: "SYMBOL_SPLIT",
         });
         expect(report.notes).toContainEqual(expect.objectContaining({ code: "ALIASED_SYMBOL", line: 3 }));
       },
@@ -477,17 +477,17 @@ describe("replay shows the answers of the desk's own symbol translators for the 
       expect(find(report, "position", short, "realized")).toMatchObject({
         legacy: "0",
         modern: "250",
-        cause: "SPLIT_SYMBOLS",
+        cause: "SYMBOL_SPLIT",
       });
       expect(find(report, "position", short, "unrealized")).toMatchObject({
         legacy: "500",
         modern: "0",
-        cause: "SPLIT_SYMBOLS",
+        cause: "SYMBOL_SPLIT",
       });
       expect(find(report, "position", long, "row")).toMatchObject({
         legacy: "1",
         modern: "0",
-        cause: "SPLIT_SYMBOLS",
+        cause: "SYMBOL_SPLIT",
         present: { quantity: "-1", averagePrice: "0.5", realized: "0", unrealized: "-250" },
       });
       expect(find(report, "position", "XCME.TU.H5", "quantity")).toMatchObject({

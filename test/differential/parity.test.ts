@@ -244,17 +244,21 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
         [`${OZN}0`, -1, 0.75, 0],
       ],
     });
-    const trades = [{ file: "pnl_tracker.db:processed_trades", line: 2, id: "2" }];
+    const file = "pnl_tracker.db:processed_trades";
+    const trades = [
+      { file, line: 1, id: "1" },
+      { file, line: 2, id: "2" },
+    ];
     expect(find(report, "position", OZN, "quantity")).toMatchObject({
       legacy: "2",
       modern: "1",
-      cause: "SPLIT_SYMBOLS",
+      cause: "SYMBOL_SPLIT",
       trades,
     });
-    expect(find(report, "position", `${OZN}0`, "row")).toMatchObject({ cause: "SPLIT_SYMBOLS", trades });
+    expect(find(report, "position", `${OZN}0`, "row")).toMatchObject({ cause: "SYMBOL_SPLIT", trades });
   });
 
-  it("a rejected file is not the cause of a day that only modern has", async () => {
+  it("the cause of a day that only modern has is the day rule, not a rejected file", async () => {
     const report = await replayed(
       {
         "trades_20250723.csv": [
@@ -268,8 +272,8 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
     );
     const late = apart(report).filter(({ key }) => key.tradingDay === "2025-07-28");
     expect(late.map(({ key, cause }) => [key.symbol, cause])).toEqual([
-      ["A", "MISSING_IN_LEGACY"],
-      ["B", "MISSING_IN_LEGACY"],
+      ["A", "DAY_RULE"],
+      ["B", "DAY_RULE"],
     ]);
     expect(find(report, "position", "A", "quantity")).toMatchObject({
       legacy: "1",

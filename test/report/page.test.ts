@@ -255,7 +255,7 @@ describe.skipIf(chromiumPath === undefined)(
             expect(stdout).toContain(
               "351 of 351 figures: diverged, error, not comparable, within tolerance, equal",
             );
-            expect(stdout).toContain("legacy counted rows twice that appear in two files");
+            expect(stdout).toContain("rows that an earlier file has too count again");
             expect(stdout).toContain(desk.inputs?.[0]?.sha256);
           });
         }),

@@ -1,3 +1,4 @@
+export { renderExplanations, witnessLedger } from "./explanation.ts";
 export { renderParityPage } from "./page.ts";
 export { renderPnlTable } from "./pnl-table.ts";
 export { summaryLine } from "./reading.ts";

@@ -6,11 +6,11 @@ import { causes } from "../../comparison/index.ts";
 import { noteCodes, quarantineCodes, symbolNoteCodes } from "../../domain/market/finding-codes.ts";
 import type { DayNumber } from "../../domain/market/trading-day.ts";
 import type { TradeColumns } from "../../engine/index.ts";
+import { explainedCauses } from "../../explain/index.ts";
 import { FileDigest } from "../../platform/file-digest.ts";
 import type { InputFile, ParityReport, ReportedInstrument } from "../../ports/parity-report.ts";
 import { productOfInstrument, titleOf } from "../../symbols/index.ts";
 import { productVersion } from "../version.ts";
-import { historyCauses } from "./explain.ts";
 import type { ReadFile } from "./input-files.ts";
 import type { FileRows, PnlRun } from "./pnl-run.ts";
 
@@ -96,11 +96,12 @@ function instrumentsOf(
 const noCurrency = "XXX";
 
 const meanings: Readonly<Record<string, string>> = {
+  // First, because a finding of the input keeps its own meaning where a cause has the same name.
+  ...explainedCauses,
   ...quarantineCodes,
   ...noteCodes,
   ...symbolNoteCodes,
   ...causes,
-  ...historyCauses,
 };
 
 function codesOf({

@@ -20,7 +20,7 @@ import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-system
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
 import { bytesRead, digestsOf, filed } from "./evidence.ts";
-import { asRead, explained } from "./explain.ts";
+import { asRead, type ExplainedWorld, explained, refusedRows } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import {
   inputCounts,
@@ -62,6 +62,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     await runPnl({ ...options, dayRule: rules.legacy, netBooks, onBytes: bytesRead(digests) }),
   );
   const closes = pinnedPrices({ ...world, ...world.input });
+  let other: PnlRun | undefined;
   const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
     const rule = rules[side];
@@ -81,31 +82,19 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
       }
     }
     const run = rule === world.dayRule ? world : await runPnl({ ...options, dayRule: rule, netBooks });
+    if (run !== world) other = run;
     return { system: system.name, dayRule: rule, ...rowsOf(run.statement) };
   };
   const [legacy, modern] = [await answer("legacy"), await answer("modern")];
   options.onProgress?.("comparing");
   const { input, quarantine, notes, method, engine, valuation, statement } = world;
-  const nameOf = (symbol: string): string => input.aliases.get(symbol) ?? symbol;
+  const nameOf = nameIn(world);
   const multiplierOf = multipliersOf(input.trades, nameOf);
   const validator = validatorFor(config, multiplierOf, unpricedDays(statement));
   const report = validator.compare(inNames(legacy, nameOf), inNames(modern, nameOf));
   const netted = netBooks && input.books ? [bookNetting] : [];
-  const describe = describerOf(world.symbols);
-  const explanation = await explained(report, {
-    ...world,
-    ...input,
-    givenUp: givenUp(legacy, world),
-    reread: async (reading) => {
-      const options = {
-        ...reading,
-        describe: asRead(describe, reading),
-        dayRule: tradingDayRules[world.dayRule],
-        netBooks,
-      };
-      return (await readLedgers(world.ledgers, options)).trades;
-    },
-  });
+  options.onProgress?.("explaining");
+  const explanation = await explained(report, explainedWorld(world, { legacy, netBooks, other }));
   const compared = {
     ...explanation,
     ok: report.ok && isClean(world),
@@ -120,12 +109,54 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   return filed(compared, { ...world, digests, trades: input.trades, day: valuation.asOfDay });
 }
 
+/** The name under which modern reports a symbol. */
+const nameIn =
+  ({ input }: PnlRun) =>
+  (symbol: string): string =>
+    input.aliases.get(symbol) ?? symbol;
+
+/** What an explanation needs of a run. */
+export function explainedWorld(
+  world: PnlRun,
+  {
+    legacy,
+    netBooks,
+    other,
+  }: {
+    readonly legacy: Pick<SystemAnswer, "errors">;
+    readonly netBooks: boolean;
+    /** Modern's own run, if it follows another day rule. */
+    readonly other?: PnlRun | undefined;
+  },
+): ExplainedWorld {
+  const { input, quarantine, notes, dayRule, engine, valuation, ledgers, symbols } = world;
+  return {
+    files: input.files,
+    repeated: input.repeated,
+    refused: refusedRows(quarantine, input.files),
+    notes,
+    givenUp: givenUp(legacy, world),
+    aliases: input.aliases,
+    nameOf: nameIn(world),
+    netBooks,
+    dayRule,
+    engine,
+    valuation,
+    otherCloses: other === undefined ? [] : pinnedPrices({ ...other, ...other.input }),
+    reread: async () => {
+      const describe = asRead(describerOf(symbols), "every-row");
+      const rule = tradingDayRules[dayRule];
+      return (await readLedgers(ledgers, { keepRepeated: true, describe, dayRule: rule, netBooks })).trades;
+    },
+  };
+}
+
 /** Every traded symbol, including aliases of another symbol of the same instrument. */
 const symbolsOf = ({ input }: PnlRun): readonly string[] => [
   ...new Set([...input.trades.instruments.map(({ symbol }) => symbol), ...input.aliases.keys()]),
 ];
 
-const bookNetting = {
+export const bookNetting = {
   system: "modern",
   field: "book",
   rule: "positions are netted over all books, because the legacy desk has no books",
@@ -187,7 +218,10 @@ function replayable(side: Side, system: SystemConfig): BuiltinConfig {
  * Files that legacy stopped reading at a bad row: the number of rows that it had taken, by the file's place
  * in reading order.
  */
-const givenUp = ({ errors }: SystemAnswer, { ledgers }: PnlRun): ReadonlyMap<number, number> =>
+const givenUp = (
+  { errors }: Pick<SystemAnswer, "errors">,
+  { ledgers }: PnlRun,
+): ReadonlyMap<number, number> =>
   new Map(
     errors.flatMap(({ file, rowsTaken }) =>
       file === undefined || rowsTaken === undefined ? [] : [[ledgers.indexOf(file), rowsTaken]],

@@ -32,7 +32,7 @@ import type { NotCompared, ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { digestsOf, filed } from "./evidence.ts";
-import { asRead, explained, ownReading, type Reading } from "./explain.ts";
+import { asRead, type ExplainedWorld, explained, type Reading } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import { isClean, withComputedDays } from "./pnl-run.ts";
 import { inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
@@ -70,32 +70,10 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   const digests = await digestsOf(await inputFiles({ database: path, config: options.configFile }));
   const stored = await readLegacyDatabase(path);
   const lacking = missingParts(stored, path);
-  const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
-  const symbols = symbolBridge(undefined);
-  const source = {
-    rows: stored.trades,
-    file: `${basename(path)}:processed_trades`,
-    describe: describerOf(symbols),
-    dayRule,
-  };
-  const { trades, files, repeated, aliases, log } = readStored(source, ownReading);
-  onProgress?.(`matching ${trades.length} trades`);
-  const engine = new PnlEngine(trades, { method });
-  engine.feed();
-
-  const lastDay = lastDayOf(trades, stored);
-  const nameOnDay = (symbol: string, day: number): string => nameOfSymbol(symbols, symbol, day);
-  const valuation: StatementOptions = {
-    marks: marksOf(stored, lastDay, nameOnDay),
-    asOfDay: lastDay,
-    openedAt: () => false,
-  };
-  const statement = withComputedDays(statementOf(engine, valuation));
-  const byInstrument = new Map(
-    trades.instruments.map(({ symbol, instrument }) => [instrument ?? symbol, symbol]),
-  );
-  const nameOf = (symbol: string): string =>
-    aliases.get(symbol) ?? byInstrument.get(nameOnDay(symbol, lastDay)) ?? symbol;
+  onProgress?.(`matching ${stored.trades.length} trades`);
+  const world = storedWorld(path, stored, options);
+  const { trades, files, repeated, log, engine, valuation, statement, symbols, lastDay, nameOf, dayRule } =
+    world;
   const legacy = inNames(storedAnswer(stored, basename(path), nameOf), nameOf);
   const { answer: modern, notCompared } = modernAnswer(
     { ...statement, dayRule: dayRule.name },
@@ -109,19 +87,9 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
     legacy,
     modern,
   );
-  const reread = async (reading: Reading): Promise<TradeColumns> => readStored(source, reading).trades;
-  const givenUp = new Map<number, number>();
-  const explanation = await explained(report, {
-    files,
-    repeated,
-    givenUp,
-    aliases,
-    engine,
-    statement,
-    valuation,
-    reread,
-  });
   const { quarantine, notes } = log;
+  onProgress?.("explaining");
+  const explanation = await explained(report, world.explained);
   const [accepted, duplicates] = [trades.length, repeated.length];
   const rows = stored.trades.length;
   const compared = {
@@ -144,6 +112,52 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
       ),
     ],
   };
+}
+
+/** The stored trades as modern reads, matches and values them. */
+export function storedWorld(
+  path: string,
+  stored: LegacyDatabase,
+  options: Pick<CompareOptions, "method" | "dayRule">,
+) {
+  const dayRule = tradingDayRules[options.dayRule ?? "calendar"];
+  const symbols = symbolBridge(undefined);
+  const source = {
+    rows: stored.trades,
+    file: `${basename(path)}:processed_trades`,
+    describe: describerOf(symbols),
+    dayRule,
+  };
+  const read = readStored(source, "own");
+  const { trades, aliases, log } = read;
+  const engine = new PnlEngine(trades, { method: options.method ?? "fifo" });
+  engine.feed();
+  const lastDay = lastDayOf(trades, stored);
+  const nameOnDay = (symbol: string, day: number): string => nameOfSymbol(symbols, symbol, day);
+  const valuation: StatementOptions = {
+    marks: marksOf(stored, lastDay, nameOnDay),
+    asOfDay: lastDay,
+    openedAt: () => false,
+  };
+  const byInstrument = new Map(
+    trades.instruments.map(({ symbol, instrument }) => [instrument ?? symbol, symbol]),
+  );
+  const nameOf = (symbol: string): string =>
+    aliases.get(symbol) ?? byInstrument.get(nameOnDay(symbol, lastDay)) ?? symbol;
+  const explained: ExplainedWorld = {
+    ...read,
+    refused: [],
+    notes: log.notes,
+    givenUp: new Map(),
+    nameOf,
+    netBooks: false,
+    dayRule: dayRule.name,
+    engine,
+    valuation,
+    reread: async () => readStored(source, "every-row").trades,
+  };
+  const statement = withComputedDays(statementOf(engine, valuation));
+  return { ...read, engine, valuation, statement, symbols, lastDay, nameOf, dayRule, explained };
 }
 
 const resultTables = ["positions", "eod_pnl", "pnl_snapshots", "position_snapshots"];
@@ -186,7 +200,7 @@ function readStored({ rows, file, describe, dayRule }: StoredSource, reading: Re
     dayRule,
     onNote: (code, why) => log.note(file, line, code, why),
     capacity: Math.max(16, rows.length),
-    ...(reading.keepRepeated ? {} : { placeOf: (trade) => `${file}:${intake.trades.line[trade]}` }),
+    ...(reading === "every-row" ? {} : { placeOf: (trade) => `${file}:${intake.trades.line[trade]}` }),
   });
   const bySource = Map.groupBy(rows, ({ sourceFile }) => sourceFile?.trim() ?? "");
   for (const [index, ofSource] of [...bySource.values()].entries())

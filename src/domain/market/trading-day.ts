@@ -64,6 +64,9 @@ export const tradingDayRules = {
 
 export type TradingDayRuleName = keyof typeof tradingDayRules;
 
+export const isTradingDayRule = (name: string): name is TradingDayRuleName =>
+  Object.hasOwn(tradingDayRules, name);
+
 export const defaultTradingDayRule: TradingDayRuleName = "chicago-17";
 
 /**

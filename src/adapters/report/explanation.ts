@@ -1,0 +1,85 @@
+import { plain } from "../../base/plain-text.ts";
+import type { Explanation, WitnessTrade } from "../../ports/explanation.ts";
+import { align, figure, none, paragraphs } from "./text.ts";
+
+/** The most trades and lanes of one explanation that the text lists. */
+const [tradesMax, lanesMax, triedMax] = [20, 4, 8];
+
+/** Explanations as text: for each the place, the causes with their amounts, and the trades that show it. */
+export function renderExplanations(explanations: readonly Explanation[]): string {
+  if (explanations.length === 0) return "Nothing to explain: every row agrees.\n";
+  const counts = explanations.filter(({ unexplained }) => unexplained === "0").length;
+  const summary =
+    explanations.length === 1
+      ? []
+      : [`${counts} of ${explanations.length} components are explained completely.`];
+  return `${paragraphs([...explanations.map(linesOf), summary])}\n`;
+}
+
+function linesOf(explanation: Explanation): readonly string[] {
+  const { id, component, first, difference, causes, unexplained, alternatives, witness, tried } = explanation;
+  const lanes = component.lanes.slice(0, lanesMax).map(laneWords);
+  const more = component.lanes.length > lanesMax ? ` and ${component.lanes.length - lanesMax} more` : "";
+  const place = `first apart ${first.tradingDay ?? "in the position"}, ${first.field}`;
+  const amounts = [
+    ...causes.map(({ code, level, amount, rule, side, rowsReproduced, rowsTotal }) => [
+      `  ${code}`,
+      level,
+      figure(amount),
+      `${side}: ${plain(rule)}; ${rowsReproduced} of ${rowsTotal} rows agree with it`,
+    ]),
+    ["  unexplained", "", figure(unexplained), ""],
+  ];
+  return [
+    `explain ${id}  ${lanes.join(", ")}${more}`,
+    `  ${place}${difference === null ? "" : `: modern - legacy = ${figure(difference)}`}`,
+    ...align(amounts, new Set([0, 1, 3])),
+    ...alternatives.map((codes) => `  or equally    ${codes.join(" and ")}`),
+    ...(witness === null ? [] : witnessLines(witness)),
+    ...(causes.length > 0 || tried.length === 0 ? [] : [`  tried         ${triedWords(tried)}`]),
+    ...(explanation.budget.exhausted ? ["  The budget ran out: a longer search may find more."] : []),
+  ];
+}
+
+const laneWords = ({ book, symbol }: Explanation["component"]["lanes"][number]): string =>
+  plain(book === undefined ? symbol : `${symbol} in ${book}`);
+
+function witnessLines({ trades, minimal }: NonNullable<Explanation["witness"]>): readonly string[] {
+  const shown = trades
+    .slice(0, tradesMax)
+    .map((trade) => [
+      `    ${plain(trade.file)}:${trade.line}`,
+      plain(trade.id),
+      plain(trade.time),
+      plain(trade.symbol),
+      plain(trade.side),
+      plain(trade.quantity),
+      plain(trade.price),
+      trade.opening === true ? "open before" : trade.refused === undefined ? "" : `refused: ${trade.refused}`,
+    ]);
+  const left = trades.length > tradesMax ? [`    and ${trades.length - tradesMax} more`] : [];
+  const smallest = minimal ? ", none of which can be left out" : "";
+  return [
+    `  ${trades.length === 1 ? "1 trade shows" : `${trades.length} trades show`} it${smallest}:`,
+    ...align(shown, new Set([0, 1, 2, 3, 4, 7])),
+    ...left,
+  ];
+}
+
+const triedWords = (tried: Explanation["tried"]): string =>
+  tried
+    .slice(0, triedMax)
+    .map(({ code, rowsLeft }) => `${code} (${rowsLeft} left)`)
+    .join(", ") || none;
+
+/** The ledger of a witness: its trades as rows of one file. */
+export const witnessLedger = (trades: readonly WitnessTrade[]): string => {
+  const hasBooks = trades.some(({ book }) => book !== undefined);
+  const header = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price${hasBooks ? ",book" : ""}`;
+  const rows = trades.map(({ id, symbol, time, side, quantity, price, book }) =>
+    [id, symbol, time, side, quantity, price, ...(hasBooks ? [book ?? ""] : [])].map(csvField).join(","),
+  );
+  return `${[header, ...rows].join("\n")}\n`;
+};
+
+const csvField = (text: string): string => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

@@ -1,0 +1,449 @@
+/** The input of an explanation: what the systems were given, and the components that it falls into. */
+import { parseDecimal, powerOfTen } from "../base/decimal.ts";
+import { readInstant, wallOfInstant } from "../domain/market/chicago-time.ts";
+import { parseDay, type TradingDayRule } from "../domain/market/trading-day.ts";
+import type { Side } from "../domain/migration/phase.ts";
+import type { TradeColumns } from "../engine/index.ts";
+import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
+import type { Close } from "../ports/pnl-system.ts";
+import { legacyViews } from "../symbols/index.ts";
+import { isApart, laneName, numberOf } from "./expected.ts";
+import type { LaneFacts, Row, World } from "./reference.ts";
+
+/** A row that modern refused, with the texts of its fields. */
+export interface RefusedRow {
+  readonly file: number;
+  readonly line: number;
+  readonly code: string;
+  readonly id: string;
+  readonly symbol: string;
+  readonly book?: string;
+  readonly time: string;
+  readonly side: string;
+  readonly quantity: string;
+  readonly price: string;
+}
+
+/** One history as it was read. */
+export interface History {
+  /** The names of the files, by `trades.file`. */
+  readonly files: readonly string[];
+  /** The day in each file's name. */
+  readonly fileDays: readonly (number | undefined)[];
+  /** The rule of the trading days of `trades`. */
+  readonly dayRule: Pick<TradingDayRule, "name" | "dayOf">;
+  /** Every accepted row, also a repeated one, in a lane of its own spelling. */
+  readonly trades: TradeColumns;
+  /** For a row that repeats a row of an earlier file: that row. Both are indices into `trades`. */
+  readonly repeats: ReadonlyMap<number, number>;
+  readonly refused: readonly RefusedRow[];
+  /** Rows with a time in a form of its own, as `file:line`. */
+  readonly oddTimes: ReadonlySet<string>;
+  /** Files that a system stopped reading: the number of rows that it had taken. */
+  readonly rowsTaken: ReadonlyMap<number, number>;
+  /** Trades after this time are in no figure. */
+  readonly asOfUs: number;
+  readonly asOfDay: number;
+  readonly closes: readonly Close[];
+  /** Further prices of the files; a system may have chosen one of them. */
+  readonly otherPrices: readonly Close[];
+  /** The name under which modern reports a symbol. */
+  readonly nameOf: (symbol: string) => string;
+  /** Whether books are matched together. */
+  readonly netBooks: boolean;
+}
+
+/** Lanes whose trades influence each other, with all rows that the report has about them. */
+export interface Component {
+  readonly world: Omit<World, "days">;
+  /** The days on which each side values open lots. */
+  readonly days: Readonly<Record<Side, readonly number[]>>;
+  readonly rows: readonly ParityRow[];
+  readonly files: readonly number[];
+  /** Names of lanes that only a system's rows have. */
+  readonly unknown: readonly string[];
+  /** Set if the numbers are too large for exact sums. */
+  readonly isTooLarge: boolean;
+}
+
+/** The components of a report that have a row apart, in the order of its rows. */
+export function componentsOf(report: ParityReport, history: History): readonly Component[] {
+  const groups = new Groups();
+  const lanesOfTrades = new Map<string, Set<string>>();
+  for (const { book, symbol } of history.trades.instruments) {
+    const lane = laneName(history.netBooks ? undefined : book, history.nameOf(symbol));
+    const spellings = lanesOfTrades.get(lane) ?? new Set();
+    lanesOfTrades.set(lane, spellings.add(symbol));
+    groups.join(lane, laneName(history.netBooks ? undefined : book, symbol));
+  }
+  for (const { book, symbol } of history.refused)
+    groups.join(laneName(book, history.nameOf(symbol)), laneName(book, symbol));
+  const byLane = Map.groupBy(report.rows, ({ key }) => laneName(key.book, key.symbol));
+  const broken = new Set(report.rows.filter(isApart).map(({ key }) => laneName(key.book, key.symbol)));
+  joinStrangers(groups, { broken, lanesOfTrades, byLane, history });
+  const roots = new Set([...broken].map((lane) => groups.rootOf(lane)));
+  const rowsByRoot = new Map<string, ParityRow[]>();
+  for (const [lane, rows] of byLane) {
+    const root = groups.rootOf(lane);
+    if (!roots.has(root)) continue;
+    const known = rowsByRoot.get(root) ?? [];
+    rowsByRoot.set(root, known);
+    for (const row of rows) known.push(row);
+  }
+  return new Worlds(report, history, groups, roots).components(rowsByRoot);
+}
+
+/** Disjoint sets of names. */
+class Groups {
+  readonly #parents = new Map<string, string>();
+
+  rootOf(name: string): string {
+    let root = name;
+    for (
+      let parent = this.#parents.get(root);
+      parent !== undefined && parent !== root;
+      parent = this.#parents.get(root)
+    )
+      root = parent;
+    return root;
+  }
+
+  join(one: string, other: string): void {
+    const [a, b] = [this.rootOf(one), this.rootOf(other)];
+    if (a !== b) this.#parents.set(b, a);
+  }
+}
+
+interface Strangers {
+  readonly broken: ReadonlySet<string>;
+  /** The spellings of each lane that has trades. */
+  readonly lanesOfTrades: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly byLane: ReadonlyMap<string, readonly ParityRow[]>;
+  readonly history: History;
+}
+
+/**
+ * Joins broken lanes that a system may have merged, renamed or netted: those with one text in a translator of
+ * the desk, those of one symbol in several books, and a name without trades with the lanes whose rows equal
+ * its own. A merge leaves at least one lane without a row.
+ */
+function joinStrangers(groups: Groups, { broken, lanesOfTrades, byLane, history }: Strangers): void {
+  const lacking = new Set(
+    [...broken].filter((lane) => byLane.get(lane)?.some(({ field }) => field === "row") === true),
+  );
+  const joinAll = (lanes: readonly string[]): void => {
+    const [first, ...others] = lanes;
+    if (first !== undefined && lanes.some((lane) => lacking.has(lane)))
+      for (const other of others) groups.join(first, other);
+  };
+  for (const { says } of legacyViews) {
+    const byText = new Map<string, string[]>();
+    for (const [lane, spellings] of lanesOfTrades) {
+      if (!broken.has(lane)) continue;
+      for (const symbol of spellings) {
+        const text = says(symbol);
+        if (typeof text !== "string") continue;
+        const lanes = byText.get(text) ?? [
+          laneName(undefined, text),
+          laneName(undefined, history.nameOf(text)),
+        ];
+        byText.set(text, [...lanes, lane]);
+      }
+    }
+    for (const lanes of byText.values()) joinAll(lanes.filter((lane) => broken.has(lane)));
+  }
+  for (const lanes of Map.groupBy(broken, symbolIn).values()) joinAll(lanes);
+  const byFigures = new Map<string, string>();
+  for (const lane of broken) {
+    for (const row of byLane.get(lane) ?? []) {
+      if (row.field !== "row" || row.present === undefined) continue;
+      const figures = JSON.stringify([row.kind, row.key.tradingDay, Object.values(row.present).map(rounded)]);
+      const other = byFigures.get(figures);
+      if (other !== undefined && lanesOfTrades.has(other) !== lanesOfTrades.has(lane))
+        groups.join(other, lane);
+      else byFigures.set(figures, lane);
+    }
+  }
+}
+
+const rounded = (text: string | null): string => (text === null ? "" : (numberOf(text) ?? 0).toFixed(4));
+
+const symbolIn = (lane: string): string => {
+  const [symbol = ""] = JSON.parse(lane);
+  return String(symbol);
+};
+
+/** Builds the world of each component in one pass over the trades. */
+class Worlds {
+  readonly #report: ParityReport;
+  readonly #history: History;
+  readonly #groups: Groups;
+  readonly #roots: ReadonlySet<string>;
+
+  constructor(report: ParityReport, history: History, groups: Groups, roots: ReadonlySet<string>) {
+    this.#report = report;
+    this.#history = history;
+    this.#groups = groups;
+    this.#roots = roots;
+  }
+
+  components(rowsByRoot: ReadonlyMap<string, readonly ParityRow[]>): readonly Component[] {
+    const history = this.#history;
+    const { trades, refused } = history;
+    const rootOfLane = trades.instruments.map(({ book, symbol }) => {
+      const root = this.#groups.rootOf(this.#laneOf(book, symbol));
+      return this.#roots.has(root) ? root : undefined;
+    });
+    const tradesByRoot = new Map<string, number[]>();
+    for (let trade = 0; trade < trades.length; trade++) {
+      const root = rootOfLane[trades.laneAt(trade)];
+      if (root === undefined || trades.timeAt(trade) > history.asOfUs) continue;
+      const known = tradesByRoot.get(root);
+      if (known === undefined) tradesByRoot.set(root, [trade]);
+      else known.push(trade);
+    }
+    const refusedByRoot = Map.groupBy(refused, ({ book, symbol }) =>
+      this.#groups.rootOf(this.#laneOf(book, symbol)),
+    );
+    const rowsBefore = this.#rowsBefore();
+    const days = { legacy: this.#daysOf("legacy"), modern: this.#daysOf("modern") };
+    const closesOf = Map.groupBy(history.closes, ({ symbol }) => history.nameOf(symbol));
+    const othersOf = Map.groupBy(history.otherPrices, ({ symbol }) => history.nameOf(symbol));
+    return [...rowsByRoot].map(([root, rows]) =>
+      this.#component(rows, tradesByRoot.get(root) ?? [], {
+        refused: refusedByRoot.get(root) ?? [],
+        rowsBefore,
+        days,
+        closesOf,
+        othersOf,
+      }),
+    );
+  }
+
+  /** The days on which a side reports any row: it values open lots on these. */
+  #daysOf(side: Side): readonly number[] {
+    const days = new Set<number>();
+    for (const { key, field, [side]: value } of this.#report.rows) {
+      const day = key.tradingDay === undefined ? undefined : parseDay(key.tradingDay);
+      if (day !== undefined && !(field === "row" && value === "0")) days.add(day);
+    }
+    return [...days].sort((a, b) => a - b);
+  }
+
+  #laneOf(book: string | undefined, symbol: string): string {
+    return laneName(this.#history.netBooks ? undefined : book, this.#history.nameOf(symbol));
+  }
+
+  /** The number of rows in the files before each file. */
+  #rowsBefore(): readonly number[] {
+    const { files, trades, refused } = this.#history;
+    const lastLines = files.map(() => 1);
+    const see = (file: number, line: number): void => {
+      lastLines[file] = Math.max(lastLines[file] ?? 1, line);
+    };
+    for (let trade = 0; trade < trades.length; trade++) {
+      const { file, line } = trades.placeOf(trade);
+      see(file, line);
+    }
+    for (const { file, line } of refused) see(file, line);
+    let before = 0;
+    return lastLines.map((last) => {
+      before += last - 1;
+      return before - (last - 1);
+    });
+  }
+
+  #component(
+    reported: readonly ParityRow[],
+    indices: readonly number[],
+    shared: {
+      readonly refused: readonly RefusedRow[];
+      readonly rowsBefore: readonly number[];
+      readonly days: Readonly<Record<Side, readonly number[]>>;
+      readonly closesOf: ReadonlyMap<string, readonly Close[]>;
+      readonly othersOf: ReadonlyMap<string, readonly Close[]>;
+    },
+  ): Component {
+    const { trades, files } = this.#history;
+    const { quantity, price } = trades;
+    const admitted = shared.refused.flatMap((row) => admissible(row) ?? []);
+    const closes = new Map<string, readonly Close[]>();
+    const lanes = new Map<string, { book: string | undefined; symbol: string; multiplier: string }>();
+    for (const index of indices) {
+      const { book, symbol, multiplier } = trades.instrumentAt(index);
+      const name = this.#history.nameOf(symbol);
+      const own = this.#history.netBooks ? undefined : book;
+      lanes.set(laneName(own, name), { book: own, symbol: name, multiplier });
+      closes.set(name, shared.closesOf.get(name) ?? []);
+    }
+    const scales = { quantity: 0, price: 0 };
+    const see = (which: "quantity" | "price", scale: number): void => {
+      scales[which] = Math.max(scales[which], scale);
+    };
+    for (const index of indices) {
+      see("quantity", quantity.scale[index] ?? 0);
+      see("price", price.scale[index] ?? 0);
+    }
+    for (const row of admitted) {
+      see("quantity", row.quantity.scale);
+      see("price", row.price.scale);
+    }
+    for (const list of closes.values())
+      for (const close of list) see("price", parseDecimal(close.price)?.scale ?? 0);
+    const [quantityUnit, priceUnit] = [10 ** scales.quantity, 10 ** scales.price];
+    let [volume, highest] = [0, 0];
+    const rows: Row[] = [];
+    const places = new Map<number, number>();
+    for (const index of indices) {
+      const size =
+        (quantity.coefficient[index] ?? Number.NaN) * 10 ** (scales.quantity - (quantity.scale[index] ?? 0));
+      const at = (price.coefficient[index] ?? Number.NaN) * 10 ** (scales.price - (price.scale[index] ?? 0));
+      volume += Math.abs(size);
+      highest = Number.isNaN(at) ? Number.NaN : Math.max(highest, Math.abs(at));
+      const { book, symbol } = trades.instrumentAt(index);
+      const { file, line } = trades.placeOf(index);
+      const timeUs = trades.timeAt(index);
+      const repeats = this.#history.repeats.get(index);
+      places.set(index, rows.length);
+      rows.push({
+        place: rows.length,
+        file,
+        line,
+        number: line - 1,
+        ordinal: (shared.rowsBefore[file] ?? 0) + line - 1,
+        id: trades.id(index),
+        book,
+        symbol,
+        lane: this.#laneOf(book, symbol),
+        signed: size * trades.sideAt(index),
+        price: at,
+        timeUs,
+        wallUs: wallOfInstant(timeUs),
+        day: trades.dayAt(index),
+        repeats: repeats === undefined ? undefined : places.get(repeats),
+        refused: undefined,
+        oddTime: this.#history.oddTimes.has(`${file}:${line}`),
+      });
+    }
+    const all =
+      admitted.length === 0
+        ? rows
+        : withRefused(rows, admitted, {
+            quantityScale: scales.quantity,
+            priceScale: scales.price,
+            rowsBefore: shared.rowsBefore,
+            laneOf: (book, symbol) => this.#laneOf(book, symbol),
+            dayOf: (wallUs, file) => this.#history.dayRule.dayOf(wallUs, this.#history.fileDays[file]),
+          });
+    const facts = new Map<string, LaneFacts>();
+    for (const [name, { book, symbol, multiplier }] of lanes) {
+      const marks = new Map<number, number>();
+      for (const { tradingDay, price: text } of closes.get(symbol) ?? []) {
+        const day = parseDay(tradingDay);
+        const value = numberOf(text);
+        if (day !== undefined && value !== undefined) marks.set(day, Math.round(value * priceUnit));
+      }
+      const others = new Map<number, number[]>();
+      for (const { tradingDay, price: text } of shared.othersOf.get(symbol) ?? []) {
+        const day = parseDay(tradingDay);
+        const value = numberOf(text);
+        if (day !== undefined && value !== undefined)
+          others.set(day, [...(others.get(day) ?? []), value * priceUnit]);
+      }
+      facts.set(name, {
+        name,
+        book,
+        symbol,
+        multiplier: numberOf(multiplier) ?? 1,
+        marks,
+        otherPrices: others,
+      });
+    }
+    const named = new Set(reported.map(({ key }) => laneName(key.book, key.symbol)));
+    return {
+      world: {
+        rows: all,
+        lanes: facts,
+        asOfDay: this.#history.asOfDay,
+        quantityUnit,
+        priceUnit,
+      },
+      days: shared.days,
+      rows: reported,
+      files: files.flatMap((_, file) => (all.some((row) => row.file === file) ? [file] : [])),
+      unknown: [...named].filter((name) => !facts.has(name)),
+      isTooLarge: !(volume * highest < Number.MAX_SAFE_INTEGER),
+    };
+  }
+}
+
+interface Admissible {
+  readonly row: RefusedRow;
+  readonly code: string;
+  readonly sign: 1 | -1;
+  readonly quantity: { readonly coefficient: bigint; readonly scale: number };
+  readonly price: { readonly coefficient: bigint; readonly scale: number };
+  readonly timeUs: number;
+}
+
+/** A refused row as a more lenient system takes it; undefined if it has no such reading. */
+function admissible(row: RefusedRow): Admissible | undefined {
+  const [quantity, price] = [parseDecimal(row.quantity.trim()), parseDecimal(row.price.trim())];
+  const time = readInstant(row.time.trim());
+  if (quantity === undefined || price === undefined || time === undefined) return undefined;
+  const common = { row, quantity, price, timeUs: time.instantUs };
+  if (row.code === "BAD_SIDE") return { ...common, code: "BAD_SIDE", sign: -1 };
+  const sign = row.side.trim() === "B" ? 1 : -1;
+  if (row.code !== "BAD_QUANTITY" || quantity.coefficient > 0n) return undefined;
+  return { ...common, code: quantity.coefficient === 0n ? "ZERO_QTY" : "NEGATIVE_QTY", sign };
+}
+
+function withRefused(
+  rows: readonly Row[],
+  refused: readonly Admissible[],
+  {
+    quantityScale,
+    priceScale,
+    rowsBefore,
+    laneOf,
+    dayOf,
+  }: {
+    readonly quantityScale: number;
+    readonly priceScale: number;
+    readonly rowsBefore: readonly number[];
+    readonly laneOf: (book: string | undefined, symbol: string) => string;
+    readonly dayOf: (wallUs: number, file: number) => number | undefined;
+  },
+): readonly Row[] {
+  const units = ({ coefficient, scale }: Admissible["price"], to: number): number =>
+    Number(coefficient * powerOfTen(to - scale));
+  const more = refused.map(
+    ({ row, code, sign, quantity, price, timeUs }): Row => ({
+      place: -1,
+      file: row.file,
+      line: row.line,
+      number: row.line - 1,
+      ordinal: (rowsBefore[row.file] ?? 0) + row.line - 1,
+      id: row.id,
+      book: row.book,
+      symbol: row.symbol.trim(),
+      lane: laneOf(row.book, row.symbol.trim()),
+      signed: sign * units(quantity, quantityScale),
+      price: units(price, priceScale),
+      timeUs,
+      wallUs: wallOfInstant(timeUs),
+      day: dayOf(wallOfInstant(timeUs), row.file) ?? 0,
+      repeats: undefined,
+      refused: code,
+      oddTime: false,
+    }),
+  );
+  const all = [...rows, ...more].sort((a, b) => a.file - b.file || a.line - b.line);
+  const places = new Map(all.map((row, place) => [row, place]));
+  const moved = new Map(rows.map((row) => [row.place, places.get(row)]));
+  return all.map((row, place) => ({
+    ...row,
+    place,
+    repeats: row.repeats === undefined ? undefined : moved.get(row.repeats),
+  }));
+}

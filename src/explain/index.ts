@@ -1,0 +1,3 @@
+export { explainedCauses } from "./catalogue.ts";
+export { type ExplainOptions, explain, explainDefaults } from "./explain.ts";
+export type { History, RefusedRow } from "./history.ts";
