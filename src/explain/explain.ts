@@ -30,7 +30,14 @@ import {
 } from "./catalogue.ts";
 import { Expected, isApart, laneName, numberOf, textAt, valueAt } from "./expected.ts";
 import { type Component, componentsOf, type History } from "./history.ts";
-import { figuresUnder, type LaneFigures, type Rules, type World } from "./reference.ts";
+import {
+  figuresUnder,
+  type LaneFigures,
+  type Row,
+  type Rules,
+  rowsTreatedDifferently,
+  type World,
+} from "./reference.ts";
 import { witnessOf } from "./witness.ts";
 
 export interface ExplainOptions {
@@ -53,6 +60,8 @@ export interface Explained {
   readonly explanation: Explanation;
   /** The rows of the component that differ, each with the codes of the proved causes that change it. */
   readonly rows: ReadonlyMap<ParityRow, readonly string[]>;
+  /** The trades that the proved causes treat differently. A repeated row is the trade that it repeats. */
+  readonly trades: readonly Pick<Row, "file" | "line" | "id" | "day">[];
 }
 
 interface Run {
@@ -186,6 +195,7 @@ class Search {
     return {
       explanation: this.#explanation(found, causes, rows),
       rows: this.#codesByRow(found, causes, rows),
+      trades: this.#treated(found),
     };
   }
 
@@ -390,6 +400,19 @@ class Search {
   ) {
     const left = new Set(causes.filter((cause) => !isChosen(cause)).map(({ variant }) => variant));
     return this.#run(side, found[side]?.variants.filter((variant) => !left.has(variant)) ?? []);
+  }
+
+  #treated(found: FoundBySide): readonly Row[] {
+    const { world } = this.#component;
+    if (sides.some((side) => found[side]?.level !== "proved")) return [];
+    const rows = sides.flatMap((side) =>
+      rowsTreatedDifferently(
+        world,
+        this.#base,
+        rulesWith(this.#base, inOrder(this.#variants, found[side]?.variants ?? [])),
+      ),
+    );
+    return [...new Set(rows.flatMap((row) => world.rows[row.repeats ?? row.place] ?? []))];
   }
 
   #codesByRow(found: FoundBySide, causes: readonly SidedCause[], rows: readonly ParityRow[]) {

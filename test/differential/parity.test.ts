@@ -245,10 +245,7 @@ describe("a cause is named only if modern under its rule gives legacy's figure",
       ],
     });
     const file = "pnl_tracker.db:processed_trades";
-    const trades = [
-      { file, line: 1, id: "1" },
-      { file, line: 2, id: "2" },
-    ];
+    const trades = [{ file, line: 2, id: "2" }];
     expect(find(report, "position", OZN, "quantity")).toMatchObject({
       legacy: "2",
       modern: "1",

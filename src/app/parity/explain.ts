@@ -1,6 +1,6 @@
 import { dayInName } from "../../adapters/csv/ledger-lines.ts";
 import { absolute, compare, parseFigure, zero } from "../../base/fraction.ts";
-import { type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { parseDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import type { Describe, PnlEngine, StatementOptions, TradeColumns } from "../../engine/index.ts";
 import { type ExplainOptions, explain, type History, type RefusedRow } from "../../explain/index.ts";
@@ -53,9 +53,16 @@ export async function explained(
   if (report.rows.every(({ verdict }) => agrees(verdict))) return { ...report, explanations: [] };
   const found = explain(report, await historyOf(world), options);
   const named = new Map<ParityRow, ParityRow>();
-  for (const { explanation, rows } of found) {
-    const trades = tradesNamed(explanation);
-    for (const [row, codes] of rows)
+  for (const { explanation, rows, trades: treated } of found) {
+    const shown = explanation.witness?.trades.filter(({ refused }) => refused === undefined) ?? [];
+    for (const [row, codes] of rows) {
+      const day = parseDay(row.key.tradingDay ?? "") ?? Number.POSITIVE_INFINITY;
+      const own = treated.filter((trade) => trade.day <= day);
+      const trades = (
+        own.length > 0 ? own.map((trade) => ({ ...trade, file: world.files[trade.file] ?? "" })) : shown
+      )
+        .slice(0, tradesNamedMax)
+        .map(({ file, line, id }) => ({ file, line, id }));
       named.set(row, {
         ...row,
         cause: codes[0] ?? (suggestions.has(row.cause) ? null : row.cause),
@@ -63,22 +70,13 @@ export async function explained(
         explanation: explanation.id,
         ...(trades.length > 0 && { trades }),
       });
+    }
   }
   return {
     ...report,
     rows: report.rows.map((row) => named.get(row) ?? row),
     explanations: found.map(({ explanation }) => explanation).sort(byDifference),
   };
-}
-
-/** The trades of the witness, each once: a row of two files is one trade. */
-function tradesNamed({ witness }: Explanation): NonNullable<ParityRow["trades"]> {
-  const accepted = witness?.trades.filter(({ refused }) => refused === undefined) ?? [];
-  const byTrade = Map.groupBy(accepted, ({ file: _file, line: _line, ...trade }) => JSON.stringify(trade));
-  return [...byTrade.values()]
-    .flatMap(([first]) => (first === undefined ? [] : [first]))
-    .slice(0, tradesNamedMax)
-    .map(({ file, line, id }) => ({ file, line, id }));
 }
 
 /** The maximum number of trades named for one row. */
