@@ -203,6 +203,22 @@ describe("what is published again", () => {
     }
   });
 
+  it("a file that is saved in place piece by piece is compared when it is whole", async () => {
+    const world = await watched({ republished: "apply" }, { [today]: ledger(rows(1, 9)) });
+    const saved = ledger(rows(2, 12));
+    world.disk.truncate(ledgers, today, 0);
+    for (let from = 0; from < saved.length; from += 100) {
+      world.disk.append(ledgers, today, saved.slice(from, from + 100));
+      await world.looks(settleMs - 50);
+    }
+    await world.settle();
+    world.check(counted({ [today]: saved }));
+    const removed = world.journal
+      .call("claims", { sink: "nobody", limit: 99 })
+      .flatMap((claim) => claim.removed);
+    expect(removed.map(({ trade }) => trade.id)).toEqual(["1"]);
+  });
+
   it("copy and truncate loses and doubles no row, wherever the looks come", async () => {
     for (let looks = 0; looks < 8; looks += 1) {
       for (const republished of ["quarantine", "apply"] as const) {

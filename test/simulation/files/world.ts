@@ -6,7 +6,7 @@ import { ledgerRows } from "../../../src/adapters/csv/ledger-rows.ts";
 import { JournalFile } from "../../../src/adapters/sqlite/journal-file.ts";
 import { priceRows } from "../../../src/app/files/price-rows.ts";
 import { describeSymbol } from "../../../src/app/symbols/symbols.ts";
-import { FileWatcher, StoreSink } from "../../../src/bridges/files/index.ts";
+import { FileWatcher, type RecordWriter, StoreSink } from "../../../src/bridges/files/index.ts";
 import { dayUs, wallOfInstant } from "../../../src/domain/market/chicago-time.ts";
 import { tradingDayRules } from "../../../src/domain/market/trading-day.ts";
 import type { FileJournal } from "../../../src/ports/file-journal.ts";
@@ -69,6 +69,8 @@ export interface WorldOptions {
   readonly skewMs?: number;
   /** The world of another process on the same machine, which lives until its own world ends it. */
   readonly beside?: World;
+  /** Takes the records in the place of `stores`. */
+  readonly writer?: RecordWriter;
 }
 
 /** The watched folders, as the disk numbers them. */
@@ -121,8 +123,9 @@ export class World {
       read: (given: Parameters<FakeDisk["read"]>[0]) => life.step(() => this.disk.read(given)),
       close: async () => {},
     };
-    const writer = {
-      write: (...given: Parameters<MemoryStores["write"]>) => life.step(() => this.stores.write(...given)),
+    const { writer: taker = this.stores } = this.#options;
+    const writer: RecordWriter = {
+      write: (...given) => life.step(() => taker.write(...given)),
     };
     const common = { journal, clock, describe: describeSymbol };
     const sink = new StoreSink({
