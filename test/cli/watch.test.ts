@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
+import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts";
 import { until } from "../../src/testing/until.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { pnlBridge, type Ran, root } from "./run-cli.ts";
@@ -392,6 +393,29 @@ describe("watch.legacy_sink and the phase", () => {
       desk.read("SELECT processing_status FROM file_processing_log", "pnl_tracker.db").length,
     ).toBeGreaterThan(0);
     expect(desk.tradeIds()).toEqual(["1", "2", "3"]);
+  });
+
+  it("calls a foreign legacy's own method once for each ledger that changed, and again after it failed", async () => {
+    const legacy = { kind: "module", path: "./legacy.mjs" };
+    const desk = new Desk({ legacy_sink: "own_entry" }, { systems: { legacy } });
+    createLegacy(join(desk.folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
+    const [calls, closed] = [join(desk.folder, "calls.txt"), join(desk.folder, "closed")];
+    writeFileSync(
+      join(desk.folder, "legacy.mjs"),
+      `import { appendFileSync, existsSync } from "node:fs";
+      export function processTradeFile(path) {
+        if (existsSync(${JSON.stringify(closed)})) throw new Error("legacy is closed");
+        appendFileSync(${JSON.stringify(calls)}, path + "\\n");
+      }`,
+    );
+    writeFileSync(closed, "");
+    desk.write(name, header + rows(1, 2));
+    expect(await desk.once()).toMatchObject({ code: 2, err: expect.stringContaining("legacy is closed") });
+    expect(desk.tradeIds()).toEqual(["1", "2"]);
+    rmSync(closed);
+    expect(await desk.once()).toMatchObject({ code: 0, sinks: { legacy: { rows: 2, state: "ok" } } });
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    expect(readFileSync(calls, "utf8")).toBe(`${join(desk.ledgers, name)}\n`);
   });
 
   it("calculates for modern in shadow_mode and stores there from dual_write on", async () => {
