@@ -1,19 +1,30 @@
 /**
- * Real processes that watch real folders are killed at random moments, while a writer appends, rewrites, replaces
- * and renames ledgers. Then one process ends the work. Both stores hold each row once, as an independent model
- * says, and no person helps.
+ * Real processes watch real folders, while a program appends, rewrites, replaces and renames ledgers. Some are
+ * killed at random moments. At the end both stores hold each row once, as an independent model says, and no
+ * person helps.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
 import { at } from "../../src/base/present.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
+import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
 import { pnlBridge } from "../cli/run-cli.ts";
 import { expected, header, rowOf, symbols } from "./files/model.ts";
@@ -131,25 +142,26 @@ class WatchedDesk {
     const config = {
       migration: { phase: "dual_write", feature_flags: { use_new_storage: true } },
       stores: { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" },
+      gateway: { listen: "127.0.0.1:0" },
       watch: { trade_ledger: "./ledgers", settle_ms: 20, scan_ms: 100, republished: "apply", mode },
     };
     writeFileSync(this.#config, JSON.stringify(config));
   }
 
-  /** Starts a process. Its `reads` is true when it has told of a file. */
-  start(mode: "auto" | "poll"): { readonly reads: () => boolean } {
+  /** Starts a process that watches. `hasTold` answers whether it has written a line. */
+  start(mode: "auto" | "poll", ...command: readonly string[]): { readonly hasTold: () => boolean } {
     this.#configure(mode);
-    const args = ["--disable-warning=ExperimentalWarning", program, "watch", "--follow", "--json"];
-    const child = spawn(process.execPath, args, { cwd: this.folder, stdio: ["ignore", "pipe", "inherit"] });
-    let hasRead = false;
+    const args = ["--disable-warning=ExperimentalWarning", program, ...command];
+    const child = spawn(process.execPath, args, { cwd: this.folder, stdio: ["ignore", "pipe", "ignore"] });
+    let hasLine = false;
     child.stdout.on("data", () => {
-      hasRead = true;
+      hasLine = true;
     });
     this.#child = child;
     return {
-      reads: () => {
+      hasTold: () => {
         expect(child.exitCode, "the watching process goes on").toBeNull();
-        return hasRead;
+        return hasLine;
       },
     };
   }
@@ -167,14 +179,34 @@ class WatchedDesk {
     return pnlBridge([...args, "--json"], { cwd: this.folder });
   }
 
-  /** The trades of modern's store as the model names them, and its positions in points. */
-  stored() {
-    using database = connectionTo(join(this.folder, "newpnl.db"));
-    const trades = database
-      .prepare("SELECT trade_id, symbol, side, quantity, price, traded_at, occurrence FROM newpnl_trades")
-      .all() as Record<string, string>[];
-    const positions = database.prepare("SELECT symbol, quantity, realized FROM newpnl_positions").all();
-    return { trades, positions: positions as { symbol: string; quantity: string; realized: string }[] };
+  /** The trades of modern's store, as the model names them. */
+  trades(): readonly string[] {
+    const columns = "trade_id, symbol, side, quantity, price, traded_at, occurrence";
+    return this.#modern(`SELECT ${columns} FROM newpnl_trades`)
+      .map(({ trade_id, symbol, side, quantity, price, traded_at, occurrence }) => {
+        const content = [trade_id, symbol, side, quantity, price, traded_at?.slice(0, 19).replace("T", " ")];
+        return `${JSON.stringify(content)} ${occurrence}`;
+      })
+      .sort();
+  }
+
+  /** Expects that both stores hold what the model makes of the files that count. */
+  async check(contents: ReadonlyMap<string, string>): Promise<void> {
+    const model = expected(contents, () => true);
+    expect(this.trades()).toEqual(model.trades);
+    const positions = this.#modern("SELECT symbol, quantity, realized FROM newpnl_positions");
+    for (const [symbol, { quantity, points }] of model.positions) {
+      const stored = positions.find((position) => position.symbol === symbol);
+      expect(numberOf(stored?.quantity), symbol).toBe(numberOf(quantity));
+      expect(numberOf(stored?.realized) / 1_000, symbol).toBeCloseTo(numberOf(points), 6);
+    }
+    const { out } = await this.run("db", "reconcile");
+    expect(JSON.parse(out)).toMatchObject({ complete: true, unexplained: 0 });
+  }
+
+  #modern(sql: string): readonly Readonly<Record<string, string>>[] {
+    using database = connectionTo(join(this.folder, "newpnl.db"), { timeout: 5_000 });
+    return database.prepare<[], Record<string, string>>(sql).all();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -183,7 +215,7 @@ class WatchedDesk {
   }
 }
 
-const numberOf = (text: string): number => {
+const numberOf = (text = "0"): number => {
   const [numerator, denominator = "1"] = text.split("/");
   return Number(numerator) / Number(denominator);
 };
@@ -194,11 +226,11 @@ async function episode(random: Random, untilMs: number): Promise<number> {
   const exporter = new Exporter(desk.ledgers, random);
   let kills = 0;
   for (; kills < killsOfEpisode && Date.now() < untilMs; kills += 1) {
-    const { reads } = desk.start(kills % 2 === 0 ? "poll" : "auto");
+    const { hasTold } = desk.start(kills % 2 === 0 ? "poll" : "auto", "watch", "--follow", "--json");
     // Some processes are killed before they have opened the stores.
     const isEarly = random.chance(0.15);
     const endMs = Date.now() + random.below(isEarly ? 500 : 250);
-    const isOver = (): boolean => Date.now() >= endMs && (isEarly || reads());
+    const isOver = (): boolean => Date.now() >= endMs && (isEarly || hasTold());
     await until(async () => {
       await exporter.change();
       return isOver();
@@ -211,20 +243,7 @@ async function episode(random: Random, untilMs: number): Promise<number> {
   expect(once.code, once.err).toBeLessThan(2);
   expect(JSON.parse(once.out).reviews).toEqual([]);
 
-  const model = expected(exporter.contents, () => true);
-  const { trades, positions } = desk.stored();
-  const keys = trades.map(({ trade_id, symbol, side, quantity, price, traded_at, occurrence }) => {
-    const content = [trade_id, symbol, side, quantity, price, traded_at?.slice(0, 19).replace("T", " ")];
-    return `${JSON.stringify(content)} ${occurrence}`;
-  });
-  expect(keys.sort()).toEqual(model.trades);
-  for (const [symbol, { quantity, points }] of model.positions) {
-    const stored = positions.find((position) => position.symbol === symbol);
-    expect(numberOf(stored?.quantity ?? "0"), symbol).toBe(numberOf(quantity));
-    expect(numberOf(stored?.realized ?? "0") / 1_000, symbol).toBeCloseTo(numberOf(points), 6);
-  }
-  const reconciled = JSON.parse((await desk.run("db", "reconcile")).out);
-  expect(reconciled).toMatchObject({ complete: true, unexplained: 0 });
+  await desk.check(exporter.contents);
   return kills;
 }
 
@@ -237,3 +256,74 @@ it("processes that watch folders and are killed lose no row, double none, and ne
     });
   if (isLong) console.info(`files-kill: ${kills} kills`);
 });
+
+/** Writes the ledgers of a day as a desk's exporter does, in some seconds. */
+const exporterProgram = `
+import datetime, os, random, sys, time
+folder = sys.argv[1]
+random.seed(int(sys.argv[2]))
+today = datetime.date.today()
+days = [today, today - datetime.timedelta(days=1)]
+ledgers = {os.path.join(folder, "trades_%s.csv" % day.strftime("%Y%m%d")): (day, [sys.argv[3]]) for day in days}
+number = 0
+
+def rows(day, hour):
+    global number
+    for _ in range(random.randint(1, 5)):
+        number += 1
+        symbol = random.choice(sys.argv[4:6])
+        moment = "%s %02d:%02d:%02d" % (day.isoformat(), hour, random.randrange(60), random.randrange(60))
+        yield "%d,%s,%s,%s,%d,110.%d\\n" % (
+            number, symbol, moment, random.choice("BS"), random.randint(1, 9), random.randint(1, 99))
+
+def pause():
+    time.sleep(random.random() * 0.02)
+
+for hour in range(7, 17):
+    for path, (day, lines) in ledgers.items():
+        added = list(rows(day, hour))
+        way = random.choice(("flushed", "buffered", "rewritten", "replaced")) if hour > 7 else "rewritten"
+        if way == "rewritten" and len(lines) > 4:
+            del lines[random.randrange(1, len(lines))]  # a cancelled trade
+        lines += added
+        if way == "flushed":
+            with open(path, "a") as ledger:
+                for line in added:
+                    ledger.write(line)
+                    ledger.flush()
+                    pause()
+        elif way == "buffered":
+            # Reaches the file in blocks that end anywhere.
+            with open(path, "ab", buffering=48) as ledger:
+                for line in added:
+                    ledger.write(line.encode())
+                    pause()
+        elif way == "rewritten":
+            with open(path, "wb", buffering=512) as ledger:
+                for line in lines:
+                    ledger.write(line.encode())
+        else:
+            with open(path + ".tmp", "w") as ledger:
+                ledger.writelines(lines)
+            os.replace(path + ".tmp", path)
+        pause()
+`;
+
+it.skipIf(python === undefined)(
+  `a day of a desk's exporter reaches both databases through serve, and reconcile explains every difference (${pythonMissing ?? "with python3"})`,
+  async () => {
+    await using desk = new WatchedDesk();
+    const { hasTold } = desk.start("auto", "serve");
+    await until(hasTold, "serve has told its address");
+    const given = [desk.ledgers, process.env.SEED ?? "1", header, ...symbols];
+    await promisify(execFile)(python ?? "", ["-c", exporterProgram, ...given]);
+    const contents = new Map(
+      readdirSync(desk.ledgers).map((name) => [name, readFileSync(join(desk.ledgers, name), "utf8")]),
+    );
+    const { trades } = expected(contents, () => true);
+    await until(() => JSON.stringify(desk.trades()) === JSON.stringify(trades), "modern has every trade");
+    const status = await desk.run("watch", "status");
+    expect(JSON.parse(status.out)).toMatchObject({ reviews: [], sinks: { legacy: { state: "ok" } } });
+    await desk.check(contents);
+  },
+);
