@@ -28,7 +28,7 @@ interface FakeFile {
   /** The stat that looks see, and how many more of them; a network drive may know only an old one. */
   stale: { readonly stat: FileStat; looks: number } | undefined;
   /** Where pages have not arrived, and for how many more looks. */
-  missing: { readonly from: number; readonly to: number; looks: number } | undefined;
+  missing: { readonly from: number; readonly to: number; readonly isCut: boolean; looks: number } | undefined;
   lockedBy: string | undefined;
 }
 
@@ -145,10 +145,17 @@ export class FakeDisk implements FileFinder {
     file.stale = { stat: statOf(file), looks };
   }
 
-  /** Bytes from `from` to the present end read as NUL until so many looks have passed. */
-  withhold(root: number, path: string, { from, looks }: { from: number; looks: number }): void {
+  /**
+   * Bytes from `from` to the present end read as NUL until so many looks have passed. With `isCut`, reads end
+   * at `from` instead, although the size is that of the whole file.
+   */
+  withhold(
+    root: number,
+    path: string,
+    { from, looks, isCut = false }: { from: number; looks: number; isCut?: boolean },
+  ): void {
     const file = this.#get(root, path);
-    file.missing = { from, to: file.bytes.length, looks };
+    file.missing = { from, to: file.bytes.length, isCut, looks };
   }
 
   async look(): Promise<readonly RootLook[]> {
@@ -193,8 +200,9 @@ export class FakeDisk implements FileFinder {
     if (file === undefined) return { kind: "gone" };
     if (file.lockedBy !== undefined)
       return { kind: "locked", code: file.lockedBy, why: `${path} is open elsewhere` };
-    const bytes = file.bytes.slice();
-    bytes.fill(0, file.missing?.from ?? bytes.length, file.missing?.to);
+    const { missing } = file;
+    const bytes = file.bytes.slice(0, missing?.isCut === true ? missing.from : undefined);
+    bytes.fill(0, missing?.from ?? bytes.length, missing?.to);
     return { kind: "bytes", bytes: bytes.slice(from, from + length), stat: statOf(file) };
   }
 

@@ -611,6 +611,19 @@ describe("bytes that are not there", () => {
     expect([ids(world), quarantine(world)]).toEqual([upTo(8), []]);
   });
 
+  it("a size that is ahead of the data neither cuts a row nor makes a file published again", async () => {
+    for (const from of [header.length + 10, ledger(rows(1, 5)).length, ledger(rows(1, 6)).length + 9]) {
+      const world = await watched({}, { [today]: ledger(rows(1, 5)) });
+      world.disk.append(ledgers, today, rows(6, 8));
+      world.disk.withhold(ledgers, today, { from, looks: 4, isCut: true });
+      await world.looks(1, settleMs, settleMs);
+      expect(fileOf(world, today)?.why).toMatch(/^UNSETTLED/);
+      expect(reviews(world)).toEqual([]);
+      await world.looks(1_000, 1_000, 1_000);
+      expect([ids(world), quarantine(world), reviews(world)]).toEqual([upTo(8), [], []]);
+    }
+  });
+
   it("zeros that stay are refused as one row, and the rows behind them count", async () => {
     const nul = "\u0000".repeat(500);
     const world = await watched(
