@@ -51,6 +51,11 @@ export const campaigns = {
     proves:
       "writes, phase moves, SQL statements, rollbacks and restarts in any order leave both databases as a model says",
   },
+  explain: {
+    files: ["test/explain/explain.test.ts"],
+    proves:
+      "hidden rules, alone and in pairs, are named from the rows that they give, and what is outside of the catalogue is not",
+  },
   "files-sim": {
     files: ["test/simulation/files-sim.test.ts"],
     proves:

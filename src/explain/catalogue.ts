@@ -200,17 +200,8 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
         rows.flatMap((row) => (row.file === file ? [row, { ...row, repeats: undefined }] : [row])),
       );
   },
-  *DEDUPED({ component }) {
-    const inFile = ({ file, id }: Row) => JSON.stringify([file, id]);
-    if (hasRepeatedKey(component.world.rows, inFile))
-      yield edit("the first row of each id in a file", (rows) => firstOfEach(rows, inFile));
-  },
-  *ID_REUSE({ component }) {
-    if (hasRepeatedKey(component.world.rows, ({ id }) => id))
-      yield edit("the last row of each id", (rows) =>
-        firstOfEach(rows.toReversed(), ({ id }) => id).toReversed(),
-      );
-  },
+  DEDUPED: (given) => withoutRows(given, "the first row of each id in a file", (row) => row.hasEarlierId),
+  ID_REUSE: (given) => withoutRows(given, "the last row of each id", (row) => row.hasLaterId),
   *FILE_REJECTED({ history, component, cuts }) {
     const own = component.files.filter((file) => cuts.has(file));
     const cutOf = (files: readonly number[]) => (row: Row) =>
@@ -430,11 +421,14 @@ const admitted = (given: Case, code: string, rule: string): readonly Switch[] =>
     admit(rule, code),
   );
 
-const without = (given: Case, what: string, test: (row: Row) => boolean): readonly Switch[] =>
+const withoutRows = (given: Case, rule: string, test: (row: Row) => boolean): readonly Switch[] =>
   when(
     some(given, test),
-    keep(`without rows with ${what}`, (row) => !test(row)),
+    keep(rule, (row) => !test(row)),
   );
+
+const without = (given: Case, what: string, test: (row: Row) => boolean): readonly Switch[] =>
+  withoutRows(given, `without rows with ${what}`, test);
 
 const symbolsOf = ({ world }: Component): readonly string[] => [
   ...new Set(world.rows.map(({ symbol }) => symbol)),
@@ -490,37 +484,18 @@ const placeOf = (trades: History["trades"], trade: number): [number, number] => 
   return [file, line];
 };
 
-/** Rows that are older than a row of an earlier file. */
+/** Rows that are older than a row of their lane in an earlier file. */
 function lateRows(rows: readonly Row[]): ReadonlySet<number> {
   const late = new Set<number>();
-  let [before, newest, file] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, -1];
-  for (const row of rows) {
-    if (row.file !== file) {
-      before = newest;
-      file = row.file;
-    }
-    if (row.timeUs < before) late.add(row.place);
-    newest = Math.max(newest, row.timeUs);
+  const newest = new Map<string, { file: number; before: number; time: number }>();
+  for (const { place, lane, file, timeUs } of rows) {
+    const seen = newest.get(lane) ?? { file, before: Number.NEGATIVE_INFINITY, time: timeUs };
+    newest.set(lane, seen);
+    if (seen.file !== file) Object.assign(seen, { file, before: seen.time });
+    if (timeUs < seen.before) late.add(place);
+    seen.time = Math.max(seen.time, timeUs);
   }
   return late;
-}
-
-function hasRepeatedKey(rows: readonly Row[], keyOf: (row: Row) => string): boolean {
-  const seen = new Set<string>();
-  for (const row of rows) {
-    const key = keyOf(row);
-    if (seen.has(key)) return true;
-    seen.add(key);
-  }
-  return false;
-}
-
-function firstOfEach(rows: readonly Row[], keyOf: (row: Row) => string): readonly Row[] {
-  const seen = new Set<string>();
-  return rows.filter((row) => {
-    const key = keyOf(row);
-    return !seen.has(key) && seen.add(key);
-  });
 }
 
 /** 110.515625, which is 110-16.5, as the decimal that its digits 110.165 make. */

@@ -75,10 +75,11 @@ interface Run {
 /** Explains every component of a report that has a row apart; `only` limits it to the component of one row. */
 export function explain(
   report: ParityReport,
-  history: History,
+  given: History,
   options: ExplainOptions = explainDefaults,
   only?: ParityRow,
 ): readonly Explained[] {
+  const history = withOneName(given);
   const base = baseRules(history, report.method, report.dayRules.modern);
   const lastDays = lastDaysOf(report);
   const cuts = cutsOf(history);
@@ -88,12 +89,23 @@ export function explain(
     .filter(({ rows }) => only === undefined || rows.includes(only))
     .map((component) => {
       const budget = new Budget(options.runsMax, Math.max(0, Math.min(options.tradesMax, left)));
-      const given = { component, history, base, cuts };
-      const explained = new Search(given, { report, lastDays, budget, known }).result();
+      const explained = new Search(
+        { component, history, base, cuts },
+        { report, lastDays, budget, known },
+      ).result();
       left -= budget.trades;
       return explained;
     });
 }
+
+/** Two books may each have another spelling of an instrument as its name; this chooses one. */
+const withOneName = (history: History): History => ({
+  ...history,
+  nameOf: (symbol) => {
+    const name = history.nameOf(symbol);
+    return history.nameOf(name) === symbol && symbol < name ? symbol : name;
+  },
+});
 
 function lastDaysOf({ rows }: ParityReport): ReadonlyMap<ParityRow["kind"], number> {
   const last = new Map<ParityRow["kind"], number>();
@@ -237,14 +249,18 @@ class Search {
     return (
       this.#proved(sure) ??
       this.#proved(this.#recipes().map(judge)) ??
-      this.#proved(this.#pairs(helpful, helpful, judge)) ??
-      this.#proved(this.#pairs(helpful, sure, judge)) ??
+      this.#proved(this.#pairs(helpful, this.#isLarge ? helpful : sure, judge)) ??
       this.#oneTrade(side, judge) ??
-      this.#proved(this.#pairs(sure, sure, judge)) ??
+      this.#proved(this.#isLarge ? [] : this.#pairs(sure, sure, judge)) ??
       this.#proved(this.#threes(helpful, judge)) ??
       this.#fitting(singles) ??
       this.#reducing(side, helpful)
     );
+  }
+
+  /** Whether each run is so costly that masked causes and alternatives of pairs are not looked for. */
+  get #isLarge(): boolean {
+    return this.#component.world.rows.length > 20_000;
   }
 
   #proved(judged: Iterable<Judged>): Found | undefined {

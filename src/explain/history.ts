@@ -69,15 +69,15 @@ export interface Component {
 /** The components of a report that have a row apart, in the order of its rows. */
 export function componentsOf(report: ParityReport, history: History): readonly Component[] {
   const groups = new Groups();
+  const laneOf = lanesReported(report, history);
   const lanesOfTrades = new Map<string, Set<string>>();
   for (const { book, symbol } of history.trades.instruments) {
-    const lane = laneName(history.netBooks ? undefined : book, history.nameOf(symbol));
+    const lane = laneOf(book, symbol);
     const spellings = lanesOfTrades.get(lane) ?? new Set();
     lanesOfTrades.set(lane, spellings.add(symbol));
     groups.join(lane, laneName(history.netBooks ? undefined : book, symbol));
   }
-  for (const { book, symbol } of history.refused)
-    groups.join(laneName(book, history.nameOf(symbol)), laneName(book, symbol));
+  for (const { book, symbol } of history.refused) groups.join(laneOf(book, symbol), laneName(book, symbol));
   const byLane = Map.groupBy(report.rows, ({ key }) => laneName(key.book, key.symbol));
   const broken = new Set(report.rows.filter(isApart).map(({ key }) => laneName(key.book, key.symbol)));
   joinStrangers(groups, { broken, lanesOfTrades, byLane, history });
@@ -90,7 +90,34 @@ export function componentsOf(report: ParityReport, history: History): readonly C
     rowsByRoot.set(root, known);
     for (const row of rows) known.push(row);
   }
-  return new Worlds(report, history, groups, roots).components(rowsByRoot);
+  return new Worlds({ report, history, groups, laneOf }, roots).components(rowsByRoot);
+}
+
+type LaneOf = (book: string | undefined, symbol: string) => string;
+
+/**
+ * The lane under which the trades of a symbol and book are reported: the name of the instrument, or another
+ * spelling of it that more sides have a row for.
+ */
+function lanesReported({ rows }: ParityReport, { netBooks, nameOf }: History): LaneOf {
+  const sidesOf = new Map<string, Set<Side>>();
+  const reported = new Map<string, string>();
+  for (const row of rows) {
+    const { key, field } = row;
+    const [lane, plain] = [laneName(key.book, key.symbol), laneName(key.book, nameOf(key.symbol))];
+    const sides = sidesOf.get(lane) ?? new Set();
+    sidesOf.set(lane, sides);
+    for (const side of ["legacy", "modern"] as const)
+      if (field !== "row" || row[side] !== "0") sides.add(side);
+    const count = (name: string | undefined): number => sidesOf.get(name ?? "")?.size ?? 0;
+    const known = reported.get(plain);
+    if (count(lane) > count(known) || (lane === plain && count(lane) === count(known)))
+      reported.set(plain, lane);
+  }
+  return (book, symbol) => {
+    const plain = laneName(netBooks ? undefined : book, nameOf(symbol));
+    return reported.get(plain) ?? plain;
+  };
 }
 
 /** Disjoint sets of names. */
@@ -178,12 +205,22 @@ class Worlds {
   readonly #report: ParityReport;
   readonly #history: History;
   readonly #groups: Groups;
+  readonly #laneOf: LaneOf;
   readonly #roots: ReadonlySet<string>;
 
-  constructor(report: ParityReport, history: History, groups: Groups, roots: ReadonlySet<string>) {
-    this.#report = report;
-    this.#history = history;
-    this.#groups = groups;
+  constructor(
+    given: {
+      readonly report: ParityReport;
+      readonly history: History;
+      readonly groups: Groups;
+      readonly laneOf: LaneOf;
+    },
+    roots: ReadonlySet<string>,
+  ) {
+    this.#report = given.report;
+    this.#history = given.history;
+    this.#groups = given.groups;
+    this.#laneOf = given.laneOf;
     this.#roots = roots;
   }
 
@@ -206,6 +243,7 @@ class Worlds {
       this.#groups.rootOf(this.#laneOf(book, symbol)),
     );
     const rowsBefore = this.#rowsBefore();
+    const ids = sharedIds(trades, [...tradesByRoot.values()]);
     const days = { legacy: this.#daysOf("legacy"), modern: this.#daysOf("modern") };
     const closesOf = Map.groupBy(history.closes, ({ symbol }) => history.nameOf(symbol));
     const othersOf = Map.groupBy(history.otherPrices, ({ symbol }) => history.nameOf(symbol));
@@ -213,6 +251,7 @@ class Worlds {
       this.#component(rows, tradesByRoot.get(root) ?? [], {
         refused: refusedByRoot.get(root) ?? [],
         rowsBefore,
+        ids,
         days,
         closesOf,
         othersOf,
@@ -228,10 +267,6 @@ class Worlds {
       if (day !== undefined && !(field === "row" && value === "0")) days.add(day);
     }
     return [...days].sort((a, b) => a - b);
-  }
-
-  #laneOf(book: string | undefined, symbol: string): string {
-    return laneName(this.#history.netBooks ? undefined : book, this.#history.nameOf(symbol));
   }
 
   /** The number of rows in the files before each file. */
@@ -259,6 +294,7 @@ class Worlds {
     shared: {
       readonly refused: readonly RefusedRow[];
       readonly rowsBefore: readonly number[];
+      readonly ids: ReturnType<typeof sharedIds>;
       readonly days: Readonly<Record<Side, readonly number[]>>;
       readonly closesOf: ReadonlyMap<string, readonly Close[]>;
       readonly othersOf: ReadonlyMap<string, readonly Close[]>;
@@ -273,7 +309,7 @@ class Worlds {
       const { book, symbol, multiplier } = trades.instrumentAt(index);
       const name = this.#history.nameOf(symbol);
       const own = this.#history.netBooks ? undefined : book;
-      lanes.set(laneName(own, name), { book: own, symbol: name, multiplier });
+      lanes.set(this.#laneOf(book, symbol), { book: own, symbol: name, multiplier });
       closes.set(name, shared.closesOf.get(name) ?? []);
     }
     const scales = { quantity: 0, price: 0 };
@@ -322,6 +358,8 @@ class Worlds {
         day: trades.dayAt(index),
         repeats: repeats === undefined ? undefined : places.get(repeats),
         refused: undefined,
+        hasEarlierId: shared.ids.earlier.has(index),
+        hasLaterId: shared.ids.later.has(index),
         oddTime: this.#history.oddTimes.has(`${file}:${line}`),
       });
     }
@@ -375,6 +413,27 @@ class Worlds {
       isTooLarge: !(volume * highest < Number.MAX_SAFE_INTEGER),
     };
   }
+}
+
+/**
+ * Of the given trades and all with one of their ids: those whose id an earlier row of the same file has, and those
+ * whose id a later row has.
+ */
+function sharedIds(trades: TradeColumns, groups: readonly (readonly number[])[]) {
+  const wanted = new Set<number>();
+  for (const group of groups) for (const trade of group) wanted.add(trades.idHash(trade));
+  const [earlier, later] = [new Set<number>(), new Set<number>()];
+  const last = new Map<string, number>();
+  for (let trade = 0; trade < trades.length; trade++) {
+    if (!wanted.has(trades.idHash(trade))) continue;
+    const id = trades.id(trade);
+    const before = last.get(id);
+    last.set(id, trade);
+    if (before === undefined) continue;
+    later.add(before);
+    if (trades.file[before] === trades.file[trade]) earlier.add(trade);
+  }
+  return { earlier, later };
 }
 
 interface Admissible {
@@ -435,6 +494,8 @@ function withRefused(
       day: dayOf(wallOfInstant(timeUs), row.file) ?? 0,
       repeats: undefined,
       refused: code,
+      hasEarlierId: false,
+      hasLaterId: false,
       oddTime: false,
     }),
   );

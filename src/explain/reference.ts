@@ -35,6 +35,9 @@ export interface Row {
   readonly repeats: number | undefined;
   /** The code of the refusal; such a row is in no figure unless a rule admits it. */
   readonly refused: string | undefined;
+  /** Whether an earlier row of the file, or a later row of any file, has the same id; also in another lane. */
+  readonly hasEarlierId: boolean;
+  readonly hasLaterId: boolean;
   /** Whether the row's time is written in a form of its own, such as with a `T`. */
   readonly oddTime: boolean;
 }
