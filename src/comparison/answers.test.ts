@@ -375,7 +375,7 @@ describe("limits", () => {
     expect(found.fields.length).toBe(1);
   });
 
-  it("the limit of values is also the limit of objects", () => {
+  it("empty objects count towards the limit of values", () => {
     const empty = (count: number): object => Array.from({ length: count }, () => ({}));
     expect(compare(empty(100), empty(100), { valuesMax: 101 }).verdict).toBe("equal");
     expect(compare(empty(100), empty(100), { valuesMax: 100 }).verdict).toBe("not_comparable");

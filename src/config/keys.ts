@@ -69,13 +69,15 @@ const foreignKeys = [
     "day_rule",
     oneOf(dayRules),
     undefined,
-    "Trading-day rule of the system's daily P&L; the built-in engine as the other system uses it by default",
+    "Trading-day rule of the system's daily P&L; if the other system is the built-in engine, " +
+      "it follows this rule by default",
   ),
   key(
     "timeout_ms",
     milliseconds,
     undefined,
-    "Time limit of a call; by default the limit of the system's role",
+    "Time limit of a call; by default 30000 for legacy and 2000 for modern, " +
+      "and 60000 for a call that enters a file into legacy",
   ),
 ];
 const variables = "a list of names of environment variables";
@@ -335,7 +337,8 @@ export const keys = [
       "bridge_tables",
       oneOf(["inside", "beside"]),
       "inside",
-      "The bridge's tables are inside legacy's database, or beside it in a file; then legacy keeps the writes",
+      "The bridge's tables are inside legacy's database, or beside it in a file of their own; " +
+        "beside, modern never becomes authoritative",
     ),
     key("legacy_book", kind.anyText, "", "The book that modern records for rows from legacy"),
     key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),

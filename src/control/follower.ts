@@ -126,7 +126,7 @@ export class PlanFollower {
    * Reads the store; resolves when a write may begin under `effective`. If the store cannot be read, the
    * write is allowed while legacy is authoritative, and refused with FENCED from `primary_switch` on. A read
    * that takes `staleMs` or longer, because the process was stopped meanwhile, does not count. The plan may
-   * change after the read, so the write's transaction compares its epoch with the store's again.
+   * change after the read, so the transaction of the write has to check the epoch again.
    */
   readonly admitWrite = async (): Promise<void> => {
     try {
@@ -146,7 +146,7 @@ export class PlanFollower {
   /** Reads the store now. Rejects if it does not answer. */
   async refresh(): Promise<void> {
     if (this.#store === undefined)
-      throw new BridgeError("SYSTEM_DOWN", { what: "the control store was never reached" });
+      throw new BridgeError("SYSTEM_DOWN", { what: "the control store is not connected" });
     const askedMs = this.#options.clock.monotonicMs();
     this.#on({ kind: "record_read", record: await this.#store.read(), askedMs });
   }

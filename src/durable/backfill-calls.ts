@@ -2,7 +2,8 @@
  * The calls of the backfill as rules over SQL.
  *
  * `pnlb_backfill` has one row for each pass over a table of legacy, with its progress. `pnlb_quarantine` has
- * the rows that wait for a person, one for each row of legacy. Both tables are in modern's database. The
+ * the rows that wait for a person, one for each row of legacy. Both databases have both tables. The backfill
+ * uses modern's; in legacy's quarantine are the writes of which it is unknown whether legacy took them. The
  * calls that read legacy's tables use functions that only SQLite has.
  */
 import type {

@@ -4,8 +4,8 @@ import type { RowChange, RowImage, RowWrite, StoredValue } from "../ports/record
 export const unstorableTable = "pnlb_unstorable";
 
 /**
- * The natural key of each table of legacy, in the order of a claim. `id` is none: legacy replaces rows, and a
- * replaced row has another id.
+ * The columns of each legacy table's natural key, in the order in which a claim lists their values. `id` is
+ * not a natural key: legacy replaces rows, and the new row has another `id`.
  */
 export const legacyKeys = {
   processed_trades: ["trade_id", "source_file"],

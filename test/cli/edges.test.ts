@@ -292,7 +292,7 @@ describe.skipIf(!onLinux)("a stdout that fails (Linux has /dev/full)", () => {
       expect(clean).toEqual({ code: 0, out: "", err: "" });
     }));
 
-  it("keeps its exit code if stderr is closed or full", async () => {
+  it("a closed or full stderr does not change the exit code", async () => {
     expect(await shell("pnl-bridge pnl --trades /nowhere 2> /dev/full")).toEqual({
       code: 2,
       out: "",

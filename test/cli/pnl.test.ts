@@ -383,7 +383,7 @@ describe("pnl and the names of instruments", () => {
   const optionPrices = (...rows: readonly string[]): string =>
     `SYMBOL,PX_LAST,PX_SETTLE,EXPIRE_DT,MONEYNESS\n${rows.map((row) => `${row},,,\n`).join("")}`;
 
-  it("joins the prices of a day under any name that the day's file uses", () => {
+  it("finds an instrument's price under any name that the day's file uses", () => {
     const future = [
       ["2025-07-21", "TYU5"],
       ["2025-07-22", "TYU5 Comdty"],
@@ -447,7 +447,7 @@ describe("pnl and the names of instruments", () => {
     );
   });
 
-  it("joins an option's price by its Bloomberg name, and refuses a ledger's name in a price file", () => {
+  it("finds an option's price under its Bloomberg name, and refuses a ledger's name in a price file", () => {
     const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
     return withFiles(
       {
@@ -473,7 +473,7 @@ describe("pnl and the names of instruments", () => {
     );
   });
 
-  it("joins given marks under any name, and refuses two prices of one instrument", () =>
+  it("finds a given mark under any name of its instrument, and refuses two prices of one instrument", () =>
     withFiles(
       {
         "trades_20250721.csv": ledger(

@@ -192,7 +192,7 @@ export const controlTables: OwnedTables = {
           'publish another section');
       CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ${schema}.audit
         FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.refuse('the audit is kept as it is: it is a chain of hashes',
-          'each process knows the head of the chain, and would tell');`,
+          'audit verify would report the change, because each process keeps the newest seal that it knows');`,
     // `config_columns` lists every column of the row, so a new column appears in the audit without a change
     // here.
     (schema) => `ALTER TABLE ${schema}.config ADD COLUMN ${listColumn("user_denylist")};`,

@@ -55,7 +55,10 @@ type Stat = Pick<Stats, "size" | "mtimeMs" | "dev" | "ino">;
 interface Known extends Stat {
   /** Monotonic time at which this stat was first seen; minus infinity for an old file of the first look. */
   readonly sinceMs: number;
-  /** Whether it was told of after the time of a clock's tick. */
+  /**
+   * Whether this stat was last reported at least `tickMs` after it was first seen. The file is reported again
+   * then, because a write within the same tick of the clock may leave the stat as it was.
+   */
   readonly isSettled: boolean;
 }
 
@@ -268,7 +271,8 @@ export class FolderScan {
       if (stats?.isDirectory() !== true || folders.has(real) || this.#ownerOf(real) !== root) return;
       const key = folderKey(stats);
       const { mtimeMs } = stats;
-      // What comes later is announced, what came before is listed.
+      // The watch begins before the listing: it announces what comes later, and the listing has what came
+      // before.
       pollReason ??= this.#arm(root, real, key);
       const given = before.get(path);
       const old = given?.key === key ? given : undefined;
@@ -296,7 +300,8 @@ export class FolderScan {
     };
     visit(root.real, "");
     const hasFileLinks = fileLinks.length > 0;
-    // Folders that stayed as they were cannot give up a file to a link.
+    // A quiet folder is taken over with its old files, and a link may have to take one of them; so the first
+    // link makes the walk list everything.
     if (hasFileLinks && !root.hasFileLinks && !isAll) return this.#walk(root, { isAll: true, named });
 
     const places = new Map<string, { readonly folder: Folder; readonly name: string }>();

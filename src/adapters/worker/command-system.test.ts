@@ -578,7 +578,7 @@ describe("the environment of a worker", () => {
     "methods.env = (id) => answer(id, [process.env.PNL_TEST_A, process.env.PNL_TEST_B, process.cwd()]);",
   );
   it.each([
-    ["has only the base by default", {}, [null, null]],
+    ["has only PATH, HOME, LANG, TZ and the like by default", {}, [null, null]],
     [
       "has the named variables of this process",
       { inheritEnv: ["PNL_TEST_B", "PNL_TEST_MISSING"] },

@@ -35,7 +35,10 @@ interface ArchiveReport {
   readonly archived: boolean;
   readonly out: string;
   readonly evidence: readonly Evidence[];
-  /** The tables that were verified: their rows, as they are in the database and in the archive. */
+  /**
+   * The tables that were verified, each with the number and the digest of its rows, which are equal in the
+   * database and the archive.
+   */
   readonly tables: Archive;
   /** What the bridge has put into each database; empty for a database that has nothing of it. */
   readonly objects: Readonly<Record<Side, readonly OwnObject[]>> | null;

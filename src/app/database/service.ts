@@ -62,7 +62,10 @@ export class DatabaseService implements DataAuthority {
     );
   }
 
-  /** The count that this process has at the moment; never waits. */
+  /**
+   * The writes owed to legacy, as last read from the store and counted since; never waits. Until the pair is
+   * open: one where modern is authoritative, else none.
+   */
   owed(): { readonly count: number; readonly oldestMs: number } {
     if (this.#opened !== undefined) return this.#opened.bridge.owedToLegacy();
     const isBehind = directionOf(this.#options.plan())?.authority === "modern";

@@ -1,7 +1,7 @@
 /**
  * Runs calls. The course of a read that is shadowed:
  *
- *   caller ──► route ──► frozen copy of the input ──► answering side ──► its promise is returned unchanged
+ *   caller ──► route ──► frozen copy of the input ──► answering side ──► its answer is returned unchanged
  *                                                          │ settles
  *                                                          ▼
  *                                     the compared part is copied before the caller has the answer
@@ -256,7 +256,7 @@ export class CallRunner implements ShadowHost {
     }
     const role: ShadowRole = isControl || shadow === null ? shadowRoles.control : shadowRoles[shadow];
     tally.eligible += 1;
-    // If modern lacks the method, legacy answers under every plan, and there is nothing to compare.
+    // If modern lacks the method, only legacy can answer, so there is nothing to compare.
     if (
       method.comparer === undefined ||
       method[role.side] === undefined ||

@@ -493,7 +493,7 @@ describe("a pass", () => {
     expect(await waiting()).toEqual(["processed_trades ALREADY_STORED"]);
   });
 
-  it("reads the later table of trades, cto_trades, where it is asked to", async () => {
+  it("reads `cto_trades`, which holds the trades once more, if `tables` names it", async () => {
     const cto = (id: string, action: string, quantity: number) =>
       `INSERT INTO cto_trades (Date, Time, Symbol, Action, Quantity, Price, Fees, Counterparty, tradeID, Type, source_file)
        VALUES ('2025-07-15', '13:08:35.561', 'TYU5 Comdty', '${action}', ${quantity}, 110.515625, 2.05, 'FRGM', '${id}', 'FUT', 'trades_20250715.csv')`;

@@ -13,7 +13,10 @@ export interface CutoverOptions {
   readonly holdLegacy: (lastsMs: number) => Promise<HeldStore>;
   readonly clock: Clock;
   readonly lease: LeaseHolder;
-  /** The longest time for which writes are held back. */
+  /**
+   * The longest time for which a move to modern holds legacy's lock. A move to legacy that takes longer to
+   * carry the last writes fails and is undone.
+   */
   readonly budgetMs: number;
   /** The longest time that the mirror may take to catch up before writes are held back. */
   readonly drainMsMax: number;
@@ -40,7 +43,7 @@ export interface CutoverReport {
   readonly moved: boolean;
   readonly authority: Side;
   readonly epoch: number;
-  /** The rung that failed and why, after which everything is as before; null if the authority moved. */
+  /** The rung that failed and why; null if none failed. Unless `moved`, everything is as before. */
   readonly failed: { readonly rung: Rung; readonly why: string } | null;
   /** How long writes were held back. */
   readonly heldMs: number;
@@ -95,7 +98,10 @@ export class Cutover {
     }
   }
 
-  /** Why the authority cannot move to a side now; undefined if the rungs before the lock would succeed. */
+  /**
+   * Why the authority cannot move to a side now: parked writes or, towards modern, no reconciliation without
+   * breaks in the last 15 minutes. Undefined otherwise; a rung can still fail.
+   */
   async whyNot(side: Side): Promise<string | undefined> {
     const { stores, clock } = this.#options;
     const { authority } = await stores.legacy.call("fence", null);
@@ -151,7 +157,10 @@ export class Cutover {
     this.#options.onRung(rung);
   }
 
-  /** Proves that the way back will work: writes a row there, removes it again, and commits a marker. */
+  /**
+   * Proves that the present authority can take writes as the mirror: deletes, writes and reads back the rows of
+   * its last entry, and undoes that. Then sets the step `to SIDE` in both fences.
+   */
   async #rehearse(side: Side): Promise<void> {
     this.#begin("rehearse");
     const { stores } = this.#options;
@@ -169,7 +178,7 @@ export class Cutover {
     }
   }
 
-  /** Waits until the mirror has every write except those that arrive at this moment. */
+  /** Waits until fewer than 200 writes are owed; `#carry` brings the rest while writes are held back. */
   async #drain(from: Side): Promise<void> {
     this.#begin("drain");
     const { stores, clock, drainMsMax } = this.#options;
@@ -202,7 +211,8 @@ export class Cutover {
       await this.#compare(held, position);
       this.#begin("flip");
       const to = { epoch: fence.epoch + 1, authority: "modern", step: "" } as const;
-      // The step says that the move is not finished; without it, a fence that is ahead proves an older copy.
+      // The step marks the move as unfinished. If modern's fence is ahead and has no step, legacy's database is
+      // an older copy.
       await this.#move(stores.modern, { ...to, step: "to modern" });
       await this.#move(held, to);
       await held.letGo("commit");
@@ -353,7 +363,7 @@ export async function recoverFences(
       what:
         `${older}'s database is an older copy of itself: its fence has epoch ${Math.min(epoch, following.epoch)}, ` +
         `the other one's has ${Math.max(epoch, following.epoch)}`,
-      fix: "put the newer file back, or follow RUNBOOK.md, one database is restored",
+      fix: 'put the newer file back, or follow "One database was restored" in RUNBOOK.md',
     });
   const to = { epoch, authority, step: "" };
   for (const [store, from] of [[modern, following] as const, [legacy, deciding] as const])

@@ -34,9 +34,12 @@ export interface RepairReport {
   /** Whether nothing was skipped. */
   readonly ok: boolean;
   readonly results: readonly RepairResult[];
-  /** The number of refused writes whose rows the mirror has now. */
+  /** The number of owed writes that count as received now, because the mirror has their rows. */
   readonly covered: number;
-  /** Whether the relay may carry writes again: false only if rows of a restored store were skipped. */
+  /**
+   * Whether the relay may carry writes again: false if rows of a restored store were skipped, and after a dry
+   * run for a restored store.
+   */
   readonly carries: boolean;
 }
 
@@ -84,7 +87,7 @@ async function taken(
   if (wanted === undefined)
     return {
       result: "skipped",
-      because: `the plan does not say what ${verb} writes; set do to a word of mayDo`,
+      because: `the plan does not say what ${verb} writes; set \`do\` to one of the words in \`mayDo\``,
     };
   const source = verb === "take_legacy" ? "legacy" : "modern";
   let last: RepairAnswer["kind"] = "already";

@@ -17,7 +17,10 @@ type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unkn
 
 export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   readonly legacy: T;
-  /** May lack methods. Legacy answers those, and they are not compared. */
+  /**
+   * May lack methods. Only legacy answers those, or the call fails with BUSY where legacy may not answer; they
+   * are not compared.
+   */
   readonly modern: Partial<T>;
   readonly methods?: { readonly [K in MethodName<T>]?: MethodOptions };
   /** Returns the key (user, book) that routes a call. Default: none, so percentages and lists never apply. */

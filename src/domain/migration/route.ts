@@ -40,8 +40,8 @@ export const routeFlag = "use_new_calculator";
 const sampleFlag = "shadow_sample";
 
 /**
- * Routes a call by the rules of docs/rollout.md, in their order. Pure: the same plan and key always give the
- * same route. `draw` is the call's random number for shadow sampling, 0 to 1.
+ * Routes a call by the rules of docs/rollout.md, in their order. Pure: the same plan, key and draw always give
+ * the same route. `draw` is the call's random number for shadow sampling, 0 to 1.
  */
 export function routeOf(plan: MigrationPlan, key: CallKey, draw: number): Route {
   const killed = killedBy(plan);
@@ -74,7 +74,10 @@ const isListed = (list: ReadonlySet<string>, user: string): boolean =>
 
 const legacyByPhase = ["legacy", "PHASE"] as const;
 
-/** The route under the kill switch, where modern is neither called nor compared, since it may be faulty. */
+/**
+ * The route under the kill switch or `old_only`: legacy answers alone, since modern may be faulty. After the
+ * window is closed, modern answers alone.
+ */
 function killedBy(plan: MigrationPlan): Route | undefined {
   const reason = !plan.useNewPnlSystem
     ? "KILL_SWITCH"

@@ -20,8 +20,8 @@ type Labels = Readonly<Record<string, string | number>>;
 type Read = () => Iterable<readonly [labels: Labels, value: number]>;
 
 /**
- * Adds `GET /metrics`: the gateway's signals and those of the process. They are read on request, so that
- * calls cost nothing.
+ * Adds `GET /metrics`: the gateway's signals and those of the process. The latency histogram is filled by
+ * comparisons; everything else is read on request, so that it costs calls nothing.
  */
 export function metricRoute(app: App, sources: MetricSources): void {
   const registry = Registry.merge([ownSignals(sources), processSignals()]);

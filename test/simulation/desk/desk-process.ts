@@ -73,7 +73,6 @@ createInterface({ input: process.stdin })
   .on("line", (line) => {
     const [word, value] = line.split(" ");
     if (word === "clock") offMs = Number(value);
-    if (word === "serve") void serve();
   })
   .on("close", () => {
     ends = true;

@@ -53,7 +53,10 @@ async function run(options: Options, { err }: Streams): Promise<CommandResult> {
   });
   const end = [
     ...(tables.some(([, { rows }]) => rows > 0) && report.book === ""
-      ? ["the rows have no book; if legacy is one book's, set database.legacy_book before the backfill"]
+      ? [
+          "the rows have no book; if all rows of legacy belong to one book, " +
+            "set database.legacy_book before you run the backfill",
+        ]
       : []),
     ...(report.finished ? [] : ["not finished: run the command again; it continues from here"]),
   ];
