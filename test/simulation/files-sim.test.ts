@@ -37,6 +37,11 @@ class Desk {
   }
 
   async burst(): Promise<void> {
+    await this.#write();
+    this.#heal();
+  }
+
+  async #write(): Promise<void> {
     this.#plan();
     const draw = this.#draw;
     while (this.#steps.length > 0) {
@@ -44,10 +49,27 @@ class Desk {
       this.world.stores.fault = (["none", "none", "none", "down", "lost answer"] as const)[draw(5)] ?? "none";
       for (let isDead = false; !isDead && this.#steps.length > 0; ) {
         if (draw(2) === 0) this.#steps.shift()?.();
+        this.#fault();
         this.world.clock.advance([0, 1, 100, 600, 1_100, 6_000][draw(6)] ?? 0);
         isDead = await this.world.pass();
       }
     }
+  }
+
+  /** The root comes and goes, files are open elsewhere, and the journal's disk is full for a while. */
+  #fault(): void {
+    const draw = this.#draw;
+    const { disk } = this.world;
+    this.world.isJournalFull = draw(12) === 0;
+    disk.restore(0);
+    if (draw(12) === 0) disk.lose(0, "EIO");
+    for (const path of disk.contents(0).keys()) disk.lock(0, path, draw(10) === 0 ? "EBUSY" : undefined);
+  }
+
+  #heal(): void {
+    const { disk } = this.world;
+    disk.restore(0);
+    for (const path of disk.contents(0).keys()) disk.lock(0, path, undefined);
   }
 
   /** What the files on the disk make of what counted before. */
@@ -56,7 +78,8 @@ class Desk {
       const now = new TextDecoder().decode(bytes);
       const whole = (content: string): string => content.slice(0, content.lastIndexOf("\n") + 1);
       const before = this.counted.get(name) ?? "";
-      const hasRows = whole(now).split("\n").length > 2 || (this.world.isOver(name) && now !== whole(now));
+      const lines = (this.world.isOver(name) ? now : whole(now)).split("\n");
+      const hasRows = lines.filter((line) => line !== "").length > 1;
       if (now.startsWith(whole(before)) || (this.#republished === "apply" && hasRows))
         this.counted.set(name, now);
     }

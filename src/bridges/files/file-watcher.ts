@@ -154,15 +154,20 @@ export class FileWatcher {
     return true;
   }
 
+  /** A pass whose failure is an event: the next one begins with what the journal has. */
+  async attempt(): Promise<boolean> {
+    try {
+      return await this.pass();
+    } catch (failure) {
+      this.#failed(failure);
+      return false;
+    }
+  }
+
   async #watch(): Promise<void> {
     const { clock, scanMs } = this.#options;
     while (!this.#isClosed) {
-      let isHolder = false;
-      try {
-        isHolder = await this.pass();
-      } catch (failure) {
-        this.#failed(failure);
-      }
+      const isHolder = await this.attempt();
       if (isHolder && this.#next() !== undefined) continue;
       const waitMs = isHolder ? Math.min(scanMs, this.#due.nextMs() - clock.monotonicMs()) : scanMs;
       if (!this.#isHinted) await this.#sleep(Math.max(waitMinMs, waitMs));

@@ -6,6 +6,7 @@ import { ledgerRows } from "../../../src/adapters/csv/ledger-rows.ts";
 import { JournalFile } from "../../../src/adapters/sqlite/journal-file.ts";
 import { priceRows } from "../../../src/app/files/price-rows.ts";
 import { describeSymbol } from "../../../src/app/symbols/symbols.ts";
+import { BridgeError } from "../../../src/base/errors.ts";
 import { FileWatcher, type RecordWriter, StoreSink } from "../../../src/bridges/files/index.ts";
 import { dayUs, wallOfInstant } from "../../../src/domain/market/chicago-time.ts";
 import { tradingDayRules } from "../../../src/domain/market/trading-day.ts";
@@ -89,6 +90,8 @@ export class World {
   #watcher: FileWatcher | undefined;
   #lives = 0;
   readonly failures: string[] = [];
+  /** Whether the disk of the journal is full. */
+  isJournalFull = false;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -113,7 +116,11 @@ export class World {
     this.disk.forgetTold();
     const [life, clock] = [this.#life, this.clock];
     const journal: FileJournal = {
-      call: (name, given) => life.step(() => this.journal.call(name, structuredClone(given))),
+      call: (name, given) =>
+        life.step(() => {
+          if (this.isJournalFull) throw new BridgeError("UNWRITABLE", { what: "the disk is full" });
+          return this.journal.call(name, structuredClone(given));
+        }),
       close: async () => {},
     };
     const finder = {
@@ -164,8 +171,8 @@ export class World {
   /** One pass of the living process. Answers whether it died. */
   async pass(): Promise<boolean> {
     const work = async (): Promise<"passed"> => {
-      await this.#watcher?.pass();
-      await this.#watcher?.carry();
+      await this.#watcher?.attempt();
+      await this.#watcher?.carry().catch(() => {});
       return "passed";
     };
     return (await Promise.race([work(), this.#life.death])) === "died";
@@ -187,6 +194,7 @@ export class World {
   /** Passes by a process that does not die, until every file is as it stays. */
   async settle(): Promise<void> {
     this.stores.fault = "none";
+    this.isJournalFull = false;
     this.start(Number.POSITIVE_INFINITY);
     let rounds = 0;
     for (let quiet = 0; quiet < 2; ) {
