@@ -21,8 +21,8 @@ import { type OpenedDatabase, openDatabase } from "../src/app/database/open.ts";
 import { type OpenedFiles, openFileWatcher } from "../src/app/files/open.ts";
 import { describeSymbol } from "../src/app/symbols/symbols.ts";
 import { parseConfig } from "../src/config/index.ts";
-import { formatInstant } from "../src/domain/market/chicago-time.ts";
-import { tradingDayRules } from "../src/domain/market/trading-day.ts";
+import { wallOfInstant } from "../src/domain/market/chicago-time.ts";
+import { formatDay, tradingDayRules } from "../src/domain/market/trading-day.ts";
 import { openDatabase as openLegacy } from "../src/legacy-desk/database.ts";
 import { startOfLedger } from "../src/ports/ledger-rows.ts";
 import type { BridgeRecord } from "../src/ports/records.ts";
@@ -193,18 +193,17 @@ async function readingRows(root: string): Promise<readonly BenchRow[]> {
   await finder.look("all");
   const times = await interleaved(
     {
-      bare: { run: () => bareRead(path) },
+      bare: { run: () => void bareRead(path) },
       rows: {
         run: async () => {
           let place = startOfLedger;
-          for (let count = 0; ; ) {
+          for (;;) {
             const slice = await finder.read({
               ...{ root: 0, path: "trades_20250722.csv", from: place.offset, length: sliceBytes },
             });
-            if (slice.kind !== "bytes" || slice.bytes.length === 0) return count;
+            if (slice.kind !== "bytes" || slice.bytes.length === 0) return;
             const piece = rows.read("trades_20250722.csv", place, slice.bytes);
             ({ place } = piece);
-            count += piece.trades.length;
           }
         },
       },
@@ -338,7 +337,9 @@ async function latencyRows(root: string): Promise<readonly BenchRow[]> {
     ["during a backlog", true],
   ] as const) {
     const desk = await openDesk(root, `latency-${hasBacklog}`);
-    const today = formatInstant(Date.now() * 1_000).slice(0, 10);
+    // The file of the present trading day, which begins at five in the afternoon.
+    const wallUs = wallOfInstant(Date.now() * 1_000);
+    const today = formatDay(tradingDayRules["chicago-17"].dayOf(wallUs));
     const file = join(desk.folder, "ledgers", `trades_${today.replaceAll("-", "")}.csv`);
     writeFileSync(file, header);
     if (hasBacklog)

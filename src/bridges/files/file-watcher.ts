@@ -17,8 +17,8 @@ export interface Sink {
    * `isEnding` says so.
    */
   run(epoch: number, isEnding: () => boolean): Promise<void>;
-  /** How many claims were pending at the last look; at least this many are. */
-  readonly pending: number;
+  /** About how many claims wait; the watcher counts those that it adds. */
+  pending: number;
 }
 
 interface WatcherOptions extends FileTools {
@@ -59,8 +59,8 @@ const allMs = 5_000;
 const turnsMax = 50;
 /** The shortest pause between two looks while nothing can be read on, because the sinks are behind. */
 const waitMinMs = 20;
-/** With more claims than this on their way, only the newest day's files are read on. */
-const claimsMax = 8;
+/** With more claims than this on their way, only the newest files are read on: a new row waits for these alone. */
+const claimsMax = 2;
 
 /**
  * Feeds ledgers and price files to the sinks, the effect of each row once.
@@ -149,8 +149,9 @@ export class FileWatcher {
       const due = this.#next();
       if (due === undefined) break;
       await this.#take(due);
+      // Claims are carried while the next piece is read.
+      void this.carry().catch((failure) => this.#failed(failure));
     }
-    void this.carry().catch((failure) => this.#failed(failure));
     return true;
   }
 
@@ -274,7 +275,7 @@ export class FileWatcher {
   #next(): DueFile | undefined {
     const { sinks, today } = this.#options;
     const newest = this.#due.newest();
-    if (newest !== undefined && Number(newest.rank.slice(0, 8)) === today()) return newest;
+    if (newest !== undefined && Number(newest.rank.slice(0, 8)) >= today() - 1) return newest;
     return sinks.some(({ pending }) => pending > claimsMax) ? undefined : this.#due.first();
   }
 
@@ -286,6 +287,7 @@ export class FileWatcher {
     const { state, rows, place } = await journal.call("known", { file: due.file });
     const { root, path } = file;
     onEvent({ kind: "read", path, offset: place.offset });
+    if (rows !== file.rows) for (const sink of this.#options.sinks) sink.pending += 1;
     const isNew = state !== file.state || rows !== file.rows;
     if (turn.next !== "now" && isNew) onEvent({ kind: "file", root, path, state, rows });
   }

@@ -52,6 +52,8 @@ export class StoreSink extends ClaimSink {
   protected override readonly forgets: boolean;
   /** The claim whose figures are computed. */
   #claim = 0;
+  /** The claim whose records were made last. */
+  #ready: { readonly claim: number; readonly records: Promise<readonly BridgeRecord[]> } | undefined;
 
   constructor(options: StoreSinkOptions) {
     super(options);
@@ -71,7 +73,7 @@ export class StoreSink extends ClaimSink {
     });
   }
 
-  protected async carry(claim: Claim, epoch: number): Promise<string | undefined> {
+  protected async carry(claim: Claim, epoch: number, [later]: readonly Claim[]): Promise<string | undefined> {
     const { journal, writer } = this.#options;
     try {
       if (writer === null) {
@@ -80,17 +82,33 @@ export class StoreSink extends ClaimSink {
         return undefined;
       }
       const key = `files ${await journal.call("incarnation", null)} ${claim.claim}`;
-      const records = await this.#recordsOf(claim, epoch);
+      const records = await this.#madeReady(claim, epoch);
       if (records.length === 0) return undefined;
-      const answer = await writer.write(records, { idempotencyKey: key });
+      const writing = writer.write(records, { idempotencyKey: key });
+      // The records of the next claim are made while the stores write.
+      if (later !== undefined) this.#madeReady(later, epoch).catch(() => {});
+      const answer = await writing;
       if (answer.kind === "acknowledged") return undefined;
       if (answer.kind === "refused" && ofRecord.has(answer.code))
         return await this.#apart({ claim, epoch, records, key, writer });
       return answer.kind === "refused" ? `${answer.code}: ${answer.because}` : answer.because;
     } catch (failure) {
+      // It may still compute figures, and they are forgotten after it.
+      await this.#ready?.records.catch(() => {});
+      this.#ready = undefined;
       this.#figures.forget();
       return messageOf(failure);
     }
+  }
+
+  /** The records of a claim, which may have been asked for before. One claim at a time is made ready. */
+  async #madeReady(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
+    const before = this.#ready;
+    if (before?.claim === claim.claim) return before.records;
+    await before?.records.catch(() => {});
+    const records = this.#recordsOf(claim, epoch);
+    this.#ready = { claim: claim.claim, records };
+    return records;
   }
 
   /** The records of a claim: those that were sent before, or new ones. */
