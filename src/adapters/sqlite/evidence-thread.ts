@@ -2,10 +2,9 @@
  * The thread that writes and reads an evidence file. The rows of an append arrive before its `append`
  * message, in batches that have no answer.
  */
-import { workerData } from "node:worker_threads";
 import { type CountRow, EvidenceFile, evidenceKind, type PageQuery } from "./evidence-file.ts";
 import type { EvidenceRow, StoredRow } from "./evidence-row.ts";
-import { answerCalls } from "./thread-answers.ts";
+import { serveFiles } from "./thread-answers.ts";
 
 export interface ThreadData {
   readonly path: string;
@@ -24,32 +23,33 @@ export interface EvidenceCalls {
   readonly close: (nothing: null) => null;
 }
 
-const { path, rowsMax, busyMsMax }: ThreadData = workerData;
-const file = new EvidenceFile(path, rowsMax);
-let received: EvidenceRow[] = [];
+serveFiles(({ path, rowsMax, busyMsMax }: ThreadData) => {
+  const file = new EvidenceFile(path, rowsMax);
+  let received: EvidenceRow[] = [];
 
-const answers: EvidenceCalls = {
-  open: () => {
-    file.open();
-    return null;
-  },
-  rows: ({ rows, first }) => {
-    if (first) received = [];
-    received.push(...rows);
-    return null;
-  },
-  append: () => {
-    file.append(received);
-    received = [];
-    return null;
-  },
-  page: (query) => file.page(query),
-  get: (id) => file.get(id) ?? null,
-  counts: () => file.counts(),
-  close: () => {
-    file.close();
-    return null;
-  },
-};
+  const answers: EvidenceCalls = {
+    open: () => {
+      file.open();
+      return null;
+    },
+    rows: ({ rows, first }) => {
+      if (first) received = [];
+      received.push(...rows);
+      return null;
+    },
+    append: () => {
+      file.append(received);
+      received = [];
+      return null;
+    },
+    page: (query) => file.page(query),
+    get: (id) => file.get(id) ?? null,
+    counts: () => file.counts(),
+    close: () => {
+      file.close();
+      return null;
+    },
+  };
 
-answerCalls(answers, { busyMsMax, noun: "the evidence file", whereOf: () => path, fix: evidenceKind.fix });
+  return { answers, busyMsMax, noun: "the evidence file", whereOf: () => path, fix: evidenceKind.fix };
+});

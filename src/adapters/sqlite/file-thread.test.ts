@@ -21,11 +21,10 @@ interface Api {
 const start = (deadlineMs?: number): FileThread<Api> => {
   const program = `import { parentPort } from "node:worker_threads";
     parentPort.on("message", ({ id, method: ask, given }) => {
-      if (id === undefined) return;
+      if (!id) return;
       if (ask === "hang") for (;;);
       if (ask === "die") throw new Error("it dies");
       parentPort.postMessage({ id, value: given });
-      if (ask === "close") parentPort.close();
     });`;
   writeFileSync(join(folder, "thread.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;
@@ -62,16 +61,15 @@ test("a call that the thread has not begun by its deadline never runs", async ()
     readonly close: (nothing: null) => null;
   }
   const answers = JSON.stringify(new URL("./thread-answers.ts", import.meta.url).href);
-  const program = `import { answerCalls } from ${answers};
-    import { workerData } from "node:worker_threads";
+  const program = `import { serveFiles } from ${answers};
     let count = 0;
-    answerCalls(
-      {
-        block: () => { Atomics.wait(workerData, 0, 0); return null; },
+    serveFiles((isFree) => ({
+      answers: {
+        block: () => { Atomics.wait(isFree, 0, 0); return null; },
         count: () => ++count,
         close: () => null,
       },
-      { busyMsMax: 100, noun: "a file", whereOf: () => "", fix: "" });`;
+      busyMsMax: 100, noun: "a file", whereOf: () => "", fix: "" }));`;
   writeFileSync(join(folder, "counting.js"), program);
   const from = pathToFileURL(join(folder, "asker.js")).href;
   const isFree = new Int32Array(new SharedArrayBuffer(4));
@@ -110,4 +108,21 @@ test("the calls in progress and all later calls fail when the thread dies", asyn
   await expect(thread.call("die", null)).rejects.toMatchObject({ code: "INTERNAL" });
   await expect(thread.call("ping", "")).rejects.toMatchObject({ code: "INTERNAL" });
   await thread.end();
+});
+
+test("the thread of a closed file serves the next file, and two open files have two threads", async () => {
+  const program = `import { parentPort, threadId } from "node:worker_threads";
+    parentPort.on("message", ({ id }) => id > 0 && parentPort.postMessage({ id, value: threadId }));`;
+  writeFileSync(join(folder, "thread.js"), program);
+  const from = pathToFileURL(join(folder, "asker.js")).href;
+  const threads = [0, 1, 2].map(
+    () => new FileThread<Api>({ name: "a store", from, module: "thread", data: null }),
+  );
+  const ids = await Promise.all(threads.map((thread) => thread.call("ping", "")));
+  expect(new Set(ids).size).toBe(3);
+  await threads[1]?.end();
+  const next = new FileThread<Api>({ name: "a store", from, module: "thread", data: null });
+  expect(await next.call("ping", "")).toBe(ids[1]);
+  for (const thread of threads) await thread.end();
+  await next.end();
 });

@@ -1,8 +1,7 @@
 /** The thread in which the file watcher's journal is read and written. */
-import { workerData } from "node:worker_threads";
 import type { FileJournalCall, FileJournalCalls } from "../../ports/file-journal.ts";
 import { JournalFile, type JournalFileOptions } from "./journal-file.ts";
-import { answerCalls } from "./thread-answers.ts";
+import { serveFiles } from "./thread-answers.ts";
 
 export interface JournalThreadData extends JournalFileOptions {
   readonly busyMsMax: number;
@@ -12,26 +11,28 @@ export interface JournalThreadCalls extends FileJournalCalls {
   close(given: null): null;
 }
 
-const { busyMsMax, ...options }: JournalThreadData = workerData;
-let journal: JournalFile | undefined;
+serveFiles(({ busyMsMax, ...options }: JournalThreadData) => {
+  let journal: JournalFile | undefined;
 
-/** Every name but `close` is a call of the journal, which the first call opens. */
-const answers = new Proxy({} as JournalThreadCalls, {
-  get: (_, name: keyof JournalThreadCalls) =>
-    name === "close"
-      ? () => {
-          journal?.close();
-          return null;
-        }
-      : (given: unknown) => {
-          journal ??= new JournalFile(options);
-          return journal.call(name as FileJournalCall, given as never);
-        },
-});
+  /** Every name but `close` is a call of the journal, which the first call opens. */
+  const answers = new Proxy({} as JournalThreadCalls, {
+    get: (_, name: keyof JournalThreadCalls) =>
+      name === "close"
+        ? () => {
+            journal?.close();
+            return null;
+          }
+        : (given: unknown) => {
+            journal ??= new JournalFile(options);
+            return journal.call(name as FileJournalCall, given as never);
+          },
+  });
 
-answerCalls(answers, {
-  busyMsMax,
-  noun: "the journal of the file watcher",
-  whereOf: () => options.path,
-  fix: "restore it from a backup",
+  return {
+    answers,
+    busyMsMax,
+    noun: "the journal of the file watcher",
+    whereOf: () => options.path,
+    fix: "restore it from a backup",
+  };
 });

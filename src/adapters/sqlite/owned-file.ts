@@ -68,7 +68,7 @@ export const isDamage = (error: unknown): boolean =>
 
 /** Whether another process has just moved the file aside: SQLite no longer finds a part of it. */
 export const isMovedAway = (error: unknown): boolean =>
-  error instanceof Database.SqliteError && error.code === "SQLITE_IOERR_DELETE_NOENT";
+  error instanceof Database.SqliteError && /^SQLITE_IOERR_(DELETE_NOENT|FSTAT)$/.test(error.code);
 
 function migrate(database: Database.Database, path: string, kind: OwnedKind): void {
   // Reads the version again under the lock: another process may have migrated the file.

@@ -1,9 +1,8 @@
 /** The thread in which one file of the database bridge is read and written. */
-import { workerData } from "node:worker_threads";
 import type { RecordCall, RecordCalls } from "../../ports/record-store.ts";
 import { packAnswer, unpackRows } from "./packed-rows.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
-import { answerCalls } from "./thread-answers.ts";
+import { serveFiles } from "./thread-answers.ts";
 
 export interface RecordThreadData extends RecordFileOptions {
   readonly busyMsMax: number;
@@ -15,30 +14,32 @@ export interface RecordThreadCalls extends RecordCalls {
   close(given: null): null;
 }
 
-const { busyMsMax, ...options }: RecordThreadData = workerData;
-const file = new RecordFile(options);
+serveFiles(({ busyMsMax, ...options }: RecordThreadData) => {
+  const file = new RecordFile(options);
 
-const own = {
-  hold: (lastsMs: number) => file.hold(lastsMs),
-  letGo: (how: "commit" | "rollback") => file.letGo(how),
-  close: () => {
-    file.close();
-    return null;
-  },
-};
+  const own = {
+    hold: (lastsMs: number) => file.hold(lastsMs),
+    letGo: (how: "commit" | "rollback") => file.letGo(how),
+    close: () => {
+      file.close();
+      return null;
+    },
+  };
 
-const call = (name: RecordCall, given: unknown): unknown =>
-  packAnswer(name, file.call(name, unpackRows(given) as never));
+  const call = (name: RecordCall, given: unknown): unknown =>
+    packAnswer(name, file.call(name, unpackRows(given) as never));
 
-/** Every other name is a call of the store. */
-const answers = new Proxy({} as RecordThreadCalls, {
-  get: (_, name: keyof RecordThreadCalls) =>
-    name in own ? Reflect.get(own, name) : (given: unknown) => call(name as RecordCall, given),
-});
+  /** Every other name is a call of the store. */
+  const answers = new Proxy({} as RecordThreadCalls, {
+    get: (_, name: keyof RecordThreadCalls) =>
+      name in own ? Reflect.get(own, name) : (given: unknown) => call(name as RecordCall, given),
+  });
 
-answerCalls(answers, {
-  busyMsMax,
-  noun: `${options.side}'s database`,
-  whereOf: () => options.path,
-  fix: "restore it from a backup",
+  return {
+    answers,
+    busyMsMax,
+    noun: `${options.side}'s database`,
+    whereOf: () => options.path,
+    fix: "restore it from a backup",
+  };
 });

@@ -1,6 +1,6 @@
 /**
- * The thread's side of `FileThread`: sends one answer to each call. A call that meets a lock is retried for a
- * bounded time, and other calls run meanwhile. After `close` the thread ends.
+ * The thread's side of `FileThread`: serves one file after the other, and sends one answer to each call. A
+ * call that meets a lock is retried for a bounded time, and other calls run meanwhile.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,11 +8,12 @@ import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
-import { sharedMs, type ToThread } from "../../platform/thread-rpc.ts";
+import { sharedMs, type ThreadCall, type ToThread } from "../../platform/thread-rpc.ts";
 import { isDamage } from "./owned-file.ts";
 import type { Calls, Failure, FromThreadMessage } from "./thread-messages.ts";
 
-interface AnswerOptions {
+interface Served<Api> {
+  readonly answers: Api;
   /** How long a call waits for a lock that another process holds. */
   readonly busyMsMax: number;
   /** The file's name in messages, as "the evidence file". */
@@ -25,27 +26,34 @@ interface AnswerOptions {
 
 const lockPauses = { firstMs: 1, lastMs: 20 };
 
-export function answerCalls<Api extends { readonly [name in keyof Api]: Calls[string] }>(
-  answers: Api,
-  options: AnswerOptions,
+/** Serves the file that `begin` names, until `close` and the next `begin`. */
+export function serveFiles<Data, Api extends { readonly [name in keyof Api]: Calls[string] }>(
+  serve: (data: Data) => Served<Api>,
 ): void {
-  parentPort?.on("message", async (call: ToThread) => {
+  let served: Served<Api>;
+  parentPort?.on("message", (call: ToThread) => {
     if ("abandoned" in call) return;
-    const { id, method: ask, given, endsMs } = call;
-    try {
-      if (ask !== "close" && sharedMs() > endsMs)
-        throw new BridgeError("SYSTEM_DOWN", {
-          what: `${options.noun} was not reached in time`,
-          where: options.whereOf(ask),
-        });
-      const answer = answers[ask as keyof Api];
-      const value = await untilFree(() => answer(given), options.busyMsMax);
-      if (id > 0) say({ id, value });
-    } catch (error) {
-      if (id > 0) say({ id, failure: failureOf(error, options, options.whereOf(ask)) });
-    }
-    if (ask === "close") parentPort?.close();
+    if (call.method === "begin") served = serve(call.given as Data);
+    else void answerCall(served, call);
   });
+}
+
+async function answerCall<Api extends { readonly [name in keyof Api]: Calls[string] }>(
+  served: Served<Api>,
+  { id, method: ask, given, endsMs }: ThreadCall,
+): Promise<void> {
+  try {
+    if (ask !== "close" && sharedMs() > endsMs)
+      throw new BridgeError("SYSTEM_DOWN", {
+        what: `${served.noun} was not reached in time`,
+        where: served.whereOf(ask),
+      });
+    const answer = served.answers[ask as keyof Api];
+    const value = await untilFree(() => answer(given), served.busyMsMax);
+    if (id > 0) say({ id, value });
+  } catch (error) {
+    if (id > 0) say({ id, failure: failureOf(error, served, served.whereOf(ask)) });
+  }
 }
 
 export const say = (message: FromThreadMessage): void => parentPort?.postMessage(message);
@@ -104,7 +112,11 @@ const meaningsFor = (noun: string): readonly Meaning[] => [
   },
 ];
 
-function failureOf(error: unknown, { noun, fix }: AnswerOptions, where: string): Failure {
+function failureOf(
+  error: unknown,
+  { noun, fix }: { readonly noun: string; readonly fix: string },
+  where: string,
+): Failure {
   const code = codeOf(error);
   const message = messageOf(error);
   if (error instanceof BridgeError)
