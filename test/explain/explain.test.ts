@@ -174,6 +174,64 @@ describe("hidden rules", () => {
   });
 });
 
+describe("systems of the desk's own", () => {
+  const ledgers = {
+    "trades_20250724.csv": ledger(
+      `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+      `2,${ZN},2025-07-24 09:00:01,B,1,111`,
+      `3,${ZN},2025-07-24 09:00:02,S,1,112`,
+    ),
+  };
+  /** What a desk with LIFO reports. */
+  const rows = {
+    dayRule: "calendar",
+    positions: [{ symbol: ZN, quantity: 1, averagePrice: 110, realized: "1000", unrealized: 2000.0 }],
+    daily: [{ symbol: ZN, tradingDay: "2025-07-24", realized: 1000, unrealized: "2000", total: 3000 }],
+    errors: [],
+  };
+
+  it.each(["recorded", "module"])("are explained from their rows, %s", (kind) =>
+    withFiles(
+      {
+        ...ledgers,
+        "rows.json": JSON.stringify(rows),
+        "desk.mjs": `export const history = ({ ledgers, closes }) =>
+          ledgers.length === 1 && closes.length === 1 ? ${JSON.stringify(rows)} : null;`,
+        "pnl.yaml": "systems:\n  legacy:\n    kind: module\n    path: ./desk.mjs\n    day_rule: calendar\n",
+      },
+      async (folder) => {
+        const given =
+          kind === "recorded"
+            ? ["--legacy-rows", join(folder, "rows.json")]
+            : ["--config", join(folder, "pnl.yaml")];
+        const { code, out } = await pnlBridge(["replay", "--trades", folder, ...given, "--json"]);
+        const report = JSON.parse(out) as ParityReport;
+        expect([code, report.explanations?.map(codesOf)]).toEqual([1, ["LIFO"]]);
+        expect(report.explanations?.[0]).toMatchObject({
+          difference: "1000",
+          causes: [{ amount: "1000", level: "proved", side: "legacy", rowsReproduced: 2, rowsTotal: 2 }],
+          witness: { trades: [{ id: "1" }, { id: "2" }, { id: "3" }], minimal: true },
+        });
+      },
+    ),
+  );
+
+  it("rows in another form are refused with the form", () =>
+    withFiles({ ...ledgers, "rows.json": "[1]" }, async (folder) => {
+      const { code, err } = await pnlBridge([
+        "replay",
+        "--trades",
+        folder,
+        "--legacy-rows",
+        join(folder, "rows.json"),
+      ]);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringContaining("BAD_USAGE: the answer of history is not an object"),
+      ]);
+    }));
+});
+
 describe("the witness", () => {
   it("replayed as fresh ledgers, its trades show the same difference with the same cause", () =>
     withFiles(

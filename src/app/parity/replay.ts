@@ -1,6 +1,5 @@
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
-import { BridgeError } from "../../base/errors.ts";
 import {
   flatHasNoAveragePrice,
   PnLComparisonValidator,
@@ -9,8 +8,8 @@ import {
   tolerancesFrom,
   unpricedDayHasNoValue,
 } from "../../comparison/index.ts";
-import type { BuiltinConfig, Config, SystemConfig } from "../../config/index.ts";
-import { tradingDayRules } from "../../domain/market/trading-day.ts";
+import { type Config, ownMethodNames, type SystemConfig } from "../../config/index.ts";
+import { isTradingDayRule, tradingDayRules } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type Statement, type TradeColumns, zeroPriceLotsOf } from "../../engine/index.ts";
 import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
@@ -31,6 +30,7 @@ import {
   runPnl,
   withComputedDays,
 } from "./pnl-run.ts";
+import { askedRows, recordedRows } from "./recorded.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
@@ -39,6 +39,9 @@ export interface ReplayOptions extends PnlRunOptions {
   readonly calendar?: string | undefined;
   /** A new file, into which the legacy desk writes its `pnl_tracker.db`. Absent: it writes none. */
   readonly legacyDatabase?: string | undefined;
+  /** Files with the answer of a system's `history`, which is then not run. */
+  readonly legacyRows?: string | undefined;
+  readonly modernRows?: string | undefined;
 }
 
 /**
@@ -48,11 +51,15 @@ export interface ReplayOptions extends PnlRunOptions {
  * `runPnl` does, and UNWRITABLE.
  */
 export async function replay(options: ReplayOptions): Promise<ParityReport> {
-  const { config } = options;
-  const systems = {
-    legacy: replayable("legacy", config.systems.legacy),
-    modern: replayable("modern", config.systems.modern),
+  const recorded: Readonly<Record<Side, SystemAnswer | undefined>> = {
+    legacy: options.legacyRows === undefined ? undefined : await recordedRows(options.legacyRows),
+    modern: options.modernRows === undefined ? undefined : await recordedRows(options.modernRows),
   };
+  const systems = {
+    legacy: withRows(options.config.systems.legacy, recorded.legacy),
+    modern: withRows(options.config.systems.modern, recorded.modern),
+  };
+  const config = { ...options.config, systems };
   // An existing file could be the desk's real database.
   if (options.legacyDatabase !== undefined) await checkNew(options.legacyDatabase);
   const rules = dayRulesOf(systems, options.dayRule);
@@ -66,7 +73,14 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const answer = async (side: Side): Promise<SystemAnswer> => {
     const system = systems[side];
     const rule = rules[side];
+    const rows = recorded[side];
+    if (rows !== undefined) return rows;
     options.onProgress?.(`running ${system.name}`);
+    if (system.kind !== "builtin") {
+      const folder = options.configFile === undefined ? process.cwd() : dirname(resolve(options.configFile));
+      const ledgers = world.ledgers.map((path) => resolve(path));
+      return askedRows(system, { ledgers, closes }, folder);
+    }
     const database = side === "legacy" ? options.legacyDatabase : undefined;
     const desk = builtinDesk(system, database);
     if (desk !== undefined) {
@@ -202,16 +216,22 @@ const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): H
   errors: [],
 });
 
-/**
- * Returns a system that can run a whole history over ledger files, which only built-in systems can; others
- * only answer calls through the service bridge. Throws BAD_CONFIG.
- */
-function replayable(side: Side, system: SystemConfig): BuiltinConfig {
-  if (system.kind === "builtin") return system;
-  throw new BridgeError("BAD_CONFIG", {
-    what: `replay runs built-in systems, and ${side} is of kind ${system.kind}`,
-    fix: "configure legacy-desk or modern-engine for it; the service bridge runs every kind",
-  });
+/** A system whose rows are recorded has their day rule; if it is not of the desk's own, its P&L is in money. */
+function withRows(configured: SystemConfig, rows: SystemAnswer | undefined): SystemConfig {
+  if (rows === undefined) return configured;
+  const dayRule = isTradingDayRule(rows.dayRule) ? rows.dayRule : undefined;
+  if (configured.kind !== "builtin") return { ...configured, dayRule };
+  return {
+    kind: "command",
+    name: rows.system,
+    command: [],
+    cwd: undefined,
+    env: [],
+    methods: ownMethodNames,
+    timeoutMs: undefined,
+    dayRule,
+    pnlIn: "money",
+  };
 }
 
 /**

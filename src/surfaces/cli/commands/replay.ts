@@ -22,6 +22,11 @@ export const commands: readonly CommandSpec[] = [
         "--legacy-database <file>",
         "a new file, into which the legacy desk writes its pnl_tracker.db",
       ),
+      new Option(
+        "--legacy-rows <file>",
+        "a JSON file with the rows of a legacy system of your own, as its method history answers",
+      ),
+      new Option("--modern-rows <file>", "the same for modern"),
       option.json(),
       option.out(),
     ],
@@ -35,6 +40,8 @@ interface ReplayCommandOptions extends ParityCommandOptions {
   readonly marks?: string;
   readonly calendar?: string;
   readonly legacyDatabase?: string;
+  readonly legacyRows?: string;
+  readonly modernRows?: string;
 }
 
 async function run(options: ReplayCommandOptions, streams: Streams): Promise<CommandResult> {
