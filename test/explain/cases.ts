@@ -115,7 +115,7 @@ export function randomDesk(seed: number, size: number): Desk {
 const isAccepted = ({ side, quantity }: LedgerRow): boolean => side.length === 1 && Number(quantity) > 0;
 
 /** Reads ledgers as the bridge does, and runs modern over them. */
-export function deskOf(files: readonly (readonly LedgerRow[])[], closes: readonly Close[]): Desk {
+function deskOf(files: readonly (readonly LedgerRow[])[], closes: readonly Close[]): Desk {
   const names = files.map((_, file) => `trades_${(days[file] ?? "").replaceAll("-", "")}.csv`);
   const fileDays = files.map((_, file) => Date.parse(days[file] ?? "") / 86_400_000);
   const refused: RefusedRow[] = [];
