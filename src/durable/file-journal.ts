@@ -24,7 +24,7 @@ import type {
   TakenPiece,
 } from "../ports/file-journal.ts";
 import { type LedgerTrade, type RefusedRow, startOfLedger } from "../ports/ledger-rows.ts";
-import type { StoredRow } from "../ports/record-store.ts";
+import type { StoredRow, StoredValue } from "../ports/record-store.ts";
 import { ask, askAll, numberIn, type Statement, statement, textIn, type Work } from "./work.ts";
 
 type Calls = FileJournalCalls;
@@ -89,8 +89,8 @@ CREATE TABLE prices (file INTEGER NOT NULL, line INTEGER NOT NULL, name TEXT NOT
 CREATE INDEX prices_of_file ON prices (file);
 CREATE INDEX prices_of_name ON prices (name, kind, day);
 CREATE TABLE marks (name TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, symbol TEXT NOT NULL,
-  price TEXT NOT NULL, at_us INTEGER NOT NULL, source TEXT NOT NULL, line INTEGER NOT NULL, claim INTEGER NOT NULL,
-  PRIMARY KEY (name, kind, day)) STRICT, WITHOUT ROWID;
+  price TEXT, at_us INTEGER NOT NULL, source TEXT NOT NULL, line INTEGER NOT NULL, claim INTEGER NOT NULL,
+  PRIMARY KEY (name, kind, day, claim)) STRICT, WITHOUT ROWID;
 CREATE INDEX marks_of_claim ON marks (claim);
 CREATE TABLE reviews (review INTEGER PRIMARY KEY, file INTEGER, root TEXT NOT NULL, kind TEXT NOT NULL,
   digest TEXT NOT NULL, added INTEGER NOT NULL, removed INTEGER NOT NULL, changed INTEGER NOT NULL,
@@ -410,8 +410,12 @@ export function journalCalls(): Works {
       return rows.map((row) => textIn(row, "book"));
     },
     *marks({ name, before }) {
-      const rows = yield* ask("SELECT * FROM marks WHERE name = ? AND claim < ?", name, before);
-      return rows.map(markIn);
+      const rows = yield* ask(
+        // Of each mark the state of the last claim that changed it.
+        "SELECT *, max(claim) FROM marks WHERE name = ? AND claim < ? GROUP BY kind, day",
+        ...[name, before],
+      );
+      return rows.filter(({ price }) => price !== null).map(markIn);
     },
     *reviews() {
       const rows = yield* ask(
@@ -874,7 +878,11 @@ function* claimOf(row: StoredRow): Work<Claim> {
     added: added.map(acceptedIn),
     removed: effect("removed"),
     moved: effect("moved"),
-    marks: marks.map((mark) => ({ ...markIn(mark), source: textIn(mark, "source") })),
+    marks: marks.map((mark) => ({
+      ...markIn(mark),
+      price: mark.price === null ? null : textIn(mark, "price"),
+      source: textIn(mark, "source"),
+    })),
     payload: row.payload === null ? null : textIn(row, "payload"),
     atMs: numberIn(row, "at_ms"),
   };
@@ -965,37 +973,34 @@ function* setPrices(
        WHERE name = ? AND p.kind = ? AND day = ? ORDER BY at_us DESC, f.rank DESC, line DESC`,
       ...[name, kind, day],
     ),
-    statement("SELECT price, at_us FROM marks WHERE name = ? AND kind = ? AND day = ?", name, kind, day),
+    statement(
+      "SELECT * FROM marks WHERE name = ? AND kind = ? AND day = ? ORDER BY claim DESC LIMIT 1",
+      ...[name, kind, day],
+    ),
   ]);
-  const made: Statement[] = [];
+  const made: StoredValue[][] = [];
   for (const at of ids.keys()) {
-    const [now, ...others] = found[2 * at] ?? [];
+    const prices = found[2 * at] ?? [];
     const was = found[2 * at + 1]?.[0];
-    // Two prices of one moment contradict each other, and neither counts.
-    const isContradicted = others.some((other) => other.at_us === now?.at_us && other.price !== now?.price);
-    if (now === undefined || isContradicted) continue;
-    if (was !== undefined && was.price === now.price && was.at_us === now.at_us) continue;
-    const mark = markIn(now);
-    made.push(
-      statement(
-        "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1)",
-        ...[
-          mark.name,
-          mark.kind,
-          mark.day,
-          mark.symbol,
-          mark.price,
-          mark.atUs,
-          nameOf(textIn(now, "path")),
-          mark.line,
-        ],
-      ),
+    const now = prices.find((one) =>
+      // Two prices of one moment contradict each other, and neither counts.
+      prices.every((other) => other.at_us !== one.at_us || other.price === one.price),
     );
+    const row = now ?? was;
+    if (
+      row === undefined ||
+      (was !== undefined && was.price === (now?.price ?? null) && was.at_us === row.at_us)
+    )
+      continue;
+    const { name, kind, day, symbol, atUs, line } = markIn(row);
+    const source = now === undefined ? textIn(was, "source") : nameOf(textIn(now, "path"));
+    made.push([name, kind, day, symbol, now?.price ?? null, atUs, source, line]);
   }
   if (made.length === 0) return;
   const claim = yield* newClaim(file, made.length, nowMs);
-  yield made;
-  yield* ask("UPDATE marks SET claim = ? WHERE claim = -1", claim);
+  yield made.map((values) =>
+    statement("INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values, claim),
+  );
 }
 
 /** The difference between the rows of a file that count and its new rows. */

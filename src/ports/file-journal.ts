@@ -123,7 +123,11 @@ export interface Claim {
   readonly removed: readonly AcceptedTrade[];
   /** Trades that count for another file or line now. */
   readonly moved: readonly AcceptedTrade[];
-  readonly marks: readonly (PriceMark & { readonly source: string })[];
+  /** A price is null if none counts any more. */
+  readonly marks: readonly (Omit<PriceMark, "price"> & {
+    readonly price: string | null;
+    readonly source: string;
+  })[];
   /** The records as they were first sent, JSON; null before that. */
   readonly payload: string | null;
   readonly atMs: number;

@@ -958,6 +958,26 @@ describe("price files", () => {
     }
   });
 
+  it("two files with different prices of one moment leave the position without a mark, in either order", async () => {
+    for (const [first, second] of [
+      ["111", "112"],
+      ["112", "111"],
+    ] as const) {
+      const world = await priced("apply", priceFile(prices10(first)));
+      world.disk.write(ledgers, today, ledger(row(1, { price: "110" })));
+      await world.settle();
+      world.disk.write(prices, `again/${file}`, priceFile(prices10(second)));
+      await world.settle();
+      const position = (unrealized: string | null) =>
+        expect.objectContaining({ kind: "position", symbol, quantity: "2", unrealized });
+      expect(world.stores.records()).toContainEqual(position(null));
+      // The first price counts again when the second file agrees.
+      world.disk.write(prices, `again/${file}`, priceFile(prices10(first)));
+      await world.settle();
+      expect(world.stores.records()).toContainEqual(position(first === "111" ? "2000" : "4000"));
+    }
+  });
+
   it("a price file that is removed keeps its prices", async () => {
     const world = await priced("apply", priceFile(prices10("111")));
     world.disk.remove(prices, file);

@@ -119,7 +119,8 @@ export class StoreSink extends ClaimSink {
       ...claim.removed.map((trade) => tradeRecord(trade, "trade_removal")),
       ...claim.added.map((trade) => tradeRecord(trade, "trade")),
       ...claim.moved.map((trade) => tradeRecord(trade, "trade_correction")),
-      ...claim.marks.map(priceRecord),
+      // A stored price cannot be removed; only the figures are without it.
+      ...claim.marks.flatMap(priceRecord),
       ...(await this.#figures.change(changeOf(claim))),
     ];
     await this.#options.journal.call("prepare", {
@@ -196,7 +197,7 @@ const laneTrade = (accepted: AcceptedTrade): LaneTrade => {
   };
 };
 
-const dayMark = ({ kind, day, price, atUs }: PriceMark): DayMark => ({
+const dayMark = ({ kind, day, price, atUs }: PriceMark | Claim["marks"][number]): DayMark => ({
   kind: markKind(kind),
   day,
   price,
@@ -223,7 +224,19 @@ const tradeRecord = ({ trade, file, occurrence }: AcceptedTrade, kind: TradeReco
 const isRecordOf = ({ file, trade, occurrence }: AcceptedTrade, record: TradeRecord): boolean =>
   file === record.file && trade.line === record.line && occurrence === record.occurrence;
 
-const priceRecord = ({ symbol, price, kind, day, atUs, source }: Claim["marks"][number]): BridgeRecord => ({
-  ...{ kind: "price", symbol, mark: price, markKind: kind, tradingDay: formatDay(day) },
-  ...{ at: formatInstant(atUs), source },
-});
+const priceRecord = ({
+  symbol,
+  price,
+  kind,
+  day,
+  atUs,
+  source,
+}: Claim["marks"][number]): readonly BridgeRecord[] =>
+  price === null
+    ? []
+    : [
+        {
+          ...{ kind: "price", symbol, mark: price, markKind: kind, tradingDay: formatDay(day) },
+          ...{ at: formatInstant(atUs), source },
+        },
+      ];
