@@ -341,8 +341,18 @@ export const keys = [
         "beside, modern never becomes authoritative",
     ),
     key("legacy_book", kind.anyText, "", "The book that modern records for rows from legacy"),
-    key("cutover_budget_ms", milliseconds, 2_000, "Longest time for which a cutover may hold writes back"),
-    key("done_rows_days", whole("days", 0, 3_650), 7, "How long the outbox keeps rows that are done"),
+    key(
+      "cutover_budget_ms",
+      milliseconds,
+      2_000,
+      "Longest time for which a cutover to modern locks legacy; a cutover to legacy that takes longer is undone",
+    ),
+    key(
+      "done_rows_days",
+      whole("days", 0, 3_650),
+      7,
+      "How long the outbox keeps a write after the other database has it",
+    ),
     key(
       "lease_ms",
       milliseconds,

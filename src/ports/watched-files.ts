@@ -19,12 +19,12 @@ export type RootLook =
       /** Another identity under the same path is another folder: a share was mounted over it, or lost. */
       readonly identity: string;
       /**
-       * The files that are new, or whose stat differs, since the finder last told of them. A file is told of
-       * once more when its stat has stood for two seconds, since two writes may bear one time of a coarse
-       * clock. After a change of identity every file is told of, and none is gone.
+       * The files that are new, or whose stat differs, since the finder last reported them. A file is
+       * reported once more when its stat has been the same for two seconds, since two writes may have the
+       * same time on a coarse clock. After a change of identity every file is reported, and none is gone.
        */
       readonly changed: readonly SeenFile[];
-      /** The paths of files that the finder told of and that are not there now. */
+      /** The paths of files that the finder has reported and that are not there now. */
       readonly gone: readonly string[];
     }
   | {

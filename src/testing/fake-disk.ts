@@ -44,7 +44,7 @@ interface FakeRoot {
   /** What stands at the root's path: the last one, unless an error is set. */
   readonly mounted: FakeFolder[];
   error: string | undefined;
-  /** Identity of the last good look, and what was told then; `sinceMs` until it is told of once more. */
+  /** Identity of the last good look, and what it reported; `sinceMs` until a file is reported once more. */
   identity: string;
   readonly told: Map<string, { readonly stat: FileStat; sinceMs: number | undefined }>;
 }
@@ -112,7 +112,7 @@ export class FakeDisk implements FileFinder {
     this.#folder(root).files.delete(this.#key(path));
   }
 
-  /** The paths of all files, with those that the finder does not tell of, and their content. */
+  /** The paths of all files, with those that the finder does not report, and their content. */
   contents(root: number): ReadonlyMap<string, Uint8Array> {
     return new Map([...this.#folder(root).files.values()].map(({ path, bytes }) => [path, bytes]));
   }
@@ -206,7 +206,7 @@ export class FakeDisk implements FileFinder {
     return { kind: "bytes", bytes: bytes.slice(from, from + length), stat: statOf(file) };
   }
 
-  /** The next look tells of every file, as that of a new process does. */
+  /** The next look reports every file, as that of a new process does. */
   forgetTold(): void {
     for (const { told } of this.#roots) told.clear();
   }

@@ -61,7 +61,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
     const read = async (path: string, from = 0, length = 1_000): Promise<string> =>
       textOf(await place.finder.read({ root: 0, path, from, length }));
 
-    it("the first look tells of every file with its size, in each root under its own path", async () => {
+    it("the first look reports every file with its size, in each root under its own path", async () => {
       place.write(0, "trades_1.csv", "one\n");
       place.write(0, "2025/08/trades_1.csv", "");
       place.write(1, "trades_1.csv", "other\n");
@@ -100,7 +100,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect(names(await changed())).toEqual(["trades_1.csv"]);
     });
 
-    it("a look tells of what was appended, rewritten, replaced, renamed or removed since the last one", async () => {
+    it("a look reports what was appended, rewritten, replaced, renamed or removed since the last one", async () => {
       for (const day of [1, 2, 3, 4, 5]) place.write(0, `trades_${day}.csv`, "a\n");
       await look();
       place.append(0, "trades_1.csv", "b\n");
@@ -117,7 +117,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect((await changed("recent")).find(({ path }) => path === "trades_3.csv")?.size).toBe(8);
     });
 
-    it("a file is told of once more when its stat has stood for two seconds, and not again", async () => {
+    it("a file is reported once more when its stat has been the same for two seconds, and not again", async () => {
       place.write(0, "trades_1.csv", "a\n");
       expect(names(await changed())).toEqual(["trades_1.csv"]);
       await place.pass(2_100);

@@ -26,8 +26,8 @@ export function besideFiles(legacy: string): { readonly tables: string; readonly
 }
 
 /**
- * What a call is about: the idempotency key of a write, and a row of legacy that the call may change. A trade
- * that is changed is found where legacy has it.
+ * What a call is about: the idempotency key of a write, and a row of legacy that the call may change.
+ * `changedTrade` names the aggregate of a stored trade; the trade's claim says where legacy has it.
  */
 interface Subject {
   readonly key: string | null;
@@ -35,7 +35,10 @@ interface Subject {
   readonly changedTrade?: string;
 }
 
-/** The calls that may change a row of legacy or name a write. No other call does, as long as legacy is authoritative. */
+/**
+ * The calls that may change a row of legacy or name a write. No other call does, as long as legacy is
+ * authoritative.
+ */
 const subjectsOf: { readonly [Name in RecordCall]?: (given: Given<Name>) => readonly Subject[] } = {
   write: ({ writes }) =>
     writes.flatMap(({ idempotencyKey: key, rows }) =>
@@ -67,7 +70,7 @@ export function rowsNow(
     const known = rows.get(name);
     const isWhole = change.set === null || known?.columns === null;
     rows.set(name, {
-      // A deletion does not say which columns a row has that is written again.
+      // If a row is deleted and written again, only the change that writes it names its columns.
       change: change.set === null ? (known?.change ?? change) : change,
       keys: [...(known?.keys ?? []), key],
       columns: isWhole ? null : Object.keys(change.set ?? {}),
@@ -107,10 +110,10 @@ type Verdict =
   | { readonly kind: "undecided" };
 
 /**
- * Legacy took all rows of a transaction or none, so one row that holds what it held after tells that it took
- * all, and one that holds what it held before tells that it took none. A row that is there tells more than one
- * that is missing, which anybody may have deleted. A row that holds something else tells nothing: it keeps what
- * another program wrote, as if that had been written after the transaction.
+ * Legacy took all rows of a transaction or none. So a row with its cells after the transaction is evidence
+ * that legacy took all, and a row with its cells before it that legacy took none. An existing row is stronger
+ * evidence than a missing one, which any program may have deleted. A row with other cells is no evidence; it
+ * stays as another program has written it.
  */
 export function verdictOn(
   { rows }: Pick<Intent, "rows">,
@@ -147,8 +150,8 @@ export const legacyOnly = {
 } as const;
 
 /**
- * What the bridge's own file has beside the common tables: the token of the intent that was recorded last, and a
- * rule that nobody makes modern authoritative.
+ * What the bridge's own file has beside the common tables: the token of the intent that was recorded last,
+ * and a rule that nobody makes modern authoritative.
  */
 export const besideTables = `
 CREATE TABLE IF NOT EXISTS pnlb_receipt (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL) STRICT;
@@ -178,7 +181,9 @@ export class Beside {
     );
   }
 
-  /** The intent of a transaction that may be half done. It is certain only while legacy's write lock is held. */
+  /**
+   * The intent of a transaction that may be half done. The answer is certain only under legacy's write lock.
+   */
   pending(): Intent | undefined {
     const [row] = this.#intents.prepare<[], { intent: string }>("SELECT intent FROM pnlb_intents").all();
     return row && JSON.parse(row.intent);
@@ -195,8 +200,8 @@ export class Beside {
   }
 
   /**
-   * The rows of legacy that a call may change. Refuses a write that waits for a person, and one whose rows have
-   * no natural key, because nothing would tell after a crash whether they are written.
+   * The rows of legacy that a call may change. Refuses a write that waits for a person, and one whose rows
+   * have no natural key, because nothing would tell after a crash whether they are written.
    */
   rowsOf<Name extends RecordCall>(name: Name, given: Given<Name>, shape: string): readonly RowIntent[] {
     const find: ((given: Given<Name>) => readonly Subject[]) | undefined = subjectsOf[name];
@@ -230,8 +235,8 @@ export class Beside {
   }
 
   /**
-   * Writes down what the transaction is about to commit, if that changes rows of legacy. Returns when the intent
-   * is on the disk.
+   * Stores the intent of a transaction that is about to be committed, if it changes rows of legacy. Returns
+   * when the intent is on the disk.
    */
   intend(before: readonly RowIntent[], statements: readonly Statement[]): Intent | undefined {
     const rows = before
@@ -246,7 +251,9 @@ export class Beside {
     return intent;
   }
 
-  /** Completes or forgets a transaction by a change of one of the two files only, or leaves it to a person. */
+  /**
+   * Completes or forgets a transaction by a change of one of the two files only, or leaves it to a person.
+   */
   settle(intent: Intent): void {
     const { run, quarantine } = this.#options;
     const [receipt] = this.#ask("SELECT token FROM pnlb_receipt");

@@ -6,8 +6,7 @@ import type { JournalThreadCalls, JournalThreadData } from "./journal-thread.ts"
 
 /**
  * Opens the journal of the file watcher, and creates it where it is missing; `:memory:` is one that ends with
- * this process. Throws BAD_DATABASE, UNWRITABLE
- * and DATABASE_BUSY, as its calls do.
+ * this process. Throws BAD_DATABASE, UNWRITABLE and DATABASE_BUSY, as its calls do.
  */
 export async function openFileJournal(path: string, busyMsMax = 5_000): Promise<FileJournal> {
   const data: JournalThreadData = {

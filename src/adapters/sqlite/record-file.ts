@@ -34,10 +34,11 @@ export interface RecordFileOptions {
 }
 
 /**
- * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes back
- * with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Legacy's own programs do not
- * enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite that a desk's Python
- * may have, so legacy's connection makes none by itself. The copies of pages for a savepoint stay in memory.
+ * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes
+ * back with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Legacy's own
+ * programs do not enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite
+ * that a desk's Python may have, so legacy's connection makes none by itself. The copies of pages for a
+ * savepoint stay in memory.
  */
 const settings = {
   legacy: { synchronous: 2, temp_store: 2, foreign_keys: 0, busy_timeout: 0, wal_autocheckpoint: 0 },
@@ -48,7 +49,7 @@ export const walBytesMax = 64 * 2 ** 20;
 /** How often the size of the WAL is looked at. */
 const walLookMs = 1_000;
 
-/** Throws BAD_DATABASE for a file that another machine holds. `typeOf` stands for the operating system. */
+/** Throws BAD_DATABASE for a file on a network file system. `typeOf` reads the type of a file system. */
 export function mustBeLocal(
   path: string,
   typeOf: (folder: string) => Pick<StatsFs, "type"> = statfsSync,
@@ -286,7 +287,10 @@ export class RecordFile {
     return database;
   }
 
-  /** Opens the bridge's own files beside legacy's. The bridge's tables are found there, because legacy's has none. */
+  /**
+   * Opens the bridge's own files beside legacy's. The bridge's tables are found there, because legacy's has
+   * none.
+   */
   #attach(database: Database.Database): void {
     const { path, side, creates } = this.#options;
     mustBeInPlace(path, { isBeside: true, isInside: hasBridge(database) });
@@ -357,7 +361,9 @@ const hasBridge = (database: Database.Database): boolean => hasTable(database, "
 /** The table that an earlier release did not create. */
 const newestTable = "pnlb_unstorable";
 
-/** Whether a statement belongs to what changes the bridge's tables, which is done again after some crashes. */
+/**
+ * Whether an intent keeps a statement: one that changes the bridge's tables, or one of a savepoint around it.
+ */
 const isKept = ({ source, readonly }: Database.Statement): boolean =>
   /^(SAVEPOINT|RELEASE|ROLLBACK TO) /.test(source) || (!readonly && source.includes("pnlb_"));
 

@@ -99,7 +99,7 @@ fileFinderContract("real folders", async () => {
 });
 
 describe("links", () => {
-  it("a file is told of under the least of its paths, and one link and its target are one file", async () => {
+  it("a file is reported under the least of its paths, and one link and its target are one file", async () => {
     const root = newFolder();
     put(join(root, "b/trades_1.csv"));
     symlinkSync("b/trades_1.csv", join(root, "trades_0.csv"));
@@ -240,7 +240,7 @@ describe("links", () => {
 });
 
 describe("finding", () => {
-  it("a file that is made in the place of a removed one is told of, although it may have the same inode", async () => {
+  it("a file that is made in the place of a removed one is reported, although it may have the same inode", async () => {
     const root = newFolder();
     const path = join(root, "trades_1.csv");
     const finder = open([root]);
@@ -371,7 +371,7 @@ describe("finding", () => {
     expect(slice).toMatchObject({ kind: "refused", code: "NOT_A_FILE" });
   });
 
-  it("what a caller did not receive is told again", () => {
+  it("what a caller did not receive is reported again", () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     put(join(root, "trades_2.csv"));
@@ -385,7 +385,7 @@ describe("finding", () => {
 });
 
 describe("the thread", () => {
-  it("a drive that does not answer in time is lost, and what its late answer told is told again", async () => {
+  it("a drive that does not answer in time is lost, and what its late answer reported is reported again", async () => {
     const root = newFolder();
     for (let index = 0; index < 20; index += 1) put(join(root, `trades_${index}.csv`));
     const finder = open([root], { deadlineMs: 10 });

@@ -76,7 +76,7 @@ class ThreadFinder implements FileFinder {
     }
   }
 
-  /** The thread; a new one if the last one crashed. A new thread tells of every file again. */
+  /** The thread; a new one if the last one crashed. A new thread reports every file again. */
   #thread(): ThreadRpc<FinderAnswer, never, "hint"> {
     const { roots, include, mode } = this.#options;
     this.#rpc ??= new ThreadRpc({

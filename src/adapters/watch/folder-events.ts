@@ -20,7 +20,7 @@ interface Watch {
 
 interface FolderEventsOptions {
   readonly disk: Disk;
-  /** Whether the name is that of a file that the finder tells of. */
+  /** Whether the name is that of a file that the finder reports. */
   readonly isWatched: (name: string) => boolean;
   /** Called soon after the first event since the last look. */
   readonly onHint: () => void;

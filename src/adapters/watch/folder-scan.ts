@@ -7,7 +7,7 @@
  * everything lists all folders and takes all stats. What a look finds is taken over at its end, if the root
  * still has the identity that it had at the start: a share that is lost in the middle leaves no trace.
  *
- * A file belongs to the first root that contains its real path, and is told of under the least of its paths
+ * A file belongs to the first root that contains its real path, and is reported under the least of its paths
  * there. So a root inside an earlier one is empty, and a link to a file that its own folder shows adds
  * nothing.
  */
@@ -76,7 +76,7 @@ interface Folder {
   /** Monotonic time at which `mtimeMs` was first seen. */
   readonly sinceMs: number;
   readonly listing: Listing;
-  /** By name; with links, and without files that are told of under another path. */
+  /** By name; with links, and without files that are reported under another path. */
   readonly files: Map<string, Known>;
   /** The largest `sinceMs` of the files. */
   newestMs: number;
@@ -101,7 +101,7 @@ interface Finding extends Pick<Root, "folders" | "hasFileLinks" | "pollReason" |
   readonly gone: readonly string[];
 }
 
-/** How a look goes about a root. */
+/** How much of a root a look examines. */
 interface Scope {
   readonly isAll: boolean;
   /** Real paths of the folders that events named. */
@@ -144,7 +144,8 @@ export class FolderScan {
   }
 
   /**
-   * `received` is the number of the last answer that the caller has; what later answers told is told again.
+   * `received` is the number of the last answer that the caller has; what later answers reported is reported
+   * again.
    */
   look(scope: "recent" | "all", received: number): LookAnswer {
     const startMs = performance.now();
@@ -279,7 +280,7 @@ export class FolderScan {
       const sinceMs = old?.mtimeMs === mtimeMs ? old.sinceMs : seenMs(mtimeMs);
       const isListed = isAll || named.has(real) || nowMs - sinceMs < tickMs;
       const listing = isListed || old === undefined ? this.#list(real) : old.listing;
-      // The costs of a look must not depend on the number of files where nothing happens.
+      // The cost of a look must not depend on the number of files in folders where nothing happens.
       const isQuiet =
         !isListed && !root.hasFileLinks && old !== undefined && nowMs - old.newestMs >= recentMs;
       const newestMs = Number.NEGATIVE_INFINITY;

@@ -54,8 +54,8 @@ export interface OpenOptions {
   /** Whether a new pair is made ready. Default: yes; without it, an unprepared pair is BAD_DATABASE. */
   readonly creates?: boolean;
   /**
-   * Whether callers' records are written. With the bridge's tables beside legacy's database one process alone may
-   * do so. Default: no.
+   * Whether callers' records are written. With the bridge's tables beside legacy's database one process alone
+   * may do so. Default: no.
    */
   readonly writes?: boolean;
   readonly onEvent?: (event: PairEvent) => void;
@@ -155,7 +155,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       drainMsMax,
       lastReconcile: () => pair.modern.call("lastReconcile", null),
       importForeign: async (legacy) => {
-        // An urgent run asks no signal, so the stop file does not hold it.
+        // An urgent run waits for nothing, so the stop file does not halt it.
         const urgent = backfillOver({ legacy, modern: pair.modern });
         const { finished } = await urgent.run({ pass: "new_rows", isUrgent: true });
         if (!finished)

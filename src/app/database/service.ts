@@ -50,7 +50,7 @@ export class DatabaseService implements DataAuthority {
     return this.#opening;
   }
 
-  /** Throws CLOSED after `close`, and nothing before. */
+  /** Rejects with CLOSED after `close`, and never before. */
   async write(records: readonly BridgeRecord[], options: WriteOptions): Promise<WriteAnswer> {
     if (this.#isClosed) throw new BridgeError("CLOSED", { what: "the database bridge is closed" });
     return (
@@ -83,7 +83,7 @@ export class DatabaseService implements DataAuthority {
     });
   }
 
-  /** The status of a moment ago; undefined while it is not known. */
+  /** The status that was read last; undefined while it is not known. */
   get latest(): DatabaseStatus | undefined {
     return this.#latest;
   }

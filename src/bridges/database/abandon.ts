@@ -95,7 +95,10 @@ function owedRow(row: OutboxEntry["rows"][number]) {
   return { aggregate, version: row.version, image: row.image, change, claim };
 }
 
-/** Each owed write of a row is an entry of its own: a later one does not hide an earlier one. */
+/**
+ * Each owed write of a row gets an entry of its own in the quarantine, so that a later one hides no earlier
+ * one.
+ */
 const reviewed = ({ aggregate, version, image, change, claim }: OwedRow, legacy: object | null) => ({
   aggregate,
   version,

@@ -38,7 +38,10 @@ export interface BackfillOptions {
   readonly limits: BackfillLimits;
   /** Why the backfill must wait now, such as the file STOP_BACKFILL; undefined if it may continue. */
   readonly held: () => string | undefined;
-  /** Whether the mirror gets the writes now. Writes that wait for a later phase hold nothing up. Default: yes. */
+  /**
+   * Whether the mirror gets writes in the present phase. If not, owed writes do not make the backfill wait.
+   * Default: yes.
+   */
   readonly isMirrored?: () => boolean;
   readonly onEvent: (event: BackfillEvent) => void;
 }
@@ -72,14 +75,20 @@ export interface BackfillRun {
   readonly pass: PassName;
   /** Reads and maps every row, and changes nothing. */
   readonly dryRun?: boolean;
-  /** Runs even if a signal says to wait, as in a cut-over, which holds all writes back anyway. */
+  /**
+   * Waits neither for a cut-over nor for `held` nor for owed writes: for the cut-over's own run, which holds
+   * all writes back anyway, and for `db archive`.
+   */
   readonly isUrgent?: boolean;
   /** Ends the run after the chunk that is under way. The next run goes on from there. */
   readonly signal?: AbortSignal;
 }
 
 export interface BackfillReport {
-  /** False if the run was ended, or if another process runs a pass. */
+  /**
+   * False if `signal` ended the run. A search for new rows also ends, unfinished, if another pass or a
+   * cut-over is under way.
+   */
   readonly finished: boolean;
   readonly tables: Readonly<Record<string, TableReport>>;
 }
@@ -120,8 +129,8 @@ const waitMs = 100;
  * A row that both stores get at version 0 belongs to the bridge from then on. Legacy's own tables are read in
  * short pages and never changed; its table of versions gets an entry for each row, so that a later write
  * finds out whether somebody else has changed the row, and so that modern's writes can be mirrored onto it.
- * The authoritative store takes a row first, because there a write that meets it is refused or accepted at
- * once.
+ * The authoritative store takes a row first, because that store accepts or refuses concurrent writes of the
+ * row.
  *
  * Each chunk is recorded in modern after both stores have it. A run that dies is resumed after the last
  * recorded chunk; rows that the unrecorded chunk had already brought in are `known`, and nothing changes. The
@@ -142,7 +151,10 @@ export class Backfill {
     this.#options = options;
   }
 
-  /** Runs or resumes one pass over all tables. Two runs of one process would hold one lease, so one waits. */
+  /**
+   * Runs or resumes one pass over all tables. Two runs of one process would hold the same lease, so the later
+   * one waits; a search for new rows returns instead.
+   */
   async run(run: BackfillRun): Promise<BackfillReport> {
     if (run.dryRun === true) return this.#run(run);
     while (this.#running !== undefined) {
@@ -182,8 +194,8 @@ export class Backfill {
   }
 
   /**
-   * Brings one row of legacy into modern if it is still as it was seen. A row in whose place modern has
-   * another `waits` for a person.
+   * Brings one row of legacy into modern. Returns `changed` if the row is not as it was seen, and `waits` if
+   * another row is in its place; then a person decides.
    */
   async importRow(table: LegacyTable, seen: StoredRow): Promise<"done" | "changed" | "waits"> {
     const { stores, clock } = this.#options;
@@ -228,14 +240,14 @@ export class Backfill {
     return upper === next ? undefined : { ...(before ?? fresh), table, upper, next: upper < next ? 0 : next };
   }
 
-  /** Answers whether the pass is complete. */
+  /** Returns whether the pass is complete. */
   async #pass(
     run: BackfillRun,
     begin: PassState & { readonly table: LegacyTable },
     report: Report,
   ): Promise<boolean> {
     const { stores, clock, limits, onEvent } = this.#options;
-    // The search for new rows begins where the backfill has ended, in an empty table too.
+    // An empty table is recorded too, because the search for new rows begins where the backfill has ended.
     if (begin.upper === 0 && run.dryRun !== true)
       await stores.modern.call("recordChunk", {
         pass: begin,
@@ -281,8 +293,8 @@ export class Backfill {
   }
 
   /**
-   * Waits while a signal says so. Returns whether the run continues. A run that a cut-over holds up gives back
-   * the lease, because the cut-over reads the new rows itself.
+   * Waits while there is a reason to wait. Returns whether the run continues. A run that a cut-over holds up
+   * gives back the lease, because the cut-over reads the new rows itself.
    */
   async #mayGoOn(run: BackfillRun): Promise<boolean> {
     const { stores, clock, held, onEvent } = this.#options;

@@ -158,8 +158,8 @@ export class Cutover {
   }
 
   /**
-   * Proves that the present authority can take writes as the mirror: deletes, writes and reads back the rows of
-   * its last entry, and undoes that. Then sets the step `to SIDE` in both fences.
+   * Proves that the present authority can take writes as the mirror: deletes, writes and reads back the rows
+   * of its last entry, and undoes that. Then sets the step `to SIDE` in both fences.
    */
   async #rehearse(side: Side): Promise<void> {
     this.#begin("rehearse");
@@ -211,8 +211,8 @@ export class Cutover {
       await this.#compare(held, position);
       this.#begin("flip");
       const to = { epoch: fence.epoch + 1, authority: "modern", step: "" } as const;
-      // The step marks the move as unfinished. If modern's fence is ahead and has no step, legacy's database is
-      // an older copy.
+      // The step marks the move as unfinished. If modern's fence is ahead and has no step, legacy's database
+      // is an older copy.
       await this.#move(stores.modern, { ...to, step: "to modern" });
       await this.#move(held, to);
       await held.letGo("commit");
@@ -227,8 +227,8 @@ export class Cutover {
   }
 
   /**
-   * Takes the lease of the passes over legacy's rows. A pass gives it back when it sees the step of the fences,
-   * and `importForeign` reads the last rows under the same holder.
+   * Takes the lease of the passes over legacy's rows. A pass gives it back when it sees the step of the
+   * fences, and `importForeign` reads the last rows under the same holder.
    */
   async #stopReaders(): Promise<void> {
     const { stores, clock, drainMsMax } = this.#options;
@@ -328,7 +328,7 @@ function rowsOf({ rows }: OutboxEntry, side: Side) {
   return rows.map((row) => preparedEntryRow(row)[side]);
 }
 
-/** Whether no cut-over is under way, nor left by a dead process. */
+/** Whether no cut-over is under way, and none was left unfinished by a dead process. */
 export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores"]): Promise<boolean> {
   const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
   const isSame = deciding.epoch === following.epoch && deciding.authority === following.authority;

@@ -29,8 +29,8 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
 export interface WriteOptions {
   readonly idempotencyKey: string;
   /**
-   * Whether legacy's store keeps a trade that legacy's own tables cannot hold in `pnlb_unstorable`, and a trade
-   * that was read from legacy is written over. Otherwise either refuses the write. Default: no.
+   * Whether `pnlb_unstorable` of legacy's store keeps a trade that legacy's own tables cannot hold, and a
+   * trade that was read from legacy is overwritten. Otherwise such a write is refused. Default: no.
    */
   readonly keepsUnstorable?: boolean;
   /**
@@ -44,7 +44,7 @@ export type WriteAnswer =
   | { readonly kind: "acknowledged"; readonly version: number; readonly mirror: "pending" | "applied" }
   | ({ readonly kind: "refused" } & RowRefusal)
   /**
-   * The commit's outcome is unknown. The same write under the same key may be sent again, and resolves it.
+   * The commit's outcome is unknown. Sending the same write under the same key again settles it.
    */
   | { readonly kind: "unresolved"; readonly because: string };
 
@@ -75,8 +75,8 @@ const noEpoch = -1;
  *
  * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox
  * entry. Writes that come while a commit is under way share the next one. The relay applies whole writes in
- * their order; a write that was applied twice has its effect once. Legacy must be able to hold a record, else
- * it is refused before it is written.
+ * their order; a write that was applied twice has its effect once. A record that legacy cannot hold is
+ * refused before it is written, unless `keepsUnstorable` is set.
  */
 export class DatabaseBridge implements OwedWrites {
   readonly #options: DatabaseBridgeOptions;
@@ -94,7 +94,7 @@ export class DatabaseBridge implements OwedWrites {
     this.#relay = new Relay({ ...options, isWanted: () => options.direction()?.mirrors ?? false });
   }
 
-  /** Never rejects before `close`; afterwards it throws CLOSED. A refused write is in neither store. */
+  /** Never rejects before `close`; afterwards it rejects with CLOSED. A refused write is in neither store. */
   async write(
     records: readonly BridgeRecord[],
     { idempotencyKey, keepsUnstorable = false, legacyHasOwn = false }: WriteOptions,

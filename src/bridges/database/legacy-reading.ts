@@ -11,16 +11,19 @@ import type { RowPlace } from "../../ports/repair-calls.ts";
 import { claimOf, toLegacy } from "./legacy-rows.ts";
 import { type IntakeTools, type Row, takeRecord } from "./record-intake.ts";
 
-/** The tables of legacy that become canonical rows. */
+/** The tables of legacy whose rows become canonical rows. */
 export type LegacyTable = "processed_trades" | "positions" | "eod_pnl" | "market_prices" | "cto_trades";
 
 export interface LegacyShape {
   readonly kind: RecordKind;
   /** The natural key. */
   readonly key: readonly string[];
-  /** The columns, beside the key, that a write of the bridge sets, and that show a change by somebody else. */
+  /**
+   * The columns besides the key that a write of the bridge sets; another value in them shows a foreign
+   * change.
+   */
   readonly set: readonly string[];
-  /** Columns that are read only. */
+  /** Columns that only the mapping to a canonical row needs. */
   readonly further: readonly string[];
 }
 
@@ -99,10 +102,10 @@ const ReadingRefused = Refused<string>;
  * instant; a time that occurs twice or never is refused, as is every value of another type than its column
  * must hold. `occurrence` is 1 for the first of equal rows of a source file.
  *
- * What legacy does not have: book (that of the tools), fee (0), line (none), and the kind of a mark. A price
- * row becomes one mark of kind `last_trade` from `px_last`, of the day `upload_date`. `px_settle` stays in
- * legacy only, because legacy does not say which day it settles. A figure of 0 stays 0, though legacy also
- * writes it where a mark is missing.
+ * What legacy does not have: book (that of the tools), fee (0, except in `cto_trades`), line (none), and the
+ * kind of a mark. A price row becomes one mark of kind `last_trade` from `px_last`, of the day `upload_date`.
+ * `px_settle` stays in legacy only, because legacy does not say which day it settles. A figure of 0 stays 0,
+ * though legacy also writes it where a mark is missing.
  */
 export function fromLegacy(
   table: LegacyTable,
@@ -260,7 +263,7 @@ function moneyOf(symbol: string, when: string, { describe }: ReadingTools): (poi
 function wallTime(text: string, what: string): string {
   const read = readInstant(text);
   if (read === undefined)
-    throw new ReadingRefused("BAD_TIME", `${what} ${JSON.stringify(text)}, which is no time`);
+    throw new ReadingRefused("BAD_TIME", `${what} ${JSON.stringify(text)}, which is not a time`);
   if (read.reading !== "unique")
     throw new ReadingRefused(
       read.reading === "ambiguous" ? "AMBIGUOUS_IN_LEGACY" : "BAD_TIME",

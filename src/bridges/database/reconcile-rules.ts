@@ -1,6 +1,6 @@
 /**
- * What reconcile knows of both stores' tables, and how it judges two rows. It shares nothing with the code
- * that writes the stores, so that it sees the mistakes of that code.
+ * The tables of both stores as reconcile knows them, and the rules by which it judges two rows. They share
+ * nothing with the code that writes the stores, so that they find the mistakes of that code.
  */
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import {
@@ -142,7 +142,7 @@ export interface Group {
   readonly modern: Cells[];
 }
 
-/** The rows of both sides by key. A cell that is no text never has the key of a text. */
+/** The rows of both sides by key. A cell of another type never has the key of a text. */
 export function grouped(
   kind: ReconcileKind,
   legacy: readonly Cells[],

@@ -3,8 +3,8 @@
  *
  * The pass begins at a frozen position, the number of the authority's last write, once the mirror has reached
  * it. It goes through each table in ranges of keys, each a short read. Rows that do not agree are looked at
- * again: a break is a row that still differs and for which nothing is owed, neither before nor after the second
- * look. It holds one range of rows in memory, and at most `suspectsMax` keys.
+ * again: a break is a row that still differs and for which nothing is owed, neither before nor after the
+ * second look. It holds one range of rows in memory, and at most `suspectsMax` keys.
  */
 
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../base/fraction.ts";
@@ -140,7 +140,7 @@ class Reconcile {
     return authority === null ? undefined : authority === "legacy" ? legacy : modern;
   }
 
-  /** Waits until the mirror has what the authority had when the pass began, or cannot have it. */
+  /** Waits until no write up to the authority's last one is pending, for at most `waitMsMax`. */
   async #freeze(outbox: StoreReader | undefined): Promise<void> {
     if (outbox === undefined) return;
     const { clock, waitMsMax } = this.#options;
@@ -194,7 +194,7 @@ class Reconcile {
   async *#rangesOf(kind: ReconcileKind, { after: start, upTo: end }: KeyRange): AsyncGenerator<KeyRange> {
     for (let after = start; ; ) {
       const next: string | null = await this.#keyAfter(kind, after, rangeRows);
-      // SQLite makes a number of a text such as 20250804 before it compares it with a DATE.
+      // SQLite turns a text such as 20250804 into a number before it compares it with a DATE column.
       const isLast = next === null || (kind === "daily" && parseDay(next) === undefined);
       const upTo: string | null = isLast ? end : earlier(next, end);
       yield { after, upTo };
@@ -235,7 +235,7 @@ class Reconcile {
     return suspects;
   }
 
-  /** Counts the figures of a key if all of them agree. Answers whether they do. */
+  /** Counts the figures of a key if all of them agree. Returns whether they do. */
   #settled(kind: ReconcileKind, group: Group): boolean {
     const figures = judged(kind, group, this.#tools);
     if (!areAgreed(figures)) return false;
@@ -284,7 +284,9 @@ class Reconcile {
     }
   }
 
-  /** Waits until modern has looked at every row that legacy has now, so that no new row of the desk is missed. */
+  /**
+   * Waits until the search for new rows has read every row that legacy has now; modern may have them then.
+   */
   async #untilNewRowsAreRead(kind: ReconcileKind, endMs: number): Promise<void> {
     const { pair, clock } = this.#options;
     const { legacy: table } = kindRules[kind].tables;
@@ -335,7 +337,7 @@ class Reconcile {
     this.#break(kind, group, figures);
   }
 
-  /** The mirror does not have the last write of this key: nothing can be said of it. */
+  /** Reports a key whose last write the mirror may lack, so that its rows cannot be judged. */
   #reportOwed(kind: ReconcileKind, group: Group): void {
     this.#owed += 1;
     this.#break(kind, group, [whole(kind, group, "not_comparable", "OWED")]);

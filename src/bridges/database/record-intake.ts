@@ -111,7 +111,7 @@ const kinds: Readonly<Record<BridgeRecord["kind"], Pick<RowImage, "kind" | "does
 
 const shapeOf = (kind: RecordKind) => ({
   fields: Object.entries(columns[kind]),
-  /** All names that a record may have. */
+  /** The names of all fields that a record may have. */
   names: ["kind", ...Object.values(columns[kind]).map(({ from }) => from)],
 });
 const shapes = {
@@ -129,7 +129,7 @@ export const keyColumns: Readonly<Record<RecordKind, readonly string[]>> = {
   daily_pnl: ["trading_day", "book", "symbol"],
 };
 
-/** The column that says by which day a symbol is read. */
+/** The column whose day decides which instrument a symbol names. */
 const dayColumn: Readonly<Record<RecordKind, string>> = {
   trade: "traded_at",
   position: "as_of",

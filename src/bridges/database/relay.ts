@@ -31,10 +31,12 @@ export type RelayEvent =
 
 /** The most entries that are read at once, and that one transaction of the mirror takes. */
 const [pageMax, applyMax] = [800, 200];
-/** About as many rows are read at once: the next page has as many entries as seem to have so many rows. */
+/**
+ * The approximate number of rows on a page. The rows of one page decide the number of entries on the next.
+ */
 const rowsMax = 2_000;
 const pauses = { firstMs: 50, lastMs: 5_000 };
-/** How often the outbox is looked at for entries of other processes. */
+/** How often the outbox is searched for entries of other processes. */
 const lookMs = 500;
 
 /** The entries of one transaction in the form that the mirror takes. */
@@ -54,9 +56,9 @@ export class Relay {
   #isEnded = false;
   /** The incarnation of the authority for which `#catchUp` has run since this process took the lease. */
   #checked = "";
-  /** The entries of the next page. */
+  /** The number of entries on the next page. */
   #limit = 20;
-  /** The lease, as it was taken last. */
+  /** The lease and when to renew it; undefined while this process does not hold it. */
   #held: { readonly store: RecordStore; readonly token: number; readonly renewMs: number } | undefined;
 
   constructor(options: RelayOptions) {
@@ -86,7 +88,7 @@ export class Relay {
       this.#failures += 1;
       this.#held = undefined;
       this.#checked = "";
-      // Another process may have had the lease since it was renewed here.
+      // The first CONFLICT is not reported: another process may have held the lease for a while.
       if (this.#failures > 1 || codeOf(failure) !== "CONFLICT")
         onEvent({ kind: "relay_failed", why: messageOf(failure), failures: this.#failures });
       nextMs = backOffMs(pauses, this.#failures, draw());
@@ -120,9 +122,9 @@ export class Relay {
     try {
       for (let at = 0, next = mapped(entries, at, mirror.side); next.length > 0; at += applyMax) {
         const applying = mirror.call("apply", { entries: next, source: source.incarnation, token });
-        // It is awaited below, unless the mapping throws before.
+        // The answer is awaited below, unless the mapping throws before that.
         applying.catch(() => {});
-        // The next ones are mapped, and the last ones settled, while the mirror works.
+        // While the mirror works, the next entries are mapped and the last ones settled.
         const given = next;
         next = mapped(entries, at + applyMax, mirror.side);
         const answers = await applying;
@@ -151,9 +153,9 @@ export class Relay {
   }
 
   /**
-   * Compares, once, the entries that the mirror has with those that it was given. A mirror that was restored
-   * from an older copy gets the missing ones again. Also deletes old entries. Returns whether entries are
-   * offered again.
+   * Compares how far the mirror is with how far the authority knows it to be, once after the lease is taken.
+   * A mirror that was restored from an older copy gets the missing entries again; an authority that was
+   * restored makes this throw. Also deletes old entries. Returns whether entries are offered again.
    */
   async #catchUp(store: RecordStore, mirror: RecordStore, source: Fence): Promise<boolean> {
     const { incarnation } = source;

@@ -95,7 +95,7 @@ type EntryRow = OutboxEntry["rows"][number];
 
 /** What is known of an aggregate before its rows are read. */
 interface Subject extends Pick<RepairAction, "kind" | "key" | "causes"> {
-  /** The row of legacy that the reconciliation met. */
+  /** The row of legacy, as in a claim; undefined if it is not known yet. */
   readonly claim: string | undefined;
 }
 
@@ -401,7 +401,7 @@ class Planner {
     const read = stored && fromLegacy(tableOf(claim), legacyRow(stored), this.#options.tools, 1);
     const refusal =
       stored === undefined || seen.rows.length > 1 || !isPlain(seen)
-        ? "legacy has no such row, or several rows with this key"
+        ? "legacy has no such row, several rows with this key, or a value that a plan cannot show"
         : read !== undefined && "code" in read
           ? `modern cannot hold the row: ${read.code}: ${read.because}`
           : undefined;

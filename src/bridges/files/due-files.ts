@@ -24,7 +24,7 @@ export class DueFiles {
     }
   }
 
-  /** What a turn leaves to be done with a file. */
+  /** Decides from the result of a file's turn when its next turn comes. */
   settle(due: DueFile, turn: Turn): void {
     if (turn.next === "now") return;
     this.#ready.delete(due.file);

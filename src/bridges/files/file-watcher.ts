@@ -13,8 +13,8 @@ import type { FileTools, Turn } from "./tools.ts";
 export interface Sink {
   readonly name: string;
   /**
-   * Carries what the journal has under this epoch, until nothing more can be carried now or, between two claims,
-   * `isEnding` says so.
+   * Carries what the journal has under this epoch, until nothing more can be carried now or, between two
+   * claims, `isEnding` says so.
    */
   run(epoch: number, isEnding: () => boolean): Promise<void>;
   /** About how many claims wait; the watcher counts those that it adds. */
@@ -59,7 +59,10 @@ const allMs = 5_000;
 const turnsMax = 50;
 /** The shortest pause between two looks while nothing can be read on, because the sinks are behind. */
 const waitMinMs = 20;
-/** With more claims than this on their way, only the newest files are read on: a new row waits for these alone. */
+/**
+ * With more claims than this on their way, only the newest files are read on: a new row waits for these
+ * alone.
+ */
 const claimsMax = 2;
 
 /**
@@ -243,7 +246,7 @@ export class FileWatcher {
     const before = this.#heldBack.get(root);
     const held = before?.identity === look.identity ? before.files : [];
     if (!isOk) {
-      // The finder does not tell of them again, and a person may accept the folder later.
+      // The finder does not report them again, and a person may accept the folder later.
       this.#heldBack.set(root, { identity: look.identity, files: [...held, ...look.changed] });
       return;
     }
@@ -253,7 +256,7 @@ export class FileWatcher {
       for (const path of look.gone) onEvent({ kind: "vanished", root, path });
     }
     const changed = [...held, ...look.changed];
-    // The finder tells of every file in its first look, and later only of those that changed.
+    // The finder reports every file in its first look, and later only of those that changed.
     const all = this.#toldOf.has(root);
     this.#toldOf.add(root);
     if (!all) await journal.call("gone", { ...common, allBut: changed.map(({ path }) => path) });
