@@ -301,7 +301,7 @@ describe.each(["modern", "legacy"] as const)("a process that moves the authority
     };
     await place(start);
     let id = 1;
-    // A short run takes every fourth call.
+    // Only `./run test --long db-pairs` takes every call; other runs take every fourth.
     for (let at = 1, isDone = false; !isDone; at += isLongRun("db-pairs") ? 1 : 4)
       for (const isAfter of [false, true]) {
         const { pair, calls } = dying(stores, at, isAfter);

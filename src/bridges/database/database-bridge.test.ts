@@ -154,7 +154,7 @@ function changeCalls(
   };
 }
 
-/** The program of a worker that stops itself when it is about to apply entries, and tells then how that ended. */
+/** The program of a worker that stops itself when it is about to apply entries, and then reports the result. */
 function sleepingWorker(authority: Side): string {
   const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).pathname);
   return `
