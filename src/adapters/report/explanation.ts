@@ -41,6 +41,36 @@ function linesOf(explanation: Explanation): readonly string[] {
   ];
 }
 
+/** An explanation in one line: the place, each cause with its amount, and the trades that show it. */
+export function explanationWords({
+  id,
+  component,
+  first,
+  difference,
+  causes,
+  unexplained,
+  alternatives,
+  witness,
+  tried,
+}: Explanation): string {
+  const lanes = component.lanes.slice(0, lanesMax).map(laneWords).join(", ");
+  const place = `${plain(first.tradingDay ?? "position")} ${first.field}`;
+  const amounts = causes.map(({ code, amount, level }) => `${code} ${figure(amount)} (${level})`);
+  const others = alternatives.map((codes) => codes.join(" and "));
+  const trades = witness?.trades
+    .slice(0, tradesMax)
+    .map(({ file, line, id }) => `${plain(file)}:${line} (id ${plain(id)})`);
+  return [
+    `${lanes}, ${place}${difference === null ? "" : `, modern - legacy ${figure(difference)}`}`,
+    ...amounts,
+    ...(others.length === 0 ? [] : [`or equally ${others.join(", or ")}`]),
+    `unexplained ${figure(unexplained)}`,
+    ...(causes.length > 0 || tried.length === 0 ? [] : [`tried ${triedWords(tried)}`]),
+    ...(trades === undefined ? [] : [`shown by ${trades.join(", ")}`]),
+    `explain ${id}`,
+  ].join("; ");
+}
+
 const laneWords = ({ book, symbol }: Explanation["component"]["lanes"][number]): string =>
   plain(book === undefined ? symbol : `${symbol} in ${book}`);
 

@@ -11,6 +11,7 @@ import type {
   ParitySummary,
   ParitySystem,
 } from "../../ports/parity-report.ts";
+import { explanationWords } from "./explanation.ts";
 import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
 import {
@@ -90,6 +91,7 @@ ${warnings(zeroPriceWords(report.zeroPriceLots))}</header>
 ${[
   days(summary),
   causeTable(report, summary),
+  list("Explanations", (report.explanations ?? []).map(explanationWords)),
   figures(report, summary, rowsMax),
   invariants(report),
   list("Not compared", notComparedWords(report)),

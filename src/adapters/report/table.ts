@@ -4,6 +4,7 @@ import { findingCount } from "../../domain/market/finding-codes.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { agrees, type Verdict } from "../../domain/migration/verdict.ts";
 import type { CauseGroup, ParityReport, ParitySummary, ParitySystem } from "../../ports/parity-report.ts";
+import { explanationWords } from "./explanation.ts";
 import type { PositionReading } from "./reading.ts";
 import {
   absentWords,
@@ -73,6 +74,7 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
     dailyApart(view),
     positionsAgreeing(view),
     section(notComparedWords(report), rowsMax, "not compared"),
+    section((report.explanations ?? []).map(explanationWords), rowsMax, "explanations"),
     refusals(view),
     section(
       legacySymbolWords(report),
