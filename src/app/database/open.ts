@@ -91,8 +91,9 @@ const dayMs = 86_400_000;
 const drainMsMax = 60_000;
 /** A file of this name beside the configuration halts the backfill. */
 const stopName = "STOP_BACKFILL";
-/** How often the bridge looks for rows that legacy's own programs have written, and have changed. */
+/** How often the bridge looks for rows that legacy's own programs have added. */
 const foreignRowsMs = 1_000;
+/** How often the bridge looks for rows that legacy's own programs have changed or deleted. */
 const foreignChangesMs = 15 * 60_000;
 /** How often the plan and the fence are compared. */
 const lookMs = 250;

@@ -29,8 +29,9 @@ export interface DatabaseStatus {
     readonly breaks: number;
     readonly notComparable: number;
   } | null;
-  /** Rows of legacy that modern cannot hold, and pairs of rows that differ. They wait for a person. */
+  /** Rows of legacy that modern cannot hold; they wait for a person. */
   readonly quarantine: number | null;
+  /** Pairs of rows that differ, and writes of which it is unknown whether legacy has them; a person decides. */
   readonly reviews: number | null;
   /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
   readonly foreignRows: { readonly imported: number; readonly inReview: number } | null;
