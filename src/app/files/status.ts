@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { systemClock } from "../../adapters/host/index.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
+import { formatInstant } from "../../domain/market/chicago-time.ts";
 import { phasePolicies, type Side } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
 import type {
@@ -11,7 +12,9 @@ import type {
   JournalReport,
   JournalTotals,
   Review,
+  ReviewRow,
 } from "../../ports/file-journal.ts";
+import type { LedgerTrade } from "../../ports/ledger-rows.ts";
 import type { DatabaseStatus } from "../database/status.ts";
 import type { ControlSettings } from "../stores.ts";
 import { legacyWay, livingHolder, sinkNames, watchedRoots } from "./open.ts";
@@ -278,4 +281,26 @@ export function filesStatusText(status: FilesStatus): string {
     ...failures.map((line) => `FAILS   ${line}`),
     ...waiting.map((line) => `waits   ${line}`),
   ].join("\n");
+}
+
+const compared = ["side", "quantity", "symbol", "book", "price", "fee", "timeUs"] as const;
+
+/** A row of a review in one line; of a row that has changed, also the fields that differ. */
+export function rowText({ what, line, was, is }: ReviewRow): string {
+  const trade = is ?? was ?? {};
+  const time = (timeUs: number | undefined): string => (timeUs === undefined ? "" : formatInstant(timeUs));
+  const shown = (from: Partial<LedgerTrade>, field: (typeof compared)[number]): string =>
+    field === "timeUs" ? time(from.timeUs) : (from[field] ?? "none");
+  const differing = compared.filter(
+    (field) => was !== undefined && is !== undefined && was[field] !== is[field],
+  );
+  const changes = differing.map(
+    (field) =>
+      `${field === "timeUs" ? "time" : field} ${shown(was ?? {}, field)} → ${shown(is ?? {}, field)}`,
+  );
+  const { id, side, quantity, symbol, price, timeUs } = trade;
+  return [
+    `${what} in line ${line}: trade ${id}, ${side} ${quantity} ${symbol} at ${price}, ${time(timeUs)}`,
+    ...changes,
+  ].join("; ");
 }

@@ -64,14 +64,10 @@ async function list(options: Options): Promise<CommandResult> {
 
 async function show(options: Options & { readonly review: string }): Promise<CommandResult> {
   const { showReview } = await import("../../../app/files/commands.ts");
-  const { reviewText, shownReview } = await import("../../../app/files/status.ts");
+  const { reviewText, rowText, shownReview } = await import("../../../app/files/status.ts");
   const found = await showReview(options);
   if (options.json) return jsonResult({ ...shownReview(found), rows: found.rows }, true);
-  const rows = found.rows.flatMap(({ what, line, was, is }) => [
-    `${what} in line ${line}`,
-    ...(was === undefined ? [] : [`  was  ${JSON.stringify(was)}`]),
-    ...(is === undefined ? [] : [`  is   ${JSON.stringify(is)}`]),
-  ]);
+  const rows = found.rows.map(rowText);
   return { exitCode: 0, text: [reviewText(shownReview(found)), ...rows].map(plain).join("\n") };
 }
 
