@@ -31,7 +31,7 @@ export interface DatabaseStatus {
   } | null;
   /** Rows of legacy that modern cannot hold; they wait for a person. */
   readonly quarantine: number | null;
-  /** Pairs of rows that differ, and writes of which it is unknown whether legacy has them; a person decides. */
+  /** Pairs of rows that differ, and writes that legacy may or may not have; they wait for a person. */
   readonly reviews: number | null;
   /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
   readonly foreignRows: { readonly imported: number; readonly inReview: number } | null;
