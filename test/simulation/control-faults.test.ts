@@ -36,8 +36,10 @@ const open: Desk[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((desk) => desk[Symbol.asyncDispose]()));
 });
+/** In a short run the processes make fewer calls, since most of the time goes into them. */
+const everyMs = isLongRun("kill") || isLongRun("faults") ? 5 : 25;
 function deskOf(options: DeskOptions = {}): Desk {
-  const desk = new Desk(options);
+  const desk = new Desk({ everyMs, ...options });
   open.push(desk);
   return desk;
 }

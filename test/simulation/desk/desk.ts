@@ -171,6 +171,8 @@ export interface DeskOptions {
   readonly percentage?: number;
   readonly triggers?: object;
   readonly timing?: object;
+  /** The time between two calls of a process. Default 5. */
+  readonly everyMs?: number;
   /** Default: a new folder for temporary files. */
   readonly folder?: string;
 }
@@ -240,7 +242,7 @@ export class Desk implements AsyncDisposable {
   begin(name: string, options: Partial<DeskProcessOptions> = {}): DeskProcess {
     const process = new DeskProcess(name, {
       config: this.configFile(name),
-      everyMs: 5,
+      everyMs: this.#options.everyMs ?? 5,
       writes: false,
       clockOffMs: 0,
       ...options,
