@@ -306,8 +306,12 @@ class LotBook {
 
   /** Keeps the lots in the order of their keys; equal keys stay in order of time. */
   #insert(signed: number, price: number, key: string): void {
-    let at = this.#signed.length;
-    while (at > this.#head && (this.#keys[at - 1] as string) > key) at -= 1;
+    let [at, end] = [this.#head, this.#signed.length];
+    while (at < end) {
+      const middle = (at + end) >> 1;
+      if ((this.#keys[middle] as string) > key) end = middle;
+      else at = middle + 1;
+    }
     this.#signed.splice(at, 0, signed);
     this.#prices.splice(at, 0, price);
     this.#keys.splice(at, 0, key);

@@ -47,8 +47,8 @@ class Shrinking {
 
   smallest(): { readonly rows: readonly Row[]; readonly minimal: boolean } {
     const all = this.#wanted.given.component.world.rows;
-    if (!this.#isApart(all)) return { rows: all, minimal: false };
     let rows = this.#prefix(all);
+    if (!this.#isApart(rows)) return { rows, minimal: false };
     rows = this.#reduced(rows);
     for (let size = Number.POSITIVE_INFINITY; rows.length < size && !this.#wanted.budget.isExhausted; ) {
       size = rows.length;
@@ -63,7 +63,11 @@ class Shrinking {
     const inTime = all.toSorted((a, b) => a.timeUs - b.timeUs || a.place - b.place);
     const prefixOf = (length: number): readonly Row[] =>
       inTime.slice(0, length).sort((a, b) => a.place - b.place);
-    let [same, apart] = [0, all.length];
+    let [same, apart] = [0, Math.min(16, all.length)];
+    while (apart < all.length && !this.#isApart(prefixOf(apart))) {
+      same = apart;
+      apart = Math.min(4 * apart, all.length);
+    }
     while (apart - same > 1 && !this.#wanted.budget.isExhausted) {
       const middle = Math.floor((same + apart) / 2);
       if (this.#isApart(prefixOf(middle))) apart = middle;
