@@ -49,11 +49,11 @@ export interface ExplainOptions {
   readonly reportTradesMax: number;
 }
 
-/** About two seconds for one component. */
+/** Two to four seconds for one component, and twice that for a report. */
 export const explainDefaults: ExplainOptions = Object.freeze({
   runsMax: 10_000,
-  tradesMax: 20_000_000,
-  reportTradesMax: 40_000_000,
+  tradesMax: 4_000_000,
+  reportTradesMax: 8_000_000,
 });
 
 export interface Explained {

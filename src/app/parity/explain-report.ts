@@ -43,7 +43,7 @@ export async function explainReport(options: ExplainReportOptions): Promise<Expl
   const history = await historyOf(await worldOf(report, inputs));
   options.onProgress?.("explaining");
   // Each component has the whole budget: a person waits for this answer, not for a report.
-  const budget = { ...explainDefaults, reportTradesMax: Number.POSITIVE_INFINITY };
+  const budget = { ...explainDefaults, tradesMax: 40_000_000, reportTradesMax: Number.POSITIVE_INFINITY };
   const explanations = explain(report, history, budget, row).map(({ explanation }) => explanation);
   return { explanations: explanations.sort(byDifference), inputs };
 }
