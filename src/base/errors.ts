@@ -16,9 +16,10 @@ export const errorCatalogue = {
   UNWRITABLE: "the output cannot be written",
   BAD_DATABASE: "the database is not the expected one, or its tables differ from the expected ones",
   FILE_REPLACED: "another file has taken the place of a database that is open",
-  DATABASE_BUSY: "the database kept changing while it was read",
+  DATABASE_BUSY: "the database stayed locked or busy, or kept changing, for too long",
   REFUSED: "the requested action is not allowed now",
-  CONFLICT: "somebody else changed the plan at the same time",
+  CONFLICT:
+    "something is not as the request expects: the plan, the authority over the records, or who watches the files",
   CLOSED: "the bridge, store or system that was called is closed",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",

@@ -34,7 +34,7 @@ export function judgeNumbers(legacy: Fraction, modern: Fraction, allowed: Fracti
   };
 }
 
-/** The cause that two diverged numbers prove by an exact relation; null if there is none. */
+/** The cause that two diverged numbers suggest by an exact relation; null if there is none. */
 export function relationOf(
   legacy: Fraction,
   modern: Fraction,

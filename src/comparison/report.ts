@@ -39,8 +39,9 @@ export type Field = (typeof fieldsOf)[Kind][number];
 export const fields: readonly Field[] = [...new Set<Field>([...fieldsOf.position, ...fieldsOf.daily])];
 
 /**
- * Reasons for an unequal row that the two values themselves prove. Deeper causes (trades, day rule, price)
- * need the history and are found elsewhere; until then the cause is null.
+ * Reasons for an unequal row that follow from the two values. LOT_ORDER, SIGN_FLIP and MULTIPLIER are only
+ * suggested by them: where the history is known, a search confirms or removes them. Deeper causes (trades, day
+ * rule, price) need the history and are found elsewhere; until then the cause is null.
  */
 export const causes = {
   MISSING_IN_LEGACY: "modern has the row, but legacy lacks it",

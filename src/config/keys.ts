@@ -302,7 +302,7 @@ export const keys = [
         true,
         "Logs one line for each call; if false, only divergences and errors",
       ),
-      key("performance_tracking", flag, true, "Records the time and memory of both systems"),
+      key("performance_tracking", flag, true, "Records the time that both systems take for a call"),
       key(
         "alert_url",
         kind.alertUrl,

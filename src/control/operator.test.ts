@@ -185,7 +185,7 @@ describe("gates", () => {
     expect((await fleet.operator.overview()).rollback.why).toMatch("legacy lacks what was written under it");
   });
 
-  it("are closed by a quarantine that is not empty or unknown, by writes owed to legacy, and by missing flags", async () => {
+  it("are closed by a quarantine that is unknown or has rows, by writes owed to legacy, and by missing flags", async () => {
     await goTo("shadow_mode");
     fleet.quarantined = 2;
     fleet.owed = { count: 5, oldestMs: 70 };

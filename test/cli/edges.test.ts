@@ -165,7 +165,7 @@ describe("an output file", () => {
       );
     }));
 
-  it("never replaces an existing database or a file in an existing desk's folder", () =>
+  it("never replaces an existing database, and demo --keep refuses a folder that already holds a desk's files", () =>
     withFiles({ ...files, "pnl_tracker.db": "precious" }, async (folder) => {
       const database = join(folder, "pnl_tracker.db");
       const says = /^UNWRITABLE: the file exists already \(.*pnl_tracker\.db\); name a new (file|folder)/;

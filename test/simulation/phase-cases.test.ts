@@ -2,7 +2,7 @@
  * Each case goes forward, back and forward again over real stores, and must end in the same state. The cases
  * are all pairs of phases by each way back, and all values that a plan can have beside its phase. They are
  * generated from the phases, the ways back and the columns of the record, so a new one gets its cases or does
- * not compile. The last test checks that every case has run.
+ * not compile. For each store, a test after the cases checks that every case has run.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -305,7 +305,7 @@ const variations: Readonly<Record<keyof ControlChange["set"], readonly Variation
     { name: "by user", apply: (rig) => rig.publish({ ...base, bucketBy: "user", userWhitelist: ["carol"] }) },
   ],
   voidCache: [{ name: "voided caches", apply: (rig) => rig.sql("DELETE FROM new_pnl_cache") }],
-  // A closed window has no way back; the last test covers it.
+  // A closed window has no way back; the test "no way back leads to legacy …" covers it.
   legacyWindow: [],
 };
 

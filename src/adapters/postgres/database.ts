@@ -19,8 +19,8 @@ interface DatabaseLimits {
   /** How long one statement may take. */
   readonly statementMsMax: number;
   /**
-   * How long a writing transaction may be idle between statements: the longest time that a hung process holds
-   * a lock.
+   * How long a transaction with several statements may be idle between them. So a hung process holds a lock no
+   * longer than this.
    */
   readonly restMsMax: number;
   /** How long connecting may take. */
@@ -299,6 +299,6 @@ class Call {
 /** Pauses between queries for the state of a commit. A restarting server is usually back within them. */
 const askAgainMs = [0, 100, 200, 400, 800, 1_600, 3_200];
 
-/** Makes an acknowledged write survive a power cut, whatever the settings of the database are. */
+/** Makes an acknowledged write survive a power cut even if the database has `synchronous_commit = off`. */
 const onDisk =
   "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";

@@ -1,4 +1,4 @@
-/** Reads modern's store for reconcile. Each call is one short reading transaction. */
+/** Reads modern's store for reconcile. Each statement is a short reading transaction of its own. */
 
 import { escapeIdentifier } from "pg";
 import { BridgeError } from "../../base/errors.ts";

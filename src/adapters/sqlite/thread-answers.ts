@@ -1,6 +1,6 @@
 /**
- * The thread's side of `FileThread`: serves one file after the other, and sends one answer to each call. A
- * call that meets a lock is retried for a bounded time, and other calls run meanwhile.
+ * The thread's side of `FileThread`: serves one file after the other, and sends one answer to each call that
+ * expects one. A call that meets a lock is retried for a bounded time, and other calls run meanwhile.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

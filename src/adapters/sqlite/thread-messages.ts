@@ -5,7 +5,7 @@ import type { FromThread } from "../../platform/thread-rpc.ts";
 // biome-ignore lint/suspicious/noExplicitAny: each call has its own argument type
 export type Calls = Readonly<Record<string, (given: any) => unknown>>;
 
-/** An error in the form that crosses between threads, which would keep only the message of an Error. */
+/** An error as plain data for another thread. A copied Error would lose its code, place and fix. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly what: string;

@@ -136,7 +136,7 @@ describe("links", () => {
     expect(outFirst.map(told)).toEqual([["in/trades_1.csv 2", "trades_2.csv 2"], []]);
   });
 
-  it("a link to a folder or file of another root adds nothing, unless its target has another kind of name", async () => {
+  it("a link to a folder or file of another root adds nothing, unless no pattern includes the name of its target", async () => {
     const [one, two] = [newFolder(), newFolder()];
     put(join(two, "in/trades_1.csv"));
     put(join(two, "raw.txt"), "raw");

@@ -7,7 +7,10 @@ import type { ScanOptions } from "./folder-scan.ts";
 interface FileFinderOptions extends ScanOptions {
   /** Called soon after something may have changed; a look now is worth its cost. */
   readonly onHint: () => void;
-  /** How long a look or a read may take before the roots count as lost. Default: 60 000. */
+  /**
+   * How long a look may take before the roots count as lost, and a read before its file counts as locked.
+   * Default: 60 000.
+   */
   readonly deadlineMs?: number;
 }
 

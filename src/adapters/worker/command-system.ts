@@ -55,8 +55,8 @@ export interface CommandOptions extends Partial<CommandLimits> {
   /** The name by which the bridge introduces itself. Default `pnl-bridge`. */
   readonly client?: string;
   /**
-   * Receives the worker's stderr line by line, without control characters, and the bridge's messages about
-   * the worker. Default: no log.
+   * Receives the worker's stderr and the lines on its stdout that are not messages, line by line and without
+   * control characters, and the bridge's messages about the worker. Default: no log.
    */
   readonly log?: (line: string, from: LogSource) => void;
 }
@@ -118,7 +118,7 @@ const commandDefaults: CommandLimits = Object.freeze({
 interface CommandCounters {
   /** Processes started, the first one included. */
   readonly starts: number;
-  /** Workers that were killed because they hung or broke the protocol. */
+  /** Workers that were killed because they hung, or did not answer `initialize` as they should. */
   readonly kills: number;
   /** Answers that arrived after their call was given up. */
   readonly late: number;

@@ -10,7 +10,10 @@ import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
 import type { Close } from "../../ports/pnl-system.ts";
 import { pinnedPrices } from "./pnl-run.ts";
 
-/** How trades are read: as modern reads them, or each row of each file, in a lane of its own spelling. */
+/**
+ * How trades are read: as modern reads them (`own`), or every row of every file, where each spelling of a symbol
+ * is an instrument of its own (`every-row`).
+ */
 export type Reading = "own" | "every-row";
 
 /** The description of symbols under a reading. */

@@ -40,7 +40,7 @@ export interface RepairAction {
   readonly claim: string;
   /** How both stores had the row when the plan was made. */
   readonly seen: Readonly<Record<Side, RowState>>;
-  /** What each store gets, for each action that changes a row. */
+  /** What each store gets under `take_legacy` and `take_modern`; empty for an import. */
   readonly wants: {
     readonly [Verb in RepairVerb]?: Readonly<Record<Side, RowRepair>> | undefined;
   };
@@ -112,7 +112,10 @@ class Planner {
   readonly #images = new Map<string, { readonly version: number; readonly image: Row }>();
   /** Aggregates with a write that is on its way to the mirror. */
   readonly #moving = new Set<string>();
-  /** If the authority was restored from an older copy: the first version of an aggregate that it owes. */
+  /**
+   * If the authority was restored from an older copy: for each aggregate, the version of the first write in its
+   * outbox that is not settled.
+   */
   readonly #lost = new Map<string, number>();
 
   #books: readonly string[] = [];

@@ -8,8 +8,8 @@ import { type DayNumber, dayNumber, weekday } from "./chicago-time.ts";
  * Sources: the table agrees with every calendar found, for 2016-2018 and 2021-2026 (CME's own for 2023 and
  * 2024, the others as published by ICE, a broker and QuantConnect). Earlier years rest on single notices and
  * on the rules. Unscheduled closures (September 2001, the day of mourning of 2004-06-11) are not in the
- * table. 2025-01-09 was an early close (12:15) and a trade date; so are Columbus Day, Veterans Day, the
- * Friday after Thanksgiving and Christmas Eve. Future years follow the rules; to change a rule, add a row.
+ * table. 2025-01-09 was a trade date with an early close (12:15). Columbus Day, Veterans Day, the Friday after
+ * Thanksgiving and Christmas Eve are trade dates too, unless a holiday is observed on that day. Future years follow the rules; to change a rule, add a row.
  */
 interface ExchangeHoliday {
   readonly day: DayNumber;

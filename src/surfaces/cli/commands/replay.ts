@@ -24,7 +24,7 @@ export const commands: readonly CommandSpec[] = [
       ),
       new Option(
         "--legacy-rows <file>",
-        "a JSON file with the rows of a legacy system of your own, as its method history answers",
+        "a JSON file with the rows of a legacy system of your own: the answer of its method `history`",
       ),
       new Option("--modern-rows <file>", "the same for modern"),
       option.json(),
