@@ -77,8 +77,8 @@ export class StoreSink extends ClaimSink {
     const { journal, writer } = this.#options;
     try {
       if (writer === null) {
-        this.#claim = claim.claim;
-        await this.#figures.change(changeOf(claim));
+        // After a receipt that failed, the figures have the claim already.
+        if (claim.claim !== this.#claim) await this.#figuresOf(claim, async () => {});
         return undefined;
       }
       const key = `files ${await journal.call("incarnation", null)} ${claim.claim}`;
@@ -93,10 +93,6 @@ export class StoreSink extends ClaimSink {
         return await this.#apart({ claim, epoch, records, key, writer });
       return answer.kind === "refused" ? `${answer.code}: ${answer.because}` : answer.because;
     } catch (failure) {
-      // It may still compute figures, and they are forgotten after it.
-      await this.#ready?.records.catch(() => {});
-      this.#ready = undefined;
-      this.#figures.forget();
       return messageOf(failure);
     }
   }
@@ -114,19 +110,38 @@ export class StoreSink extends ClaimSink {
   /** The records of a claim: those that were sent before, or new ones. */
   async #recordsOf(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
     if (claim.payload !== null) return JSON.parse(claim.payload || "[]");
-    this.#claim = claim.claim;
-    const records = [
-      ...claim.removed.map((trade) => tradeRecord(trade, "trade_removal")),
-      ...claim.added.map((trade) => tradeRecord(trade, "trade")),
-      ...claim.moved.map((trade) => tradeRecord(trade, "trade_correction")),
-      // A stored price cannot be removed; only the figures are without it.
-      ...claim.marks.flatMap(priceRecord),
-      ...(await this.#figures.change(changeOf(claim))),
-    ];
-    await this.#options.journal.call("prepare", {
-      ...{ epoch, claim: claim.claim, payload: JSON.stringify(records) },
+    return this.#figuresOf(claim, async (figures) => {
+      const records = [
+        ...claim.removed.map((trade) => tradeRecord(trade, "trade_removal")),
+        ...claim.added.map((trade) => tradeRecord(trade, "trade")),
+        ...claim.moved.map((trade) => tradeRecord(trade, "trade_correction")),
+        // A stored price cannot be removed; only the figures are without it.
+        ...claim.marks.flatMap(priceRecord),
+        ...figures,
+      ];
+      await this.#options.journal.call("prepare", {
+        ...{ epoch, claim: claim.claim, payload: JSON.stringify(records) },
+      });
+      return records;
     });
-    return records;
+  }
+
+  /**
+   * Computes what a claim changes, for some work. If either fails, the claim is computed again later, so the
+   * figures forget that they have it.
+   */
+  async #figuresOf<T>(
+    claim: Claim,
+    work: (figures: Awaited<ReturnType<Figures["change"]>>) => Promise<T>,
+  ): Promise<T> {
+    this.#claim = claim.claim;
+    try {
+      return await work(await this.#figures.change(changeOf(claim)));
+    } catch (failure) {
+      this.#claim = 0;
+      this.#figures.forget();
+      throw failure;
+    }
   }
 
   /** Sends each record alone, because one of them is refused, and refuses the rows that no store takes. */
