@@ -2,7 +2,7 @@ import { messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
-import type { DueFile, FileKind, FileState } from "../../ports/file-journal.ts";
+import type { DueFile, FileKind, FileState, KnownFile } from "../../ports/file-journal.ts";
 import type { RootLook, SeenFile } from "../../ports/watched-files.ts";
 import { DueFiles } from "./due-files.ts";
 import { LedgerTurns } from "./ledger-turn.ts";
@@ -81,6 +81,8 @@ export class FileWatcher {
   /** Carries claims until the sinks can take no more of them now. */
   readonly carry: () => Promise<void>;
   readonly #lost = new Map<string, string>();
+  /** Files as they were before the turns that follow each other at once. */
+  readonly #before = new Map<number, Pick<KnownFile, "state" | "rows">>();
   readonly #toldOf = new Set<string>();
   /** The files of a folder that is not accepted in the place of a root. */
   readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
@@ -291,7 +293,12 @@ export class FileWatcher {
     const { root, path } = file;
     onEvent({ kind: "read", path, offset: place.offset });
     if (rows !== file.rows) for (const sink of this.#options.sinks) sink.pending += 1;
-    const isNew = state !== file.state || rows !== file.rows;
-    if (turn.next !== "now" && isNew) onEvent({ kind: "file", root, path, state, rows });
+    const before = this.#before.get(due.file) ?? file;
+    if (turn.next === "now") {
+      this.#before.set(due.file, before);
+      return;
+    }
+    this.#before.delete(due.file);
+    if (state !== before.state || rows !== before.rows) onEvent({ kind: "file", root, path, state, rows });
   }
 }
