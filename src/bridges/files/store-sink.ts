@@ -103,7 +103,12 @@ export class StoreSink extends ClaimSink {
     if (before?.claim === claim.claim) return before.records;
     await before?.records.catch(() => {});
     const records = this.#recordsOf(claim, epoch);
-    this.#ready = { claim: claim.claim, records };
+    const ready = { claim: claim.claim, records };
+    this.#ready = ready;
+    records.catch(() => {
+      // The next call makes them anew.
+      if (this.#ready === ready) this.#ready = undefined;
+    });
     return records;
   }
 
