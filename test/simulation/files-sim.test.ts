@@ -74,6 +74,11 @@ class Desk {
 
   /** What the files on the disk make of what counted before. */
   count(): void {
+    const there = this.world.disk.contents(0);
+    // A last row without a newline never counts if its file goes before the day is over.
+    for (const [name, content] of this.counted)
+      if (!there.has(name) && !this.world.isOver(name))
+        this.counted.set(name, content.slice(0, content.lastIndexOf("\n") + 1));
     for (const [name, bytes] of this.world.disk.contents(0)) {
       const now = new TextDecoder().decode(bytes);
       const whole = (content: string): string => content.slice(0, content.lastIndexOf("\n") + 1);
