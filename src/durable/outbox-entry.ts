@@ -6,7 +6,7 @@ import { numberIn, textIn } from "./work.ts";
 /** The version of a row as the outbox has it; in an object if another row has its place in legacy. */
 export type EntryVersion = number | { readonly unstorable: number };
 
-/** An entry of an outbox from its row. */
+/** Reads an entry of an outbox from its row. */
 export function entryOf(row: StoredRow): OutboxEntry {
   const images = imagesOf(textIn(row, "rows"));
   const versions: readonly EntryVersion[] = JSON.parse(textIn(row, "versions"));

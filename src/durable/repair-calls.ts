@@ -1,4 +1,4 @@
-/** Repairs, and the results of reconciliations, as rules over SQL. */
+/** The SQL of repairs, and of the stored results of reconciliations. */
 import { BridgeError } from "../base/errors.ts";
 import type { Answer, Given, OutboxEntry, ReconcileNote, StoredRow } from "../ports/record-store.ts";
 import type { RepairAnswer, RepairCalls, RowPlace, RowRepair, RowState } from "../ports/repair-calls.ts";
@@ -87,7 +87,7 @@ export function repairCalls(dialect: Dialect, access: RowAccess): RepairWorks {
     }
   }
 
-  /** Whether the store has all rows of an entry, in its versions or later ones. */
+  /** Whether the store has each row of an entry in the entry's version or a later one. */
   function* isCovered({ rows }: OutboxEntry): Work<boolean> {
     for (const { aggregate, version } of rows) {
       const [known] = yield* ask(`SELECT version FROM ${versions} WHERE aggregate = ?`, aggregate);

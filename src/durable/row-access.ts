@@ -8,7 +8,7 @@ interface Text {
   readonly sql: string;
 }
 
-/** Reads and changes rows of the records, as opposed to those of the bridge. */
+/** Reads and changes the rows of records. The bridge's own rows are read and written elsewhere. */
 export class RowAccess {
   readonly #dialect: Dialect;
   readonly #last: Readonly<Record<Verb, Map<string, Text>>> = {
@@ -23,13 +23,14 @@ export class RowAccess {
   }
 
   /**
-   * Writes the columns of a change, or deletes the row. A new row is inserted; this fails if its key exists.
+   * Writes the columns of a change, or deletes the row. A new row is inserted, and the insert fails if its
+   * key exists.
    */
   *change(change: RowChange, version: number, isNew: boolean): Work<void> {
     yield* this.changeAll([{ change, version, isNew }]);
   }
 
-  /** As `change`, for several rows, in any order. */
+  /** Like `change`, for several rows. Their order does not matter. */
   *changeAll(
     rows: readonly { readonly change: RowChange; readonly version: number; readonly isNew: boolean }[],
   ): Work<void> {
@@ -70,7 +71,9 @@ export class RowAccess {
     return statement(this.#sql("SELECT", table, [], Object.keys(key)), ...Object.values(key));
   }
 
-  /** The text of a statement; the last one of each table is kept, because most rows of a table need the same. */
+  /**
+   * The text of a statement; the last one of each table is kept, because most rows of a table need the same.
+   */
   #sql(verb: Verb, table: string, columns: readonly string[], keys: readonly string[]): string {
     const known = this.#last[verb].get(table);
     if (known !== undefined && areEqual(known.columns, columns) && areEqual(known.keys, keys))

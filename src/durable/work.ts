@@ -2,8 +2,8 @@ import { storable } from "../base/storable-text.ts";
 import type { StoredRow, StoredValue } from "../ports/record-store.ts";
 
 /**
- * One SQL statement. `?` stands for a value. The result of an INSERT, UPDATE or DELETE without RETURNING is one
- * empty row if it changed any row, else no row.
+ * One SQL statement. `?` stands for a value. The result of an INSERT, UPDATE or DELETE without RETURNING is
+ * one empty row if it changed any row, else no row.
  */
 export interface Statement {
   readonly sql: string;
@@ -11,10 +11,10 @@ export interface Statement {
 }
 
 /**
- * The work of one transaction: a generator that yields statements and receives the rows of each. So the same
- * rules run on a database that answers at once and on one that answers over a network, which carries the
- * statements of one yield together. If a rule of the database forbids a statement, the generator receives a
- * `StatementRefused`, which it may catch. Every other failure ends the transaction.
+ * The work of one transaction: a generator that yields statements and receives the rows of each. The same
+ * rules therefore run on a database that answers at once and on one that answers over a network; the
+ * statements of one yield cross the network together. If a rule of the database forbids a statement, the
+ * generator receives a `StatementRefused`, which it may catch. Every other failure ends the transaction.
  */
 export type Work<T> = Generator<readonly Statement[], T, readonly (readonly StoredRow[])[]>;
 

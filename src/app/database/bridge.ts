@@ -18,21 +18,27 @@ export interface DatabaseBridgeSettings {
   /** Which store is authoritative, and whether the other one gets the writes. */
   readonly phase: Phase;
   /**
-   * Where the bridge keeps its own tables. Default: `inside` legacy's file. `beside` it, legacy's file gets only its
-   * own rows, one process writes, and modern never becomes authoritative.
+   * Where the bridge keeps its own tables: `inside` legacy's file, which is the default, or in a file
+   * `beside` it. With `beside`, legacy's file gets only its own rows, one process writes, and modern never
+   * becomes authoritative.
    */
   readonly bridgeTables?: Config["database"]["bridgeTables"];
   readonly onEvent?: (event: PairEvent) => void;
 }
 
-/** Writes records to both databases of a migration, without a configuration file and without a control store. */
+/**
+ * Writes records to both databases of a migration, without a configuration file and without a control store.
+ */
 export interface OpenDatabaseBridge {
   /**
    * Writes records as one transaction. The same key with the same records has its effect once. Never rejects
    * before `close`; afterwards it rejects with CLOSED.
    */
   write(records: readonly BridgeRecord[], options: { readonly idempotencyKey: string }): Promise<WriteAnswer>;
-  /** Waits until the other store has every acknowledged write, or the time is over. */
+  /**
+   * Waits until the other store has every acknowledged write, only parked writes are left, or the time is
+   * over.
+   */
   drain(options: {
     readonly timeoutMs: number;
   }): Promise<{ readonly drained: boolean; readonly owed: number }>;
@@ -44,8 +50,9 @@ export interface OpenDatabaseBridge {
 }
 
 /**
- * Opens the pair and creates what `db init` creates. The phase decides the authority of a new pair; throws
- * REFUSED (AUTHORITY_DIFFERS) if another store is authoritative, BAD_DATABASE, UNWRITABLE, DATABASE_BUSY.
+ * Opens the pair and creates what `db init` creates. The phase decides which store of a new pair is
+ * authoritative. Throws REFUSED (AUTHORITY_DIFFERS) if the other store of an existing pair is, and
+ * BAD_DATABASE, UNWRITABLE or DATABASE_BUSY.
  */
 export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Promise<OpenDatabaseBridge> {
   const { legacy, modern, phase, bridgeTables = "inside", onEvent } = settings;

@@ -1,4 +1,4 @@
-/** What the commands `db` share: the pair under the plan in force, and a note in the audit. */
+/** Opens the pair under the plan in force for the commands of `db`, and notes what they did in the audit. */
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { type ByOptions, byOf, openOperator, settingsOf } from "../control/session.ts";

@@ -1,4 +1,4 @@
-/** A reconciliation in a process of its own, which shares no lock and no memory with this one. */
+/** Runs a reconciliation in a process of its own, which shares no lock and no memory with the caller's. */
 import { fork } from "node:child_process";
 import { BridgeError, type ErrorCode } from "../../base/errors.ts";
 import { threadFile } from "../../platform/thread-rpc.ts";

@@ -23,7 +23,7 @@ export interface ReconcileSettings {
   readonly validation: Pick<Config["validation"], "positionThreshold" | "comparisonThreshold">;
 }
 
-/** Throws BAD_USAGE and BAD_CONFIG. */
+/** Reads the configuration. Throws BAD_USAGE or BAD_CONFIG. */
 export async function reconcileSettings(options: { readonly config?: string }): Promise<ReconcileSettings> {
   const settings = await settingsOf(options);
   return { pair: pairOf(settings), validation: settings.config.validation };
@@ -33,8 +33,8 @@ export async function reconcileSettings(options: { readonly config?: string }): 
 const waitMsMax = 10_000;
 
 /**
- * Throws BAD_DATABASE if a table or column is missing, DATABASE_BUSY and SYSTEM_DOWN. Changes nothing in
- * either database.
+ * Compares both databases and changes nothing in them. Throws BAD_DATABASE if a table or column is missing,
+ * DATABASE_BUSY, or SYSTEM_DOWN.
  */
 export async function reconcilePair(
   { pair, validation }: ReconcileSettings,

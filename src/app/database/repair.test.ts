@@ -160,7 +160,7 @@ const damages: Readonly<Record<Side, readonly (readonly [what: string, sql: stri
 describe.each<Side>(["legacy", "modern"])("a pair in which %s is authoritative", (authority) => {
   const mirror: Side = authority === "legacy" ? "modern" : "legacy";
 
-  it("gets the rows of the authority in the mirror, is equal then, and a second run changes nothing", async () => {
+  it("is equal after a repair, which gives the mirror the rows of the authority, and a second repair changes nothing", async () => {
     await write(authority, "all", [trade(1), trade(2), position("12"), daily, price]);
     const before = image();
     for (const [, sql] of damages[authority]) runSql(paths[mirror], sql);

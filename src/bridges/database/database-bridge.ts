@@ -117,8 +117,8 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Waits until the other store has every acknowledged write, or the time is over. Offers parked writes
-   * again.
+   * Offers parked writes again, and waits until the other store has every acknowledged write, only parked
+   * writes are left, or the time is over.
    */
   async drain({
     timeoutMs,
@@ -138,7 +138,7 @@ export class DatabaseBridge implements OwedWrites {
     }
   }
 
-  /** The count of the last read of the store, and the writes of this process since then. */
+  /** The number that the store reported last, plus the writes of this process since then. */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
     return this.#owed;
   }
@@ -169,7 +169,7 @@ export class DatabaseBridge implements OwedWrites {
     return owed;
   }
 
-  /** The write as both stores take it. */
+  /** The write with its rows in the form of either store. */
   #prepared(rows: readonly Row[], options: Required<WriteOptions>): PreparedWrite | RowRefusal {
     const prepared: PreparedWrite["rows"][number][] = [];
     for (const row of rows) {
@@ -199,7 +199,8 @@ export class DatabaseBridge implements OwedWrites {
       return (await this.#sent(writes)).map(answerOf);
     } catch (failure) {
       if (writes.length === 1) return [await this.#resolved(itemAt(writes, 0), failure)];
-      // Part of a group may be committed. Each write alone has its effect once.
+      // Part of the group may be committed, so each write is sent again by itself; its key gives it its
+      // effect once.
       const answers: WriteAnswer[] = [];
       for (const write of writes) answers.push(...(await this.#written([write])));
       return answers;
@@ -207,9 +208,9 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Sends a group to the authority. Legacy reads its own fence in the transaction of the write, so the fence
-   * that this process read before serves until a write is refused. Before writes to modern, legacy's fence is
-   * read each time.
+   * Sends a group to the authority. Legacy checks its own fence in the transaction of the write, so this
+   * process reads the fence again only after a refusal. Modern does not have legacy's fence, so it is read
+   * before each write to modern.
    */
   async #sent(writes: readonly PreparedWrite[]): Promise<readonly StoreAnswer[]> {
     const seen = this.#seen;

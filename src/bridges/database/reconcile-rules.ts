@@ -177,7 +177,7 @@ export function groupOf(kind: ReconcileKind, side: Side, row: Cells): string {
   return JSON.stringify(parts);
 }
 
-/** How the two values of one figure are judged. */
+/** The difference up to which two values of one figure count as equal. */
 export interface Tolerances {
   /** For quantities and prices. */
   readonly position: Fraction;
@@ -353,7 +353,7 @@ function habitOf(
 /** The causes that lie in legacy alone: its own rules for a column or for a unique key. */
 export const habits: ReadonlySet<string> = new Set(["LEGACY_TOTAL", "LEGACY_SETTLE", "LEGACY_UNIQUE"]);
 
-/** Table and key of a group's row in legacy, as in a claim. */
+/** The claim of a group's row in legacy: its table and key. */
 export const claimOfGroup = (kind: ReconcileKind, { legacy: [row] }: Group): string | undefined =>
   row === undefined
     ? undefined
@@ -444,7 +444,7 @@ function judgedTexts(legacy: Cell, modern: Cell, isEqual: boolean): Judged {
     : { ...both, verdict: "diverged", cause: null };
 }
 
-/** A cell that is neither null nor a number makes the figure not comparable. */
+/** The figure is not comparable if a cell is neither null nor a number, or if exactly one is null. */
 function judgedFigures(
   legacy: ReadCell,
   modern: ReadCell,
@@ -545,7 +545,7 @@ function keyOf(
   }
 }
 
-/** The day of a row, for a range of days; empty for a position, which has none. */
+/** The day that decides whether a row is in a range of days; empty for a position, which has no day. */
 function dateOf(kind: ReconcileKind, legacy: Cells | undefined, modern: Cells | undefined): string {
   switch (kind) {
     case "trade":

@@ -1,8 +1,8 @@
 /**
  * Executes a repair plan. Each action is a compare-and-set in two steps. First, the store whose row is taken
- * must still have the row that the plan has `seen` there. Then the other store gets that row, in a
- * transaction that requires that its own row is still the `seen` one. A write between the two steps gives the
- * taken row its next version, and the relay carries that version over the repaired one.
+ * must still have the row that the plan calls `seen`. Then the other store gets that row, in a transaction
+ * that requires that its own row is still the `seen` one. A write between the two steps gives the taken row
+ * its next version, and the relay then replaces the repaired row by that version.
  */
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
@@ -125,6 +125,6 @@ async function imported(
     because:
       answer === "changed"
         ? "legacy has another row now"
-        : "modern has another row in its place: see pnl-bridge db review",
+        : "the row waits for a person: see pnl-bridge db review",
   };
 }

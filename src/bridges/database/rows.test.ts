@@ -60,7 +60,7 @@ const rowOf = (record: unknown): Row => {
   const taken = take(record);
   if ("refusal" in taken) throw new Error(taken.refusal.because);
   const [row] = taken.rows;
-  if (row === undefined) throw new Error("there is a row");
+  if (row === undefined) throw new Error("the record has no row");
   return row;
 };
 
@@ -102,7 +102,7 @@ describe("takeRecords", () => {
       fee: "-0",
     };
     expect(rowOf(same)).toEqual(rowOf(trade));
-    // The key is of the instrument, in whatever dialect it is named.
+    // The key has the instrument, so each dialect's name of it gives the same key.
     expect(rowOf({ ...trade, symbol: "TYU5 Comdty" }).values.trade_key).toBe(rowOf(trade).values.trade_key);
   });
 
@@ -116,7 +116,7 @@ describe("takeRecords", () => {
     occurrence: 2,
   };
   it.each([...Object.entries(others), ["time", "2025-07-15T13:08:35.561001-05:00"]])(
-    "makes another trade key of another %s",
+    "gives a trade with another %s another key",
     (field, value) => {
       expect(rowOf({ ...trade, [field]: value }).values.trade_key).not.toBe(rowOf(trade).values.trade_key);
     },
@@ -131,7 +131,7 @@ describe("takeRecords", () => {
   });
 
   it.each([
-    ["no list", "BAD_RECORD", null],
+    ["what is not a list", "BAD_RECORD", null],
     ["no record at all", "BAD_RECORD", []],
     ["a record that is no object", "BAD_RECORD", ["trade"]],
     ["an unknown kind", "BAD_RECORD", [{ ...trade, kind: "fill" }]],
@@ -252,7 +252,7 @@ describe("toLegacy", () => {
         }
         const kept = legacyOf({ ...position, realized });
         const exact = parseFigure(realized);
-        if (!("set" in kept) || exact === undefined) throw new Error("a position of such figures is kept");
+        if (!("set" in kept) || exact === undefined) throw new Error("the position is not kept");
         const points = { numerator: exact.numerator, denominator: exact.denominator * 1000n };
         expect(kept.set?.total_realized_pnl).toBe(nearestDouble(points));
       }),
