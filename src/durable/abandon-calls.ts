@@ -1,6 +1,6 @@
 /**
- * The calls that settle the writes that modern's store owed legacy when it was abandoned, as rules over SQL.
- * Such a write is never applied, because legacy has had other writes since. Its rows go to the quarantine, and
+ * The calls, in SQL, that settle the writes that modern's store owed legacy when it was abandoned. Such a
+ * write is never applied, because legacy has had other writes since. Its rows go to the quarantine, and
  * modern's versions continue after the last one that legacy has, so that modern can follow legacy again.
  */
 import type { AbandonCalls } from "../ports/abandon-calls.ts";

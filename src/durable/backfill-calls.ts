@@ -1,5 +1,5 @@
 /**
- * The calls of the backfill as rules over SQL.
+ * The calls of the backfill, in SQL.
  *
  * `pnlb_backfill` has one row for each pass over a table of legacy, with its progress. `pnlb_quarantine` has
  * the rows that wait for a person, one for each row of legacy. Both databases have both tables. The backfill
@@ -122,7 +122,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "repeated", claim, has: own.written };
   }
 
-  /** Adopts the new rows together, then each that is known or shares its aggregate or claim with an earlier one. */
+  /**
+   * Adopts the new rows together, then each that is known or shares its aggregate or claim with an earlier
+   * one.
+   */
   function* adoptRows(rows: readonly AdoptedRow[]): Work<readonly AdoptAnswer[]> {
     const fresh = yield* insertNew(rows.filter(apart()));
     const inserted = [...fresh];

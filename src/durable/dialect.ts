@@ -1,6 +1,6 @@
 import type { Side } from "../domain/migration/phase.ts";
 
-/** How one database differs from another. */
+/** The differences between SQLite and PostgreSQL that the calls must know. */
 export interface Dialect {
   readonly side: Side;
   /** The full name of a table of the records. */

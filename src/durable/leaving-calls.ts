@@ -1,4 +1,4 @@
-/** The calls by which both stores leave the bridge, as rules over SQL. */
+/** The calls that remove the bridge from a store, in SQL. */
 import { BridgeError, codeOf, messageOf } from "../base/errors.ts";
 import type { LeavingCalls, OwnObject } from "../ports/leaving-calls.ts";
 import type { Answer, Given, RowChange } from "../ports/record-store.ts";

@@ -1,5 +1,5 @@
 /**
- * The calls of a record store as rules over SQL, the same for every database.
+ * The calls of a record store, in SQL that is the same for every database.
  *
  * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
  * columns that were written last (so that a change by somebody else shows), and the claim: the row of legacy
@@ -482,8 +482,8 @@ interface Placing {
   readonly row: RowWrite;
   readonly isUnstorable: boolean;
   /**
-   * Whether no other aggregate has its place in legacy, even if that one leaves it in the same write, and no
-   * earlier row of the write takes it.
+   * Whether its place in legacy is free: no other aggregate has it, not even one that leaves it in the same
+   * write, and no earlier row of the write takes it.
    */
   readonly isApart: boolean;
   /** The row that the store has in its place. */
@@ -579,7 +579,10 @@ class RowRules {
     return rows.map((row) => versions.get(row) ?? 0);
   }
 
-  /** Finds the place of each new row. A trade whose place another row has is kept apart, if the write allows it. */
+  /**
+   * Finds the place of each new row. A trade whose place another row has is kept apart, if the write allows
+   * it.
+   */
   *#placed(rows: readonly RowWrite[], kept: Kept): Work<readonly Placing[]> {
     const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));
     const finals = rows.filter(({ isFinal }) => isFinal);
@@ -599,8 +602,8 @@ class RowRules {
   }
 
   /**
-   * Raises the version of each row by one and returns the new ones. Refuses a row whose place in legacy belongs
-   * to another aggregate.
+   * Raises the version of each row by one and returns the new ones. Refuses a row whose place in legacy
+   * belongs to another aggregate.
    */
   *#counted(placings: readonly Placing[]): Work<readonly number[]> {
     const versions: number[] = [];
@@ -802,7 +805,7 @@ class RowRules {
     yield* ask(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, written);
   }
 
-  /** A row that was removed is as it was written if another aggregate has its place, or nobody. */
+  /** A removed row counts as unchanged if its place is empty or belongs to another aggregate. */
   *standing({ aggregate, change, claim }: Pick<RowWrite, "aggregate" | "change" | "claim">): Work<Standing> {
     const [known] = yield* ask(
       `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?`,

@@ -1,4 +1,4 @@
-/** Archives an SQLite database, and proves that an archive holds what its database does. */
+/** Archives an SQLite database, and proves that an archive holds the same rows as its database. */
 import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -8,7 +8,7 @@ import { unwritable } from "../../platform/output.ts";
 import { holdTemporary, temporaryName } from "../../platform/temporaries.ts";
 import { translated } from "./reconcile-reader.ts";
 
-/** What a table holds, in the database and in the archive alike. */
+/** The contents of a table, which are the same in the database and in the archive. */
 type ArchivedTable = {
   readonly rows: number;
   /** SHA-256 over all rows by their stored types and bytes, whatever their order is. */
@@ -156,7 +156,7 @@ function sync(path: string): void {
 
 const changed = (where: string, what: string): BridgeError =>
   new BridgeError("CONFLICT", {
-    what: `the archive does not hold what the database does: ${what}`,
+    what: `the archive differs from the database: ${what}`,
     where,
     fix: "stop the program that writes to the database, then try again with a new file",
   });

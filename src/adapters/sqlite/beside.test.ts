@@ -14,15 +14,15 @@ const change = (name: string, set: Row = written) => ({
 
 describe("a transaction that one of two files may lack", () => {
   it.each<[string, string, boolean, readonly (readonly [before: Row, after: Row, now: Row])[]]>([
-    ["an update is there", "record", false, [[old, written, written]]],
-    ["an insert is there", "record", false, [[none, written, written]]],
-    ["a deletion is there", "record", false, [[old, none, none]]],
-    ["an update is not there", "settled", false, [[old, written, old]]],
-    ["an insert is not there", "settled", false, [[none, written, none]]],
+    ["legacy has the update", "record", false, [[old, written, written]]],
+    ["legacy has the insert", "record", false, [[none, written, written]]],
+    ["legacy has the deletion", "record", false, [[old, none, none]]],
+    ["legacy lacks the update", "settled", false, [[old, written, old]]],
+    ["legacy lacks the insert", "settled", false, [[none, written, none]]],
     ["somebody else has changed the row", "undecided", false, [[old, written, foreign]]],
     ["somebody else has deleted the row", "undecided", false, [[old, written, none]]],
     [
-      "one row is there, one is changed",
+      "legacy has one row, and somebody else has changed the other",
       "record",
       false,
       [
@@ -31,7 +31,7 @@ describe("a transaction that one of two files may lack", () => {
       ],
     ],
     [
-      "one row is not there, one is changed",
+      "legacy lacks one row, and somebody else has changed the other",
       "settled",
       false,
       [
@@ -40,7 +40,7 @@ describe("a transaction that one of two files may lack", () => {
       ],
     ],
     [
-      "one row is there, one was deleted since",
+      "legacy has one row, and the other was deleted since",
       "record",
       false,
       [
@@ -49,7 +49,7 @@ describe("a transaction that one of two files may lack", () => {
       ],
     ],
     [
-      "one row is there, one is as before",
+      "legacy has one row, and the other is as before",
       "undecided",
       false,
       [
@@ -57,13 +57,13 @@ describe("a transaction that one of two files may lack", () => {
         [old, written, old],
       ],
     ],
-    ["both are there", "settled", true, [[old, written, written]]],
-    ["an update is lacking", "apply", true, [[old, written, old]]],
-    ["an insert is lacking", "apply", true, [[none, written, none]]],
-    ["a deletion is lacking", "apply", true, [[old, none, old]]],
-    ["somebody else's row is kept", "settled", true, [[old, written, foreign]]],
+    ["both files have the update", "settled", true, [[old, written, written]]],
+    ["legacy lacks the update", "apply", true, [[old, written, old]]],
+    ["legacy lacks the insert", "apply", true, [[none, written, none]]],
+    ["legacy lacks the deletion", "apply", true, [[old, none, old]]],
+    ["somebody else has changed the row", "settled", true, [[old, written, foreign]]],
     [
-      "a row is lacking, another is somebody else's",
+      "legacy lacks one row, and somebody else has changed the other",
       "apply",
       true,
       [
@@ -72,7 +72,7 @@ describe("a transaction that one of two files may lack", () => {
       ],
     ],
     [
-      "a row was deleted since",
+      "legacy has one row, and the other was deleted since",
       "settled",
       true,
       [

@@ -62,7 +62,7 @@ export class SqliteReader implements StoreReader {
     return {
       isCut: entries.length === entriesMax,
       last,
-      // One writer at a time: numbers are in the order of the commits.
+      // SQLite has one writer at a time, so the numbers are in the order of the commits.
       mark: last,
       entries: entries.map(({ seq, rows, state, code }) => ({
         seq: Number(seq),
@@ -274,7 +274,7 @@ export class AttachedDaily implements RangeFilter {
     });
   }
 
-  /** The statement for a range, also for a look at its plan. */
+  /** The statement that compares a range. Tests explain its plan. */
   query(range: KeyRange): { readonly sql: string; readonly values: readonly Cell[] } {
     const day = this.#comparedAsText("trade_date");
     const symbol = this.#comparedAsText("instrument_name");

@@ -162,7 +162,7 @@ describe("a file of the pair", () => {
     ["is not done and answers an error", "SQLITE_IOERR_FSYNC", () => {}, null],
     ["waits for a reader", "SQLITE_BUSY", () => {}, null],
   ])(
-    "with the bridge's tables beside it, a commit that %s leaves no intent, and the truth is known",
+    "with the bridge's tables beside it, after a commit that %s, no intent is left, and a fresh connection says whether the write is stored",
     (_, code, work, version) => {
       const file = open(walBytesMax, true);
       written(file, "before");

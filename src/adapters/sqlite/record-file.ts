@@ -22,7 +22,7 @@ import { bridgeTables, modernTables } from "./record-schema.ts";
 export interface RecordFileOptions {
   readonly path: string;
   readonly side: Side;
-  /** Which side is authoritative in a pair that nothing has opened before. */
+  /** The authoritative side of a pair of databases that has never been opened. */
   readonly authority: Side;
   readonly creates: boolean;
   /** Whether the bridge's tables are in a file beside legacy's. Default: no. */
@@ -46,7 +46,7 @@ const settings = {
 } as const satisfies Record<Side, Readonly<Record<string, number>>>;
 
 export const walBytesMax = 64 * 2 ** 20;
-/** How often the size of the WAL is looked at. */
+/** How often the size of the WAL is checked. */
 const walLookMs = 1_000;
 
 /** Throws BAD_DATABASE for a file on a network file system. `typeOf` reads the type of a file system. */
@@ -358,7 +358,7 @@ const hasTable = (database: Database.Database, name: string): boolean =>
 
 const hasBridge = (database: Database.Database): boolean => hasTable(database, "pnlb_reconciles");
 
-/** The table that an earlier release did not create. */
+/** The newest table of the bridge, which files of earlier releases lack. */
 const newestTable = "pnlb_unstorable";
 
 /**
@@ -378,7 +378,7 @@ const dialectOf = (side: Side): Dialect => ({
   keepsMigrations: false,
 });
 
-/** Whether a failure is one after which the handle may show pages that never reached the disk. */
+/** Whether the handle may show pages that never reached the disk after a failure. */
 const isLost = (failure: unknown): boolean =>
   failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code);
 

@@ -8,7 +8,7 @@ import type { RecordThreadCalls, RecordThreadData } from "./record-thread.ts";
 
 export interface SqliteRecordOptions {
   readonly side: Side;
-  /** Which side is authoritative in a pair that nobody has opened before. */
+  /** The authoritative side of a pair of databases that has never been opened. */
   readonly authority: Side;
   /** Whether missing tables of the bridge are created; else BAD_DATABASE is thrown. Default: yes. */
   readonly creates?: boolean;

@@ -245,8 +245,8 @@ function recover(copy: string, path: string): BridgeError | undefined {
 }
 
 /**
- * A line of quick_check about a value that breaks a rule of its table. The desk stored it so; it is no sign
- * of a torn copy.
+ * A line of quick_check about a value that breaks a rule of its table. The desk stored the value that way, so
+ * the line does not mean that the copy is torn.
  */
 const contentComplaint = /^(NULL|NUMERIC|TEXT|NON-\w+) value in |^CHECK constraint failed in /;
 

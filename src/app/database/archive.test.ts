@@ -23,7 +23,7 @@ let legacy: string;
 let modern: string;
 let out: string;
 
-/** The desk that every test begins with, but for the one on PostgreSQL. */
+/** The files of the desk with which every test begins, except the one on PostgreSQL. */
 const template = mkdtempSync(join(tmpdir(), "pnl-bridge-leaving-"));
 
 beforeAll(async () => {
@@ -176,7 +176,7 @@ describe("the archive of legacy's database", () => {
     expect(await missing()).toEqual({ archived: true, missing: [] });
   });
 
-  it("is refused for an unknown name of evidence, and without a control store for want of evidence", async () => {
+  it("is refused for an unknown name of evidence, and without a control store, which leaves evidence missing", async () => {
     await expect(archive({ accept: ["all"] })).rejects.toMatchObject({ code: "BAD_USAGE" });
     writeFileSync(config, readFileSync(config, "utf8").replace('control: "sqlite:./control.db",', ""));
     expect(await missing()).toEqual({ archived: false, missing: ["window", "fleet", "rows"] });
@@ -209,7 +209,7 @@ describe("the removal of the bridge", () => {
     });
   });
 
-  it("goes on where a process that died has ended, with the archive that was made before", async () => {
+  it("continues where a process that died has stopped, and uses the archive that was made before", async () => {
     await archive();
     await removeBridge(pairOf(await settingsOf({ config })), { legacy: false, modern: true });
     expect(tablesOf(legacy).filter(isOwn)).not.toEqual([]);
@@ -217,7 +217,7 @@ describe("the removal of the bridge", () => {
     expect(tablesOf(legacy).filter(isOwn)).toEqual([]);
   });
 
-  it("is refused if the archive does not hold what legacy has", async () => {
+  it("is refused if the archive lacks a row of legacy", async () => {
     await archive();
     runSql(out, "DELETE FROM positions");
     await expect(archive({ removeBridge: true, yes: true })).rejects.toMatchObject({ code: "CONFLICT" });

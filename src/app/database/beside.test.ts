@@ -97,7 +97,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(await reconcilePair(await reconcileSettings({ config }))).toMatchObject({ unexplained: 0 });
   });
 
-  it("modern never becomes authoritative, by any door", async () => {
+  it("modern never becomes authoritative: the phase, a cut-over and a moved fence are refused", async () => {
     await expect(open({ phase: "primary_switch" })).rejects.toMatchObject(legacyOnly);
     await initDatabases({ config });
     const pair = pairOf(await settingsOf({ config }));
@@ -116,7 +116,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     );
   });
 
-  it("one process writes: a second one is refused until the first has closed, by whatever link it opens legacy", async () => {
+  it("one process writes: a second one is refused until the first has closed, also if it opens legacy through another link", async () => {
     const first = await open();
     symlinkSync(legacy, join(folder, "link.db"));
     const link = { legacy: `sqlite:${join(folder, "link.db")}` };
@@ -204,7 +204,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(await again()).toMatchObject({ kind: "acknowledged", version: 2 });
   });
 
-  it("the tables are not looked for in another place than they are in", async () => {
+  it("a pair whose tables are not where the configuration expects them is refused, and the message says where they are", async () => {
     await initDatabases({ config });
     const refused = (where: string) => ({
       code: "BAD_DATABASE",

@@ -31,8 +31,8 @@ export const drainDatabases = (
   });
 
 /**
- * Brings the rows of legacy into modern, or only reads them in a dry run. Goes on where an earlier run ended. The
- * report names the book that the rows get; an empty one means none.
+ * Brings the rows of legacy into modern, or only reads them in a dry run. Continues where an earlier run
+ * ended. The report names the book that the rows get; an empty one means none.
  */
 export const backfill = (
   options: PairOptions & { readonly dryRun?: boolean; readonly onEvent: (event: PairEvent) => void },

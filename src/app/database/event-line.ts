@@ -13,7 +13,7 @@ export const databaseLine = (event: DatabaseEvent): string | undefined => {
     case "mirror_restored":
       return `one database is an older copy of itself; ${event.sentAgain} writes are sent to it again`;
     case "look_failed":
-      return `rows of legacy's own programs could not be looked for: ${event.why}`;
+      return `the search for rows of legacy's own programs failed: ${event.why}`;
     case "looked":
     case "progress":
     case "waiting":

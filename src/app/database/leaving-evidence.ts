@@ -56,7 +56,7 @@ export async function evidenceOf(settings: ControlSettings, asked: Asked): Promi
 
 const isLongAgo = (ms: number, days: number): boolean => systemClock.nowMs() - ms >= days * 86_400_000;
 
-/** Finds out since when no call is sent to legacy, and which processes of the fleet still run. */
+/** Finds out since when no call has been sent to legacy, and which processes of the fleet still run. */
 async function controlEvidence(settings: ControlSettings, days: number) {
   const { stores, control } = settings.config;
   const unknown = missing("unknown, because no control store is configured");
@@ -126,7 +126,7 @@ function notOpen(file: string): Finding {
   if (found === undefined) return missing("unknown: this system does not show who has a file open");
   const { users, hidden } = found;
   if (users.length > 0) return missing(`processes have legacy's database open: ${users.join(", ")}`);
-  const unseen = hidden === 0 ? "" : `; ${hidden} processes of other users could not be looked into`;
+  const unseen = hidden === 0 ? "" : `; ${hidden} processes of other users could not be inspected`;
   return proof(`no other process of this host has legacy's database open${unseen}`);
 }
 

@@ -168,7 +168,8 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       },
       onRung,
     });
-  // This process holds the lease of cut-overs as one holder, so it does one thing at a time with it.
+  // The cut-overs and recoveries of this process hold one lease under one name, so they run one after the
+  // other.
   let last: Promise<unknown> = Promise.resolve();
   const alone = <T>(work: () => Promise<T>): Promise<T> => {
     const next = last.then(work);

@@ -1,4 +1,4 @@
-/** The process of one reconciliation: takes what is asked for as a message, and ends with its answer. */
+/** The process of one reconciliation: it receives the request as a message, sends the answer, and ends. */
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import { type ReconcileSettings, reconcilePair, recordReconcile } from "./reconcile.ts";
 import type { ApartAnswer, ApartAsked } from "./reconcile-apart.ts";

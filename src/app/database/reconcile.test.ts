@@ -218,7 +218,7 @@ describe("a pair of SQLite files", () => {
     },
   };
 
-  it("differs after a change of any compared column of either store, and agrees when it is taken back", async () => {
+  it("differs after a change of any compared column of either store, and agrees once the change is undone", async () => {
     await written();
     for (const side of ["legacy", "modern"] as const)
       for (const [table, columns] of Object.entries(compareds[side]))
@@ -337,7 +337,7 @@ describe("a pair of SQLite files", () => {
     expect(report.ok).toBe(false);
   });
 
-  it("counts a difference within tolerance, and keeps an older price of legacy out", async () => {
+  it("counts a difference within tolerance, and leaves an older price of legacy out", async () => {
     await written();
     runSql(paths.legacy, "UPDATE positions SET unrealized_pnl = unrealized_pnl + 0.000001");
     runSql(
@@ -420,7 +420,7 @@ describe("a pair of SQLite files", () => {
     opened = undefined;
   });
 
-  it("a trade that the backfill has brought in is written over from a file, and by nobody else", async () => {
+  it("a trade that the backfill has brought in may be overwritten only by a write from a file", async () => {
     const { bridge, backfill, close } = await open();
     using legacy = connectionTo(paths.legacy, { timeout: 5_000 });
     legacy.exec(foreignTrade(1));

@@ -35,7 +35,7 @@ export interface DatabaseStatus {
   readonly reviews: number | null;
   /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
   readonly foreignRows: { readonly imported: number; readonly inReview: number } | null;
-  /** Rows of legacy, of which `done` are read. */
+  /** Of the `total` rows of legacy, `done` have been read. */
   readonly backfill: { readonly done: number; readonly total: number; readonly running: boolean } | null;
   readonly canGoBack: { readonly now: boolean; readonly why: string };
 }
@@ -95,7 +95,7 @@ export async function databaseStatus(
   };
 }
 
-/** What modern's database alone knows. */
+/** The part of the status that only modern's database can answer. */
 async function modernStatus(modern: RecordStore, nowMs: number) {
   const [passes, { rows, reviews }, owed, reconciled] = await Promise.all([
     modern.call("passes", null),

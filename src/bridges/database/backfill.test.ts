@@ -425,7 +425,7 @@ describe("a pass", () => {
     expect((await second).finished).toBe(true);
   });
 
-  it("gives back its lease to a cut-over; a search for new rows ends, and any other pass goes on after it", async () => {
+  it("gives its lease to a cut-over; a search for new rows then ends, and any other pass continues after the cut-over", async () => {
     desk(deskTrade(1));
     await backfill().run({ pass: "backfill" });
     desk(deskTrade(2));

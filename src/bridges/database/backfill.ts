@@ -49,7 +49,7 @@ export interface BackfillOptions {
 export interface BackfillLimits {
   /** How long one chunk should take, which decides its number of rows. */
   readonly chunkMs: number;
-  /** The backfill waits while a write has been owed to the mirror for longer. */
+  /** The backfill waits while a write has been owed to the mirror for longer than this. */
   readonly lagMsMax: number;
   /** If legacy took longer than this for a chunk, the backfill pauses for as long as the chunk took. */
   readonly latencyMsMax: number;
@@ -80,7 +80,7 @@ export interface BackfillRun {
    * all writes back anyway, and for `db archive`.
    */
   readonly isUrgent?: boolean;
-  /** Ends the run after the chunk that is under way. The next run goes on from there. */
+  /** Ends the run after the chunk that is under way. The next run continues from there. */
   readonly signal?: AbortSignal;
 }
 
@@ -492,7 +492,7 @@ export class Backfill {
   }
 }
 
-/** Failures that pass by themselves. */
+/** The codes of failures that can end without a person, so the pass tries again. */
 const passing = new Set(["DATABASE_BUSY", "SYSTEM_DOWN"]);
 
 const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]) =>

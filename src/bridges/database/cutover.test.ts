@@ -141,7 +141,7 @@ it("a search for the desk's rows by another process is waited for, and does not 
   expect(await moved).toMatchObject({ moved: true, failed: null });
 });
 
-describe("a rung that fails leaves everything as before", () => {
+describe("a rung fails, and everything stays as before, if", () => {
   const refusals: readonly [string, Partial<CutoverOptions>, Partial<CutoverReport>][] = [
     [
       "the databases were never reconciled",

@@ -108,7 +108,7 @@ function modernInPostgres(url = server.url, callMsMax = 30_000): Modern {
 
 interface OpenOptions {
   readonly mirrors?: boolean;
-  /** The name under which it holds leases. */
+  /** The name under which the bridge holds leases. */
   readonly worker?: string;
   readonly clock?: Clock;
   readonly change?: (stores: Record<Side, RecordStore>) => void;
@@ -498,7 +498,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
           );
           await Promise.all(writes);
           await until(async () => (await owedOf(authority)).count === 0, "the mirror has every entry");
-          // The one that carries leaves, so that another one must take over.
+          // The worker that carries entries ends, so that another one must take over.
           const worker = carriers.at(-1)?.worker ?? "";
           await workers.get(worker)?.close();
           workers.delete(worker);
@@ -517,7 +517,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
           await sleeper.says(1);
           const writer = await open(authority, { mirrors: false });
           await writer.write([trade(1), position("1")], { idempotencyKey: "one" });
-          // It has read the entry, holds the lease, and has stopped itself.
+          // The worker has read the entry, holds the lease, and has stopped itself.
           await sleeper.says(2);
           const bridge = await open(authority);
           await until(async () => (await trades(mirror)) === 1, "another worker has carried the entry");
@@ -569,7 +569,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         await wire.close();
       });
 
-      it("a commit that is cut at any byte is never answered as refused, and the same key settles it", async () => {
+      it("a commit that is cut at any byte is never answered as refused, and a retry under the same key finds its outcome", async () => {
         modern = modernInPostgres(wire.url);
         const bridge = await open("modern", { mirrors: false });
         // The request is 12 bytes long; the answer is 12 bytes of CommandComplete and 6 of ReadyForQuery.
@@ -598,7 +598,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         ]);
       });
 
-      it("a commit whose server cannot be asked is unresolved, and the same key settles it", async () => {
+      it("a commit whose server cannot be asked is unresolved, and a retry under the same key finds its outcome", async () => {
         modern = modernInPostgres(wire.url, 1_000);
         const bridge = await open("modern", { mirrors: false });
         for (const [at, message] of (["request", "answer"] as const).entries()) {
@@ -669,7 +669,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect((await answer).kind).toBe("acknowledged");
       };
 
-      it("the relay carries the late one too", async () => {
+      it("the relay carries the late write too", async () => {
         await commitLate();
         expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
         expect((await rows("modern", "pnlb_outbox", "seq", "place")).toSorted()).toEqual([

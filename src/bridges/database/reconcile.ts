@@ -51,7 +51,7 @@ export interface ReconcileOptions {
   readonly to?: string | undefined;
   readonly tolerances: Tolerances;
   readonly multiplierOf: JudgeTools["multiplierOf"];
-  /** How long the mirror may take to reach what is compared. */
+  /** How long the mirror may take to catch up with the compared writes. */
   readonly waitMsMax: number;
   /** Gets every figure, agreeing ones too. Without it, ranges may be compared inside the databases. */
   readonly onFigure?: ((figure: ReconcileFigure) => void) | undefined;

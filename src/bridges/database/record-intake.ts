@@ -193,7 +193,7 @@ const readers: Readonly<
     },
   },
   count: {
-    wants: "a whole number from 1",
+    wants: "a whole number of 1 or more",
     read: (text) => (/^[1-9]\d{0,14}$/.test(text) ? text : undefined),
   },
 };

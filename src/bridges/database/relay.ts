@@ -49,7 +49,7 @@ const mapped = (entries: readonly OutboxEntry[], from: number, side: Side): read
  */
 export class Relay {
   readonly #options: RelayOptions;
-  /** Carries what is pending; one run at a time. */
+  /** Carries the pending entries. Only one run is under way at a time. */
   readonly run: () => Promise<void>;
   #failures = 0;
   #stopTimer = (): void => {};
@@ -67,7 +67,7 @@ export class Relay {
     void this.run();
   }
 
-  /** Carries once more, and gives the lease back. */
+  /** Carries the pending entries once more, and gives the lease back. */
   async end(): Promise<void> {
     this.#isEnded = true;
     await this.run();

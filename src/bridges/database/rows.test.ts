@@ -172,7 +172,7 @@ describe("toLegacy", () => {
     return "change" in mapped ? mapped.change : mapped;
   };
 
-  it("maps each kind to its table: money in points, times on Chicago's wall", () => {
+  it("maps each kind to its table, with money in points and times in Chicago wall time", () => {
     expect(legacyOf(trade)).toMatchObject({
       table: "processed_trades",
       key: { trade_id: "148", source_file: "trades_20250715.csv" },
