@@ -16,7 +16,10 @@ export interface SeenFile extends FileStat {
 export type RootLook =
   | {
       readonly ok: true;
-      /** Another identity under the same path is another folder: a share was mounted over it, or lost. */
+      /**
+       * Another identity means that another folder is at the path, because a share was mounted over it or was
+       * lost.
+       */
       readonly identity: string;
       /**
        * The files that are new, or whose stat differs, since the finder last reported them. A file is
@@ -40,7 +43,9 @@ export type FinderMode = "events" | "poll";
 export type FileSlice =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly stat: FileStat }
   | { readonly kind: "gone" }
-  /** Another program has the file exclusively, or the share does not answer: a later attempt may succeed. */
+  /**
+   * Another program has the file open exclusively, or the share does not answer. A later attempt may succeed.
+   */
   | { readonly kind: "locked"; readonly code: string; readonly why: string }
   /** `LINK_OUTSIDE`: the path leads out of the roots. `NOT_A_FILE`, `NOT_WATCHED`, `DATABASE`: never read. */
   | { readonly kind: "refused"; readonly code: string; readonly why: string };
@@ -53,7 +58,8 @@ export interface FileFinder {
   /** By root, in the order in which they were given; `poll` until the first look. */
   readonly modes: readonly FinderMode[];
   /**
-   * By root: why no events are used although the configuration permits them; undefined where this is not so.
+   * By root: why events are not used although the configuration permits them; undefined if they are used or
+   * not permitted.
    */
   readonly pollReasons: readonly (string | undefined)[];
   /**

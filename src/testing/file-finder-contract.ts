@@ -38,7 +38,7 @@ const textOf = (slice: FileSlice): string =>
 export function fileFinderContract(name: string, make: () => Promise<FinderPlace>): void {
   describe(`FileFinder: ${name}`, () => {
     let place: FinderPlace;
-    /** The sizes of all files by path, from what the finder told. */
+    /** The sizes of all files by path, as the finder reported them. */
     let told: Map<string, number>[];
     beforeEach(async () => {
       place = await make();
@@ -138,7 +138,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect(slice).toMatchObject({ stat: { size: 10 } });
     });
 
-    it("a lost root is an error without removals, and when it is back only differences are told", async () => {
+    it("a lost root is an error without removals, and when it is back only differences are reported", async () => {
       place.write(0, "trades_1.csv", "a\n");
       place.write(0, "trades_2.csv", "a\n");
       place.write(1, "trades_1.csv", "a\n");

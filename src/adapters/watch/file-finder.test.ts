@@ -172,7 +172,7 @@ describe("links", () => {
     expect(await look()).toEqual(["trades_1.csv 4"]);
   });
 
-  it("what leads out of the roots does not exist, and is not read", async () => {
+  it("a link that leads out of the roots is not reported, and its target is not read", async () => {
     const [root, outside] = [newFolder(), newFolder()];
     put(join(outside, "trades_1.csv"), "secret");
     put(join(outside, "in/trades_2.csv"), "secret");
@@ -252,7 +252,7 @@ describe("finding", () => {
     }
   });
 
-  it("what vanishes between listing, stat and open is not there now, and the next look decides", () => {
+  it("a file that vanishes between listing, stat and open is not reported, and the next look decides", () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     put(join(root, "in/trades_2.csv"));
@@ -409,7 +409,7 @@ describe("the thread", () => {
 });
 
 describe("databases", () => {
-  it("one that lies in a root is never opened, so its owner keeps its locks", async () => {
+  it("a database in a root is never opened, so its owner keeps its locks", async () => {
     const root = newFolder();
     const file = join(root, "pnl_tracker.db");
     const database = new Database(file);
@@ -425,7 +425,7 @@ describe("databases", () => {
     database.close();
   });
 
-  it("one that has a ledger's name is refused by its header, at every offset", async () => {
+  it("a database with a ledger's name is refused by its header, at every offset", async () => {
     const root = newFolder();
     new Database(join(root, "trades_1.csv")).exec("CREATE TABLE t (a)").close();
     const finder = open([root]);
@@ -573,7 +573,7 @@ describe("events", () => {
     }
   });
 
-  it("an event of a file that no pattern includes wakes nobody", async () => {
+  it("an event of a file that no pattern includes gives no hint", async () => {
     const { state, event } = quietDesk();
     event("old", "pnl_tracker.db-wal");
     await sleep(50);

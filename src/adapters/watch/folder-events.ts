@@ -7,10 +7,10 @@ import type { FSWatcher, Stats } from "node:fs";
 import { basename } from "node:path";
 import type { Disk } from "./read-slice.ts";
 
-/** So many events at once may be the rest of a queue that overflowed. */
+/** With so many events at once, the queue of events may have overflowed. */
 const burst = 1_000;
 const hintMs = 10;
-/** Looks after events take at most this share of the thread's time. */
+/** The largest share of the thread's time that looks after events take. */
 const shareOfLooks = 0.1;
 
 interface Watch {

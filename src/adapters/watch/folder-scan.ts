@@ -4,7 +4,7 @@
  *
  * Each look walks through the folders. It lists a folder that is new, changed or named by an event, and takes
  * the stat of a file that is new or recent; everything else stays as it was at the last look. A look at
- * everything lists all folders and takes all stats. What a look finds is taken over at its end, if the root
+ * everything lists all folders and takes all stats. The results of a look take effect at its end, if the root
  * still has the identity that it had at the start: a share that is lost in the middle leaves no trace.
  *
  * A file belongs to the first root that contains its real path, and is reported under the least of its paths
@@ -171,7 +171,7 @@ export class FolderScan {
     });
     const tookMs = performance.now() - startMs;
     this.#events.looked(tookMs);
-    // A look at everything may take long, and is not repeated for that.
+    // A look at everything may take long, and is not repeated because it took long.
     this.#isStalled = !isAll && tookMs > stallMs;
     this.#number += 1;
     return { number: this.#number, looks, pollReasons: this.#roots.map((root) => root.pollReason) };
