@@ -62,16 +62,17 @@ CREATE TABLE files (file INTEGER PRIMARY KEY, root TEXT NOT NULL, path TEXT NOT 
 CREATE INDEX files_waiting ON files (file) WHERE state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL;
 CREATE TABLE checkpoints (file INTEGER NOT NULL, at INTEGER NOT NULL, digest TEXT NOT NULL,
   PRIMARY KEY (file, at)) STRICT, WITHOUT ROWID;
-CREATE TABLE contents (content INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, book TEXT NOT NULL,
-  instrument TEXT NOT NULL, trade_id TEXT NOT NULL, second INTEGER NOT NULL, trade TEXT NOT NULL,
-  held TEXT, resembles INTEGER) STRICT;
+CREATE TABLE lanes (lane INTEGER PRIMARY KEY, book TEXT NOT NULL, instrument TEXT NOT NULL,
+  UNIQUE (instrument, book)) STRICT;
+CREATE TABLE contents (content INTEGER PRIMARY KEY, second INTEGER NOT NULL, digest TEXT NOT NULL, lane INTEGER NOT NULL,
+  trade_id TEXT NOT NULL, trade TEXT NOT NULL, held TEXT, resembles INTEGER, UNIQUE (second, digest)) STRICT;
 CREATE INDEX contents_waiting ON contents (resembles) WHERE held = 'review';
-CREATE INDEX contents_near ON contents (trade_id, second);
-CREATE INDEX contents_lane ON contents (instrument, book);
+CREATE INDEX contents_near ON contents (second, trade_id);
+CREATE INDEX contents_lane ON contents (lane);
 CREATE TABLE fees (content INTEGER PRIMARY KEY, file INTEGER NOT NULL, fee TEXT NOT NULL) STRICT;
-CREATE TABLE rows (content INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL,
-  PRIMARY KEY (content, file, line)) STRICT, WITHOUT ROWID;
-CREATE INDEX rows_of_file ON rows (file, line);
+CREATE TABLE rows (file INTEGER NOT NULL, line INTEGER NOT NULL, content INTEGER NOT NULL,
+  PRIMARY KEY (file, line)) STRICT, WITHOUT ROWID;
+CREATE INDEX rows_of_content ON rows (content);
 CREATE TABLE accepted (content INTEGER NOT NULL, occurrence INTEGER NOT NULL, file INTEGER NOT NULL,
   line INTEGER NOT NULL, claim INTEGER NOT NULL, PRIMARY KEY (content, occurrence)) STRICT, WITHOUT ROWID;
 CREATE INDEX accepted_of_claim ON accepted (claim);
@@ -243,7 +244,7 @@ export function journalCalls(): Works {
       const known = yield* knownFile(piece.file);
       if (known.chain.offset !== piece.after.offset || known.chain.digest !== piece.after.digest)
         throw new BridgeError("CONFLICT", { what: "another process has read this file further" });
-      const changed = new Set<number>();
+      const changed: Changed = new Map();
       if (known.revocable !== null) yield* dropRow(piece.file, known.revocable.line, changed);
       yield* addRows(piece, changed, nowMs);
       if (known.revocable !== null) yield* releaseHeld(changed);
@@ -274,10 +275,10 @@ export function journalCalls(): Works {
       yield* closeReviews(file, "republished", isDecided);
       yield* ask("DELETE FROM checkpoints WHERE file = ?", file);
       for (const chain of checkpoints) yield* addCheckpoint(file, chain);
-      const changed = new Set<number>();
+      const changed: Changed = new Map();
       if (how === "apply") {
         const rows = yield* ask("SELECT DISTINCT content FROM rows WHERE file = ?", file);
-        for (const row of rows) changed.add(numberIn(row, "content"));
+        for (const row of rows) changed.set(numberIn(row, "content"), null);
         yield* ask("DELETE FROM rows WHERE file = ?", file);
         yield* ask("DELETE FROM quarantine WHERE file = ?", file);
         yield* ask("UPDATE files SET good = 0, refused = 0 WHERE file = ?", file);
@@ -361,13 +362,16 @@ export function journalCalls(): Works {
     sink: ({ sink }) => sinkState(sink),
     *refuse({ epoch, claim, rows, nowMs }) {
       yield* mustHold(epoch);
-      const changed = new Set<number>();
-      for (const { digest, code, why } of rows) {
-        const [content] = yield* ask("SELECT content, trade FROM contents WHERE digest = ?", digest);
+      const changed: Changed = new Map();
+      for (const { digest, timeUs, code, why } of rows) {
+        const [content] = yield* ask(
+          "SELECT content, trade FROM contents WHERE second = ? AND digest = ?",
+          ...[secondOf({ timeUs }), digest],
+        );
         if (content === undefined) continue;
         const id = numberIn(content, "content");
         yield* ask("UPDATE contents SET held = 'refused' WHERE content = ?", id);
-        changed.add(id);
+        changed.set(id, null);
         for (const place of yield* ask("SELECT file, line FROM rows WHERE content = ?", id)) {
           const file = numberIn(place, "file");
           yield* setQuarantine(file, [
@@ -383,14 +387,15 @@ export function journalCalls(): Works {
     *lane({ book, instrument, before }) {
       const [now = [], since = []] = yield* askAll(
         statement(
-          `SELECT ${acceptedColumns}, a.line AS line FROM contents CROSS JOIN accepted a USING (content)
-           JOIN files f ON f.file = a.file WHERE instrument = ? AND book = ? AND claim < ?`,
+          `SELECT ${acceptedColumns}, a.line AS line FROM lanes CROSS JOIN contents USING (lane)
+           CROSS JOIN accepted a USING (content) JOIN files f ON f.file = a.file
+           WHERE instrument = ? AND book = ? AND claim < ?`,
           ...[instrument, book, before],
         ),
         // Of the changes of one trade since then, the first has its place before them.
         statement(
           `SELECT ${acceptedColumns}, was_line AS line, min(claim) FROM effects e JOIN contents USING (content)
-           JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
+           JOIN lanes USING (lane) JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
            GROUP BY content, occurrence`,
           ...[before, before, instrument, book],
         ),
@@ -402,8 +407,9 @@ export function journalCalls(): Works {
     },
     *books({ instrument, before }) {
       const rows = yield* ask(
-        `SELECT book FROM contents CROSS JOIN accepted USING (content) WHERE instrument = ? AND claim < ?
-         UNION SELECT book FROM effects JOIN contents USING (content)
+        `SELECT book FROM lanes WHERE instrument = ? AND EXISTS
+         (SELECT 1 FROM contents c CROSS JOIN accepted USING (content) WHERE c.lane = lanes.lane AND claim < ?)
+         UNION SELECT book FROM effects JOIN contents USING (content) JOIN lanes USING (lane)
          WHERE claim >= ? AND since < ? AND instrument = ?`,
         ...[instrument, before, before, before, instrument],
       );
@@ -623,58 +629,80 @@ function* setQuarantine(
   );
 }
 
-/** Adds the rows of a piece; collects the contents whose counts may have changed. */
+/**
+ * The contents whose counts may have changed. A content that is new, with one row, has the line of that row, and
+ * needs no look at other files; the others have null.
+ */
+type Changed = Map<number, number | null>;
+
+/** Adds the rows of a piece. */
 function* addRows(
   { file, trades, refused }: Pick<TakenPiece, "file" | "trades" | "refused">,
-  changed: Set<number>,
+  changed: Changed,
   nowMs: number,
 ): Work<void> {
   yield* setQuarantine(file, refused);
+  const lanes = yield* lanesOf(trades);
   const inserted = yield trades.map(({ digest, line: _, ...trade }) =>
     statement(
-      `INSERT INTO contents (digest, book, instrument, trade_id, second, trade) VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO contents (second, digest, lane, trade_id, trade) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING RETURNING content`,
-      ...[
-        digest,
-        trade.book,
-        trade.instrument,
-        trade.id,
-        Math.floor(trade.timeUs / 1e6),
-        JSON.stringify(trade),
-      ],
+      ...[secondOf(trade), digest, lanes.get(laneKey(trade)) ?? 0, trade.id, JSON.stringify(trade)],
     ),
   );
   const old = trades.filter((_, at) => inserted[at]?.length === 0);
-  const found = yield old.map(({ digest }) =>
-    statement("SELECT content, trade FROM contents WHERE digest = ?", digest),
+  const found = yield old.map((trade) =>
+    statement(
+      "SELECT content, trade FROM contents WHERE second = ? AND digest = ?",
+      secondOf(trade),
+      trade.digest,
+    ),
   );
   const contents = new Map<string, number>();
-  for (const [at, { digest }] of old.entries()) contents.set(digest, numberIn(found[at]?.[0], "content"));
-  const fresh: { readonly trade: LedgerTrade; readonly content: number }[] = [];
+  const fees: (NewContent & { readonly was: LedgerTrade })[] = [];
+  for (const [at, trade] of old.entries()) {
+    const content = numberIn(found[at]?.[0], "content");
+    const was = json<LedgerTrade>(found[at]?.[0], "trade");
+    contents.set(trade.digest, content);
+    changed.set(content, null);
+    if (trade.fee !== null && trade.fee !== was.fee) fees.push({ content, was, trade });
+  }
+  const fresh: NewContent[] = [];
   for (const [at, trade] of trades.entries()) {
     const row = inserted[at]?.[0];
     if (row === undefined) continue;
     const content = numberIn(row, "content");
+    if (!contents.has(trade.digest)) changed.set(content, trade.line);
     contents.set(trade.digest, content);
     fresh.push({ trade, content });
   }
-  const contentOf = (digest: string): number => contents.get(digest) ?? 0;
   yield trades.map(({ digest, line }) =>
-    statement("INSERT INTO rows VALUES (?, ?, ?)", contentOf(digest), file, line),
+    statement("INSERT INTO rows VALUES (?, ?, ?)", file, line, contents.get(digest) ?? 0),
   );
   yield* ask(
     "UPDATE files SET good = good + ?, refused = refused + ? WHERE file = ?",
     ...[trades.length, refused.length, file],
   );
-  for (const content of contents.values()) changed.add(content);
-  const fees = old.flatMap((trade, at) => {
-    const row = found[at]?.[0];
-    const was = json<LedgerTrade>(row, "trade");
-    return trade.fee === null || trade.fee === was.fee
-      ? []
-      : [{ content: numberIn(row, "content"), was, trade }];
-  });
-  yield* holdSimilar(file, fresh, fees, nowMs);
+  for (const content of yield* holdSimilar(file, fresh, fees, nowMs)) changed.set(content, null);
+}
+
+const secondOf = ({ timeUs }: Pick<LedgerTrade, "timeUs">): number => Math.floor(timeUs / 1e6);
+
+const laneKey = ({ instrument, book }: Pick<LedgerTrade, "instrument" | "book">): string =>
+  JSON.stringify([instrument, book]);
+
+/** The numbers of the lanes of some trades; a lane that is new gets one. */
+function* lanesOf(trades: readonly LedgerTrade[]): Work<ReadonlyMap<string, number>> {
+  const named = [...new Map(trades.map((trade) => [laneKey(trade), trade])).values()];
+  const found = yield named.map(({ instrument, book }) =>
+    statement(
+      // An update that changes nothing makes the row that is there answer too.
+      `INSERT INTO lanes (instrument, book) VALUES (?, ?)
+       ON CONFLICT DO UPDATE SET book = excluded.book RETURNING lane`,
+      ...[instrument, book],
+    ),
+  );
+  return new Map(named.map((trade, at) => [laneKey(trade), numberIn(found[at]?.[0], "lane")]));
 }
 
 interface NewContent {
@@ -691,15 +719,16 @@ function* holdSimilar(
   fresh: readonly NewContent[],
   fees: readonly (NewContent & { readonly was: LedgerTrade })[],
   nowMs: number,
-): Work<void> {
+): Work<readonly number[]> {
   const found = yield fresh.map(({ trade, content }) =>
     statement(
-      `SELECT content, trade FROM contents c WHERE trade_id = ? AND second = ? AND instrument = ? AND content <> ?
+      `SELECT content, trade FROM contents c WHERE second = ? AND trade_id = ? AND content <> ?
        AND held IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file <> ?)
        AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file = ?) LIMIT 20`,
-      ...[trade.id, Math.floor(trade.timeUs / 1e6), trade.instrument, content, file, file],
+      ...[secondOf(trade), trade.id, content, file, file],
     ),
   );
+  const held: number[] = [];
   const rows = fees.map(
     ({ trade, was }): ReviewRow => ({ what: "similar", line: trade.line, was, is: trade }),
   );
@@ -713,17 +742,19 @@ function* holdSimilar(
       "UPDATE contents SET held = 'review', resembles = ? WHERE content = ?",
       ...[numberIn(similar, "content"), content],
     );
+    held.push(content);
     rows.push({ what: "similar", line: trade.line, was: json(similar, "trade"), is: trade });
   }
-  if (rows.length === 0) return;
+  if (rows.length === 0) return held;
   const [known] = yield* ask("SELECT root FROM files WHERE file = ?", file);
   const counts = { added: 0, removed: 0, changed: rows.length, rows };
   yield* openReview({ file, root: textIn(known, "root"), kind: "similar_row", digest: "", nowMs }, counts);
+  return held;
 }
 
 /** Ends the wait of rows that stand nowhere now, and of those that resemble such a row. */
-function* releaseHeld(changed: Set<number>): Work<void> {
-  const released = yield [...changed].map((content) =>
+function* releaseHeld(changed: Changed): Work<void> {
+  const released = yield [...changed.keys()].map((content) =>
     statement(
       `UPDATE contents SET held = NULL WHERE held = 'review' AND (content = ? OR resembles = ?)
        AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = ?) RETURNING content`,
@@ -732,7 +763,7 @@ function* releaseHeld(changed: Set<number>): Work<void> {
   );
   const contents = released.flat().map((row) => numberIn(row, "content"));
   if (contents.length === 0) return;
-  for (const content of contents) changed.add(content);
+  for (const content of contents) changed.set(content, null);
   yield* ask(
     `UPDATE reviews SET closed = ? WHERE kind = 'similar_row' AND closed = 0
      AND NOT EXISTS (SELECT 1 FROM fees WHERE fees.file = reviews.file)
@@ -744,12 +775,13 @@ function* releaseHeld(changed: Set<number>): Work<void> {
 
 /** Whether exactly one field other than id, instrument and second differs. */
 const isSimilar = (was: LedgerTrade, is: LedgerTrade): boolean =>
+  was.instrument === is.instrument &&
   (["timeUs", "book", "side", "quantity", "price"] as const).filter((field) => was[field] !== is[field])
     .length === 1;
 
-function* dropRow(file: number, line: number, changed: Set<number>): Work<void> {
+function* dropRow(file: number, line: number, changed: Changed): Work<void> {
   const rows = yield* ask("DELETE FROM rows WHERE file = ? AND line = ? RETURNING content", file, line);
-  for (const row of rows) changed.add(numberIn(row, "content"));
+  for (const row of rows) changed.set(numberIn(row, "content"), null);
   const refused = yield* ask("DELETE FROM quarantine WHERE file = ? AND line = ? RETURNING line", file, line);
   yield* ask(
     "UPDATE files SET good = good - ?, refused = refused - ? WHERE file = ?",
@@ -760,7 +792,7 @@ function* dropRow(file: number, line: number, changed: Set<number>): Work<void> 
 /** Ends the taking of a piece: recounts what changed, and notes how far the file is read. */
 function* settle(
   { file, place, chain, checkpoint, revocable, note, stat }: Omit<TakenPiece, "after">,
-  changed: ReadonlySet<number>,
+  changed: Changed,
   nowMs: number,
 ): Work<void> {
   yield* recount(file, changed, nowMs);
@@ -776,9 +808,9 @@ function* settle(
 }
 
 /** Makes the accepted occurrences of some contents what their rows say, and claims the difference. */
-function* recount(file: number, contents: ReadonlySet<number>, nowMs: number): Work<void> {
+function* recount(file: number, contents: Changed, nowMs: number): Work<void> {
   if (contents.size === 0) return;
-  const ids = [...contents];
+  const ids = [...contents.keys()].filter((content) => contents.get(content) === null);
   const found = yield ids.flatMap((content) => [
     statement(
       `SELECT r.file AS file, r.line AS line FROM rows r JOIN files f USING (file)
@@ -791,13 +823,23 @@ function* recount(file: number, contents: ReadonlySet<number>, nowMs: number): W
       content,
     ),
   ]);
-  const changes = ids.flatMap((content, at) => {
+  const changes: {
+    readonly content: number;
+    readonly occurrence: number;
+    readonly now: { readonly file: number; readonly line: number } | undefined;
+    readonly was: StoredRow | undefined;
+  }[] = [];
+  for (const [content, line] of contents)
+    if (line !== null) changes.push({ content, occurrence: 1, now: { file, line }, was: undefined });
+  for (const [at, content] of ids.entries()) {
     const wanted = occurrencesOf(found[2 * at] ?? []);
     const have = found[2 * at + 1] ?? [];
-    return Array.from({ length: Math.max(wanted.length, have.length) }, (_, index) => ({
-      ...{ content, occurrence: index + 1, now: wanted[index], was: have[index] },
-    })).filter(({ now, was }) => now === undefined || was?.file !== now.file || was.line !== now.line);
-  });
+    for (let index = 0; index < Math.max(wanted.length, have.length); index += 1) {
+      const [now, was] = [wanted[index], have[index]];
+      if (now === undefined || was?.file !== now.file || was.line !== now.line)
+        changes.push({ content, occurrence: index + 1, now, was });
+    }
+  }
   if (changes.length === 0) return;
   const claim = yield* newClaim(file, changes.length, nowMs);
   yield changes.flatMap(({ content, occurrence, now, was }): Statement[] => {
@@ -1114,7 +1156,7 @@ function* decideSimilar(review: StoredRow, decision: "apply" | "ignore", nowMs: 
   yield* closeReviews(file, "similar_row", true);
   const fees = yield* ask("DELETE FROM fees WHERE file = ? RETURNING content, fee", file);
   if (decision === "apply") yield* correctFees(file, fees, nowMs);
-  yield* recount(file, new Set(held.map((row) => numberIn(row, "content"))), nowMs);
+  yield* recount(file, new Map(held.map((row) => [numberIn(row, "content"), null])), nowMs);
 }
 
 /** Gives trades another fee, and claims them as if they had moved to where they are. */

@@ -164,6 +164,14 @@ interface SinkState {
   readonly why: string;
 }
 
+/** An accepted trade that no store takes. */
+export interface RefusedTrade {
+  readonly digest: string;
+  readonly timeUs: number;
+  readonly code: string;
+  readonly why: string;
+}
+
 /** What `watch status` shows of a file. */
 export interface FileReport extends FileNote {
   readonly root: string;
@@ -307,7 +315,7 @@ export interface FileJournalCalls {
   refuse(given: {
     readonly epoch: number;
     readonly claim: number;
-    readonly rows: readonly { readonly digest: string; readonly code: string; readonly why: string }[];
+    readonly rows: readonly RefusedTrade[];
     readonly nowMs: number;
   }): null;
   /** The accepted trades of a lane that came before a claim. */

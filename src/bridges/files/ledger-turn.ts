@@ -233,7 +233,7 @@ export class LedgerTurns {
       epoch: this.#held.epoch,
       nowMs: this.#tools.clock.nowMs(),
       file: file.file,
-      trades: trades.map((trade) => ({ ...trade, digest: this.#digest("", identityOf(trade)) })),
+      trades: trades.map((trade) => ({ ...trade, digest: this.#digest("", identityOf(trade)).slice(0, 32) })),
       refused,
     };
   }

@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
 import { formatDay, formatInstant } from "../../domain/market/chicago-time.ts";
 import { type Describe, type MarkKind, type Method, markKinds } from "../../engine/index.ts";
-import type { AcceptedTrade, Claim, PriceMark } from "../../ports/file-journal.ts";
+import type { AcceptedTrade, Claim, PriceMark, RefusedTrade } from "../../ports/file-journal.ts";
 import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
 import { ClaimSink, type ClaimSinkOptions } from "./claim-sink.ts";
 import { type DayMark, Figures, type LaneTrade } from "./figures.ts";
@@ -164,7 +164,7 @@ export class StoreSink extends ClaimSink {
     readonly writer: RecordWriter;
   }): Promise<string | undefined> {
     const { journal, clock, onEvent } = this.#options;
-    const refused: { readonly digest: string; readonly code: string; readonly why: string }[] = [];
+    const refused: RefusedTrade[] = [];
     for (const [at, record] of records.entries()) {
       const answer = await writer.write([record], { idempotencyKey: `${key} ${at}` });
       if (answer.kind === "acknowledged") continue;
@@ -173,7 +173,7 @@ export class StoreSink extends ClaimSink {
       if (!ofRecord.has(code)) return `${code}: ${because}`;
       if (code === "ALREADY_STORED") continue;
       const trade = record.kind === "trade" && claim.added.find((one) => isRecordOf(one, record));
-      if (trade) refused.push({ digest: trade.digest, code, why: because });
+      if (trade) refused.push({ digest: trade.digest, timeUs: trade.trade.timeUs, code, why: because });
       else onEvent({ kind: "figure_refused", code, why: because });
     }
     if (refused.length > 0)
