@@ -3,11 +3,12 @@
  * each sink has.
  *
  * `contents` has one row for each different trade, `rows` says where it stands, and `accepted` has one row for
- * each time that it counts. A trade counts as often as it stands in the file that holds it most often, so no
- * order of arrival matters. Each occurrence counts for the least file and line that carry it, in the order of
+ * each time that it counts. If several files hold the same trade, it counts as many times as in the file with the
+ * most copies of it, so no order of arrival matters. Each occurrence counts for the least file and line that carry it, in the order of
  * `replay`. A claim is what one piece of a file changes; the sinks take the claims in their order.
  */
 import { BridgeError } from "../base/errors.ts";
+import { fileName } from "../base/file-name.ts";
 import type {
   AcceptedTrade,
   Claim,
@@ -101,9 +102,6 @@ CREATE TABLE quarantine (file INTEGER NOT NULL, line INTEGER NOT NULL, code TEXT
   why TEXT NOT NULL, PRIMARY KEY (file, line)) STRICT, WITHOUT ROWID;`;
 
 const rowsShownMax = 100;
-
-/** The name of a file without its folder. */
-const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 const json = <T>(row: StoredRow | undefined, column: string): T => JSON.parse(textIn(row, column));
 
@@ -936,7 +934,7 @@ const acceptedIn = (row: StoredRow): AcceptedTrade => ({
   trade: { ...json<Omit<LedgerTrade, "line">>(row, "trade"), line: numberIn(row, "line") },
   digest: textIn(row, "digest"),
   occurrence: numberIn(row, "occurrence"),
-  file: nameOf(textIn(row, "path")),
+  file: fileName(textIn(row, "path")),
   source: sourceOf(textIn(row, "rank"), numberIn(row, "line")),
 });
 
@@ -1035,7 +1033,7 @@ function* setPrices(
     )
       continue;
     const { name, kind, day, symbol, atUs, line } = markIn(row);
-    const source = now === undefined ? textIn(was, "source") : nameOf(textIn(now, "path"));
+    const source = now === undefined ? textIn(was, "source") : fileName(textIn(now, "path"));
     made.push([name, kind, day, symbol, now?.price ?? null, atUs, source, line]);
   }
   if (made.length === 0) return;

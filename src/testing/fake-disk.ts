@@ -5,6 +5,7 @@
  * later. Events do not exist on it: `look` is the truth, and both scopes see everything.
  */
 import { BridgeError } from "../base/errors.ts";
+import { fileName } from "../base/file-name.ts";
 import type { FileFinder, FileSlice, FileStat, RootLook, SeenFile } from "../ports/watched-files.ts";
 
 export interface FakeDiskOptions {
@@ -169,7 +170,7 @@ export class FakeDisk implements FileFinder {
       const changed: SeenFile[] = [];
       const there = new Set<string>();
       for (const file of files.values()) {
-        if (!this.#options.isWatched(nameOf(file.path))) continue;
+        if (!this.#options.isWatched(fileName(file.path))) continue;
         there.add(file.path);
         if (file.stale !== undefined && --file.stale.looks < 0) file.stale = undefined;
         const stat = file.stale?.stat ?? statOf(file);
@@ -192,7 +193,7 @@ export class FakeDisk implements FileFinder {
     if (this.#isClosed) throw closed();
     const { error, identity } = this.#root(root);
     if (error !== undefined) return { kind: "locked", code: error, why: `root ${root} cannot be read` };
-    if (!this.#options.isWatched(nameOf(path)))
+    if (!this.#options.isWatched(fileName(path)))
       return { kind: "refused", code: "NOT_WATCHED", why: `no pattern includes ${path}` };
     if (this.#folder(root).identity !== identity)
       return { kind: "locked", code: "ROOT_CHANGED", why: `root ${root} is another folder than before` };
@@ -264,5 +265,3 @@ const closed = (): Error => new BridgeError("CLOSED", { what: "the file finder i
 
 const bytesOf = (content: string | Uint8Array): Uint8Array =>
   typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
-
-const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

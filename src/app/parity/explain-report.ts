@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { witnessLedger } from "../../adapters/report/index.ts";
 import { readLegacyDatabase } from "../../adapters/sqlite/index.ts";
-import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { isTradingDayRule } from "../../domain/market/trading-day.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import { methods } from "../../engine/index.ts";
@@ -12,6 +11,7 @@ import type { Explanation } from "../../ports/explanation.ts";
 import type { InputFile, ParityReport } from "../../ports/parity-report.ts";
 import { overridesFrom } from "../symbols/commands.ts";
 import { byDifference, type ExplainedWorld, historyOf } from "./explain.ts";
+import { readJsonInput } from "./json-input.ts";
 import { runPnl } from "./pnl-run.ts";
 import { bookNetting, explainedWorld } from "./replay.ts";
 import { storedWorld } from "./stored.ts";
@@ -49,18 +49,11 @@ export async function explainReport(options: ExplainReportOptions): Promise<Expl
 }
 
 async function readReport(path: string): Promise<ParityReport> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    const isSyntax = cause instanceof SyntaxError;
-    throw new BridgeError("UNREADABLE", {
-      what: `the report cannot be read: ${isSyntax ? messageOf(cause) : codeOf(cause)}`,
-      where: path,
-      fix: isSyntax ? notReport : "check the path",
-      cause,
-    });
-  }
+  const parsed: unknown = await readJsonInput(path, {
+    what: "the report",
+    form: notReport,
+    parse: JSON.parse,
+  });
   if (!isReport(parsed))
     throw new BridgeError("BAD_USAGE", {
       what: "the file is not a parity report",

@@ -1,30 +1,18 @@
 /** The rows of systems that are not built in: from a file, or from their method `history`. */
-import { readFile } from "node:fs/promises";
-import { BridgeError, codeOf, lineOf, messageOf } from "../../base/errors.ts";
+import { BridgeError, lineOf } from "../../base/errors.ts";
 import { type JsonValue, parseExact } from "../../base/exact-json.ts";
 import type { SystemAnswer } from "../../comparison/index.ts";
 import type { SystemConfig } from "../../config/index.ts";
 import type { DailyRow, HistoryRequest, PositionRow, SystemError } from "../../ports/pnl-system.ts";
 import { foreignSystem } from "../bridge/pnl-bridge.ts";
+import { readJsonInput } from "./json-input.ts";
 
 /** A system may take as long as a night's run. */
 const historyMsMax = 3_600_000;
 
 /** Reads an answer of `history` from a JSON file. Throws BridgeError UNREADABLE, BAD_USAGE. */
 export async function recordedRows(path: string): Promise<SystemAnswer> {
-  let value: JsonValue;
-  try {
-    value = parseExact(await readFile(path, "utf8"));
-  } catch (cause) {
-    const isSyntax = cause instanceof SyntaxError;
-    throw new BridgeError("UNREADABLE", {
-      what: `the rows cannot be read: ${isSyntax ? messageOf(cause) : codeOf(cause)}`,
-      where: path,
-      fix: isSyntax ? fix : "check the path",
-      cause,
-    });
-  }
-  return answerOf(value, path);
+  return answerOf(await readJsonInput(path, { what: "the rows", form: fix, parse: parseExact }), path);
 }
 
 /** Asks a system of a configuration for the rows of a history. Throws BridgeError SYSTEM_DOWN, BAD_USAGE. */

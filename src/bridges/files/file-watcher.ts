@@ -4,6 +4,7 @@ import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
 import type { DueFile, FileKind, FileState, KnownFile } from "../../ports/file-journal.ts";
 import type { RootLook, SeenFile } from "../../ports/watched-files.ts";
+import { askForLease, type LeaseHolder } from "../core/lease.ts";
 import { DueFiles } from "./due-files.ts";
 import { LedgerTurns } from "./ledger-turn.ts";
 import { PriceTurns } from "./price-turn.ts";
@@ -28,11 +29,7 @@ interface WatcherOptions extends FileTools {
   readonly rankOf: (path: string) => string;
   readonly sinks: readonly Sink[];
   readonly scanMs: number;
-  readonly lease: {
-    readonly name: string;
-    readonly lastsMs: number;
-    readonly isDead: (holder: string) => boolean;
-  };
+  readonly lease: LeaseHolder;
   readonly onEvent: (event: WatcherEvent) => void;
 }
 
@@ -81,8 +78,8 @@ export class FileWatcher {
   /** Carries claims until the sinks can take no more of them now. */
   readonly carry: () => Promise<void>;
   readonly #lost = new Map<string, string>();
-  /** Files as they were before the turns that follow each other at once. */
-  readonly #before = new Map<number, Pick<KnownFile, "state" | "rows">>();
+  /** Files whose next turn follows at once: as they were before the first of these turns, and as they are. */
+  readonly #underWay = new Map<number, { readonly before: KnownFile; readonly now: KnownFile }>();
   readonly #toldOf = new Set<string>();
   /** The files of a folder that is not accepted in the place of a root. */
   readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
@@ -205,10 +202,7 @@ export class FileWatcher {
     const { journal, clock, lease, onEvent } = this.#options;
     const monotonicMs = clock.monotonicMs();
     if (this.#held.epoch >= 0 && monotonicMs < this.#renewMs) return true;
-    const given = { holder: lease.name, nowMs: clock.nowMs(), lastsMs: lease.lastsMs };
-    let answer = await journal.call("lease", given);
-    if ("holder" in answer && lease.isDead(answer.holder))
-      answer = await journal.call("lease", { ...given, deadHolder: answer.holder });
+    const answer = await askForLease((given) => journal.call("lease", given), this.#options);
     if ("holder" in answer) {
       if (this.#held.epoch >= 0 || this.#renewMs === Number.NEGATIVE_INFINITY)
         onEvent({ kind: "standing_by", holder: answer.holder });
@@ -221,6 +215,7 @@ export class FileWatcher {
     this.#held.epoch = answer.epoch;
     this.#allMs = Number.NEGATIVE_INFINITY;
     this.#due.clear();
+    this.#underWay.clear();
     this.#due.add(await journal.call("waiting", { all: true }));
     return true;
   }
@@ -286,19 +281,20 @@ export class FileWatcher {
 
   async #take(due: DueFile): Promise<void> {
     const { journal, onEvent } = this.#options;
-    const file = await journal.call("known", { file: due.file });
+    const earlier = this.#underWay.get(due.file);
+    const file = earlier?.now ?? (await journal.call("known", { file: due.file }));
     const turn: Turn = await (due.kind === "ledger" ? this.#ledgers : this.#prices).turn(file);
     this.#due.settle(due, turn);
-    const { state, rows, place } = await journal.call("known", { file: due.file });
-    const { root, path } = file;
+    const now = await journal.call("known", { file: due.file });
+    const { root, path, state, rows, place } = now;
     onEvent({ kind: "read", path, offset: place.offset });
     if (rows !== file.rows) for (const sink of this.#options.sinks) sink.pending += 1;
-    const before = this.#before.get(due.file) ?? file;
+    const before = earlier?.before ?? file;
     if (turn.next === "now") {
-      this.#before.set(due.file, before);
+      this.#underWay.set(due.file, { before, now });
       return;
     }
-    this.#before.delete(due.file);
+    this.#underWay.delete(due.file);
     if (state !== before.state || rows !== before.rows) onEvent({ kind: "file", root, path, state, rows });
   }
 }

@@ -1,7 +1,10 @@
+import { fileName } from "../../base/file-name.ts";
+import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { Chain, FileNote, KnownFile, TakenPiece } from "../../ports/file-journal.ts";
 import { type LedgerPiece, type LedgerTrade, startOfLedger } from "../../ports/ledger-rows.ts";
-import type { FileSlice, FileStat } from "../../ports/watched-files.ts";
-import { change, type FileTools, type Held, later, type Note, now, Settling, type Turn } from "./tools.ts";
+import type { FileStat } from "../../ports/watched-files.ts";
+import { type Bytes, FileTurns, isBytes } from "./file-turns.ts";
+import { change, later, now, type Turn } from "./tools.ts";
 
 /** How much of a file one turn reads: so no backlog keeps another file waiting for long. */
 const sliceBytes = 128 * 1024;
@@ -13,10 +16,6 @@ const nulMs = 60_000;
 
 const start: Chain = { offset: 0, digest: "" };
 
-type Bytes = FileSlice & { readonly kind: "bytes" };
-
-const bytesOf = (slice: FileSlice): slice is Bytes => slice.kind === "bytes";
-
 /**
  * Reads a ledger on from where the journal stands, one slice a turn.
  *
@@ -24,27 +23,18 @@ const bytesOf = (slice: FileSlice): slice is Bytes => slice.kind === "bytes";
  * restart, after the file has another inode or an older time, and when its trading day is over. A file whose
  * applied part differs is read anew as a re-publication. No decision uses a time of the file system.
  */
-export class LedgerTurns {
-  readonly #tools: FileTools;
-  readonly #held: Held;
-  readonly #settling: Settling;
+export class LedgerTurns extends FileTurns {
   /** How far the applied part of a file is compared in this process; Infinity after all of it. */
   readonly #verified = new Map<number, number>();
-
-  constructor(tools: FileTools, held: Held) {
-    this.#tools = tools;
-    this.#held = held;
-    this.#settling = new Settling(tools.clock);
-  }
 
   async turn(file: KnownFile): Promise<Turn> {
     const { chain, checkpoint } = file;
     const appliedBytes = chain.offset - checkpoint.offset;
-    const slice = await this.#read(file, checkpoint.offset, appliedBytes + sliceBytes);
-    if (!bytesOf(slice)) return this.#unread(file, slice);
+    const slice = await this.read(file, checkpoint.offset, appliedBytes + sliceBytes);
+    if (!isBytes(slice)) return this.unread(file, slice);
     // On a share the size may be ahead of the data.
     if (slice.bytes.length < Math.min(slice.stat.size - checkpoint.offset, appliedBytes + sliceBytes))
-      return this.#wait(file, "UNSETTLED fewer bytes than the size says", this.#tools.settleMs);
+      return this.wait(file, "UNSETTLED fewer bytes than the size says", this.tools.settleMs);
     if (this.#digest(checkpoint.digest, slice.bytes.subarray(0, appliedBytes)) !== chain.digest)
       return this.#rewritten(file, slice.stat);
     const { stat } = file;
@@ -58,7 +48,7 @@ export class LedgerTurns {
 
   /** Compares the whole applied part with its checkpoints, some of it a turn. */
   async #compare(file: KnownFile): Promise<"same" | "differs" | "more"> {
-    const isOver = file.isUnverified && this.#isOver(this.#tools.dayInName(file.path));
+    const isOver = file.isUnverified && this.#isOver(this.tools.dayInName(file.path));
     let begin = this.#verified.get(file.file) ?? 0;
     if (begin === Number.POSITIVE_INFINITY) {
       if (!isOver) return "same";
@@ -66,7 +56,7 @@ export class LedgerTurns {
     }
     let read = 0;
     let before = start;
-    const chains = [...(await this.#tools.journal.call("checkpoints", { file: file.file })), file.chain];
+    const chains = [...(await this.tools.journal.call("checkpoints", { file: file.file })), file.chain];
     for (const chain of chains) {
       if (chain.offset > begin && chain.offset > before.offset) {
         if (read >= verifiedBytes) {
@@ -74,14 +64,14 @@ export class LedgerTurns {
           return "more";
         }
         const length = chain.offset - before.offset;
-        const slice = await this.#read(file, before.offset, length);
-        if (!bytesOf(slice) || this.#digest(before.digest, slice.bytes) !== chain.digest) return "differs";
+        const slice = await this.read(file, before.offset, length);
+        if (!isBytes(slice) || this.#digest(before.digest, slice.bytes) !== chain.digest) return "differs";
         read += length;
       }
       before = chain;
     }
     this.#verified.set(file.file, Number.POSITIVE_INFINITY);
-    if (isOver) await this.#tools.journal.call("verified", { epoch: this.#held.epoch, file: file.file });
+    if (isOver) await this.tools.journal.call("verified", this.inJournal(file));
     return "same";
   }
 
@@ -93,12 +83,14 @@ export class LedgerTurns {
     const isEnd = end >= stat.size;
     const isKnownTail = isEnd && file.revocable !== null && this.#digest("", fresh) === file.revocable.digest;
     if (isKnownTail || (isEnd && fresh.length === 0)) {
-      this.#settling.forget(file);
+      this.settling.forget(file);
       const state = file.rows === 0 ? "empty" : "applied";
-      await this.#note(file, { note: { state, why: "" }, stat, closesReview: file.review !== null });
+      await this.tools.journal.call("note", {
+        ...{ ...this.inJournal(file), note: { state, why: "" }, stat, closesReview: file.review !== null },
+      });
       return file.isUnverified ? this.#unlessOver(file) : change;
     }
-    const piece = this.#tools.ledgers.read(nameOf(file), file.place, fresh);
+    const piece = this.tools.ledgers.read(fileName(file.path), file.place, fresh);
     if (piece.refusal !== undefined) {
       const note: FileNote = { state: "refused", why: piece.refusal.code, refusal: piece.refusal };
       await this.#take(file, piece, bytes, { note, stat });
@@ -116,28 +108,28 @@ export class LedgerTurns {
   /** Nothing whole follows: NUL bytes, or a row that no newline ends. */
   async #stuck(file: KnownFile, piece: LedgerPiece, { bytes, stat }: Bytes): Promise<Turn> {
     const fresh = bytes.subarray(file.chain.offset - file.checkpoint.offset);
-    const { settleMs, ledgers } = this.#tools;
-    const ageMs = this.#settling.ageMs(file, `${stat.size} ${this.#digest("", fresh)}`);
+    const { settleMs, ledgers } = this.tools;
+    const ageMs = this.settling.ageMs(file, `${stat.size} ${this.#digest("", fresh)}`);
     const at = `at byte ${file.place.offset}`;
     if (piece.isAtNul) {
       const isFollowed = fresh.some((byte) => byte !== 0) && fresh.at(-1) !== 0;
       const waitMs = isFollowed ? 10 * settleMs : nulMs;
-      if (ageMs < waitMs) return this.#wait(file, `NUL_BYTES ${at}`, waitMs - ageMs);
-      const passed = ledgers.read(nameOf(file), file.place, fresh, { passesNul: true });
-      if (passed.place.offset === file.place.offset) return this.#wait(file, `NUL_BYTES ${at}`, waitMs);
+      if (ageMs < waitMs) return this.wait(file, `NUL_BYTES ${at}`, waitMs - ageMs);
+      const passed = ledgers.read(fileName(file.path), file.place, fresh, { passesNul: true });
+      if (passed.place.offset === file.place.offset) return this.wait(file, `NUL_BYTES ${at}`, waitMs);
       await this.#take(file, passed, bytes, { note: { state: "growing", why: "" }, stat: null });
       return now;
     }
-    if (file.place.offset + fresh.length < stat.size) return this.#wait(file, `UNSETTLED ${at}`, settleMs);
-    if (ageMs < settleMs) return this.#wait(file, `PARTIAL_ROW ${at}`, settleMs - ageMs);
-    const last = ledgers.read(nameOf(file), file.place, fresh, { takesLast: true });
-    const day = Math.max(last.trades[0]?.day ?? -1, this.#tools.dayInName(file.path) ?? -1);
+    if (file.place.offset + fresh.length < stat.size) return this.wait(file, `UNSETTLED ${at}`, settleMs);
+    if (ageMs < settleMs) return this.wait(file, `PARTIAL_ROW ${at}`, settleMs - ageMs);
+    const last = ledgers.read(fileName(file.path), file.place, fresh, { takesLast: true });
+    const day = Math.max(last.trades[0]?.day ?? -1, this.tools.dayInName(file.path) ?? -1);
     if (last.refusal !== undefined || !this.#isOver(day < 0 ? undefined : day)) {
-      await this.#note(file, { note: { state: "waiting", why: `PARTIAL_ROW ${at}` }, stat });
+      await this.note(file, { state: "waiting", why: `PARTIAL_ROW ${at}` }, stat);
       return later(dayLookMs);
     }
     const line = last.trades[0]?.line ?? last.refused[0]?.line ?? last.place.line;
-    await this.#tools.journal.call("take", {
+    await this.tools.journal.call("take", {
       ...this.#common(file, last),
       after: file.chain,
       place: file.place,
@@ -161,9 +153,9 @@ export class LedgerTurns {
     const { offset } = piece.place;
     const read = bytes.subarray(0, offset - checkpoint.offset);
     const chain = { offset, digest: this.#digest(checkpoint.digest, read) };
-    this.#settling.forget(file);
+    this.settling.forget(file);
     const isFar = chain.offset - checkpoint.offset >= checkpointBytes;
-    await this.#tools.journal.call("take", {
+    await this.tools.journal.call("take", {
       ...this.#common(file, piece),
       after,
       place: piece.place,
@@ -177,9 +169,9 @@ export class LedgerTurns {
 
   /** Reads the whole file, after its applied part changed, and lets the journal decide. */
   async #rewritten(file: KnownFile, seen: FileStat): Promise<Turn> {
-    const { settleMs, ledgers, republished, journal } = this.#tools;
-    const ageMs = this.#settling.ageMs(file, `rewritten ${seen.size} ${seen.mtimeMs}`);
-    if (ageMs < settleMs) return this.#wait(file, "UNSETTLED rewritten", settleMs - ageMs);
+    const { settleMs, ledgers, republished, journal } = this.tools;
+    const ageMs = this.settling.ageMs(file, `rewritten ${seen.size} ${seen.mtimeMs}`);
+    if (ageMs < settleMs) return this.wait(file, "UNSETTLED rewritten", settleMs - ageMs);
     let [place, checkpoint] = [startOfLedger, start];
     const trades: LedgerTrade[] = [];
     const refused: LedgerPiece["refused"][number][] = [];
@@ -189,12 +181,12 @@ export class LedgerTurns {
     let stat = seen;
     let note: FileNote = { state: "applied", why: "" };
     for (;;) {
-      const slice = await this.#read(file, place.offset, sliceBytes);
-      if (!bytesOf(slice)) return this.#unread(file, slice);
-      if (slice.stat.size !== seen.size) return this.#wait(file, "UNSETTLED rewritten", settleMs);
+      const slice = await this.read(file, place.offset, sliceBytes);
+      if (!isBytes(slice)) return this.unread(file, slice);
+      if (slice.stat.size !== seen.size) return this.wait(file, "UNSETTLED rewritten", settleMs);
       ({ stat } = slice);
       rest = slice.bytes;
-      piece = ledgers.read(nameOf(file), place, rest, { passesNul: true });
+      piece = ledgers.read(fileName(file.path), place, rest, { passesNul: true });
       trades.push(...piece.trades);
       refused.push(...piece.refused);
       const read = rest.subarray(0, piece.place.offset - place.offset);
@@ -230,64 +222,34 @@ export class LedgerTurns {
 
   #common(file: KnownFile, { trades, refused }: Pick<LedgerPiece, "trades" | "refused">) {
     return {
-      epoch: this.#held.epoch,
-      nowMs: this.#tools.clock.nowMs(),
-      file: file.file,
+      ...this.inJournal(file),
       trades: trades.map((trade) => ({ ...trade, digest: this.#digest("", identityOf(trade)).slice(0, 32) })),
       refused,
     };
   }
 
-  async #unread(file: KnownFile, slice: Exclude<FileSlice, { readonly kind: "bytes" }>): Promise<Turn> {
-    if (slice.kind === "gone") return change;
-    if (slice.kind === "locked") return this.#wait(file, `LOCKED ${slice.code}: ${slice.why}`, 1_000);
-    const refusal = { code: slice.code, why: slice.why, fix: "put the file itself into the folder" };
-    await this.#note(file, { note: { state: "refused", why: slice.code, refusal }, stat: null });
-    return change;
-  }
-
-  async #wait(file: KnownFile, why: string, afterMs: number): Promise<Turn> {
-    await this.#note(file, { note: { state: "waiting", why }, stat: null });
-    return later(afterMs);
-  }
-
-  #note(file: KnownFile, note: Note): Promise<null> {
-    const nowMs = this.#tools.clock.nowMs();
-    return this.#tools.journal.call("note", { epoch: this.#held.epoch, file: file.file, nowMs, ...note });
-  }
-
-  #read(file: KnownFile, from: number, length: number): Promise<FileSlice> {
-    return this.#tools.finder.read({ root: this.#rootOf(file), path: file.path, from, length });
-  }
-
-  #rootOf({ root }: Pick<KnownFile, "root">): number {
-    return this.#tools.roots.indexOf(root);
-  }
-
   #digest(before: string, bytes: Uint8Array | string): string {
-    return bytes.length === 0 ? before : this.#tools.digest(before, bytes);
+    return bytes.length === 0 ? before : this.tools.digest(before, bytes);
   }
 
   /** A file that grew is compared whole once its trading day is over. */
   #unlessOver({ path }: KnownFile): Turn {
-    const day = this.#tools.dayInName(path);
+    const day = this.tools.dayInName(path);
     if (day === undefined) return change;
     return this.#isOver(day) ? now : later(dayLookMs);
   }
 
   #isOver(day: number | undefined): boolean {
-    return day !== undefined && day < this.#tools.today();
+    return day !== undefined && day < this.tools.today();
   }
 }
 
 /** How often a file whose last row waits for the end of its trading day is looked at. */
 const dayLookMs = 60_000;
 
-const nameOf = ({ path }: KnownFile): string => path.slice(path.lastIndexOf("/") + 1);
-
 const stateOf = ({ rows }: KnownFile, { trades, refused }: LedgerPiece): "applied" | "empty" =>
   rows + trades.length + refused.length === 0 ? "empty" : "applied";
 
-/** What makes two rows the same trade, without the number of the occurrence. The fee is not part of it. */
-const identityOf = ({ id, instrument, book, timeUs, side, quantity, price }: LedgerTrade): string =>
-  JSON.stringify([id, instrument, book, String(timeUs), side, quantity, price]);
+/** What makes two rows the same trade: its key without the number of the occurrence. */
+const identityOf = (trade: LedgerTrade): string =>
+  tradeKeyText({ ...trade, instantUs: trade.timeUs, occurrence: 1 });

@@ -1,11 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import type {
-  Decision,
-  FileJournal,
-  FileJournalCalls,
-  KnownFile,
-  PriceMark,
-} from "../../ports/file-journal.ts";
+import type { Decision, FileJournal, KnownFile, PriceMark } from "../../ports/file-journal.ts";
 import type { LedgerRefusal, LedgerRows, RefusedRow } from "../../ports/ledger-rows.ts";
 import type { FileFinder } from "../../ports/watched-files.ts";
 
@@ -52,9 +46,6 @@ export type Turn = { readonly next: "change" | "now" } | { readonly next: "later
 export const change: Turn = { next: "change" };
 export const now: Turn = { next: "now" };
 export const later = (afterMs: number): Turn => ({ next: "later", afterMs });
-
-/** What a turn does with a file in the journal. */
-export type Note = Omit<Parameters<FileJournalCalls["note"]>[0], "epoch" | "file" | "nowMs">;
 
 /** How long the present content of a file has been seen, by the monotonic clock of this process. */
 export class Settling {

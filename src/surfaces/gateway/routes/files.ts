@@ -5,7 +5,7 @@ import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { fileOffered, fileToOffer } from "../wire/files.ts";
 
-/** Takes a file that somebody else's watcher saw. */
+/** Takes a file that another watcher has seen. */
 export const fileRoutes =
   ({ files, needs }: RouteContext) =>
   async (app: App): Promise<void> => {
