@@ -40,13 +40,12 @@ const squeezed = (text: string): readonly string[] =>
     .map((line) => line.trim().replaceAll(/ {2,}/g, " "));
 
 describe("a desk with a live process", () => {
+  // A busy machine may keep a process from running for seconds; the process stays live in that time.
+  const control = { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 10_000, lease_ms: 60_000 };
   let desk: LiveDesk;
   let process_: DeskProcess;
   beforeAll(async () => {
-    desk = new LiveDesk(
-      {},
-      { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } },
-    );
+    desk = new LiveDesk({}, { control });
     process_ = await desk.start();
     await until(async () => (await desk.run("gates")).code === 0, "the gates are open");
   });
@@ -270,7 +269,8 @@ describe("a desk with a live process", () => {
     await desk.run("whitelist", "add", "amy", ...because);
     await process_.answersBy("modern");
     const { code, out, err } = await desk.run("rollback", ...because);
-    expect([code, err]).toEqual([0, ""]);
+    // A busy machine may take so long that the progress is shown.
+    expect([code, err]).toEqual([0, expect.stringMatching(/^(waiting for gateway-1\n)?$/)]);
     expect(out).toMatch(
       /^rolled back: legacy answers everything, epoch 14\nwritten after \d+ ms; acknowledged by 1 of 1 after \d+ ms\n$/,
     );
@@ -470,10 +470,7 @@ describe("a desk with a live process", () => {
   });
 
   it("config publish ends the drift of a file that differs from the fleet's plan", async () => {
-    desk.write(
-      { phase: "read_only" },
-      { control: { instance: "gateway-1", heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 3_000 } },
-    );
+    desk.write({ phase: "read_only" }, { control });
     await until(async () => (await desk.run("status")).out.includes("CONFIG_DRIFT"), "the drift is shown");
     const shown = await desk.run("config", "show", "--config", "pnl_migration_config.yaml");
     expect(shown.out).toMatch(/^migration\.phase +shadow_mode +/m);

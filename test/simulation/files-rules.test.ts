@@ -192,6 +192,26 @@ describe("what is published again", () => {
     }
   });
 
+  it("an edit right after the rows of a large slice, or of a re-publication, were applied is noticed", async () => {
+    const edited = (content: string): string => content.replace(/,110\.\d+5\n$/, ",999.5\n");
+    for (const isPublishedAgain of [false, true]) {
+      for (const count of [40, 2_400]) {
+        const world = await watched({ republished: "apply" }, { [today]: ledger(rows(1, 3)) });
+        const whole = isPublishedAgain ? ledger(rows(2, count)) : ledger(rows(1, count));
+        const looks = Array.from({ length: 9 }, () => 1_000);
+        world.disk.write(ledgers, today, whole);
+        await world.looks(...looks);
+        world.check(counted({ [today]: whole }));
+        const content = edited(whole) + row(count + 1);
+        expect(content).not.toBe(whole + row(count + 1));
+        world.disk.write(ledgers, today, content);
+        // A new process would compare the whole file.
+        await world.looks(...looks);
+        world.check(counted({ [today]: content }));
+      }
+    }
+  });
+
   it("a file that is saved whole with one row more is that one row", async () => {
     const world = await watched({}, { [today]: ledger(rows(1, 5)) });
     const before = claims(world);

@@ -32,12 +32,6 @@ export class DueFiles {
       this.#later.set(due.file, { due, atMs: this.#clock.monotonicMs() + turn.afterMs });
   }
 
-  clear(): void {
-    this.#ready.clear();
-    this.#later.clear();
-    this.#sorted = [];
-  }
-
   /** The ready file that is first in order. */
   first(): DueFile | undefined {
     this.#sort();

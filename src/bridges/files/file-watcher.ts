@@ -214,7 +214,6 @@ export class FileWatcher {
     if (answer.epoch === this.#held.epoch) return true;
     this.#held.epoch = answer.epoch;
     this.#allMs = Number.NEGATIVE_INFINITY;
-    this.#due.clear();
     this.#underWay.clear();
     this.#due.add(await journal.call("waiting", { all: true }));
     return true;

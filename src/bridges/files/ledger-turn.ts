@@ -8,7 +8,8 @@ import { change, later, now, type Turn } from "./tools.ts";
 
 /** How much of a file one turn reads: so no backlog keeps another file waiting for long. */
 const sliceBytes = 128 * 1024;
-const checkpointBytes = 64 * 1024;
+/** At least so much of the end of the applied part, or all of it, is compared before a file is continued. */
+const comparedBytes = 64 * 1024;
 /** How much of the applied part one turn compares. */
 const verifiedBytes = 4 * 1024 * 1024;
 /** NUL bytes at the end of a file may be pages that have not arrived. After this time they count as damage. */
@@ -149,18 +150,15 @@ export class LedgerTurns extends FileTurns {
     bytes: Uint8Array,
     { note, stat }: Pick<TakenPiece, "note" | "stat">,
   ): Promise<void> {
-    const { checkpoint, chain: after } = file;
-    const { offset } = piece.place;
-    const read = bytes.subarray(0, offset - checkpoint.offset);
-    const chain = { offset, digest: this.#digest(checkpoint.digest, read) };
+    const read = bytes.subarray(0, piece.place.offset - file.checkpoint.offset);
+    const { checkpoint, chain } = this.#chainOf(file.checkpoint, read);
     this.settling.forget(file);
-    const isFar = chain.offset - checkpoint.offset >= checkpointBytes;
     await this.tools.journal.call("take", {
       ...this.#common(file, piece),
-      after,
+      after: file.chain,
       place: piece.place,
       chain,
-      ...(isFar ? { checkpoint: chain } : {}),
+      ...(checkpoint === file.checkpoint ? {} : { checkpoint }),
       revocable: null,
       note,
       stat,
@@ -172,12 +170,14 @@ export class LedgerTurns extends FileTurns {
     const { settleMs, ledgers, republished, journal } = this.tools;
     const ageMs = this.settling.ageMs(file, `rewritten ${seen.size} ${seen.mtimeMs}`);
     if (ageMs < settleMs) return this.wait(file, "UNSETTLED rewritten", settleMs - ageMs);
-    let [place, checkpoint] = [startOfLedger, start];
+    let [place, checkpoint, chain] = [startOfLedger, start, start];
     const trades: LedgerTrade[] = [];
     const refused: LedgerPiece["refused"][number][] = [];
     const checkpoints: Chain[] = [];
     let piece: LedgerPiece | undefined;
     let rest: Uint8Array = new Uint8Array();
+    /** The applied bytes from the last checkpoint on. */
+    let end: Uint8Array = new Uint8Array();
     let stat = seen;
     let note: FileNote = { state: "applied", why: "" };
     for (;;) {
@@ -190,11 +190,12 @@ export class LedgerTurns extends FileTurns {
       trades.push(...piece.trades);
       refused.push(...piece.refused);
       const read = rest.subarray(0, piece.place.offset - place.offset);
-      if (read.length > 0) {
-        checkpoint = { offset: piece.place.offset, digest: this.#digest(checkpoint.digest, read) };
-        checkpoints.push(checkpoint);
-        rest = rest.subarray(read.length);
-      }
+      end = Buffer.concat([end, read]);
+      const before = checkpoint;
+      ({ checkpoint, chain } = this.#chainOf(before, end));
+      if (checkpoint !== before) checkpoints.push(checkpoint);
+      end = end.subarray(checkpoint.offset - before.offset);
+      rest = rest.subarray(read.length);
       place = piece.place;
       if (piece.refusal !== undefined) {
         note = { state: "refused", why: piece.refusal.code, refusal: piece.refusal };
@@ -207,11 +208,11 @@ export class LedgerTurns extends FileTurns {
     const known = await journal.call("republish", {
       ...this.#common(file, { trades, refused }),
       place,
-      chain: checkpoint,
+      chain,
       checkpoint,
       checkpoints,
       revocable: null,
-      digest: this.#digest(checkpoint.digest, rest),
+      digest: this.#digest(chain.digest, rest),
       // An empty file is more often one that is being written than one without rows.
       policy: isEmpty ? "quarantine" : republished,
       note,
@@ -226,6 +227,18 @@ export class LedgerTurns extends FileTurns {
       trades: trades.map((trade) => ({ ...trade, digest: this.#digest("", identityOf(trade)).slice(0, 32) })),
       refused,
     };
+  }
+
+  /** The chain of a file's bytes from a checkpoint on, and the checkpoint that comes before its end. */
+  #chainOf(from: Chain, bytes: Uint8Array): { readonly checkpoint: Chain; readonly chain: Chain } {
+    if (bytes.length === 0) return { checkpoint: from, chain: from };
+    const passed = bytes.length < 2 * comparedBytes ? 0 : bytes.length - comparedBytes;
+    const after = (before: Chain, more: Uint8Array): Chain => ({
+      offset: before.offset + more.length,
+      digest: this.#digest(before.digest, more),
+    });
+    const checkpoint = passed === 0 ? from : after(from, bytes.subarray(0, passed));
+    return { checkpoint, chain: after(checkpoint, bytes.subarray(passed)) };
   }
 
   #digest(before: string, bytes: Uint8Array | string): string {
