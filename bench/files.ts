@@ -33,7 +33,7 @@ const repetitions = 3;
 const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
 const lanes = 20;
 /** Rows of a backlog, and of a file that is only read. */
-const [backlogRows, readRows] = [10_000, 100_000];
+const [backlogRows, readRows] = [20_000, 100_000];
 const sliceBytes = 128 * 1_024;
 const [folders, filesInFolder] = [100, 100];
 const idleMs = 10_000;

@@ -66,9 +66,8 @@ CREATE TABLE checkpoints (file INTEGER NOT NULL, at INTEGER NOT NULL, digest TEX
 CREATE TABLE lanes (lane INTEGER PRIMARY KEY, book TEXT NOT NULL, instrument TEXT NOT NULL,
   UNIQUE (instrument, book)) STRICT;
 CREATE TABLE contents (content INTEGER PRIMARY KEY, second INTEGER NOT NULL, digest TEXT NOT NULL, lane INTEGER NOT NULL,
-  trade_id TEXT NOT NULL, trade TEXT NOT NULL, held TEXT, resembles INTEGER, UNIQUE (second, digest)) STRICT;
+  trade_id TEXT NOT NULL, trade TEXT NOT NULL, held TEXT, resembles INTEGER, UNIQUE (second, trade_id, digest)) STRICT;
 CREATE INDEX contents_waiting ON contents (resembles) WHERE held = 'review';
-CREATE INDEX contents_near ON contents (second, trade_id);
 CREATE INDEX contents_lane ON contents (lane);
 CREATE TABLE fees (content INTEGER PRIMARY KEY, file INTEGER NOT NULL, fee TEXT NOT NULL) STRICT;
 CREATE TABLE rows (file INTEGER NOT NULL, line INTEGER NOT NULL, content INTEGER NOT NULL,
@@ -651,9 +650,8 @@ function* addRows(
   const old = trades.filter((_, at) => inserted[at]?.length === 0);
   const found = yield old.map((trade) =>
     statement(
-      "SELECT content, trade FROM contents WHERE second = ? AND digest = ?",
-      secondOf(trade),
-      trade.digest,
+      "SELECT content, trade FROM contents WHERE second = ? AND trade_id = ? AND digest = ?",
+      ...[secondOf(trade), trade.id, trade.digest],
     ),
   );
   const contents = new Map<string, number>();
@@ -721,9 +719,8 @@ function* holdSimilar(
   const found = yield fresh.map(({ trade, content }) =>
     statement(
       `SELECT content, trade FROM contents c WHERE second = ? AND trade_id = ? AND content <> ?
-       AND held IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file <> ?)
-       AND NOT EXISTS (SELECT 1 FROM rows r WHERE r.content = c.content AND r.file = ?) LIMIT 20`,
-      ...[secondOf(trade), trade.id, content, file, file],
+       AND held IS NULL AND (SELECT max(r.file = ?) FROM rows r WHERE r.content = c.content) = 0 LIMIT 20`,
+      ...[secondOf(trade), trade.id, content, file],
     ),
   );
   const held: number[] = [];

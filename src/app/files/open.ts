@@ -1,5 +1,5 @@
 /** Opens the file watcher of a configuration. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { dayInName, ledgerRank } from "../../adapters/csv/ledger-lines.ts";
@@ -129,7 +129,11 @@ export async function openFileWatcher(
     rankOf: ledgerRank,
     ledgers: ledgerRows({ describe: describeSymbol, dayRule }),
     prices: priceRows(dayRule),
-    digest: (before, bytes) => createHash("sha256").update(before).update(bytes).digest("hex"),
+    digest: (before, bytes) =>
+      hash(
+        "sha256",
+        typeof bytes === "string" ? before + bytes : Buffer.concat([Buffer.from(before), bytes]),
+      ),
     today: () => {
       const wallUs = wallOfInstant(systemClock.nowMs() * 1_000);
       // The rule by file name has no day for a moment.
