@@ -37,7 +37,10 @@ export function nearestQuotient(dividend: string, divisor: string): number {
 
 const exactly = (text: string): Fraction => present(parseFigure(text), "canonical text is a number");
 
-/** A decimal as `digits / unit`. Not exact, and not safe integers, if there are too many digits for a double. */
+/**
+ * Returns a decimal as `digits / unit`. If it has too many digits for a double, the two numbers are not
+ * exact, and at least one of them is not a safe integer.
+ */
 function wholeOf(text: string): { readonly digits: number; readonly unit: number } {
   const point = text.indexOf(".");
   if (point < 0) return { digits: Number(text), unit: 1 };

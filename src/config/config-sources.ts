@@ -9,7 +9,10 @@ export interface ConfigValue {
   readonly key: string;
   /** In the form of the file; secrets are masked. */
   readonly value: string | number | boolean | null | readonly string[];
-  /** `default`, or `file:line:column`. */
+  /**
+   * The source of the value: `default`, `file:line:column`, or in a listing of the fleet the published
+   * section or the control store.
+   */
   readonly from: string;
   /** Present where the key has no effect in this version. */
   readonly hasNoEffect?: true;

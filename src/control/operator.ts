@@ -140,8 +140,8 @@ export interface ListChange {
 const signOffDays = 7;
 const pollMs = 10;
 /**
- * A live process sends a heartbeat within this time. Until then nobody counts as gone, because somebody may
- * have set the clock, so that the last heartbeat only looks old.
+ * A live process that hears of the change at once sends a heartbeat within this time. Until then no process
+ * counts as gone, because somebody may have set the clock, so that the last heartbeat only looks old.
  */
 const aliveMs = 500;
 /** The number of times that other changes may overtake a backward move before it fails with CONFLICT. */

@@ -4,8 +4,8 @@ import type { RowChange, StoredRow } from "./stored-row.ts";
 /** The calls to both stores that settle the writes of an abandoned store. */
 export interface AbandonCalls {
   /**
-   * Asked of legacy about entries of modern's outbox. For each entry: the place at which legacy applied it,
-   * or null if it did not, and legacy's present row for each of the changes.
+   * Called on legacy's store with entries of modern's outbox. Returns for each entry the place at which
+   * legacy applied it, or null if it did not, and legacy's present row for each of the changes.
    */
   received(given: {
     /** The incarnation of modern's store. */
@@ -18,7 +18,7 @@ export interface AbandonCalls {
       readonly seq: number;
       readonly rows: readonly {
         readonly aggregate: string;
-        /** The version that the entry has given to the row. */
+        /** The version that the entry gave to the row. */
         readonly version: number;
         readonly quarantined: QuarantinedRow;
       }[];

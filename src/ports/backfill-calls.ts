@@ -30,7 +30,7 @@ export interface ClaimedRow extends AdoptedRow {
 
 export interface AdoptAnswer {
   /**
-   * - `adopted`: the row has version 0 now; `known`: it has had version 0 before.
+   * - `adopted`: the row has version 0 now; `known`: it already had version 0.
    * - `written`: a write has touched the row, and the row holds what was written.
    * - `differs`: somebody else has changed the row, or the store has another row in its place.
    * - `repeated`: the aggregate belongs to another row of legacy already.
@@ -89,9 +89,9 @@ export interface MissingRow {
 
 /** The calls of the backfill, and of the import of foreign rows, to the stores. */
 export interface BackfillCalls {
-  /** The highest id of a table of legacy; 0 for an empty table, null for a missing one. */
+  /** Returns the highest id of a table of legacy; 0 for an empty table, null for a missing one. */
   upperMark(given: { readonly table: string }): number | null;
-  /** Rows of a table of legacy in the order of their ids, after one id and up to another. */
+  /** Returns rows of a table of legacy in the order of their ids, after one id and up to another. */
   rowsAfter(given: {
     readonly table: string;
     readonly columns: readonly string[];
@@ -100,8 +100,8 @@ export interface BackfillCalls {
     readonly limit: number;
   }): readonly LegacyRow[];
   /**
-   * The rows of legacy that have the key of an earlier row. `place` numbers the rows with one key,
-   * `occurrence` those that are equal in all of the columns; both count from 1, in the order of the ids.
+   * Returns the rows of legacy that have the same key as an earlier row. `place` numbers the rows with one
+   * key, `occurrence` those that are equal in all of the columns; both count from 1, in the order of the ids.
    */
   repeats(given: {
     readonly table: string;
@@ -115,7 +115,7 @@ export interface BackfillCalls {
    * row.
    */
   adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly AdoptAnswer[];
-  /** Rows of legacy that have a version and are gone. `next` is null after the last aggregate. */
+  /** Returns rows of legacy that have a version and are gone. `next` is null after the last aggregate. */
   missingRows(given: {
     /** The key columns of each table. */
     readonly keys: Readonly<Record<string, readonly string[]>>;
@@ -124,8 +124,8 @@ export interface BackfillCalls {
   }): { readonly missing: readonly MissingRow[]; readonly next: string | null };
   passes(given: null): readonly PassState[];
   /**
-   * Records that a chunk is done: the pass, the rows for a person, and the rows that need none any more. A
-   * row that a person has settled waits again only if it has changed.
+   * Records that a chunk is done: the state of the pass, the rows that wait for a person, and the rows that
+   * no longer need one. A row that a person has settled waits again only if it has changed.
    */
   recordChunk(given: {
     /** Null records quarantined rows only. */
@@ -135,8 +135,8 @@ export interface BackfillCalls {
     readonly nowMs: number;
   }): null;
   /**
-   * A page of the rows that wait for a person, in the order of table and key; `after` is the last row of the
-   * previous page.
+   * Returns a page of the rows that wait for a person, in the order of table and key; `after` is the last row
+   * of the previous page.
    */
   quarantine(given: {
     readonly after: { readonly table: string; readonly key: string } | null;

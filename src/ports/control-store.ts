@@ -34,15 +34,15 @@ export interface ControlStore {
   /** Adds an audit row without changing the plan, for example for a refused move or a drill. */
   note(note: AuditNote): Promise<void>;
   signOff(signOff: SignOffGiven): Promise<void>;
-  /** All sign-offs that have not expired, oldest first. */
+  /** Returns all sign-offs that have not expired, oldest first. */
   signOffs(): Promise<readonly SignOff[]>;
 
   /**
-   * Audit rows with a seq greater than `after`, in order, at most `limit`. Numbers begin at 1 and have no
-   * gaps.
+   * Returns audit rows with a seq greater than `after`, in order, at most `limit`. Numbers begin at 1 and
+   * have no gaps.
    */
   audit(after: number, limit: number): Promise<readonly AuditRow[]>;
-  /** Seals with a seq greater than `after`, in order, at most `limit`. */
+  /** Returns seals with a seq greater than `after`, in order, at most `limit`. */
   seals(after: number, limit: number): Promise<readonly AuditSeal[]>;
   /**
    * Adds seals, which must follow the last one. Resolves with `false`, and adds none, if another process was
@@ -74,8 +74,8 @@ export interface ControlRecord {
   /** The epoch of the last change of `grantedPhase`; earlier sign-offs no longer count. */
   readonly grantedEpoch: number;
   /**
-   * The reason for which a trigger took modern out of use; null if no trigger has since a person last cleared
-   * it.
+   * The reason for which a trigger took modern out of use; null if no trigger has done so since a person last
+   * cleared it.
    */
   readonly latched: string | null;
   /** The running ramp: a stepwise change of the percentage that continues by itself. */

@@ -60,7 +60,7 @@ export interface EvidenceStore {
   append(records: readonly ComparisonRecord[]): Promise<void>;
   find(query: EvidenceQuery): Promise<readonly StoredComparison[]>;
   get(id: string): Promise<StoredComparison | undefined>;
-  /** The number of comparisons by method and verdict, including pruned ones. */
+  /** Returns the number of comparisons by method and verdict, including pruned ones. */
   counts(): Promise<
     readonly {
       readonly method: string;

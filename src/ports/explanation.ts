@@ -31,9 +31,9 @@ export interface Explanation {
   readonly unexplained: string | null;
   /** Other sets of causes that give the same rows, so that the data cannot tell them apart. */
   readonly alternatives: readonly (readonly string[])[];
-  /** Null where no cause is proved. */
+  /** Null if no cause is proved. */
   readonly witness: Witness | null;
-  /** What was tried alone, and the number of figures that it leaves apart. */
+  /** The causes that were tried alone, and the number of rows that still differ with each of them. */
   readonly tried: readonly { readonly code: string; readonly rowsLeft: number }[];
   readonly budget: {
     readonly runs: number;
@@ -81,7 +81,10 @@ export interface WitnessTrade {
   readonly price: string;
   /** Chicago wall time as in a ledger. */
   readonly time: string;
-  /** A lot that was open before the first day apart, with what was left of it. */
+  /**
+   * Set for a lot that was open before the first day that differs; its quantity is the part that was still
+   * open.
+   */
   readonly opening?: true;
   /** The code of the refusal of a row that no figure of modern includes. */
   readonly refused?: string;

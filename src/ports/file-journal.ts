@@ -5,20 +5,23 @@ export type FileKind = "ledger" | "prices";
 
 export type FileState = "applied" | "growing" | "waiting" | "empty" | "refused" | "republished" | "gone";
 
-/** The bytes before an offset, as one digest: that of the bytes before the last checkpoint, and of the rest. */
+/**
+ * Identifies the bytes before an offset by one digest, which covers the digest of the bytes before the last
+ * checkpoint and the bytes after it.
+ */
 export interface Chain {
   readonly offset: number;
   readonly digest: string;
 }
 
-/** A last row that no newline ends. It counts until later bytes change it. */
+/** A last row without newline. It counts until later bytes change it. */
 interface RevocableRow {
   readonly line: number;
   /** Its bytes begin at the file's place. */
   readonly digest: string;
 }
 
-/** A file as the journal knows it. */
+/** The state of a file in the journal. */
 export interface KnownFile {
   readonly file: number;
   readonly root: string;
@@ -29,7 +32,7 @@ export interface KnownFile {
   /** The bytes before `place.offset`, from the last checkpoint on. */
   readonly chain: Chain;
   readonly checkpoint: Chain;
-  /** Rows that were read, good and refused ones. */
+  /** The number of rows that were read, refused ones included. */
   readonly rows: number;
   /** Whether bytes were appended since the whole applied part was last compared. */
   readonly isUnverified: boolean;
@@ -44,7 +47,7 @@ export interface KnownFile {
   } | null;
 }
 
-/** A file that is to be read. */
+/** A file that must be read. */
 export interface DueFile {
   readonly file: number;
   readonly kind: FileKind;
@@ -59,7 +62,7 @@ export type Decision = "apply" | "ignore";
 
 type ReviewKind = "republished" | "similar_row" | "root";
 
-/** Something that a person decides. */
+/** A change of a file or root that a person must decide. */
 export interface Review {
   readonly id: number;
   readonly kind: ReviewKind;
@@ -114,29 +117,32 @@ export interface PriceMark {
   readonly line: number;
 }
 
-/** What the rows of one piece of a file change. */
+/** The changes that the rows of one piece of a file make. */
 export interface Claim {
   readonly claim: number;
   readonly root: string;
   readonly path: string;
   readonly added: readonly AcceptedTrade[];
   readonly removed: readonly AcceptedTrade[];
-  /** Trades that count for another file or line now. */
+  /** Trades that now count for another file or line. */
   readonly moved: readonly AcceptedTrade[];
-  /** A price is null if none counts any more. */
+  /** A price is null if no price of the instrument and day counts any longer. */
   readonly marks: readonly (Omit<PriceMark, "price"> & {
     readonly price: string | null;
     readonly source: string;
   })[];
-  /** The records as they were first sent, JSON; null before that. */
+  /** The records as they were first sent to a sink, as JSON; null if they were not sent yet. */
   readonly payload: string | null;
   readonly atMs: number;
 }
 
-/** What a piece adds to a ledger. */
+/** The rows and the state that one piece of a file adds to a ledger. */
 export interface TakenPiece {
   readonly file: number;
-  /** The place and chain that the piece continues; another one is a CONFLICT. */
+  /**
+   * The place and chain that the piece continues. If the journal has another one, the call is refused with
+   * CONFLICT.
+   */
   readonly after: Chain;
   readonly place: LedgerPlace;
   readonly chain: Chain;
@@ -149,7 +155,7 @@ export interface TakenPiece {
   readonly stat: FileStat | null;
 }
 
-/** A ledger's new content, whole, after its applied part changed. */
+/** The whole new content of a ledger whose applied part has changed. */
 export interface Republication extends Omit<TakenPiece, "after"> {
   /** Identifies the content. */
   readonly digest: string;
@@ -158,13 +164,13 @@ export interface Republication extends Omit<TakenPiece, "after"> {
 }
 
 interface SinkState {
-  /** The last claim that the sink has. */
+  /** The last claim that the sink has received. */
   readonly claim: number;
   readonly failures: number;
   readonly why: string;
 }
 
-/** An accepted trade that no store takes. */
+/** An accepted trade that the stores refuse. */
 export interface RefusedTrade {
   readonly digest: string;
   readonly timeUs: number;
@@ -172,7 +178,7 @@ export interface RefusedTrade {
   readonly why: string;
 }
 
-/** What `watch status` shows of a file. */
+/** The state of a file, for `watch status`. */
 export interface FileReport extends FileNote {
   readonly root: string;
   readonly path: string;
@@ -194,17 +200,20 @@ export interface JournalReport {
   }[];
   readonly sinks: readonly (SinkState & {
     readonly sink: string;
-    /** Trades that count and whose claims the sink has; and of these, those that the other store has too. */
+    /**
+     * The number of trades that count and whose claims the sink has received; then the number of these that
+     * the other store has too.
+     */
     readonly rows: number;
     readonly mirrored: number;
-    /** The time of the oldest claim that it lacks; null if it has all. */
+    /** The time of the oldest claim that the sink lacks; null if it has all. */
     readonly oldestMs: number | null;
   })[];
   readonly files: readonly FileReport[];
   readonly holder: { readonly holder: string; readonly untilMs: number } | null;
 }
 
-/** What metrics show of the journal. */
+/** The totals of the journal, for the metrics. */
 export interface JournalTotals extends Pick<JournalReport, "sinks"> {
   readonly states: Readonly<Partial<Record<FileState, number>>>;
   readonly applied: number;
@@ -232,16 +241,16 @@ interface LeaseGiven {
  * CONFLICT after another process has taken the lease.
  */
 export interface FileJournalCalls {
-  /** A higher epoch each time another holder takes the lease. */
+  /** Takes or renews the lease. The epoch grows each time another holder takes it. */
   lease(
     given: LeaseGiven,
   ): { readonly epoch: number } | { readonly holder: string; readonly untilMs: number };
   release(given: { readonly holder: string }): null;
-  /** Names this journal: a new file has another name. */
+  /** Returns the name of this journal; a new journal file has another name. */
   incarnation(given: null): string;
   /**
-   * Notes how a root stands. Answers whether its files may be applied: its identity is the known one, or it has
-   * every file that the journal knows, none of them shorter. So a share may get another device number.
+   * Records the state of a root. Returns whether its files may be applied: its identity is the known one, or
+   * it has every file that the journal knows, none of them shorter. So a share may get another device number.
    */
   root(given: {
     readonly epoch: number;
@@ -252,7 +261,10 @@ export interface FileJournalCalls {
       | { readonly code: string; readonly why: string };
     readonly nowMs: number;
   }): boolean;
-  /** Adds new files, and answers those that differ from what the journal has; with `all`, all of them. */
+  /**
+   * Adds new files, and returns those that differ from the journal's record; with `all`, it returns all of
+   * them.
+   */
   seen(given: {
     readonly epoch: number;
     readonly root: string;
@@ -261,7 +273,7 @@ export interface FileJournalCalls {
     readonly files: readonly (FileStat & { readonly path: string; readonly rank: string })[];
     readonly nowMs: number;
   }): readonly DueFile[];
-  /** Notes that files are not there: those of `paths`, or all but those of `allBut`. */
+  /** Records that files are missing: those of `paths`, or all except those of `allBut`. */
   gone(
     given: { readonly epoch: number; readonly root: string; readonly nowMs: number } & (
       | { readonly paths: readonly string[] }
@@ -269,20 +281,23 @@ export interface FileJournalCalls {
     ),
   ): null;
   known(given: { readonly file: number }): KnownFile;
-  /** Files that must be looked at although their stat is unchanged: a person has decided, or, with `all`, they wait. */
+  /**
+   * Returns the files that must be read although their stat is unchanged, because a person has decided about
+   * them; with `all`, also those that wait.
+   */
   waiting(given: { readonly all: boolean }): readonly DueFile[];
   checkpoints(given: { readonly file: number }): readonly Chain[];
   note(given: {
     readonly epoch: number;
     readonly file: number;
     readonly note: FileNote;
-    /** Also the stat: the look is finished. */
+    /** A stat means that the look at the file is finished. */
     readonly stat: FileStat | null;
-    /** Closes the review of the re-publication: the file is again what was applied. */
+    /** Closes the review of the re-publication, because the file has its applied content again. */
     readonly closesReview?: boolean;
     readonly nowMs: number;
   }): null;
-  /** Notes that the whole applied part was compared with the file. */
+  /** Records that the whole applied part was compared with the file. */
   verified(given: { readonly epoch: number; readonly file: number }): null;
   take(given: { readonly epoch: number; readonly nowMs: number } & TakenPiece): KnownFile;
   republish(given: { readonly epoch: number; readonly nowMs: number } & Republication): KnownFile;
@@ -297,47 +312,50 @@ export interface FileJournalCalls {
     readonly stat: FileStat;
     readonly nowMs: number;
   }): KnownFile;
-  /** The oldest claims that a sink lacks. */
+  /** Returns the oldest claims that a sink lacks. */
   claims(given: { readonly sink: string; readonly limit: number }): readonly Claim[];
-  /** Keeps the records of a claim as they are sent first, so that they are the same each time. */
+  /** Stores the records of a claim before they are sent first, so that every later attempt sends the same. */
   prepare(given: { readonly epoch: number; readonly claim: number; readonly payload: string }): null;
-  /** Notes that a sink has a claim, or why it does not take it now. */
+  /** Records that a sink has received a claim, or the reason why the sink does not accept it now. */
   receipt(given: {
     readonly epoch: number;
     readonly sink: string;
     readonly claim: number;
     readonly failure?: string;
-    /** Forgets the records that `prepare` kept. */
+    /** Deletes the records that `prepare` stored. */
     readonly forgets?: boolean;
   }): null;
   sink(given: { readonly sink: string }): SinkState;
-  /** Refuses accepted rows that no store takes, each with its reason; they count no longer. */
+  /** Refuses accepted rows that the stores do not take, each with its reason; they no longer count. */
   refuse(given: {
     readonly epoch: number;
     readonly claim: number;
     readonly rows: readonly RefusedTrade[];
     readonly nowMs: number;
   }): null;
-  /** The accepted trades of a lane that came before a claim. */
+  /** Returns the accepted trades of a lane from before a claim. */
   lane(given: {
     readonly book: string;
     readonly instrument: string;
     readonly before: number;
   }): readonly AcceptedTrade[];
-  /** The books that have accepted trades in an instrument. */
+  /** Returns the books that have accepted trades in an instrument. */
   books(given: { readonly instrument: string; readonly before: number }): readonly string[];
-  /** The marks of an instrument that came before a claim. */
+  /** Returns the marks of an instrument from before a claim. */
   marks(given: { readonly name: string; readonly before: number }): readonly PriceMark[];
   reviews(given: null): readonly Review[];
   /**
-   * What became of a review: it is open, its decision is `done`, or it is `stale`, since the content that it
-   * was made from is gone. Null if there is no such review.
+   * Returns the state of a review: it is `open`; its decision is carried out (`done`); or it is `stale`,
+   * because the content about which it asked is gone. Null if there is no such review.
    */
   outcome(given: { readonly review: number }): "open" | "done" | "stale" | null;
-  /** Refuses an unknown or closed review with REFUSED. */
+  /** Records a person's decision. Rejects with REFUSED if the review is unknown or closed. */
   decide(given: { readonly review: number; readonly decision: Decision; readonly nowMs: number }): null;
   quarantine(given: { readonly limit: number }): readonly QuarantinedRow[];
-  /** `owed` writes of the newest claims have not reached the other store. With `only`, one file is listed. */
+  /**
+   * Returns the state of the roots, files, reviews and sinks. `owed` is the number of writes of the newest
+   * claims that have not reached the other store. With `only`, one file is listed.
+   */
   report(
     given: {
       readonly owed: number;

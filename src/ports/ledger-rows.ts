@@ -5,7 +5,7 @@ export interface LedgerTrade {
   /** 1-based line of the file. */
   readonly line: number;
   readonly id: string;
-  /** As the file writes it. */
+  /** The symbol as the file writes it. */
   readonly symbol: string;
   /** The canonical name, or the symbol's own name if it has none. */
   readonly instrument: string;
@@ -22,7 +22,7 @@ export interface LedgerTrade {
   readonly day: number;
 }
 
-/** A row that no figure includes. */
+/** A refused row; no figure includes it. */
 export interface RefusedRow {
   readonly line: number;
   readonly code: QuarantineCode;
@@ -31,10 +31,10 @@ export interface RefusedRow {
   readonly why: string;
 }
 
-/** Where reading stands in a file: everything before `offset` is read. Plain JSON. */
+/** The place that reading has reached in a file: everything before `offset` is read. Plain JSON. */
 export interface LedgerPlace {
   readonly offset: number;
-  /** The number of newlines before `offset`. A last row that was taken without its newline adds none. */
+  /** The number of newlines before `offset`. A last row that was read without its newline adds none. */
   readonly line: number;
   /** The column names of the header; null before the header is read. */
   readonly columns: readonly string[] | null;
@@ -42,7 +42,7 @@ export interface LedgerPlace {
   readonly isInLongLine: boolean;
 }
 
-/** Why a whole file is refused. One message for the file, not one for each row. */
+/** The reason why a whole file is refused: one message for the file, not one for each row. */
 export interface LedgerRefusal {
   readonly code: string;
   readonly why: string;
@@ -52,7 +52,10 @@ export interface LedgerRefusal {
 export interface LedgerPiece {
   readonly trades: readonly LedgerTrade[];
   readonly refused: readonly RefusedRow[];
-  /** Behind the last line that was read: at the line that stopped reading, if the file is refused. */
+  /**
+   * The position after the last line that was read. If the file is refused, this is the start of the line for
+   * which it is refused.
+   */
   readonly place: LedgerPlace;
   /** Whether the line at `place` has NUL bytes: data that has not arrived yet, or damage. */
   readonly isAtNul: boolean;
@@ -64,12 +67,12 @@ export interface LedgerPiece {
 export interface LedgerRows {
   /**
    * Reads the lines that end within `bytes`, which begin at `place.offset` of the file. With `takesLast` the
-   * last line counts too, although no newline ends it; what is appended to it later is not read as a part of
-   * it. With `passesNul` each line that has NUL bytes is refused as one row, and reading continues behind its
-   * newline, also if the newline is not there yet.
+   * last line counts too, although it has no newline; bytes that are appended to it later do not belong to
+   * it. With `passesNul` each line that has NUL bytes is refused as one row, and reading continues after its
+   * newline, even if the newline has not arrived yet.
    */
   read(
-    /** Without its folder; the day in it may decide the trading day. */
+    /** The file's name without its folder; the day in it may decide the trading day. */
     name: string,
     place: LedgerPlace,
     bytes: Uint8Array,

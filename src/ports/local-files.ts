@@ -1,12 +1,12 @@
 import type { ControlRecord } from "./control-store.ts";
 
 /**
- * The last record that a process obeyed, on its own disk; it follows this record while the store is
+ * The last control record that a process obeyed, on its own disk. The process obeys it while the store is
  * unreachable.
  */
 export interface PlanSnapshot {
   readonly record: ControlRecord;
-  /** The last known head of the audit chain; it reveals a removed tail. */
+  /** The last known head of the audit chain; it shows if the newest rows of the audit were removed. */
   readonly auditHead: { readonly seq: number; readonly hash: string };
   /** ISO 8601. */
   readonly savedAt: string;
@@ -16,8 +16,8 @@ export interface PlanSnapshots {
   /** Replaces the snapshot of this process atomically. It is on disk when the promise resolves. */
   save(snapshot: PlanSnapshot): Promise<void>;
   /**
-   * The snapshot with the highest epoch of any process here, and the files that cannot be trusted. Never
-   * throws.
+   * Returns the snapshot with the highest epoch of all processes with the same folder, and the files that
+   * cannot be trusted. Never throws.
    */
   latest(): Promise<{
     readonly snapshot: PlanSnapshot | undefined;

@@ -42,7 +42,7 @@ export interface ParityReport {
   readonly notCompared?: readonly NotCompared[];
   /** The part of the P&L that depends on lots opened at a price of 0, by the modern engine. */
   readonly zeroPriceLots?: ZeroPriceLots;
-  /** The results of the desk's own symbol translators for these symbols. */
+  /** The errors of the desk's own symbol translators for these symbols. */
   readonly legacySymbols?: LegacySymbols;
   /** The program that made the report, and the time (ISO 8601, UTC). */
   readonly generated?: { readonly product: string; readonly version: string; readonly at: string };
@@ -81,7 +81,7 @@ export interface ReportedInstrument {
   readonly instrument: string | null;
   /** A name for people, such as `10-year note, Sep 2025`; null if the symbol names no known instrument. */
   readonly title: string | null;
-  /** ISO 4217; null where it is not known. */
+  /** ISO 4217; null if it is not known. */
   readonly currency: string | null;
 }
 
@@ -110,7 +110,7 @@ interface CurrencyTotals {
 interface DayTotal extends SummedPair {
   readonly tradingDay: string;
   readonly currency: string | null;
-  /** How many daily figures of the day do not agree. */
+  /** The number of daily figures of the day that do not agree. */
   readonly apart: number;
 }
 
@@ -119,14 +119,13 @@ export interface SummedPair {
   readonly modern: string;
   /** modern - legacy. */
   readonly difference: string;
-  /** How many figures a side does not have, so that its sum leaves them out. */
+  /** For each side: the number of figures that it lacks, so that its sum leaves them out. */
   readonly absent: Readonly<Record<Side, number>>;
 }
 
 export interface CauseGroup {
   /**
-   * Codes; several where only all of these rules together give legacy's figure. Empty where no cause is
-   * known.
+   * Codes; several if only all of these rules together give legacy's figure. Empty if no cause is known.
    */
   readonly causes: readonly string[];
   readonly figures: Readonly<Partial<Record<Verdict, number>>>;

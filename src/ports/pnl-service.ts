@@ -5,17 +5,17 @@
  * method.
  */
 export interface PnlService {
-  /** P&L of the trades in the request only. */
+  /** Returns the P&L of the trades in the request only. */
   calculatePnl(request: CalculatePnlRequest): Promise<CalculatePnlAnswer>;
-  /** Open positions of all trades that the system knows. */
+  /** Returns the open positions of all trades that the system knows. */
   openPositions(request: OpenPositionsRequest): Promise<OpenPositionsAnswer>;
-  /** Trades, newest first. */
+  /** Returns trades, newest first. */
   tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer>;
-  /** P&L by trading day and symbol, oldest first. */
+  /** Returns the P&L by trading day and symbol, oldest first. */
   dailyPnl(request: DailyPnlRequest): Promise<DailyPnlAnswer>;
-  /** P&L added up by currency. */
+  /** Returns the P&L added up by currency. */
   totals(request: TotalsRequest): Promise<TotalsAnswer>;
-  /** One position with its open lots. */
+  /** Returns one position with its open lots. */
   positionDetail(request: PositionDetailRequest): Promise<PositionDetailAnswer>;
 }
 

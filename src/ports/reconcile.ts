@@ -20,7 +20,7 @@ export interface ReadTable {
 }
 
 /**
- * Keys above `after` up to and including `upTo`. Null stands for an open end, which includes keys that are no
+ * Keys above `after` up to and including `upTo`. Null means no limit; such a range includes keys that are not
  * text.
  */
 export interface KeyRange {
@@ -28,9 +28,9 @@ export interface KeyRange {
   readonly upTo: string | null;
 }
 
-/** What one store owes, and where its outbox stands. */
+/** The writes that one store owes, and the state of its outbox. */
 export interface OutboxLook {
-  /** The highest number that was given; 0 for none. */
+  /** The highest number of an entry; 0 if there was none. */
   readonly last: number;
   /** The argument of a later read that returns the entries confirmed in between. */
   readonly mark: number;
@@ -40,7 +40,7 @@ export interface OutboxLook {
   readonly entries: readonly {
     readonly seq: number;
     readonly isPending: boolean;
-    /** Why the mirror refused it; null if it did not. */
+    /** The code with which the mirror refused the entry; null if it did not. */
     readonly code: string | null;
     /** The canonical rows, as JSON. */
     readonly images: readonly RowImage[];
@@ -49,34 +49,43 @@ export interface OutboxLook {
 
 /** Reads one store. Each call is one short read. Rejects with BAD_DATABASE, DATABASE_BUSY and SYSTEM_DOWN. */
 export interface StoreReader {
-  /** The authority that this store records; null if it has no tables of the bridge. */
+  /** Returns the authority that this store records; null if it has no tables of the bridge. */
   authority(): Promise<Side | null>;
-  /** `since` is the mark of an earlier read; with null, only unconfirmed entries are returned. */
+  /**
+   * Reads the outbox. `since` is the mark of an earlier read; with null, only unconfirmed entries are
+   * returned.
+   */
   outbox(since: number | null): Promise<OutboxLook>;
-  /** The key that `count` rows further than `after` has; null if fewer rows follow. */
+  /** Returns the key of the row that is `count` rows after the key `after`; null if fewer rows follow. */
   keyAfter(table: ReadTable, after: string | null, count: number): Promise<string | null>;
   rows(table: ReadTable, range: KeyRange): Promise<readonly Cells[]>;
-  /** The rows with these keys as they are now. */
+  /** Returns the rows with these keys as they are now. */
   rowsOf(table: ReadTable, keys: readonly Cell[]): Promise<readonly Cells[]>;
   /**
-   * The rows of legacy that wait or waited for a person, by table and key as in a claim: the code, and
-   * whether a person has accepted it.
+   * Returns the rows of legacy that wait or waited for a person, by table and key as in a claim: the code of
+   * each, and whether a person has accepted it.
    */
   reviewed(): Promise<ReadonlyMap<string, { readonly code: string; readonly isAccepted: boolean }>>;
-  /** The highest row id of a table of legacy; 0 for none. */
+  /** Returns the highest row id of a table of legacy; 0 for an empty table. */
   highestRow(table: ReadTable): Promise<number>;
-  /** Up to which row of that table the backfill and the search for new rows have come; null if neither ran. */
+  /**
+   * Returns the last row of that table that the backfill or the search for new rows has read; null if neither
+   * ran.
+   */
   newRowsReadTo(table: ReadTable): Promise<number | null>;
-  /** Whether a unique key of the table consists of these columns. */
+  /** Returns whether a unique key of the table consists of these columns. */
   isUnique(table: ReadTable, columns: readonly string[]): Promise<boolean>;
   close(): Promise<void>;
 }
 
 /** Compares a range inside the databases. It may find equal rows unequal, and never the reverse. */
 export interface RangeFilter {
-  /** The number of rows of legacy in the range, and whether all rows of both sides are certainly equal. */
+  /**
+   * Returns the number of rows of legacy in the range, and whether all rows of both sides are certainly
+   * equal.
+   */
   look(range: KeyRange): Promise<{ readonly rows: number; readonly areEqual: boolean }>;
-  /** Gives the book and the multiplier of a symbol. Rows of unknown symbols are never found equal. */
+  /** Tells the filter the book and the multiplier of a symbol. It never finds rows of other symbols equal. */
   learn(symbol: string, book: string, multiplier: string): void;
 }
 
@@ -95,17 +104,17 @@ export interface ReconcileRow extends Omit<ParityRow, "kind" | "key"> {
 /** The result of one pass over both stores. Rows that agree are counted only. */
 export interface ReconcileReport extends Omit<ParityReport, "rows"> {
   readonly rows: readonly ReconcileRow[];
-  /** How many further rows do not agree. */
+  /** The number of further rows that do not agree. */
   readonly rowsLeftOut: number;
   /** The number of the authority's last write when the pass began; 0 without the bridge's tables. */
   readonly position: number;
-  /** True if every kind and every day was compared, and nothing was owed for what was found unequal. */
+  /** True if every kind and every day was compared, and no write was owed for the rows that differ. */
   readonly complete: boolean;
   /** ISO 8601, UTC. */
   readonly at: string;
   /**
-   * Figures that are not equal and have no known reason: all that differ, and those that cannot be compared,
-   * except because of a habit of legacy (`LEGACY_…`) or a row that a person has accepted.
+   * The number of figures that are not equal and have no known reason: they differ, or they cannot be
+   * compared. A habit of legacy (`LEGACY_…`) and a row that a person has accepted are known reasons.
    */
   readonly unexplained: number;
 }
@@ -113,13 +122,13 @@ export interface ReconcileReport extends Omit<ParityReport, "rows"> {
 /** One compared figure, for a listing of all of them. */
 export interface ReconcileFigure {
   readonly row: ReconcileRow;
-  /** The day of the row; empty where it has none. */
+  /** The day of the row; empty if it has none. */
   readonly date: string;
   /** Whether a person has accepted the row of legacy as it is. */
   readonly isAccepted?: boolean;
 }
 
-/** A row that does not agree, with what both stores hold. */
+/** A row that does not agree, with the values of both stores. */
 export interface ReconcileBreak {
   readonly kind: ReconcileKind;
   readonly key: ReconcileRow["key"];

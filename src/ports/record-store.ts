@@ -15,8 +15,8 @@ export interface StoreWrite {
   readonly digest: string;
   readonly rows: readonly RowWrite[];
   /**
-   * Whether a trade whose place in legacy belongs to another row is kept in `pnlb_unstorable`, and a trade that
-   * the backfill has brought in is written over. Otherwise either refuses the write.
+   * Whether a trade whose place in legacy belongs to another row goes to `pnlb_unstorable`, and a write
+   * replaces a trade that the backfill has copied. Otherwise the write is refused in both cases.
    */
   readonly keepsUnstorable?: boolean | undefined;
   /** Whether legacy's own programs store the rows: the write changes no row of legacy's own tables. */
@@ -36,10 +36,10 @@ export type StoreAnswer =
   | { readonly kind: "refused"; readonly code: StoreRefusalCode; readonly because: string };
 
 /**
- * Which store is authoritative, as one store knows it. Every write reads it in its own transaction. `step`
- * names the step (rung) of the cut-over that is under way, or says `abandoned`; it is empty otherwise.
- * `incarnation` is drawn when the bridge's tables are created, and again in legacy when modern is abandoned:
- * another one means another history of writes.
+ * The record in one store that names the authoritative store. Every write reads it in its own transaction.
+ * `step` names the step (rung) of the cut-over that is under way, or says `abandoned`; otherwise it is empty.
+ * `incarnation` is drawn when the bridge's tables are created, and again in legacy when modern is abandoned;
+ * another incarnation means another history of writes.
  */
 export interface Fence {
   readonly epoch: number;
@@ -57,7 +57,7 @@ export interface MirrorWrite extends Omit<OutboxEntry, "rows"> {
 }
 
 export type MirrorAnswer =
-  /** `place` grows with each entry that the mirror applies, whatever the order of the entries' numbers is. */
+  /** `place` grows with each entry that the mirror applies, in whatever order the entries' numbers come. */
   | { readonly kind: "applied"; readonly place: number }
   /** The mirror cannot take the entry, and no repetition changes that. */
   | { readonly kind: "parked"; readonly code: string; readonly because: string };
@@ -71,12 +71,12 @@ interface ParkedEntry {
   readonly atMs: number;
 }
 
-/** What one store owes the other. Times in milliseconds. */
+/** The writes that one store owes the other. Times are in milliseconds. */
 export interface Owed {
   /** Entries that the other store does not have, parked ones included. */
   readonly count: number;
   readonly parked: number;
-  /** Age of the oldest; 0 if nothing is owed. */
+  /** The age of the oldest entry; 0 if nothing is owed. */
   readonly oldestMs: number;
 }
 
@@ -87,9 +87,9 @@ export type LeaseAnswer =
 /** A row in the form that one store takes. */
 export type PlacedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
 
-/** How far an outbox has come. Each field is 0 if there is no such entry. */
+/** The progress of an outbox. Each field is 0 if there is no such entry. */
 interface Progress {
-  /** The highest number that was given. */
+  /** The highest number that an entry has. */
   readonly last: number;
   /** The highest place at which the other store has applied an entry. */
   readonly done: number;
@@ -100,7 +100,9 @@ interface Progress {
 /** The state of one row in a store. */
 export interface Standing {
   readonly version: number;
-  /** Whether the row holds what was written last: nobody else has changed it. */
+  /**
+   * Whether the row still holds the values that the bridge wrote last, so that nobody else has changed it.
+   */
   readonly isAsWritten: boolean;
 }
 
@@ -108,9 +110,9 @@ export interface Standing {
 export interface ReconcileNote {
   readonly atMs: number;
   readonly ok: boolean;
-  /** Whether nothing was owed for any row that differed. */
+  /** Whether no write was owed for any row that differed. */
   readonly complete: boolean;
-  /** The number of the authority's last write when it began. */
+  /** The number of the authority's last write when the reconciliation began. */
   readonly position: number;
   readonly breaks: number;
   readonly notComparable: number;
@@ -119,13 +121,13 @@ export interface ReconcileNote {
 /** The calls of a store. Each is one transaction. */
 export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, LeavingCalls {
   fence(given: null): Fence;
-  /** Writes what is not written yet, each write whole or not at all. */
+  /** Writes the given writes that are not stored yet, each of them whole or not at all. */
   write(given: {
     readonly writes: readonly StoreWrite[];
     readonly epoch: number;
     readonly nowMs: number;
   }): readonly StoreAnswer[];
-  /** The oldest entries that the other store has not confirmed, without parked ones. */
+  /** Returns the oldest entries that the other store has not confirmed, without parked ones. */
   pending(given: { readonly limit: number }): readonly OutboxEntry[];
   /**
    * Applies entries of the other store in their order. An entry that was applied before is applied again
@@ -146,25 +148,28 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   }): null;
   owed(given: { readonly nowMs: number }): Owed;
   parked(given: { readonly limit: number }): readonly ParkedEntry[];
-  /** Offers parked entries to the mirror again. Answers how many. */
+  /** Offers parked entries to the mirror again. Returns their number. */
   unpark(given: null): number;
-  /** The version of the write with this key; null if it is not written. */
+  /** Returns the version of the write with this key; null if it is not stored. */
   known(given: { readonly idempotencyKey: string }): number | null;
   progress(given: null): Progress;
-  /** The place of the entry that was applied last, and the highest number from one store; 0 for none. */
+  /**
+   * Returns the place of the entry that was applied last, and the highest number of an entry from one store;
+   * 0 if there is none.
+   */
   applied(given: { readonly source: string }): { readonly place: number; readonly seq: number };
   /**
    * Forgets the entries of another store at places below `below`, because that store cannot offer them again.
    */
   prune(given: { readonly source: string; readonly below: number }): null;
   /**
-   * Offers again what the mirror has lost: done entries at places after one. Refuses if such entries were
-   * forgotten. Answers how many.
+   * Offers the entries that the mirror has lost again: done entries at places after `after`. Refuses if such
+   * entries were deleted. Returns their number.
    */
   resend(given: { readonly after: number }): number;
-  /** Deletes done entries that were settled before a time. Answers how many. */
+  /** Deletes done entries that were settled before a time. Returns their number. */
   forget(given: { readonly beforeMs: number }): number;
-  /** Takes or keeps a lease. `deadHolder` is a holder whose process has certainly ended. */
+  /** Takes or renews a lease. `deadHolder` is a holder whose process has certainly ended. */
   lease(given: {
     readonly name: string;
     readonly holder: string;
@@ -174,11 +179,11 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   }): LeaseAnswer;
   release(given: { readonly name: string; readonly holder: string }): null;
   /**
-   * The entries above a number, whatever their state. In PostgreSQL an entry with a lower number may appear
-   * later.
+   * Returns the entries with a higher number than `seq`, whatever their state. In PostgreSQL an entry with a
+   * lower number may appear later.
    */
   entriesAfter(given: { readonly seq: number; readonly limit: number }): readonly OutboxEntry[];
-  /** Whether the store still holds rows as they were written last, and their versions. */
+  /** Returns for each row its version, and whether it still holds the values that the bridge wrote last. */
   standings(given: {
     readonly rows: readonly Pick<RowWrite, "aggregate" | "change" | "claim">[];
   }): readonly Standing[];
@@ -187,15 +192,15 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
    * otherwise null.
    */
   rehearse(given: { readonly row: PlacedRow }): string | null;
-  /** Moves the fence if it still stands where the caller saw it. Answers whether it moved. */
+  /** Moves the fence if nobody has moved it since the caller read it. Returns whether it moved. */
   moveFence(given: {
     readonly from: Pick<Fence, "epoch" | "authority" | "step">;
     /** The incarnation stays the same if it is not given. */
     readonly to: Pick<Fence, "epoch" | "authority" | "step"> & Partial<Fence>;
   }): boolean;
-  /** Keeps the result of a reconciliation. Only modern's store is asked to. */
+  /** Stores the result of a reconciliation. It is called on modern's store only. */
   noteReconcile(given: ReconcileNote): null;
-  /** The latest result; null if there is none. */
+  /** Returns the latest result; null if there is none. */
   lastReconcile(given: null): ReconcileNote | null;
 }
 
@@ -204,9 +209,9 @@ export type Given<Name extends RecordCall> = Parameters<RecordCalls[Name]>[0];
 export type Answer<Name extends RecordCall> = ReturnType<RecordCalls[Name]>;
 
 /**
- * One database of the pair. A call that rejects may have committed, whatever the reason. Repeating it is
- * safe: its effect happens once. Rejects with BridgeErrors: DATABASE_BUSY (nothing is committed), UNWRITABLE,
- * SYSTEM_DOWN, BAD_DATABASE, and the refusals that the calls name.
+ * One database of the pair. A call that rejects may have committed, unless the error says otherwise. It is
+ * safe to repeat it: its effect happens once. Rejects with BridgeErrors: DATABASE_BUSY (nothing is
+ * committed), UNWRITABLE, SYSTEM_DOWN, BAD_DATABASE, and the refusals that the calls name.
  */
 export interface RecordStore {
   readonly side: Side;
@@ -214,7 +219,7 @@ export interface RecordStore {
   close(): Promise<void>;
 }
 
-/** A store whose write lock is held: its calls happen in one transaction, which ends by `letGo`. */
+/** A store whose write lock is held: its calls run in one transaction, which `letGo` ends. */
 export interface HeldStore extends RecordStore {
   /** Rejects with DATABASE_BUSY if the lock was held for too long; then nothing is committed. */
   letGo(how: "commit" | "rollback"): Promise<void>;

@@ -1,7 +1,7 @@
 /**
- * What callers write through the database bridge. Every value is text: quantities and prices are decimals,
- * P&L is money (points × multiplier × quantity), times are ISO 8601 with an offset and at most six decimals
- * of a second, days are `YYYY-MM-DD`. A record without a book belongs to the book `""`.
+ * A record that callers write through the database bridge. Every value is text: quantities and prices are
+ * decimals, P&L is money (points × multiplier × quantity), times are ISO 8601 with an offset and at most six
+ * decimals of a second, days are `YYYY-MM-DD`. A record without a book belongs to the book `""`.
  */
 export type BridgeRecord = TradeRecord | PositionRecord | PriceRecord | DailyRecord;
 
@@ -67,5 +67,5 @@ export interface DailyRecord {
 
 export type TradeChange = Exclude<TradeRecord["kind"], "trade">;
 
-/** What a record is about. */
+/** The kinds of records that a row can hold. */
 export type RecordKind = Exclude<BridgeRecord["kind"], TradeChange>;

@@ -5,9 +5,9 @@ export type StoredValue = string | number | null;
 
 export type StoredRow = Readonly<Record<string, StoredValue>>;
 
-/** What a write does to one row of one table: an upsert by the key, or a deletion. */
+/** The change that a write makes to one row of one table: an upsert by the key, or a deletion. */
 export interface RowChange {
-  /** Without the namespace that the store adds. */
+  /** The table's name without the namespace that the store adds. */
   readonly table: string;
   readonly key: StoredRow;
   /** The columns that the write sets; null deletes the row. Columns that are not named keep their values. */
@@ -25,16 +25,19 @@ export interface RowWrite {
   readonly change: RowChange;
   /** The row of legacy that belongs to the aggregate. No other aggregate may be written to that row. */
   readonly claim: string;
-  /** Absent for a row that is stored. A changed row is found where the store has it, whatever its claim is. */
+  /**
+   * Absent if the write stores the row. A row that is changed is found at its place in the store, whatever
+   * its claim is.
+   */
   readonly does?: TradeChange | undefined;
 }
 
 /** One row in canonical form, with the columns of modern's tables. Equal rows have equal texts. */
 export interface RowImage {
   readonly kind: RecordKind;
-  /** Absent for a row that is stored. */
+  /** Absent if the write stores the row. */
   readonly does?: TradeChange | undefined;
-  /** What the versions of this row count: its table and key. */
+  /** The table and key of the row, which its versions count. */
   readonly aggregate: string;
   readonly values: Readonly<Record<string, string | null>>;
   /** Money per point of the instrument, decimal text. */
@@ -54,7 +57,7 @@ export interface OutboxEntry {
     readonly aggregate: string;
     readonly version: number;
     readonly image: RowImage;
-    /** Whether legacy's store keeps the row in `pnlb_unstorable`, because another one has its place. */
+    /** Whether legacy's store keeps the row in `pnlb_unstorable`, because another row has its place. */
     readonly isUnstorable: boolean;
   }[];
 }

@@ -1,4 +1,7 @@
-/** How a file stood at one moment. Each field is a hint that something changed; none identifies the file. */
+/**
+ * The size, time and place of a file at one moment. Each field is a hint that something changed; none
+ * identifies the file.
+ */
 export interface FileStat {
   readonly size: number;
   readonly mtimeMs: number;
@@ -55,19 +58,20 @@ export type FileSlice =
  * names match a pattern exist for it. It holds no file open between calls.
  */
 export interface FileFinder {
-  /** By root, in the order in which they were given; `poll` until the first look. */
+  /** The mode of each root, in the given order of the roots; `poll` until the first look. */
   readonly modes: readonly FinderMode[];
   /**
-   * By root: why events are not used although the configuration permits them; undefined if they are used or
-   * not permitted.
+   * For each root the reason why events are not used although the configuration permits them; undefined if
+   * they are used or not permitted.
    */
   readonly pollReasons: readonly (string | undefined)[];
   /**
-   * `recent` looks at folders and files that changed within ten minutes, and at those that an event named;
-   * `all` at everything. Never rejects before `close`: a root that cannot be read is not `ok`.
+   * Looks at the roots. `recent` looks at folders and files that changed within ten minutes, and at those
+   * that an event named; `all` looks at everything. Never rejects before `close`: the look of a root that
+   * cannot be read is not `ok`.
    */
   look(scope: "recent" | "all"): Promise<readonly RootLook[]>;
-  /** At most `length` bytes from `from` on; fewer at the end of the file. */
+  /** Reads at most `length` bytes from `from` on; fewer at the end of the file. */
   read(given: {
     readonly root: number;
     readonly path: string;

@@ -220,7 +220,7 @@ class PostgresControlStore implements ControlStore {
 
   heartbeat({ id, name, seenEpoch, drainedEpoch, report }: InstanceReport): Promise<void> {
     return this.#database.run((call) =>
-      call.mention(
+      call.writeWithoutGuarantee(
         `INSERT INTO ${this.#in}.instances AS known (id, name, seen_epoch, drained_epoch, report, started_at, beat_at, beats)
           VALUES ($1, $2, $3, $4, $5, clock_timestamp(), clock_timestamp(), 1)
           ON CONFLICT (id) DO UPDATE SET name = excluded.name, seen_epoch = excluded.seen_epoch,
@@ -239,7 +239,7 @@ class PostgresControlStore implements ControlStore {
 
   leave(id: string): Promise<void> {
     return this.#database.run((call) =>
-      call.mention(`DELETE FROM ${this.#in}.instances WHERE id = $1`, [storable(id)]),
+      call.writeWithoutGuarantee(`DELETE FROM ${this.#in}.instances WHERE id = $1`, [storable(id)]),
     );
   }
 

@@ -153,7 +153,7 @@ class Call {
   /**
    * Runs one statement whose effect may be lost: in a crash of the server, or if its answer does not arrive.
    */
-  async mention(sql: string, values: readonly unknown[]): Promise<void> {
+  async writeWithoutGuarantee(sql: string, values: readonly unknown[]): Promise<void> {
     await this.#single("READ WRITE; SET LOCAL synchronous_commit = off", sql, values);
   }
 

@@ -387,7 +387,7 @@ export class CommandSystem implements BridgedSystem {
   #line(process: WorkerProcess, line: Buffer): void {
     // The calls of a worker that is ending have already failed.
     if (process !== this.#process || this.#phase === "ending" || line.length === 0) return;
-    if (!this.#read(process, line)) process.useless(line.length);
+    if (!this.#read(process, line)) process.countUselessLine(line.length);
   }
 
   /** Handles a line; false if it was not an answer to an open call. */

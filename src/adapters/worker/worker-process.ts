@@ -122,7 +122,7 @@ export class WorkerProcess {
   /**
    * Counts a line that was not an answer, so that a flood of them slows the worker down and not the bridge.
    */
-  useless(bytes: number): void {
+  countUselessLine(bytes: number): void {
     this.#garbage?.spend(1 + bytes / 500);
   }
 

@@ -52,8 +52,8 @@ interface Evidence {
   readonly day: DayNumber;
 }
 
-/** A report together with its evidence. */
-export async function filed(report: ParityReport, evidence: Evidence): Promise<ParityReport> {
+/** Adds the program, the time, the input files, the instruments and the meaning of the codes to a report. */
+export async function withEvidence(report: ParityReport, evidence: Evidence): Promise<ParityReport> {
   return {
     ...report,
     generated: { product: "pnl-bridge", version: productVersion, at: new Date().toISOString() },

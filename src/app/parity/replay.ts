@@ -18,7 +18,7 @@ import type { HistoryRows } from "../../ports/pnl-system.ts";
 import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
-import { bytesRead, digestsOf, filed } from "./evidence.ts";
+import { bytesRead, digestsOf, withEvidence } from "./evidence.ts";
 import { asRead, type ExplainedWorld, explained, refusedRows } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import {
@@ -120,7 +120,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     zeroPriceLots: zeroPriceLotsOf(engine, valuation, statement.totals),
     legacySymbols: legacySymbolsOf(world.symbols, symbolsOf(world)),
   };
-  return filed(compared, { ...world, digests, trades: input.trades, day: valuation.asOfDay });
+  return withEvidence(compared, { ...world, digests, trades: input.trades, day: valuation.asOfDay });
 }
 
 /** The name under which modern reports a symbol. */

@@ -31,7 +31,7 @@ import {
 import type { NotCompared, ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
-import { digestsOf, filed } from "./evidence.ts";
+import { digestsOf, withEvidence } from "./evidence.ts";
 import { asRead, type ExplainedWorld, explained, type Reading } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import { isClean, withComputedDays } from "./pnl-run.ts";
@@ -104,7 +104,7 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   };
   const fileRows = [{ path, rows, accepted, duplicates, refused: rows - accepted - duplicates }];
   return {
-    report: await filed(compared, { digests, fileRows, symbols, trades, day: lastDay }),
+    report: await withEvidence(compared, { digests, fileRows, symbols, trades, day: lastDay }),
     notes: [
       ...lacking.map((what) => `${path} lacks ${what}, which is therefore not compared`),
       ...[...stored.otherSnapshots].map(

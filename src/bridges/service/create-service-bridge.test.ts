@@ -1339,7 +1339,7 @@ describe("samples", () => {
     expect(service.$bridge.samples.length).toBe(500);
   });
 
-  it("contain no comparison twice, and no equal one", async () => {
+  it("contain no comparison twice, and none with the verdict `equal`", async () => {
     const service = bridge<{ both(equal: boolean): Promise<object> }>({
       legacy: { both: async () => ({ a: 1, b: 1, list: [1, 1] }) },
       modern: {

@@ -1,8 +1,8 @@
 /**
  * A cache of readings by text, with at most twice `generationMax` entries. A full cache drops the entries
  * that were not used since the last time it was full, and then the oldest ones until half of the entries
- * remain. So it is full again only after as many new texts, over which the cost of dropping is spread. A hit
- * costs one look-up.
+ * remain. So at least `generationMax` new texts come before it is full again, and the cost of dropping is
+ * spread over them. A hit costs one look-up.
  */
 export class ReadingCache<Value> {
   readonly #generationMax: number;
