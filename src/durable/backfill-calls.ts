@@ -3,7 +3,7 @@
  *
  * `pnlb_backfill` has one row for each pass over a table of legacy, with its progress. `pnlb_quarantine` has
  * the rows that wait for a person, one for each row of legacy. Both databases have both tables. The backfill
- * uses modern's; in legacy's quarantine are the writes of which it is unknown whether legacy took them. The
+ * uses modern's; legacy's quarantine has the writes of which it is unknown whether legacy stored them. The
  * calls that read legacy's tables use functions that only SQLite has.
  */
 import type {
@@ -39,8 +39,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   const versions = dialect.own("versions");
 
   /**
-   * The stored versions for a row of legacy: of its own aggregate, and of another aggregate that has its
-   * claim.
+   * Returns the stored versions for a row of legacy: that of its own aggregate, and that of another aggregate
+   * that has its claim.
    */
   function* versionsOf({ aggregate, claim }: AdoptedRow): Work<{ own?: Version; owner?: Version }> {
     const found: { own?: Version; owner?: Version } = {};
@@ -59,7 +59,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   const insertVersion = ({ aggregate, change, claim }: AdoptedRow, sql = insert): Statement =>
     statement(sql, aggregate, claim, JSON.stringify(change.set));
 
-  /** Whether a later row of legacy takes the place of the one whose version is given. */
+  /** Whether a row of legacy replaces an earlier one, whose version is given. */
   const replaces = ({ isReplaceable, claim }: AdoptedRow, { version, claim: before }: Version): boolean =>
     isReplaceable && version === 0 && claim !== null && before !== null && claim > before;
 
@@ -73,15 +73,18 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "adopted", claim, has: null };
   }
 
-  /** Rows that nobody has claimed and that share nothing with an earlier row are claimed together. */
+  /**
+   * Claims rows: together those that nobody has claimed and that share nothing with an earlier row, then the
+   * others one by one.
+   */
   function* claimRows(rows: readonly ClaimedRow[]): Work<readonly AdoptAnswer[]> {
     const found = yield rows.map(({ id, change }) =>
       statement(`SELECT * FROM ${dialect.rowsOf(change.table)} WHERE rowid = ?`, id),
     );
     const current = new Map(rows.map((row, at) => [row, found[at]?.[0]]));
-    const isApart = apart();
+    const sharesNothing = sharingNothing();
     const free = rows.filter(
-      (row) => isApart(row) && row.claim !== null && row.mayClaim && isAsRead(row, current.get(row)),
+      (row) => sharesNothing(row) && row.claim !== null && row.mayClaim && isAsRead(row, current.get(row)),
     );
     const adopted = yield* insertNew(free);
     const answers: AdoptAnswer[] = [];
@@ -123,11 +126,11 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   }
 
   /**
-   * Adopts the new rows together, then each that is known or shares its aggregate or claim with an earlier
-   * one.
+   * Adopts the new rows together, and one by one the rows that are known or share their aggregate or claim
+   * with an earlier one.
    */
   function* adoptRows(rows: readonly AdoptedRow[]): Work<readonly AdoptAnswer[]> {
-    const fresh = yield* insertNew(rows.filter(apart()));
+    const fresh = yield* insertNew(rows.filter(sharingNothing()));
     const inserted = [...fresh];
     const found = yield inserted.map(({ change }) => access.reading(change));
     const stored = new Map(inserted.map((row, at) => [row, found[at]?.[0]]));
@@ -140,7 +143,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return answers;
   }
 
-  /** The answer for a new row in whose place modern had `stored` before. */
+  /** Returns the answer for a new row in whose place the store already had `stored`. */
   function* compared(row: AdoptedRow, stored: StoredRow | undefined): Work<AdoptAnswer> {
     const { aggregate, change, claim } = row;
     if (stored === undefined || holds(stored, change.set)) return adoptedAs(row);
@@ -353,13 +356,16 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 
 const adoptedAs = ({ claim }: AdoptedRow): AdoptAnswer => ({ kind: "adopted", claim, has: null });
 
-/** Whether a row shares its aggregate and its claim with no row before it. */
-function apart(): (row: AdoptedRow) => boolean {
+/**
+ * Returns a test, for rows in their order, of whether a row shares neither its aggregate nor its claim with
+ * an earlier row.
+ */
+function sharingNothing(): (row: AdoptedRow) => boolean {
   const met = new Set<string>();
   return ({ aggregate, claim }) => {
-    const isApart = !met.has(aggregate) && (claim === null || !met.has(claim));
+    const sharesNothing = !met.has(aggregate) && (claim === null || !met.has(claim));
     met.add(aggregate).add(claim ?? aggregate);
-    return isApart;
+    return sharesNothing;
   };
 }
 

@@ -1,11 +1,12 @@
 /**
- * The journal of the file watcher as rules over SQL: what was read of each file, which rows count, and what
- * each sink has.
+ * The journal of the file watcher as rules over SQL: how far each file is read, which rows count, and which
+ * claims each sink has received.
  *
- * `contents` has one row for each different trade, `rows` says where it stands, and `accepted` has one row for
- * each time that it counts. If several files hold the same trade, it counts as many times as in the file with the
- * most copies of it, so no order of arrival matters. Each occurrence counts for the least file and line that carry it, in the order of
- * `replay`. A claim is what one piece of a file changes; the sinks take the claims in their order.
+ * `contents` has one row for each different trade, `rows` has the files and lines that contain it, and
+ * `accepted` has one row for each time that it counts. If several files hold the same trade, it counts as
+ * many times as in the file with the most copies of it, so no order of arrival matters. Each occurrence
+ * counts for the least file and line that carry it, in the order of `replay`. A claim has the changes that
+ * one piece of a file makes; the sinks receive the claims in their order.
  */
 import { BridgeError } from "../base/errors.ts";
 import { fileName } from "../base/file-name.ts";
@@ -33,7 +34,7 @@ type Works = {
   readonly [Name in keyof Calls]: (given: Parameters<Calls[Name]>[0]) => Work<ReturnType<Calls[Name]>>;
 };
 
-/** Calls that change nothing. */
+/** The calls that change nothing. */
 export const readingJournalCalls: ReadonlySet<keyof Calls> = new Set<keyof Calls>([
   "incarnation",
   "known",
@@ -106,7 +107,7 @@ const json = <T>(row: StoredRow | undefined, column: string): T => JSON.parse(te
 
 const sourceOf = (rank: string, line: number): string => `${rank}\u0000${String(line).padStart(10, "0")}`;
 
-/** The journal's calls. `incarnation` names a journal that is new. */
+/** The journal's calls. `incarnation` is the name of a new journal. */
 export function journalCalls(): Works {
   return {
     *lease({ holder, nowMs, lastsMs, deadHolder }) {
@@ -313,7 +314,7 @@ export function journalCalls(): Works {
       yield* closeReviews(file, "republished", isDecided);
       if (lost.length === 0 || how === "apply") yield* setPrices(file, before, marks, nowMs);
       yield* setQuarantine(file, refused);
-      // A content that was applied or ignored is not asked about again.
+      // No second review asks about content that a person has applied or ignored.
       const taken = JSON.stringify({ offset: stat.size, digest });
       yield* ask(
         "UPDATE files SET good = ?, refused = ?, chain = ? WHERE file = ?",
@@ -389,7 +390,7 @@ export function journalCalls(): Works {
            WHERE instrument = ? AND book = ? AND claim < ?`,
           ...[instrument, book, before],
         ),
-        // Of the changes of one trade since then, the first has its place before them.
+        // The first change of a trade since then has the trade's place before all of these changes.
         statement(
           `SELECT ${acceptedColumns}, was_line AS line, min(claim) FROM effects e JOIN contents USING (content)
            JOIN lanes USING (lane) JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
@@ -414,7 +415,7 @@ export function journalCalls(): Works {
     },
     *marks({ name, before }) {
       const rows = yield* ask(
-        // Of each mark the state of the last claim that changed it.
+        // Reads the state that the last claim gave to each mark.
         "SELECT *, max(claim) FROM marks WHERE name = ? AND claim < ? GROUP BY kind, day",
         ...[name, before],
       );
@@ -584,7 +585,7 @@ const kindIn = (row: StoredRow | undefined): FileKind => (row?.kind === "prices"
 const decisionIn = ({ decision }: StoredRow): "apply" | "ignore" | null =>
   decision === "apply" || decision === "ignore" ? decision : null;
 
-/** Sets how a file stands; `since` is kept while state and reason are the same. */
+/** Sets the state of a file; `since` stays the same as long as state and reason do. */
 function* setNote(
   file: number,
   { state, ...rest }: FileNote,
@@ -627,8 +628,8 @@ function* setQuarantine(
 }
 
 /**
- * The contents whose counts may have changed. A content that is new, with one row, has the line of that row, and
- * needs no look at other files; the others have null.
+ * The contents whose counts may have changed. New content with one row has the line of that row, so that no
+ * other file must be read; all other contents have null.
  */
 type Changed = Map<number, number | null>;
 
@@ -687,12 +688,12 @@ const secondOf = ({ timeUs }: Pick<LedgerTrade, "timeUs">): number => Math.floor
 const laneKey = ({ instrument, book }: Pick<LedgerTrade, "instrument" | "book">): string =>
   JSON.stringify([instrument, book]);
 
-/** The numbers of the lanes of some trades; a lane that is new gets one. */
+/** Returns the numbers of the lanes of some trades; a new lane gets a number. */
 function* lanesOf(trades: readonly LedgerTrade[]): Work<ReadonlyMap<string, number>> {
   const named = [...new Map(trades.map((trade) => [laneKey(trade), trade])).values()];
   const found = yield named.map(({ instrument, book }) =>
     statement(
-      // An update that changes nothing makes the row that is there answer too.
+      // An update that changes nothing makes an existing row return its number too.
       `INSERT INTO lanes (instrument, book) VALUES (?, ?)
        ON CONFLICT DO UPDATE SET book = excluded.book RETURNING lane`,
       ...[instrument, book],
@@ -707,8 +708,8 @@ interface NewContent {
 }
 
 /**
- * Holds each new trade that stands elsewhere with exactly one other field apart, until a person has decided
- * whether it is a trade of its own. Another fee of the same trade waits in the same way.
+ * Holds each new trade that differs from a trade of another file in exactly one field, until a person has
+ * decided whether it is a separate trade. A different fee of the same trade waits in the same way.
  */
 function* holdSimilar(
   file: number,
@@ -747,7 +748,7 @@ function* holdSimilar(
   return held;
 }
 
-/** Ends the wait of rows that stand nowhere now, and of those that resemble such a row. */
+/** Ends the wait of rows that no file contains any longer, and of the rows that resemble them. */
 function* releaseHeld(changed: Changed): Work<void> {
   const released = yield [...changed.keys()].map((content) =>
     statement(
@@ -784,7 +785,7 @@ function* dropRow(file: number, line: number, changed: Changed): Work<void> {
   );
 }
 
-/** Ends the taking of a piece: recounts what changed, and notes how far the file is read. */
+/** Completes a piece: recounts the contents that changed, and records how far the file is read. */
 function* settle(
   { file, place, chain, checkpoint, revocable, note, stat }: Omit<TakenPiece, "after">,
   changed: Changed,
@@ -802,7 +803,7 @@ function* settle(
   yield* setNote(file, note, stat, nowMs);
 }
 
-/** Makes the accepted occurrences of some contents what their rows say, and claims the difference. */
+/** Makes the accepted occurrences of some contents agree with their rows, and claims the difference. */
 function* recount(file: number, contents: Changed, nowMs: number): Work<void> {
   if (contents.size === 0) return;
   const ids = [...contents.keys()].filter((content) => contents.get(content) === null);
@@ -878,7 +879,10 @@ function* newClaim(file: number, rows: number, nowMs: number): Work<number> {
   return numberIn(row, "claim");
 }
 
-/** Where each occurrence counts: the k-th for the first file that has k rows. `rows` are in order. */
+/**
+ * Returns the file and line for which each occurrence counts: the k-th counts for the first file that has k
+ * rows. `rows` are in the order of the files and lines.
+ */
 function occurrencesOf(
   rows: readonly StoredRow[],
 ): readonly { readonly file: number; readonly line: number }[] {
@@ -935,7 +939,10 @@ const acceptedIn = (row: StoredRow): AcceptedTrade => ({
   source: sourceOf(textIn(row, "rank"), numberIn(row, "line")),
 });
 
-/** The sinks that have had a claim. `owed` of the newest claims have not reached the other store. */
+/**
+ * Returns the state of the sinks that have received a claim. `owed` is the number of the newest claims'
+ * writes that have not reached the other store.
+ */
 function* sinkReports(owed: number): Work<JournalReport["sinks"]> {
   const sinks = yield* ask(
     `SELECT s.*, (SELECT count(*) FROM accepted a WHERE a.claim <= s.claim) AS rows,
@@ -976,7 +983,10 @@ const markIn = (row: StoredRow): PriceMark => ({
   line: numberIn(row, "line"),
 });
 
-/** Replaces the prices of a file, and claims the marks that change: the latest price of a day counts. */
+/**
+ * Replaces the prices of a file, and claims the marks that change as a result. The latest price of a day
+ * counts.
+ */
 function* setPrices(
   file: number,
   before: readonly PriceMark[],
@@ -1040,7 +1050,7 @@ function* setPrices(
   );
 }
 
-/** The difference between the rows of a file that count and its new rows. */
+/** Returns the difference between the rows of a file that count and its new rows. */
 function* differenceOf(file: number, now: Republication["trades"]): Work<Difference> {
   const before = yield* ask(
     "SELECT digest, line, trade FROM rows JOIN contents USING (content) WHERE file = ? ORDER BY line",
@@ -1081,7 +1091,7 @@ interface NewReview {
   readonly file: number | null;
   readonly root: string;
   readonly kind: Review["kind"];
-  /** The content, or the identity of the root, that is reviewed. */
+  /** The digest of the content, or the identity of the root, that the person must decide about. */
   readonly digest: string;
   readonly nowMs: number;
 }
@@ -1106,14 +1116,14 @@ const openReview = (
     ],
   );
 
-/** `isDone`: the decision of a person is carried out. Otherwise the review has become stale. */
+/** Closes reviews: as done if a person's decision is carried out (`isDone`), otherwise as stale. */
 const closeReviews = (file: number, kind: Review["kind"], isDone = false): Work<unknown> =>
   ask(
     "UPDATE reviews SET closed = ? WHERE file = ? AND kind = ? AND closed = 0",
     ...[isDone ? done : stale, file, kind],
   );
 
-/** Why a review is closed. */
+/** The reasons why a review is closed. */
 const [stale, done] = [1, 2];
 
 const reviewIn = (row: StoredRow): Review => ({
@@ -1129,7 +1139,7 @@ const reviewIn = (row: StoredRow): Review => ({
   rows: json(row, "rows"),
 });
 
-/** A new identity is accepted by forgetting the old one; an ignored one stays refused. */
+/** Accepts a root's new identity by deleting the old one; an ignored identity stays refused. */
 function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void> {
   if (decision === "apply")
     yield* ask(
@@ -1140,7 +1150,7 @@ function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void
   yield* ask("UPDATE reviews SET closed = ? WHERE review = ?", done, numberIn(review, "review"));
 }
 
-/** Held rows count as trades of their own, or never. */
+/** Lets held rows count as separate trades, or refuses them. */
 function* decideSimilar(review: StoredRow, decision: "apply" | "ignore", nowMs: number): Work<void> {
   const file = numberIn(review, "file");
   const held = yield* ask(
@@ -1154,7 +1164,7 @@ function* decideSimilar(review: StoredRow, decision: "apply" | "ignore", nowMs: 
   yield* recount(file, new Map(held.map((row) => [numberIn(row, "content"), null])), nowMs);
 }
 
-/** Gives trades another fee, and claims them as if they had moved to where they are. */
+/** Gives trades another fee, and claims them as if they had moved to their present place. */
 function* correctFees(file: number, fees: readonly StoredRow[], nowMs: number): Work<void> {
   if (fees.length === 0) return;
   const claim = yield* newClaim(file, fees.length, nowMs);

@@ -11,7 +11,7 @@ type LeavingWorks = {
 };
 
 export function leavingCalls(dialect: Dialect, access: RowAccess): LeavingWorks {
-  // By their names, never by a pattern: another program's table may have a name that looks alike.
+  // Tables are removed by their exact names, because another program's table may have a similar name.
   const tables = dialect.keepsMigrations ? [...ownTables, "migrations" as const] : ownTables;
 
   function* countIn(name: string): Work<number> {
@@ -52,7 +52,7 @@ export function leavingCalls(dialect: Dialect, access: RowAccess): LeavingWorks 
       return [...objects, { kind: "index", name: "pnlb_outbox_pending", rows: null }];
     },
     *removeBridge({ keys }) {
-      // An index goes with its table.
+      // The database drops an index together with its table.
       for (const name of tables) yield* ask(`DROP TABLE IF EXISTS ${dialect.own(name)}`);
       const counts: Record<string, number> = {};
       for (const [table, columns] of Object.entries(keys))
@@ -60,7 +60,7 @@ export function leavingCalls(dialect: Dialect, access: RowAccess): LeavingWorks 
           counts[table] = yield* countIn(dialect.rowsOf(table));
           yield* prove(table, columns);
         } catch (failure) {
-          // A trigger may need a table of the bridge, which is gone then.
+          // A trigger may use a table of the bridge, which no longer exists.
           const isForbidden =
             failure instanceof StatementRefused || /^(SQLITE_ERROR|42)/.test(codeOf(failure));
           if (!isForbidden) throw failure;

@@ -16,7 +16,7 @@ export const legacyKeys = {
   [unstorableTable]: ["aggregate"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** Where legacy's store has the row that a claim names; undefined for no claim. */
+/** Returns the table and key of the row of legacy that a claim names; undefined without a claim. */
 export function placeOfClaim(claim: unknown): Pick<RowChange, "table" | "key"> | undefined {
   if (typeof claim !== "string") return undefined;
   const keys: Readonly<Record<string, readonly string[]>> = legacyKeys;
@@ -27,7 +27,10 @@ export function placeOfClaim(claim: unknown): Pick<RowChange, "table" | "key"> |
   return { table: String(table), key };
 }
 
-/** Where legacy's store keeps a trade that its own tables cannot hold, and why they cannot. */
+/**
+ * Returns the change of `pnlb_unstorable` that stores a trade which legacy's own tables cannot hold, with the
+ * cause, and its claim.
+ */
 export function unstorableForm(
   { aggregate, values, does }: RowImage,
   cause: string,

@@ -3,7 +3,10 @@ import type { OutboxEntry, StoredRow } from "../ports/record-store.ts";
 import { imagesOf } from "./row-images.ts";
 import { numberIn, textIn } from "./work.ts";
 
-/** The version of a row as the outbox has it; in an object if another row has its place in legacy. */
+/**
+ * The version of a row in an entry of the outbox; wrapped in an object if another row has its place in
+ * legacy.
+ */
 export type EntryVersion = number | { readonly unstorable: number };
 
 /** Reads an entry of an outbox from its row. */

@@ -2,11 +2,11 @@
  * The calls of a record store, in SQL that is the same for every database.
  *
  * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
- * columns that were written last (so that a change by somebody else shows), and the claim: the row of legacy
- * that belongs to the aggregate. `pnlb_inbox` has the numbers of the entries that came from the other store,
- * by the incarnation of that store, and the place at which each was applied. On PostgreSQL the numbers of an
- * outbox do not follow the order of the commits. So the writes that a mirror has lost are found by their
- * places, never by their numbers.
+ * columns that were written last (which reveal a change by somebody else), and the claim, which is the row of
+ * legacy that belongs to the aggregate. `pnlb_inbox` has the numbers of the entries that came from the other
+ * store, by the incarnation of that store, and the place at which each was applied. On PostgreSQL the numbers
+ * of an outbox do not follow the order of the commits. So the writes that a mirror has lost are found by
+ * their places, never by their numbers.
  */
 import { BridgeError } from "../base/errors.ts";
 import { at as itemAt } from "../base/present.ts";
@@ -52,7 +52,7 @@ import {
 
 type RecordWorks = { readonly [Name in RecordCall]: (given: Given<Name>) => Work<Answer<Name>> };
 
-/** Calls that change nothing. */
+/** The calls that change nothing. */
 export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "fence",
   "pending",
@@ -116,8 +116,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
   }
 
   /**
-   * Runs in the transaction of its group. A refused write leaves nothing behind, and the other writes of the
-   * group are not affected.
+   * Writes one write of a group in the transaction of the group. A refused write changes nothing and does not
+   * affect the other writes.
    */
   function* writeOne(write: StoreWrite, isAdmitted: boolean, nowMs: number): Work<StoreAnswer> {
     const [known] = yield* ask(
@@ -182,7 +182,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     }
   }
 
-  /** Applies entries in their order, or each alone if the store refuses one of them. */
+  /** Applies entries in their order: all together, or one by one if the store refuses one of them. */
   function* applyAll(entries: readonly Placed[], source: string): Work<readonly MirrorAnswer[]> {
     yield* ask("SAVEPOINT one");
     try {
@@ -216,7 +216,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *pending({ limit }) {
       const rows = yield* ask(
-        // The first condition repeats that of the partial index, which the database uses only then.
+        // The first condition repeats the condition of the partial index; otherwise the database would not
+        // use the index.
         `SELECT ${entryColumns} FROM ${table("outbox")}
          WHERE state <> 'done' AND state = 'pending' ORDER BY seq LIMIT ?`,
         limit,
@@ -429,8 +430,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
 }
 
 /**
- * The error for a store that was restored from an older copy. Its mirror has the writes that it has lost, so
- * its next writes would not continue where the mirror is.
+ * The error for a store that was restored from an older copy. The mirror still has the writes that this store
+ * has lost, so this store's next writes would not follow the last ones that the mirror has applied.
  */
 export const olderCopy = (side: Side): BridgeError =>
   new BridgeError("REFUSED", {
@@ -482,18 +483,18 @@ interface Placing {
   readonly row: RowWrite;
   readonly isUnstorable: boolean;
   /**
-   * Whether its place in legacy is free: no other aggregate has it, not even one that leaves it in the same
-   * write, and no earlier row of the write takes it.
+   * Whether its place in legacy is free: no other aggregate has that place, not even one that leaves it in
+   * the same write, and no earlier row of the write gets it.
    */
-  readonly isApart: boolean;
+  readonly isPlaceFree: boolean;
   /** The row that the store has in its place. */
   readonly stored: StoredRow | undefined;
 }
 
-/** The row of a write in its unstorable form; undefined if the write does not allow it. */
+/** Returns the row of a write in its unstorable form; undefined if the write does not allow that. */
 type Kept = (row: RowWrite) => RowWrite | undefined;
 
-/** How a row is written and mirrored, together with its version. */
+/** The rules by which a row is written and mirrored, together with its version. */
 class RowRules {
   readonly #access: RowAccess;
   readonly #side: Side;
@@ -514,7 +515,7 @@ class RowRules {
     this.#sql = {
       again: `UPDATE ${this.#versions} SET version = version + 1, written = ?
               WHERE aggregate = ? AND claim = ? RETURNING version`,
-      // A trade is stored once, and again after its removal.
+      // A trade is stored only once, but it may be stored again after its removal.
       first: inserted("WHERE v.written = 'null' AND v.claim IS NULL"),
       next: inserted(""),
       known: `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?${dialect.forUpdate}`,
@@ -527,7 +528,7 @@ class RowRules {
     };
   }
 
-  /** Writes the rows of a write into the authoritative store. Answers each row's new version. */
+  /** Writes the rows of a write into the authoritative store. Returns each row's new version. */
   *write({
     rows,
     images,
@@ -549,7 +550,7 @@ class RowRules {
       if (legacyHasOwn) versions.set(row, yield* this.#countOwn(row, kept));
       else if (row.does !== undefined || changed.has(row))
         versions.set(row, yield* this.#changeStored(row, kept));
-    // Most rows keep their place in legacy, which nobody else can have then.
+    // Most rows keep their place in legacy; no other row can have that place.
     const again = rows.filter((row) => !row.isFinal && !versions.has(row) && row.change.set !== null);
     const found = yield again.map(({ aggregate, claim, change }) =>
       statement(this.#sql.again, JSON.stringify(change.set), aggregate, claim),
@@ -580,8 +581,8 @@ class RowRules {
   }
 
   /**
-   * Finds the place of each new row. A trade whose place another row has is kept apart, if the write allows
-   * it.
+   * Finds the place of each new row. A trade whose place another row has gets its unstorable form, if the
+   * write allows that.
    */
   *#placed(rows: readonly RowWrite[], kept: Kept): Work<readonly Placing[]> {
     const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));
@@ -592,12 +593,12 @@ class RowRules {
     return rows.map((given, at) => {
       const [owner, stored] = [owners[at]?.[0], storedOf.get(given)];
       const isForeign = stored !== undefined && !holds(stored, given.change.set);
-      const isApart = owner === undefined && !claims.has(given.claim);
+      const isPlaceFree = owner === undefined && !claims.has(given.claim);
       claims.add(given.claim);
-      const apart = given.isFinal && (isForeign || !isApart) ? kept(given) : undefined;
+      const apart = given.isFinal && (isForeign || !isPlaceFree) ? kept(given) : undefined;
       return apart === undefined
-        ? { given, row: given, isUnstorable: false, isApart, stored }
-        : { given, row: apart, isUnstorable: true, isApart: true, stored: undefined };
+        ? { given, row: given, isUnstorable: false, isPlaceFree, stored }
+        : { given, row: apart, isUnstorable: true, isPlaceFree: true, stored: undefined };
     });
   }
 
@@ -608,7 +609,7 @@ class RowRules {
   *#counted(placings: readonly Placing[]): Work<readonly number[]> {
     const versions: number[] = [];
     const rows = placings.map(({ row }) => row);
-    const areApart = placings.every(({ isApart }) => isApart);
+    const areApart = placings.every(({ isPlaceFree }) => isPlaceFree);
     for (const group of areApart ? [rows] : rows.map((row) => [row])) {
       if (!areApart) for (const { aggregate, claim } of group) yield* this.#claim(aggregate, claim);
       const counted = yield group.map(({ aggregate, isFinal, claim, change }) =>
@@ -629,8 +630,8 @@ class RowRules {
   }
 
   /**
-   * Corrects or removes a trade where the store has it, and answers its new version. The removal of a trade
-   * that is not stored changes no row.
+   * Corrects or removes a trade at its place in the store, and returns its new version. The removal of a
+   * trade that is not stored changes no row.
    */
   *#changeStored(row: RowWrite, kept: Kept): Work<EntryVersion> {
     const { aggregate, change } = row;
@@ -674,8 +675,8 @@ class RowRules {
   }
 
   /**
-   * Counts the version of a row that legacy's own programs store. A trade without a place in legacy is kept
-   * apart, if the write allows it.
+   * Raises the version of a row that legacy's own programs store, and leaves legacy's own tables as they are.
+   * A trade whose place another row has goes to `pnlb_unstorable`, if the write allows that.
    */
   *#countOwn(row: RowWrite, kept: Kept): Work<EntryVersion> {
     const { aggregate, isFinal, does, change, claim } = row;
@@ -703,7 +704,7 @@ class RowRules {
     return apart === undefined ? version : { unstorable: version };
   }
 
-  /** The statements that give a stored row its new columns, at its new place. */
+  /** Returns the statements that give a stored row its new columns, at its new place. */
   #moving(from: RowChange, to: RowChange, version: number): readonly Statement[] {
     const removal = this.#access.changing({ ...from, set: null }, version, false);
     if (to.set === null) return [removal];
@@ -713,15 +714,17 @@ class RowRules {
       : [removal, this.#access.changing(to, version, true)];
   }
 
-  /** Where the store has the row of a change: legacy's store has it where its claim says. */
+  /**
+   * Returns the change at the row's place in this store; in legacy's store the row's claim names that place.
+   */
   #placeOf(change: RowChange, known: StoredRow | undefined): RowChange {
     const place = this.#side === "legacy" ? placeOfClaim(known?.claim) : undefined;
     return { ...change, ...place };
   }
 
   /**
-   * Writes rows that came from the other store, in their order. The version of each must be the next one, and
-   * nobody else may have changed the row; reads each back afterwards.
+   * Writes rows that came from the other store, in their order, and reads each of them back. The version of
+   * each must be the next one, and nobody else may have changed the row.
    */
   *mirror(rows: readonly MirrorRow[]): Work<void> {
     let apart: MirrorRow[] = [];
@@ -762,7 +765,8 @@ class RowRules {
         continue;
       }
       mustOwn(aggregate, ownerOf.get(row));
-      // A price has a place of its own at each time, where an earlier write of the same price may have been.
+      // Legacy has one row of a price for each upload time, and an earlier write may already have stored the
+      // same price in that row.
       const isThere = isMoved && stored !== undefined && holds(stored, change.set);
       const isKnown = isThere || isLegacysOwn(known) || holds(stored, isMoved ? null : writtenIn(known));
       if (!isKnown) throw foreignRow(aggregate);
@@ -782,7 +786,7 @@ class RowRules {
     for (const row of moved) yield* this.#mirrorChange(row);
   }
 
-  /** Corrects or removes a trade, as the other store has done. */
+  /** Corrects or removes a trade, as the other store did. */
   *#mirrorChange(row: MirrorRow): Work<void> {
     const { aggregate, version, change, claim } = row;
     const [known] = yield* ask(this.#sql.known, aggregate);
@@ -805,7 +809,10 @@ class RowRules {
     yield* ask(this.#sql.mirror, aggregate, change.set === null ? null : claim, version, written);
   }
 
-  /** A removed row counts as unchanged if its place is empty or belongs to another aggregate. */
+  /**
+   * Returns the version of a row, and whether it is unchanged. A removed row counts as unchanged if its place
+   * is empty or belongs to another aggregate.
+   */
   *standing({ aggregate, change, claim }: Pick<RowWrite, "aggregate" | "change" | "claim">): Work<Standing> {
     const [known] = yield* ask(
       `SELECT version, claim, written FROM ${this.#versions} WHERE aggregate = ?`,
@@ -844,7 +851,10 @@ class RowRules {
 const writtenIn = (known: StoredRow | undefined): RowChange["set"] =>
   known === undefined ? null : JSON.parse(textIn(known, "written"));
 
-/** Whether legacy's own programs store the row: it has a place in legacy where the bridge wrote nothing. */
+/**
+ * Whether legacy's own programs store the row: it has a place in legacy, and the bridge has written no
+ * columns there.
+ */
 const isLegacysOwn = (known: StoredRow | undefined): boolean =>
   known !== undefined && known.claim !== null && writtenIn(known) === null;
 

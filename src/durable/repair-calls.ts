@@ -34,7 +34,7 @@ export function repairCalls(dialect: Dialect, access: RowAccess): RepairWorks {
     };
   }
 
-  /** Whether the store has the row, its version and its claim as the repair wants them. */
+  /** Whether the row, its version and its claim are already in the state that the repair requires. */
   const isRepaired = ({ change, claim, version }: RowRepair, now: RowState): boolean =>
     now.rows.length < 2 &&
     now.version === version &&

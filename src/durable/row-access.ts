@@ -8,7 +8,7 @@ interface Text {
   readonly sql: string;
 }
 
-/** Reads and changes the rows of records. The bridge's own rows are read and written elsewhere. */
+/** Reads and changes the rows of records. Other modules read and write the bridge's own tables. */
 export class RowAccess {
   readonly #dialect: Dialect;
   readonly #last: Readonly<Record<Verb, Map<string, Text>>> = {
@@ -41,7 +41,10 @@ export class RowAccess {
     if (missing.length > 0) yield missing.map(({ change, version }) => this.changing(change, version, true));
   }
 
-  /** The statement that inserts, deletes or updates a row; an update answers whether it found the row. */
+  /**
+   * Returns the statement that inserts, deletes or updates a row; an update returns a row only if it found
+   * one.
+   */
   changing({ table, key, set, initial }: RowChange, version: number, isNew: boolean): Statement {
     const keys = Object.keys(key);
     if (set === null) return statement(this.#sql("DELETE", table, [], keys), ...Object.values(key));
@@ -54,25 +57,26 @@ export class RowAccess {
     return statement(this.#sql("INSERT", table, Object.keys(row), []), ...Object.values(row));
   }
 
-  /** The row that a change is about. */
+  /** Reads the row that a change is about. */
   *read(change: RowChange): Work<StoredRow | undefined> {
     const [row] = yield* this.readAll(change);
     return row;
   }
 
-  /** The rows that a change is about: more than one only without a unique key. */
+  /** Reads the rows that a change is about; there can be several only in a table without a unique key. */
   *readAll(change: RowChange): Work<readonly StoredRow[]> {
     const [rows = []] = yield* askAll(this.reading(change));
     return rows;
   }
 
-  /** The statement that reads the row that a change is about. */
+  /** Returns the statement that reads the row that a change is about. */
   reading({ table, key }: Pick<RowChange, "table" | "key">): Statement {
     return statement(this.#sql("SELECT", table, [], Object.keys(key)), ...Object.values(key));
   }
 
   /**
-   * The text of a statement; the last one of each table is kept, because most rows of a table need the same.
+   * Returns the text of a statement. The last text of each table is cached, because most rows of a table need
+   * the same one.
    */
   #sql(verb: Verb, table: string, columns: readonly string[], keys: readonly string[]): string {
     const known = this.#last[verb].get(table);
@@ -101,7 +105,7 @@ const equal = (columns: readonly string[]): string[] => columns.map((column) => 
 const areEqual = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((column, at) => b[at] === column);
 
-/** Whether a row holds the columns that were written; null stands for no row. */
+/** Whether a row holds the columns that were written; null means that there is no row. */
 export const holds = (row: StoredRow | undefined, written: StoredRow | null): boolean =>
   written === null || row === undefined
     ? written === null && row === undefined

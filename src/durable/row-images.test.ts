@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { RowImage } from "../ports/record-store.ts";
 import { imagesOf, imagesText } from "./row-images.ts";
 
-it("rows of any kinds and columns come back from their text as they were, in their order", () => {
+it("rows of any kinds and columns are read back from their text unchanged and in their order", () => {
   const image: fc.Arbitrary<RowImage> = fc.record({
     kind: fc.constantFrom("trade", "position", "price", "daily_pnl"),
     aggregate: fc.string(),

@@ -12,7 +12,7 @@ type Run = [
   rows: [string, string, ...(string | null)[]][],
 ];
 
-/** Canonical rows as text. Equal rows have equal texts. */
+/** Returns canonical rows as text. Equal rows have equal texts. */
 export function imagesText(images: readonly RowImage[]): string {
   const runs: Run[] = [];
   for (const { kind: about, does, aggregate, values, multiplier } of images) {

@@ -11,19 +11,19 @@ export interface Statement {
 }
 
 /**
- * The work of one transaction: a generator that yields statements and receives the rows of each. The same
- * rules therefore run on a database that answers at once and on one that answers over a network; the
- * statements of one yield cross the network together. If a rule of the database forbids a statement, the
- * generator receives a `StatementRefused`, which it may catch. Every other failure ends the transaction.
+ * The work of one transaction: a generator that yields statements and receives the rows of each. So the same
+ * rules run on a database that answers at once and on one that answers over a network; the statements of one
+ * yield are sent together. If a rule of the database forbids a statement, the generator receives a
+ * `StatementRefused`, which it may catch. Every other failure ends the transaction.
  */
 export type Work<T> = Generator<readonly Statement[], T, readonly (readonly StoredRow[])[]>;
 
-/** A unique key, a check or another rule of the database forbids a statement. */
+/** Thrown if a unique key, a check or another rule of the database forbids a statement. */
 export class StatementRefused extends Error {}
 
 /**
- * A statement with its values. Refuses text with NUL, which PostgreSQL cannot hold, and with half of a
- * surrogate pair, which every database would replace by another character.
+ * Returns a statement with its values. Refuses text with NUL, which PostgreSQL cannot hold, and with half of
+ * a surrogate pair, which every database would replace by another character.
  */
 export function statement(sql: string, ...values: StoredValue[]): Statement {
   if (values.some((value) => typeof value === "string" && storable(value) !== value))
@@ -37,7 +37,7 @@ export function* ask(sql: string, ...values: StoredValue[]): Work<readonly Store
   return rows;
 }
 
-/** Yields statements that run one after the other, none of which needs the answer of another. */
+/** Yields statements that run one after the other. None of them needs the answer of another. */
 export function* askAll(...statements: readonly Statement[]): Work<readonly (readonly StoredRow[])[]> {
   return yield statements;
 }
@@ -77,7 +77,7 @@ export async function runLater<T>(
   return step.value;
 }
 
-/** A whole number in a row; databases answer it as a number or as text. */
+/** Returns a whole number of a row; databases return it as a number or as text. */
 export const numberIn = (row: StoredRow | undefined, column: string): number => Number(row?.[column] ?? 0);
 
 export const textIn = (row: StoredRow | undefined, column: string): string => String(row?.[column] ?? "");

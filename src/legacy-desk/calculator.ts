@@ -120,20 +120,20 @@ export class Calculator {
    * symbol.
    */
   calculate(): Calculation {
-    const books = new Map<string, Book>();
+    const lotsBySymbol = new Map<string, SymbolLots>();
     const daily: DayFigures[] = [];
     for (const [date, trades] of this.#days()) {
       for (const trade of trades) {
-        const book = books.get(trade.symbol) ?? new Book(trade.symbol);
-        books.set(trade.symbol, book);
-        book.take(trade);
+        const lots = lotsBySymbol.get(trade.symbol) ?? new SymbolLots(trade.symbol);
+        lotsBySymbol.set(trade.symbol, lots);
+        lots.take(trade);
       }
-      for (const book of books.values()) {
-        const figures = book.endDay(date, this.#closes.get(book.symbol)?.get(date));
+      for (const lots of lotsBySymbol.values()) {
+        const figures = lots.endDay(date, this.#closes.get(lots.symbol)?.get(date));
         if (figures !== undefined) daily.push(figures);
       }
     }
-    return { positions: [...books.values()].map((book) => book.figures()), daily };
+    return { positions: [...lotsBySymbol.values()].map((lots) => lots.figures()), daily };
   }
 
   #days(): [date: string, trades: Trade[]][] {
@@ -172,10 +172,12 @@ interface Turnover {
 }
 
 /** The lots of one symbol, oldest first, and its figures. */
-class Book {
+class SymbolLots {
   readonly symbol: string;
   #lots: Lot[] = [];
-  /** Lots before this index are closed. An index, because shift() makes deep books quadratic. */
+  /**
+   * Lots before this index are closed. An index is used because shift() takes quadratic time for many lots.
+   */
   #head = 0;
   #day = { realized: 0, traded: false, buys: { quantity: 0, value: 0 }, sells: { quantity: 0, value: 0 } };
   #last: DayFigures | undefined;

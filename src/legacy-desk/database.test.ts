@@ -89,7 +89,7 @@ describe("trades", () => {
     ]);
   });
 
-  test("quirk: keep the first row of a repeated id in a file, with a wrong trade count, and both rows of two files", () => {
+  test("quirk: keep only the first row of an id that is repeated in a file, with a wrong trade count, and both rows if they are in two files", () => {
     const row = (price: number) => `688,X,2025-08-05 10:00:00,B,1,${price}`;
     const { ask, report } = written({
       "trades_20250805.csv": [row(100), row(101), row(102)],
@@ -107,7 +107,7 @@ describe("trades", () => {
     ).toEqual([[3, 1]]);
   });
 
-  test("of a rejected file stay up to the bad row; its error is logged, and so is a missing file", () => {
+  test("keep the rows before the bad row of a rejected file; its error is logged, and so is a missing file", () => {
     const { path, ask } = written({
       "trades_20250807.csv": ["1,X,2025-08-07 10:00:00,B,1,100", "2,X,2025-08-07 10:00:00,B,0,100"],
     });
@@ -132,7 +132,7 @@ describe("figures", () => {
     "trades_20250805.csv": ["4,X,2025-08-05 10:00:00,B,1,100", "5,X,2025-08-05 10:00:01,S,1,102"],
   };
 
-  test("quirk: have positions cast to int in snapshots and end of day, and always the price source px_settle", () => {
+  test("quirk: have positions that are cast to int in snapshots and end of day, and always the price source px_settle", () => {
     const { ask } = written(history);
     expect(
       ask(

@@ -102,7 +102,7 @@ describe("calculatePnl", () => {
     expect(await service().calculatePnl({ trades: [] })).toEqual({ positions: [], totals: {}, rejected: [] });
   });
 
-  it("processes trades by time, and within a second in the order of the request", async () => {
+  it("processes trades in the order of their times, and within a second in the order of the request", async () => {
     const { positions } = await service().calculatePnl({ trades: [sell, more, buy] });
     expect(positions).toMatchObject([{ realized: "2" }]);
     const sameSecond = { ...more, time: "2025-07-24T09:00:00.999-05:00" };

@@ -1,7 +1,7 @@
 /**
  * The legacy desk as a service, with the methods that its callers used every day. It calculates in floats,
- * and answers with the shortest text of each. P&L is in points. It supports no books, no as-of times and no
- * lot method but FIFO, and does not list lots.
+ * and answers with the shortest text of each. P&L is in points. It supports neither books nor as-of times, no
+ * lot method except FIFO, and does not list lots.
  */
 import type {
   CalculatePnlAnswer,
@@ -70,7 +70,8 @@ export class LegacyDeskService implements PnlService {
       throw new LegacyRejection(`limit must be a whole number of 0 or more: ${limit}`);
     const { files } = await this.#run({});
     const trades = files.flatMap((file) => file.trades).filter((trade) => this.#isWanted(trade, request));
-    // Its table is sorted by time, newest first; trades of one second keep the order of storing.
+    // The desk's table is sorted by time, newest first; trades of one second keep the order in which they
+    // were stored.
     const newest = trades.toSorted((a, b) => (a.time > b.time ? -1 : a.time < b.time ? 1 : 0));
     return { trades: newest.slice(0, limit).map(serviceTrade) };
   }

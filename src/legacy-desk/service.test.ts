@@ -99,24 +99,24 @@ describe("a row", () => {
     expect(positions).toMatchObject([{ quantity: "3", realized: "2" }]);
   });
 
-  test("quirk: that sells -5 is a purchase of 5", async () => {
+  test("that sells -5 is a purchase of 5 (a quirk)", async () => {
     expect(await position("1,X,2025-08-04 10:00:00,S,-5,100")).toMatchObject({
       quantity: "5",
       averagePrice: "100",
     });
   });
 
-  test("quirk: that books an expiry at price 0 realizes the cost", async () => {
+  test("that books an expiry at price 0 realizes the cost (a quirk)", async () => {
     const rows = ["1,X,2025-08-04 10:00:00,B,10,0.25", "2,X,2025-08-05 10:00:00,S,10,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "0", realized: "-2.5" });
   });
 
-  test("quirk: that stands for a start-of-day position, at midnight, is an ordinary trade", async () => {
+  test("at midnight, which represents a start-of-day position, is an ordinary trade (a quirk)", async () => {
     const rows = ["1,X,2025-08-04 18:00:00,S,24,3", "2,X,2025-08-05 00:00:00.000,B,1000,0.0"];
     expect(await position(...rows)).toMatchObject({ quantity: "976", averagePrice: "0", realized: "72" });
   });
 
-  test("quirk: with a repeated id counts again", async () => {
+  test("with a repeated id counts again (a quirk)", async () => {
     const rows = ["688,X,2025-08-04 10:00:00,B,1,100", "688,X,2025-08-04 10:00:00,B,1,100"];
     expect(await position(...rows)).toMatchObject({ quantity: "2" });
   });
@@ -150,7 +150,7 @@ describe("a run over several files", () => {
     expect(await position("file-at-a-time")).toMatchObject({ quantity: "1", realized: "1" });
   });
 
-  test("file at a time: a close has its file name's day; evening fills replace their day's row", () => {
+  test("in file-at-a-time mode uses a close for the day in its file's name, and evening fills replace the earlier row of their day", () => {
     const [first, second] = [join(folder, "trades_20250904.csv"), join(folder, "trades_20250905.csv")];
     const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
     writeFileSync(first, `${header}1,X,2025-09-04 10:00:00,B,1,100\n2,X,2025-09-04 11:00:00,S,1,101\n`);

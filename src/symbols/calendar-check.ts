@@ -68,8 +68,9 @@ export const calendarFindingCodes = {
 export type CalendarFindingCode = keyof typeof calendarFindingCodes;
 
 /**
- * `differs`: the row contradicts the computed value. `ambiguous`: right, but a look-up by it also finds
- * another row or series. `form`: the same meaning in another form. `unchecked`: could not be compared.
+ * `differs`: the row contradicts the computed value. `ambiguous`: the text is correct, but a look-up by it
+ * also finds another row or series. `form`: the text has the same meaning in another form. `unchecked`: the
+ * cell could not be compared.
  */
 type CalendarSeverity = "differs" | "ambiguous" | "form" | "unchecked";
 
@@ -180,8 +181,8 @@ export function overridesOf(
 }
 
 /**
- * Reads `7/21/2025 14:00`, month first, with optional zero seconds. Undefined for other text, and outside
- * 2000 to 2099.
+ * Reads `7/21/2025 14:00`, month first, with optional zero seconds. Returns undefined for other text, and for
+ * a day outside of 2000 to 2099.
  */
 export function parseCalendarMoment(text: string): CalendarMoment | undefined {
   const [, month, date, year, hour, minute] =
@@ -504,8 +505,8 @@ function listed(names: readonly string[]): string {
 }
 
 /**
- * The key of the volatility-time files. The dialect `actant-time` reads such keys but never prints one, since
- * a key names no instrument.
+ * Returns the key of the volatility-time files. The dialect `actant-time` reads such keys but never prints
+ * one, since a key names no instrument.
  */
 function timeText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "volatility-time keys name expiries of options");
@@ -519,8 +520,9 @@ const readTime = (text: string, context: SymbolContext): Reading => readSymbol(t
 const monkeyWeekdays: readonly (Weekly | undefined)[] = [undefined, "mon", "tue", "wed", "thu", "fri"];
 
 /**
- * PricingMonkey's name of a series, such as `jul25 wk3 mon ty`. It states the nominal day, even if that day
- * is a holiday. The monthly option has the text of a Friday option. Known for the 10-year only.
+ * Returns PricingMonkey's name of a series, such as `jul25 wk3 mon ty`. It states the nominal day, even if
+ * that day is a holiday. The monthly option has the text of a Friday option. The names are known for the
+ * 10-year only.
  */
 function monkeyText({ series, product }: Subject): string | Refused {
   if (series === undefined) return refused("CANNOT_CARRY", "PricingMonkey names only options");
@@ -666,8 +668,8 @@ function findDuplicates(sheets: readonly Sheet[]): void {
 }
 
 /**
- * Reports right texts that another row has as well; texts that are wrong or ambiguous by themselves have a
- * finding already.
+ * Reports correct texts that another row has as well; a text that is wrong or ambiguous by itself already has
+ * a finding.
  */
 function findShared(sheets: readonly Sheet[], column: CalendarColumn): void {
   const withText = sheets.filter((sheet) => (sheet.cell(column) ?? "") !== "");

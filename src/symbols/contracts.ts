@@ -29,7 +29,7 @@ export interface ContractMonth {
   readonly month: number;
 }
 
-/** The future of a product and month. */
+/** Returns the future of a product and month. */
 export function readFuture(
   product: Product,
   { year, month }: ContractMonth,
@@ -45,8 +45,8 @@ export function readFuture(
 }
 
 /**
- * The future that a bare root means on a day: the next quarterly contract. Refused in a delivery month, in
- * which people may mean the expiring contract or the next one.
+ * Returns the future that a bare root means on a day: the next quarterly contract. Refused in a delivery
+ * month, in which people may mean the expiring contract or the next one.
  */
 export function readFrontFuture(product: Product, context: SymbolContext): Reading {
   const { year, month } = dateOfDay(context.asOf);
@@ -66,7 +66,7 @@ export function readFrontFuture(product: Product, context: SymbolContext): Readi
   return readFuture(product, contract, context, [{ code: "FRONT_CONTRACT", why }]);
 }
 
-/** The option of a series, right and strike. The refusal quotes `strikeText`. */
+/** Returns the option of a series, right and strike. The refusal quotes `strikeText`. */
 export function readOption(
   { series, notes }: SeriesFound,
   right: string,
@@ -84,8 +84,8 @@ export const refusedStrike = (text: string): Refused =>
   );
 
 /**
- * The series that a code, contract month and week name, without a date. A Friday on which the monthly option
- * expires names the monthly option.
+ * Finds the option series from its code, contract month and week, for a text without a date. A Friday on
+ * which the monthly option expires names the monthly option.
  */
 export function namedSeries(
   row: SeriesCode,
@@ -114,8 +114,8 @@ interface SeriesFound {
 }
 
 /**
- * The series that a code and a date name. The date decides: a contradicting week digit (0 = none) or month
- * letter is noted. `month` is absent if the dialect has no such letter.
+ * Finds the option series from its code and a date. The date decides: a contradicting week digit (0 = none)
+ * or month letter is noted. `month` is absent if the dialect has no such letter.
  */
 export function datedSeries(
   row: SeriesCode,
@@ -153,8 +153,8 @@ const standardFridayNote = (series: OptionSeries): SymbolNote => ({
 });
 
 /**
- * Returns a note if a holiday moved the expiry and the text has that one of the two days (nominal day and
- * expiry) which its dialect does not write.
+ * Returns a note if a holiday moved the expiry and the text has the wrong one of its two days: the dialect
+ * writes either the nominal day or the expiry.
  */
 export function holidayNotes(
   series: OptionSeries,

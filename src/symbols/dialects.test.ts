@@ -239,7 +239,7 @@ describe("other spellings", () => {
     expect(shown(read(text, "actant-trades"))).toBe(name);
   });
 
-  it("cover every note except those of several dialects and of unconfirmed expiries, which have tests of their own", () => {
+  it("cover every note except those of several dialects and of unconfirmed expiries, which other tests check", () => {
     const seen = noted.flatMap(([, , expected]) => expected.split(" ").slice(1));
     expect([...new Set([...seen, "SEVERAL_DIALECTS", "EXPIRY_UNCONFIRMED"])].sort()).toEqual(
       Object.keys(symbolNoteCodes).sort(),

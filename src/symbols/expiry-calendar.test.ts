@@ -154,7 +154,7 @@ describe("quarterly and serial options", () => {
     ).toEqual(["ZN-2026-01-OZN", "ZN-2026-12-OZN"]);
   });
 
-  it("expire in every month of the century as a plain form of the rule says", () => {
+  it("expire in every month of the century on the day that a plain form of the rule gives", () => {
     const wrong: string[] = [];
     // The options of a contract month expire in the month before.
     for (let year = firstYear; year <= lastYear; year++)

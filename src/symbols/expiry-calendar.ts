@@ -89,8 +89,8 @@ export class ExpiryCalendar {
   }
 
   /**
-   * The series of the nth weekday of a month. Undefined if the month has no such day, if the family did not
-   * exist yet, and if the Friday belongs to the standard option.
+   * Returns the series of the nth weekday of a month; undefined if the month has no such day, if the family
+   * did not exist yet, and if the Friday belongs to the standard option.
    */
   weekly(key: WeeklyKey): OptionSeries | undefined {
     const { family, year, month, week } = key;
@@ -103,7 +103,7 @@ export class ExpiryCalendar {
     });
   }
 
-  /** The quarterly or serial series of a contract month; it expires in the month before. */
+  /** Returns the quarterly or serial series of a contract month; it expires in the month before. */
   standard(product: Product, year: number, month: number): OptionSeries | undefined {
     if (year < firstYear || year > lastYear || month < 1 || month > 12) return undefined;
     const before = monthIndex(year, month) - 1;
@@ -114,8 +114,8 @@ export class ExpiryCalendar {
   }
 
   /**
-   * The series of a family to which a day belongs: as its nominal day, as its expiry, or as another day to
-   * which a holiday may move the expiry.
+   * Returns the series of a family to which a day belongs: as its nominal day, as its expiry, or as another
+   * day to which a holiday may move the expiry.
    */
   seriesOn(product: Product, family: Family, day: DayNumber): OptionSeries | undefined {
     if (family === "standard") return this.#standardOn(product, day);
@@ -130,7 +130,7 @@ export class ExpiryCalendar {
     return this.#moved.get(`${product.code} ${family} ${day}`);
   }
 
-  /** The standard series whose nominal Friday is the nth Friday of a month. */
+  /** Returns the standard series whose nominal Friday is the nth Friday of a month. */
   standardOfFriday(product: Product, year: number, month: number, week: number): OptionSeries | undefined {
     const { nominal } = this.#standardOf(year, month);
     if (nthWeekday(year, month, weekdayOf.fri, week) !== nominal) return undefined;
@@ -142,8 +142,8 @@ export class ExpiryCalendar {
   }
 
   /**
-   * Every series of a product that expires in a month: the weekly ones by week and weekday, then the standard
-   * one.
+   * Returns every series of a product that expires in a month: the weekly ones by week and weekday, then the
+   * standard one.
    */
   seriesExpiringIn(product: Product, year: number, month: number): readonly OptionSeries[] {
     const found: OptionSeries[] = [];
@@ -157,7 +157,7 @@ export class ExpiryCalendar {
     return standard === undefined ? found : [...found, standard];
   }
 
-  /** The last trading day of a future; null if it is not known. */
+  /** Returns the last trading day of a future; null if it is not known. */
   lastTradingDay(product: Product, year: number, month: number): DayNumber | null {
     const given = this.#overrides.get(futureName(product, year, month));
     if (given !== undefined) return given;
@@ -233,9 +233,9 @@ export class ExpiryCalendar {
   }
 
   /**
-   * A standard option exercises into the quarterly future of its month or the next one; a weekly option into
-   * the same future as the nearest standard option that expires on its day or later (CME FAQ on weekly
-   * Treasury options).
+   * Returns the future that an option exercises into. A standard option exercises into the quarterly future
+   * of its month or the next one; a weekly option into the same future as the nearest standard option that
+   * expires on its day or later (CME FAQ on weekly Treasury options).
    */
   #underlying({ product, family, year, month }: SeriesKey, expiry: DayNumber): string {
     let contract = monthIndex(year, month);
@@ -280,8 +280,8 @@ function nthWeekday(year: number, month: number, wanted: number, count: number):
 }
 
 /**
- * The last Friday that precedes the last business day of the month by at least two business days (CME option
- * specifications). The Friday itself may be a holiday.
+ * Returns the last Friday that precedes the last business day of the month by at least two business days (CME
+ * option specifications). The Friday itself may be a holiday.
  */
 function standardFriday(year: number, month: number): DayNumber {
   const last = lastBusinessDay(year, month);

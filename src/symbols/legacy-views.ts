@@ -312,7 +312,7 @@ const bloombergFuture = (root: string, { contract }: LedgerFuture): string | und
 const bloombergRoots = { mon: "VBY", tue: "TJP", wed: "TYW", thu: "TJW" } as const;
 const weekdays = { mon: 1, tue: 2, wed: 3, thu: 4 } as const;
 
-/** The number of times that a weekday occurs from the 1st of the month to the day, both included. */
+/** Returns the number of times that a weekday occurs from the 1st of the month to the day, both included. */
 function countOfWeekday(family: keyof typeof weekdays, day: DayNumber): number {
   const last = day - ((weekday(day) - weekdays[family] + 7) % 7);
   return Math.floor((dateOfDay(day).date - (day - last) + 6) / 7);
@@ -320,13 +320,16 @@ function countOfWeekday(family: keyof typeof weekdays, day: DayNumber): number {
 
 const twoDigits = (year: number): string => `${year % 100}`.padStart(2, "0");
 
-/** The number with three decimal places; undefined if it has more, or if the text is not a plain number. */
+/**
+ * Returns the number with three decimal places; undefined if it has more, or if the text is not a plain
+ * number.
+ */
 function threePlaces(text: string): string | undefined {
   const [, points, fraction = ""] = /^(0|[1-9]\d*)(?:\.(\d{1,3}?)0*)?$/.exec(text) ?? [];
   return points === undefined ? undefined : `${points}.${fraction.padEnd(3, "0")}`;
 }
 
-/** As `threePlaces`, for multiples of a quarter only. */
+/** Like `threePlaces`, for multiples of a quarter only. */
 function quarterPlaces(text: string): string | undefined {
   const places = threePlaces(text);
   return places !== undefined && /\.(?:00|25|50|75)0$/.test(places) ? places : undefined;

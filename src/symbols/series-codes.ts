@@ -151,12 +151,12 @@ export class CodeTable {
     );
   }
 
-  /** The first row of a code, whatever the day. */
+  /** Returns the first row of a code, whatever the day. */
   named(code: string): SeriesCode | undefined {
     return this.#byCode.get(code)?.[0];
   }
 
-  /** The row with the code for options of a family that expire on a day. */
+  /** Returns the row with the code for options of a family that expire on a day. */
   codeOf(product: Product, family: Family, day: DayNumber): SeriesCode | undefined {
     return this.#bySeries
       .get(product)

@@ -39,7 +39,7 @@ export function readSymbol(text: string, source: Source, context: SymbolContext)
   return readAs(text, source === "auto" ? all : [named[source]], context);
 }
 
-/** As `readSymbol`, with the given dialects only. */
+/** Like `readSymbol`, with the given dialects only. */
 export function readAs<Name extends string>(
   text: string,
   among: readonly (Dialect & { readonly name: Name })[],
@@ -80,7 +80,7 @@ export const printSymbol = (
   context: SymbolContext,
 ): Printing => dialects[target].print(instrument, context);
 
-/** The reading of the dialects whose form the text has; undefined if no dialect has that form. */
+/** Returns the reading of the dialects whose form the text has; undefined if no dialect has that form. */
 function detected<Name extends string>(
   text: string,
   among: readonly (Dialect & { readonly name: Name })[],
@@ -126,10 +126,10 @@ function decided<Name extends string>(
   };
 }
 
-/** Refusals that mean only that the text belongs to another dialect. */
+/** Refusals that may only mean that the text belongs to another dialect. */
 const unknowing: ReadonlySet<string> = new Set(["UNKNOWN_FORM", "UNKNOWN_PRODUCT", "UNKNOWN_SERIES"]);
 
-/** The text with capitals and spaces as the dialects write them, with notes on each correction. */
+/** Returns the text with capitals and spaces as the dialects write them, with notes on each correction. */
 function tidy(text: string): { readonly text: string; readonly notes: readonly SymbolNote[] } | Refused {
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);

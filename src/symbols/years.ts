@@ -6,16 +6,16 @@ import { noNotes, type Refused, refused, type SymbolNote } from "./reading.ts";
 const aheadMax = 2;
 
 /**
- * The year that one digit means on a day: the latest year with that last digit that is at most two years
- * ahead, since no contract is listed further out. So on any day of 2025 the digits 8, 9, 0 … 7 mean 2018 to
- * 2027.
+ * Returns the year that one digit means on a day: the latest year with that last digit that is at most two
+ * years ahead, since no contract is listed further out. So on any day of 2025 the digits 8, 9, 0 … 7 mean
+ * 2018 to 2027.
  */
 export function yearOfDigit(digit: number, asOf: DayNumber): number {
   const latest = dateOfDay(asOf).year + aheadMax;
   return latest - ((((latest - digit) % 10) + 10) % 10);
 }
 
-/** The note on a year that was read from one digit, if its decade is not that of the as-of day. */
+/** Returns a note on a year that was read from one digit, if its decade is not that of the as-of day. */
 export function decadeNotes(year: number, asOf: DayNumber): readonly SymbolNote[] {
   const today = dateOfDay(asOf).year;
   if (Math.floor(year / 10) === Math.floor(today / 10)) return noNotes;
@@ -29,7 +29,7 @@ export const yearOfTwoDigits = (digits: string): number => firstYear + Number(di
 
 export const twoDigitsOf = (year: number): string => `${year % 100}`.padStart(2, "0");
 
-/** A refusal if one digit would be read as another year on that day; otherwise undefined. */
+/** Returns a refusal if one digit would be read as another year on that day; otherwise undefined. */
 export function lostDecade(dialect: string, year: number, asOf: DayNumber): Refused | undefined {
   const readAs = yearOfDigit(year % 10, asOf);
   if (readAs === year) return undefined;

@@ -332,7 +332,7 @@ export function controlStoreContract(
         expect((await lastRow(store)).evidence).toBeNull();
       });
 
-      it("can publish several sections in turn, also one that was published before", async () => {
+      it("can publish several sections in turn, including one that was published before", async () => {
         const store = await open();
         const [one, other] = [publishedAs("shadow_mode", "one"), publishedAs("shadow_mode", "other")];
         for (const published of [one, other, other, one])
@@ -983,7 +983,10 @@ export function controlStoreContract(
     });
 
     describe.skipIf(oneProcess !== undefined)(`several processes${because(oneProcess)}`, () => {
-      /** Changes the record repeatedly, and prints the epoch of each acknowledged change. */
+      /**
+       * Starts a process that changes the record repeatedly, and prints the epoch of each acknowledged
+       * change.
+       */
       const changer = (writer: string, changes = Number.POSITIVE_INFINITY): StoreProcess =>
         elsewhere(`
           for (let index = 0; index < ${changes}; index++) {

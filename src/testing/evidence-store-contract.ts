@@ -242,7 +242,7 @@ export function evidenceStoreContract(
         expect(turns).toBeGreaterThan(20);
       });
 
-      it("writes in the order of the calls, also of calls that do not wait for each other", async () => {
+      it("writes in the order of the calls, even if the calls do not wait for each other", async () => {
         const store = await open();
         await Promise.all(
           Array.from({ length: 20 }, (_, index) => store.append([comparison({ unit: String(index) })])),

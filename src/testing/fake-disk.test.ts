@@ -38,7 +38,7 @@ const told = async (disk: FakeDisk): Promise<readonly unknown[]> => {
   return look?.ok === true ? look.changed : [look?.code];
 };
 
-it("the fake disk shows the faults that a simulation asks for, and ends them when it says", async () => {
+it("the fake disk has each fault that a simulation causes, until the simulation ends it", async () => {
   nowMs = 10_000;
   const disk = newDisk({ tickMs: 2_000, skewMs: -86_400_000 });
   disk.write(0, path, "one\n");
@@ -74,7 +74,7 @@ it("the fake disk shows the faults that a simulation asks for, and ends them whe
   expect(new TextDecoder().decode(disk.contents(0).get(path))).toBe("new\n");
 });
 
-it("names that differ by case are one file on a disk that folds case, and two elsewhere", async () => {
+it("names that differ by case are one file on a disk that folds case, and two files on another disk", async () => {
   for (const foldsCase of [true, false]) {
     const disk = newDisk({ foldsCase });
     disk.write(0, "trades_a.csv", "a");

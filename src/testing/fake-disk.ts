@@ -1,8 +1,8 @@
 /**
  * A disk in memory that a `FileFinder` looks at, for simulations. It has no clock and no chance of its own:
- * the caller says what time it is, and faults are methods. Like a real disk at its worst it gives the inode
- * of a removed file to the next new one, and it can have a coarse clock, old stats and pages that arrive
- * later. Events do not exist on it: `look` is the truth, and both scopes see everything.
+ * the caller supplies the time and causes the faults by methods. Like a real disk at its worst it gives the
+ * inode of a removed file to the next new one, and it can have a coarse clock, old stats and pages that
+ * arrive later. It has no events: each look sees every file, whatever its scope.
  */
 import { BridgeError } from "../base/errors.ts";
 import { fileName } from "../base/file-name.ts";
@@ -15,7 +15,7 @@ export interface FakeDiskOptions {
   readonly isWatched: (name: string) => boolean;
   /** Times of files are multiples of this. Default: 1. */
   readonly tickMs?: number;
-  /** What the disk's clock is ahead of ours. Default: 0. */
+  /** The milliseconds by which the disk's clock is ahead of ours. Default: 0. */
   readonly skewMs?: number;
   /** Whether names that differ by case only are one file. Default: no. */
   readonly foldsCase?: boolean;
@@ -26,26 +26,29 @@ interface FakeFile {
   bytes: Uint8Array;
   mtimeMs: number;
   readonly inode: number;
-  /** The stat that looks see, and how many more of them; a network drive may know only an old one. */
+  /** The old stat that the next looks see, as on a network drive, and the number of these looks. */
   stale: { readonly stat: FileStat; looks: number } | undefined;
-  /** Where pages have not arrived, and for how many more looks. */
+  /** The part of the file whose pages have not arrived, and the number of looks until they do. */
   missing: { readonly from: number; readonly to: number; readonly isCut: boolean; looks: number } | undefined;
   lockedBy: string | undefined;
 }
 
 interface FakeFolder {
   readonly identity: string;
-  /** By path, in the form in which names are compared. */
+  /** The files by path, in the form in which names are compared. */
   readonly files: Map<string, FakeFile>;
   readonly freeInodes: number[];
   inodes: number;
 }
 
 interface FakeRoot {
-  /** What stands at the root's path: the last one, unless an error is set. */
+  /** The folders mounted at the root's path; the last one is visible, unless an error is set. */
   readonly mounted: FakeFolder[];
   error: string | undefined;
-  /** Identity of the last good look, and what it reported; `sinceMs` until a file is reported once more. */
+  /**
+   * The identity of the last successful look, and the files that it reported; `sinceMs` is set until a file
+   * is reported once more.
+   */
   identity: string;
   readonly told: Map<string, { readonly stat: FileStat; sinceMs: number | undefined }>;
 }
@@ -72,7 +75,7 @@ export class FakeDisk implements FileFinder {
     this.pollReasons = this.#roots.map(() => undefined);
   }
 
-  /** Replaces the content in place; makes the file if it is not there. */
+  /** Replaces the content in place; creates the file if it does not exist. */
   write(root: number, path: string, content: string | Uint8Array): void {
     const file = this.#find(root, path) ?? this.#create(root, path);
     file.bytes = bytesOf(content);
@@ -99,7 +102,7 @@ export class FakeDisk implements FileFinder {
     );
   }
 
-  /** Renames within a root; a file of the new name is replaced. */
+  /** Renames a file within a root; replaces a file that has the new name. */
   rename(root: number, from: string, to: string): void {
     const file = this.#get(root, from);
     this.#folder(root).files.delete(this.#key(from));
@@ -113,12 +116,12 @@ export class FakeDisk implements FileFinder {
     this.#folder(root).files.delete(this.#key(path));
   }
 
-  /** The paths of all files, with those that the finder does not report, and their content. */
+  /** Returns the content of all files by path, including the files that the finder does not report. */
   contents(root: number): ReadonlyMap<string, Uint8Array> {
     return new Map([...this.#folder(root).files.values()].map(({ path, bytes }) => [path, bytes]));
   }
 
-  /** The root cannot be read until `restore`. */
+  /** Makes the root unreadable until `restore`. */
   lose(root: number, code = "ENOENT"): void {
     this.#root(root).error = code;
   }
@@ -129,25 +132,25 @@ export class FakeDisk implements FileFinder {
     this.#root(root).error = undefined;
   }
 
-  /** Brings the root back as it was at first. */
+  /** Makes the original root readable again. */
   restore(root: number): void {
     this.#root(root).mounted.splice(1);
     this.#root(root).error = undefined;
   }
 
-  /** Reads of the file answer `locked` with the code, until it is undefined. */
+  /** Makes reads of the file answer `locked` with the code; undefined ends this. */
   lock(root: number, path: string, code: string | undefined): void {
     this.#get(root, path).lockedBy = code;
   }
 
-  /** The next looks see the stat of now, whatever is written meanwhile. */
+  /** Makes the next looks see the file's present stat, whatever is written meanwhile. */
   holdStat(root: number, path: string, looks: number): void {
     const file = this.#get(root, path);
     file.stale = { stat: statOf(file), looks };
   }
 
   /**
-   * Bytes from `from` to the present end read as NUL until so many looks have passed. With `isCut`, reads end
+   * Makes the bytes from `from` to the present end read as NUL for a number of looks. With `isCut`, reads end
    * at `from` instead, although the size is that of the whole file.
    */
   withhold(
@@ -207,7 +210,7 @@ export class FakeDisk implements FileFinder {
     return { kind: "bytes", bytes: bytes.slice(from, from + length), stat: statOf(file) };
   }
 
-  /** The next look reports every file, as that of a new process does. */
+  /** Makes the next look report every file, like the first look of a new process. */
   forgetTold(): void {
     for (const { told } of this.#roots) told.clear();
   }

@@ -3,8 +3,8 @@
  *
  *     fileFinderContract("real folders", async () => ({ finder: openFileFinder(…), write: …, … }));
  *
- * `make` is called for each test. It returns a finder of two roots that are there and empty, and the ways to
- * change them. Its patterns must include `trades_*.csv`. The suite closes the finder.
+ * `make` is called for each test. It returns a finder of two empty roots, and functions that change these
+ * roots. Its patterns must include `trades_*.csv`. The suite closes the finder.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -12,19 +12,19 @@ import type { FileFinder, FileSlice, RootLook, SeenFile } from "../ports/watched
 
 export interface FinderPlace {
   readonly finder: FileFinder;
-  /** Writes the whole file, in place if it is there; makes its folders. */
+  /** Writes the whole file, in place if it exists; creates its folders. */
   readonly write: (root: number, path: string, text: string) => void;
   readonly append: (root: number, path: string, text: string) => void;
-  /** Within one root; the new name's file is replaced. */
+  /** Renames a file within one root; replaces a file that has the new name. */
   readonly rename: (root: number, from: string, to: string) => void;
   readonly remove: (root: number, path: string) => void;
-  /** Afterwards nothing stands at the root's path. */
+  /** Removes everything from the root's path. */
   readonly lose: (root: number) => void;
   /** Puts another, empty folder at the root's path. */
   readonly mount: (root: number) => void;
-  /** Brings the root back that was lost, or over which another folder was mounted. */
+  /** Restores the original root after `lose` or `mount`. */
   readonly restore: (root: number) => void;
-  /** Resolves when as much time has passed. */
+  /** Resolves when this time has passed. */
   readonly pass: (ms: number) => Promise<void>;
 }
 
@@ -100,7 +100,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect(names(await changed())).toEqual(["trades_1.csv"]);
     });
 
-    it("a look reports what was appended, rewritten, replaced, renamed or removed since the last one", async () => {
+    it("a look reports the files that were appended to, rewritten, replaced, renamed or removed since the last look", async () => {
       for (const day of [1, 2, 3, 4, 5]) place.write(0, `trades_${day}.csv`, "a\n");
       await look();
       place.append(0, "trades_1.csv", "b\n");
@@ -138,7 +138,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect(slice).toMatchObject({ stat: { size: 10 } });
     });
 
-    it("a lost root is an error without removals, and when it is back only differences are reported", async () => {
+    it("a lost root is an error and no file of it is reported as gone; after its return only differences are reported", async () => {
       place.write(0, "trades_1.csv", "a\n");
       place.write(0, "trades_2.csv", "a\n");
       place.write(1, "trades_1.csv", "a\n");
@@ -183,7 +183,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       for (const form of forms) expect(await read(form)).toBe(form);
     });
 
-    it("whatever writers do between looks, each look ends with the names and sizes that are there", async () => {
+    it("whatever writers do between looks, the reports up to a look add up to the names and sizes on the disk", async () => {
       const paths = ["trades_1.csv", "trades_2.csv", "day/trades_1.csv", "day/of/trades_3.csv"];
       const path = fc.constantFrom(...paths);
       const step = fc.oneof(

@@ -123,8 +123,8 @@ export class Process {
   }
 
   /**
-   * Ends the process like `kill -9`: without a message or cleanup; whatever waits for time or for the store
-   * waits for ever.
+   * Ends the process like `kill -9`: without a message or cleanup; code that waits for a timer or for the
+   * store never continues.
    */
   kill(): void {
     for (const stop of this.#timers) stop();

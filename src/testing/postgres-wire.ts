@@ -16,9 +16,9 @@ export class Wire {
   readonly #server: Server;
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
-  /** The message of the next commit that is lost, together with its connection. */
+  /** The message of the next commit (its request or its answer) that is lost together with the connection. */
   breakAtCommit: "nothing" | "request" | "answer" = "nothing";
-  /** How many bytes of the lost message arrive. */
+  /** The number of bytes of the lost message that arrive. */
   breakAfter = 0;
   broken = 0;
   /** Accepts connections and ends them at once. */

@@ -46,7 +46,7 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
-/** Why this machine cannot start a server; undefined if it can. */
+/** Returns the reason why this machine cannot start a server; undefined if it can. */
 export function postgresMissing(): string | undefined {
   try {
     packageFolder();
@@ -261,7 +261,10 @@ function programs(folder: string, user: User): string {
   return copy;
 }
 
-/** Gives the folder with its contents to the user, who removes it at the end. */
+/**
+ * Makes the user the owner of the folder and its contents, so that the user's programs can remove it at the
+ * end.
+ */
 function give(folder: string, { uid, gid }: User): void {
   if (uid === undefined || gid === undefined) return;
   for (const path of [

@@ -25,7 +25,7 @@ import { hostile } from "./hostile-text.ts";
 export interface RecordPlace {
   readonly side: Side;
   readonly open: (authority: Side) => Promise<RecordStore>;
-  /** Runs a statement of another program on a connection of its own, and answers its rows. */
+  /** Runs a statement like another program, on a separate connection, and returns its rows. */
   readonly sql: (statement: string) => Promise<readonly unknown[]>;
   /** The full name of a table of the records, or of the bridge (`pnlb_…`). */
   readonly table: (name: string) => string;
@@ -40,9 +40,9 @@ interface Shape {
   readonly position: (symbol: string, columns: StoredRow | null) => RowChange;
   /** A quantity as the column holds it. */
   readonly size: (quantity: number) => string | number;
-  /** A column of a position, with a value that the type of the column changes. */
+  /** A column of a position, with a value that the column's type converts to another value. */
   readonly altered: StoredRow;
-  /** Quantities that no column may hold. */
+  /** Quantities that the store must refuse. */
   readonly refused: readonly (string | number)[];
 }
 
@@ -130,7 +130,7 @@ const claimOf = (...names: readonly string[]): string => JSON.stringify(names);
 
 const nowMs = 1_752_600_000_000;
 
-/** `follows` is false for a store that is always authoritative, so that what a mirror does is left out. */
+/** `follows` is false for a store that is always authoritative; the tests of a mirror are then skipped. */
 export function recordStoreContract(
   name: string,
   make: () => Promise<RecordPlace>,
@@ -170,13 +170,13 @@ export function recordStoreContract(
       does: columns === null ? "trade_removal" : "trade_correction",
       change: { ...row.change, set: columns && { ...row.change.set, ...columns } },
     });
-    /** A trade in a file of its own, with a claim that says so. */
-    const tradeOf = (id: string, file: string, { isNamed = id } = {}): RowWrite => {
-      const { change, ...row } = trade(id, claimOf("processed_trades", isNamed, file));
-      const inLegacy = { key: { trade_id: isNamed, source_file: file } };
+    /** A trade of a file, with the claim of its row in legacy; `legacyId` is its id there. */
+    const tradeOf = (id: string, file: string, { legacyId = id } = {}): RowWrite => {
+      const { change, ...row } = trade(id, claimOf("processed_trades", legacyId, file));
+      const inLegacy = { key: { trade_id: legacyId, source_file: file } };
       return { ...row, change: { ...change, ...(place.side === "legacy" && inLegacy) } };
     };
-    /** A position with columns of its own; a number stands for a quantity. */
+    /** A position with the given columns; a number means a quantity. */
     const position = (
       symbol: string,
       columns: number | StoredRow | null,
@@ -211,7 +211,7 @@ export function recordStoreContract(
       values: { mark: null },
       multiplier: "1000",
     });
-    /** As the bridge does it: a group that the store refuses as a whole is sent write by write. */
+    /** Writes like the bridge: if the store refuses a group as a whole, its writes are sent one by one. */
     const written = async (
       writes: readonly StoreWrite[],
       { to = store, epoch = 1 } = {},
@@ -305,7 +305,7 @@ export function recordStoreContract(
         expect(await store.call("known", { idempotencyKey: "three" })).toBeNull();
       });
 
-      it("a known key has its effect once, and with other records it is refused", async () => {
+      it("a write that is repeated under its key has its effect once, and other records under that key are refused", async () => {
         const first = await written([write("one", position("ZN", 12))]);
         expect(await written([write("one", position("ZN", 12))])).toEqual(first);
         expect(await written([write("one", position("ZN", 13))])).toEqual([refused("KEY_REUSED")]);
@@ -336,9 +336,9 @@ export function recordStoreContract(
         expect(entries.map(({ rows: [one] }) => one?.version)).toEqual([1, 2, 3, 4, 5, 1]);
       });
 
-      it("a trade that is removed leaves its place in legacy to another one of the same write", async () => {
+      it("another trade of the same write can get the place in legacy of a trade that the write removes", async () => {
         await written([write("one", tradeOf("1", "a.csv"))]);
-        const next = tradeOf("2", "a.csv", { isNamed: "1" });
+        const next = tradeOf("2", "a.csv", { legacyId: "1" });
         const both = [changed(tradeOf("1", "a.csv"), null), next];
         expect(await written([write("two", ...both)])).toEqual([acknowledged(2)]);
         expect(await column("pnlb_versions", "claim")).toContain(next.claim);
@@ -369,9 +369,9 @@ export function recordStoreContract(
         expect(await column(shape.trades, "price")).toEqual(["1"]);
       });
 
-      it("a trade without a place in legacy is kept apart if the write allows it", async () => {
+      it("a trade whose place in legacy another trade has is kept in pnlb_unstorable if the write allows it", async () => {
         const first = tradeOf("1", "a.csv");
-        const [second, third] = ["2", "3"].map((id) => tradeOf(id, "a.csv", { isNamed: "1" })) as [
+        const [second, third] = ["2", "3"].map((id) => tradeOf(id, "a.csv", { legacyId: "1" })) as [
           RowWrite,
           RowWrite,
         ];
@@ -409,7 +409,7 @@ export function recordStoreContract(
       });
 
       itFollows(
-        "another epoch or authority refuses writes as DRAINING, but not a write that is stored",
+        "under another epoch or authority new writes are refused as DRAINING, and a stored write is acknowledged again",
         async () => {
           await written([write("one", trade("1"))]);
           const next = { epoch: 2, authority: otherSide(place.side), step: "" };
@@ -436,7 +436,7 @@ export function recordStoreContract(
         expect(await column("pnlb_keys", "idempotency_key")).toEqual(["1", "2", "3", "first"]);
       });
 
-      it("the same write of two handles at once has its effect once, and both are acknowledged", async () => {
+      it("the same write by two handles at once has its effect once, and both are acknowledged", async () => {
         const other = await open();
         for (const id of ["1", "2", "3", "4", "5"]) {
           const same = write(id, trade(id), position(`Z${id}`, 1));
@@ -479,7 +479,7 @@ export function recordStoreContract(
         expect(await column("positions", shape.symbol)).toEqual(byBytes);
       });
 
-      it("a number keeps every digit, and what is no number is refused", async () => {
+      it("a number keeps every digit, and a value that is not a number is refused", async () => {
         const exact =
           place.side === "modern" ? ["1234567890".repeat(4), `0.${"0123456789".repeat(4)}1`] : [0.1];
         for (const [at, value] of [...exact, ...shape.refused].entries()) {
@@ -500,7 +500,7 @@ export function recordStoreContract(
         seqs = await pending();
       });
 
-      it("offers the oldest entries first until each is settled", async () => {
+      it("the oldest entries are offered first until each is settled", async () => {
         expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
         expect((await store.call("pending", { limit: 2 })).map(({ seq }) => seq)).toEqual(seqs.slice(0, 2));
         await settle(seqs.slice(1, 2), isApplied);
@@ -512,7 +512,7 @@ export function recordStoreContract(
         });
       });
 
-      it("a parked entry is owed and not offered, until it is offered again", async () => {
+      it("a parked entry stays owed and is not offered until it is unparked", async () => {
         await settle(seqs.slice(0, 1), () => ({
           kind: "parked",
           code: "FOREIGN_ROW",
@@ -533,7 +533,7 @@ export function recordStoreContract(
         expect([await pending(), await store.call("parked", { limit: 10 })]).toEqual([seqs, []]);
       });
 
-      it("writes that a restored mirror has lost are offered again by their places, until they are forgotten", async () => {
+      it("writes that a restored mirror has lost are offered again by their places, until their entries are deleted", async () => {
         const places = [3, 1, 4, 2];
         await settle(seqs, (seq) => ({ kind: "applied", place: places[seqs.indexOf(seq)] ?? 0 }));
         expect(await store.call("progress", null)).toEqual({ last: seqs[3], done: 4, forgotten: 0 });
@@ -547,7 +547,7 @@ export function recordStoreContract(
         await expect(store.call("resend", { after: 0 })).rejects.toMatchObject({ code: "REFUSED" });
       });
 
-      it("the highest number is not forgotten, so no number is given again", async () => {
+      it("the entry with the highest number is not deleted, so no number is used twice", async () => {
         await settle(seqs, (seq) => ({ kind: "applied", place: seqs.indexOf(seq) + 1 }));
         expect(await store.call("forget", { beforeMs: nowMs + 1 })).toBe(3);
         await written([write("five", trade("5"))]);
@@ -569,7 +569,7 @@ export function recordStoreContract(
         expect(await column("pnlb_inbox", "seq")).toEqual(["5", "6"]);
       });
 
-      it("keeps the key of a write: sent again after the authority has moved, it has no second effect", async () => {
+      it("a write that is sent again under its key after the authority has moved has no second effect", async () => {
         const first = write("one", position("ZN", 12));
         const entry = { ...mirrored(1, 3, position("ZN", 12)), ...first, rows: [] };
         await applied([1, 2].map((version) => mirrored(version, version, position("ZN", version))));
@@ -603,7 +603,7 @@ export function recordStoreContract(
         expect(await quantities()).toEqual([String(shape.size(12)), String(shape.size(99))]);
       });
 
-      it("corrects, moves and removes a trade and takes it again, unless somebody else has changed it", async () => {
+      it("corrects, moves and removes a trade and stores it again, unless somebody else has changed it", async () => {
         const row = tradeOf("1", "b.csv");
         const moved = changed(tradeOf("1", "a.csv"), {});
         const entries = [row, moved, changed(row, null), changed(row, null), row].map((one, at) =>
@@ -668,7 +668,7 @@ export function recordStoreContract(
       expect(await lease("C", 300)).toEqual({ kind: "held", token: 4 });
     });
 
-    it("of two handles that ask at once for a lease that nobody had, one gets it", async () => {
+    it("if two handles ask at once for a lease that nobody has, one gets it", async () => {
       const handles = [store, await open()];
       for (const name of ["a", "b", "c", "d", "e"]) {
         const answers = await Promise.all(
@@ -698,7 +698,7 @@ export function recordStoreContract(
       expect(await place.sql(`SELECT 1 AS one FROM ${table} WHERE ${shape.symbol} = 'Z3'`)).toHaveLength(1);
     });
 
-    it("rows for a person and the state of each pass are kept until they are settled or replaced", async () => {
+    it("a row that waits for a person is kept until it is settled, and the state of a pass until it is replaced", async () => {
       const row = (key: string, legacy: string | null) => ({
         kind: "review" as const,
         table: "positions",
@@ -745,7 +745,7 @@ export function recordStoreContract(
     });
 
     itFollows(
-      "a number that another write had before is refused: its store is an older copy of itself",
+      "an entry whose number another write had before is refused, because the store that sends it is an older copy of itself",
       async () => {
         await applied([mirrored(1, 1, position("Z1", 1)), mirrored(2, 1, position("Z2", 2))]);
         const reused = [mirrored(3, 1, trade("3")), mirrored(2, 1, trade("2"))];
@@ -754,7 +754,7 @@ export function recordStoreContract(
       },
     );
 
-    it("a rehearsed write leaves nothing behind, and answers why it would be refused", async () => {
+    it("a rehearsed write leaves nothing behind, and returns the reason why it would be refused", async () => {
       await written([write("one", position("ZN", 1))]);
       const rehearse = (row: RowWrite) => store.call("rehearse", { row });
       expect(await rehearse(position("ZN", 2))).toBeNull();
@@ -768,7 +768,7 @@ export function recordStoreContract(
       expect([await quantities(), await trades()]).toEqual([[String(shape.size(1))], 0]);
     });
 
-    it("tells how each row stands, and which entries came after a number", async () => {
+    it("reports the state of each row, and the entries after a number", async () => {
       await written([write("one", position("Z1", 1)), write("two", position("Z2", 2))]);
       await place.sql(`UPDATE ${place.table("positions")} SET ${shape.quantity} = '9'
         WHERE ${shape.symbol} = 'Z2'`);
@@ -803,7 +803,7 @@ export function recordStoreContract(
         keys = place.side === "modern" ? { trades: ["trade_key"], positions: ["book", "symbol"] } : {},
       ) => store.call("removeBridge", { keys });
 
-      it("removes every table of the bridge, and no row or table of anybody else", async () => {
+      it("removes every table of the bridge, and no other row or table", async () => {
         await written([write("one", trade("1"), position("ZN", 1))]);
         await place.sql(`CREATE TABLE ${place.table("pnlb_mine")} (value integer)`);
         const own = await store.call("ownObjects", null);
@@ -829,7 +829,7 @@ export function recordStoreContract(
         expect([await trades(), await quantities()]).toEqual([1, ["1"]]);
       });
 
-      it("tells when the last write was acknowledged, and when the other store had one", async () => {
+      it("reports the time of the last acknowledged write, and the time when the other store last received one", async () => {
         expect(await store.call("lastMove", null)).toEqual({ acknowledgedMs: 0, settledMs: 0 });
         await written([write("one", position("Z1", 1)), write("two", position("Z2", 1))]);
         const [first = 0] = await pending();

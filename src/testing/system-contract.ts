@@ -63,7 +63,7 @@ const systemPromises = {
 export type SystemPromise = keyof typeof systemPromises;
 
 export interface ContractOptions {
-  /** How long a system may take to work again after an interrupted call. Default 10 000. */
+  /** The time after an interrupted call within which a system must work again. Default 10 000. */
   readonly recoveryMs?: number;
   /**
    * The expected long number of `numbers`. Default: every digit of the text. A kind of system whose answers
@@ -74,9 +74,9 @@ export interface ContractOptions {
 
 const answerBytesMax = 2_000_000;
 const errorTextMax = 2_000;
-/** Long enough for a slow machine; used for calls that must be answered. */
+/** A deadline for calls that must be answered, long enough for a slow machine. */
 const patient = { deadlineMs: 20_000 };
-/** Short; used for calls that must time out. */
+/** A short deadline for calls that must time out. */
 const hasty = { deadlineMs: 100 };
 
 export function systemContract(
@@ -340,7 +340,7 @@ export function systemContract(
   });
 }
 
-/** The failure of a call, which must fail with the given class. */
+/** Returns the failure of a call, which must fail with the given class. */
 export async function failureOf(call: Promise<unknown>, failure: FailureClass): Promise<SystemFailure> {
   const outcome = await call.then(
     (answer) => ({ answer }),
@@ -356,7 +356,7 @@ export async function failureOf(call: Promise<unknown>, failure: FailureClass): 
   return reason as SystemFailure;
 }
 
-/** A whole number of an answer as text; it may arrive as a number or as text. */
+/** Returns a whole number of an answer as text; it may arrive as a number or as text. */
 const textOf = (answer: JsonValue, key: string): string =>
   String((answer as { readonly [key: string]: JsonValue })[key]);
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Long enough for a busy machine, and shorter than the time limit of the tests, so that the message is shown.
+ * This limit is long enough for a busy machine, and shorter than the time limit of the tests, so that the
+ * message is shown.
  */
 const limitMs = 90_000;
 

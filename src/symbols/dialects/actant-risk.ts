@@ -59,7 +59,7 @@ export const actantRisk: Dialect = {
     },
     {
       what: "10-year option until 18 July 2025",
-      form: "XCME.ZN[2-6].DDMONYY.strike.C|P, read, never printed",
+      form: "XCME.ZN[2-6].DDMONYY.strike.C|P (only read, never printed)",
       example: "XCME.ZN3.15JUL25.110:25.P",
     },
   ],
@@ -159,7 +159,7 @@ function parseWeekly(
   return readOption(named, right, parseStrike(strikeText, ":"), strikeText.replaceAll(":", "."));
 }
 
-/** The family that a digit meant in the form used until 18 July 2025. */
+/** The family of options that each digit meant in the form used until 18 July 2025. */
 const oldDigits: Readonly<Record<string, Family>> = {
   "": "standard",
   2: "mon",

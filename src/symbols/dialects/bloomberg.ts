@@ -49,7 +49,7 @@ export const bloomberg: Dialect = {
       form: "root letter year-digit C|P strike Comdty",
       example: "TYQ5P 110.750 Comdty",
     },
-    { what: "front future of the day", form: "root, read, never printed", example: "TY" },
+    { what: "front future of the day", form: "root (only read, never printed)", example: "TY" },
   ],
   detects: (text) =>
     future.test(text) ||
@@ -151,7 +151,7 @@ function parseOption(parts: OptionParts, notes: readonly SymbolNote[], context: 
   const row = bloombergTable.named(root);
   const shape = week === 0 ? "standard" : root === "M" ? "friday" : "mid-week";
   if (row === undefined || shapeOf(row) !== shape)
-    return refused("UNKNOWN_SERIES", `no source says which options Bloomberg calls ${root}`);
+    return refused("UNKNOWN_SERIES", `no known source says which options Bloomberg calls ${root}`);
   const found = namedSeries(row, { year, month: monthOfLetter(letter), week }, context, notes);
   if ("ok" in found) return found;
   if (strikeText === undefined)

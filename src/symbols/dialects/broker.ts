@@ -62,7 +62,7 @@ export const broker: Dialect = {
     },
     {
       what: "Monday or monthly option",
-      form: "… strike, refused: it may be either",
+      form: "… strike (refused, because it may be either)",
       example: "CALL AUG 25 CBT 10YR TNOTE 112.50",
     },
   ],
@@ -155,8 +155,8 @@ function parseOption(
 }
 
 /**
- * All series that words without a week may mean. The month in the words is the month of expiry in the desk's
- * calendar, and the contract month in other sources.
+ * Returns all series that words without a week may mean. The month in the words is the month of expiry in the
+ * desk's calendar, and the contract month in other sources.
  */
 function seriesWithoutWeek(
   product: Product,

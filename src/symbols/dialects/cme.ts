@@ -40,7 +40,7 @@ export const cme: Dialect = {
       form: "root letter year-digit C|P hundredths",
       example: "OZNQ5 P11050",
     },
-    { what: "front future of the day", form: "product, read, never printed", example: "ZN" },
+    { what: "front future of the day", form: "product (only read, never printed)", example: "ZN" },
   ],
   detects: (text) => symbol.test(text) || (bareRoot.test(text) && ofCme(text) !== undefined),
   parse(text, context): Reading {
