@@ -27,7 +27,7 @@ process.on("unhandledRejection", (reason) => unhandled.push(reason));
 afterAll(() => expect(unhandled).toEqual([]));
 
 systemContract("command", ({ answerBytesMax }) => {
-  const referenceFile = join(root, "src/testing/reference-service.ts");
+  const referenceFile = shop.javascript(join(root, "src/testing/reference-service.ts"));
   const host = shop.script(`
 import { referenceReply, referenceService } from ${JSON.stringify(referenceFile)};
 const service = referenceService(() => process.kill(process.pid, "SIGKILL"));
