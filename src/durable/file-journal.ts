@@ -144,7 +144,7 @@ export function journalCalls(): Works {
           ? { ok: 0, code: look.code, why: look.why }
           : identity === accepted
             ? { ok: 1, code: "", why: "" }
-            : { ok: 0, code: "ROOT_REPLACED", why: "another folder stands at this path" };
+            : { ok: 0, code: "ROOT_REPLACED", why: "another folder is at this path" };
       if (
         known !== undefined &&
         before === accepted &&

@@ -6,7 +6,7 @@ const options = { callsMin: 4, failureRatio: 0.5, windowMs: 1_000, openMs: 100 }
 
 const allows = (breaker: Breaker, nowMs: number): boolean => breaker.begin(nowMs) !== undefined;
 
-/** Begins a call that must be let through, and returns its era. */
+/** Begins a call that the breaker must let through, and returns its era (see `Breaker`). */
 function begun(breaker: Breaker, nowMs: number): number {
   const era = breaker.begin(nowMs);
   if (era === undefined) throw new Error("the breaker lets nothing through");
@@ -100,7 +100,7 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("closed");
   });
 
-  it("lets the next call try if the trial call proved nothing", () => {
+  it("makes the next call the trial if the trial call proved nothing", () => {
     const { breaker, nowMs } = afterCalls("----");
     const first = begun(breaker, nowMs + 100);
     breaker.released(first);

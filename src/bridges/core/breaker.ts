@@ -1,6 +1,6 @@
 /** The limits at which the calls of a method skip modern for a while. */
 export interface BreakerOptions {
-  /** The failure ratio is judged only when the window has at least this many calls. */
+  /** The failure ratio counts only when the window has at least this many calls. */
   readonly callsMin: number;
   /** The share of failures, 0 to 1, at which the breaker opens. */
   readonly failureRatio: number;

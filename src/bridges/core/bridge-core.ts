@@ -134,7 +134,7 @@ export class BridgeCore implements ServiceBridgeControl {
     return this.#runner.plan;
   }
 
-  // Own properties, not methods of the class: a program passes `close` around as a function when it shuts
+  // These are properties and not methods, because a program may pass `close` as a function when it shuts
   // down.
   readonly setPlan = (plan: PlanInput | MigrationPlan): void => {
     this.#runner.plan = planOf(plan);

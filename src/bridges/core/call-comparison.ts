@@ -11,7 +11,7 @@ export interface Observation {
   readonly failed: boolean;
   readonly failure?: unknown;
   readonly value?: unknown;
-  /** Why there is no copy of the answer. */
+  /** The reason why there is no copy of the answer. */
   readonly uncopied?: string;
 }
 
@@ -101,13 +101,18 @@ export function systemFailureOf(failure: unknown): SystemFailure | undefined {
   }
 }
 
-/** A system may report its deadline before the bridge does; both count as a timeout. */
+/**
+ * Whether a failure is a timeout. A system may report its own deadline before the bridge does; both count.
+ */
 export const isTimeout = (failure: unknown): boolean => systemFailureOf(failure)?.failure === "TIMEOUT";
 
 export const timeout = (method: string, ms: number): SystemFailure =>
   new SystemFailure("TIMEOUT", `${method} did not answer within ${ms} ms`);
 
-/** The class of a failure: BAD_REQUEST, else its code, else its error class. Two of one class are equal. */
+/**
+ * Returns the class of a failure: BAD_REQUEST, else its code, else its error class. Two failures of one class
+ * count as equal.
+ */
 export function classOf(failure: unknown): string {
   try {
     if (failure instanceof SystemFailure)

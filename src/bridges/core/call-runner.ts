@@ -1,5 +1,5 @@
 /**
- * Runs calls. The course of a read that is shadowed:
+ * Runs calls. A read that is shadowed takes this course:
  *
  *   caller ──► route ──► frozen copy of the input ──► answering side ──► its answer is returned unchanged
  *                                                          │ settles
@@ -60,7 +60,7 @@ export class CallRunner implements ShadowHost {
     return route.answer === "modern" ? this.#answerWithModern(call) : this.#answerWithLegacy(call);
   }
 
-  /** The authoritative side answers. Throws BUSY if that is legacy and it lacks writes of modern. */
+  /** Lets the authoritative side answer. Throws BUSY if that is legacy and it lacks writes of modern. */
   #write(call: Call): unknown {
     call.plan = this.plan;
     const [answer] = writesOf(call.plan);
@@ -185,8 +185,8 @@ export class CallRunner implements ShadowHost {
 
   /**
    * A failure counts against modern at once if the system is to blame, and never if the request is to blame.
-   * If the failure does not say which, legacy's outcome decides: if legacy answers the request, modern is to
-   * blame; if both fail, nobody.
+   * If the failure does not say which of them is to blame, legacy's outcome decides: modern is to blame if
+   * legacy answers the request, and nobody is if both fail.
    */
   #modernFailed(call: Call, failure: unknown): unknown {
     const { breaker } = call.method;
@@ -231,7 +231,10 @@ export class CallRunner implements ShadowHost {
     return answer;
   }
 
-  /** Whether legacy may answer instead: only reads, while legacy is fresh. A write is never repeated. */
+  /**
+   * Whether legacy may answer instead of modern: only a read, and only while legacy is fresh. A write is
+   * never repeated.
+   */
   #canFallBack({ method, plan }: Call): boolean {
     // Legacy is stale once it is no longer written.
     if (method.isWrite || method.legacy === undefined || !writesOf(plan).includes("legacy")) return false;

@@ -32,7 +32,7 @@ export interface RunnerMethod {
 
 export type SideFunction = (args: readonly unknown[], context: CallContext) => unknown;
 
-/** The deadline of a call, and the signal that tells a side that nobody waits for its answer any longer. */
+/** The deadline of a call, and the signal that is aborted when nobody waits for its answer any longer. */
 export class CallContext {
   readonly deadlineMs: number;
   #controller: AbortController | undefined;
@@ -87,11 +87,14 @@ export class Call {
   plan: MigrationPlan;
   /** The side that answers. */
   source: Side = "legacy";
-  /** Why legacy answers instead of modern. */
+  /** The reason why legacy answers instead of modern; undefined if it does not. */
   fellBack: FallbackReason | undefined = undefined;
   /** Undefined if the call is not compared. */
   shadow: AnswerObserver | undefined = undefined;
-  /** The breaker's era in which modern was asked. */
+  /**
+   * The number of the breaker's state when modern was asked; the breaker ignores a report from an earlier
+   * state.
+   */
   era = 0;
 
   constructor(method: RunnerMethod, args: readonly unknown[], key: CallKey, plan: MigrationPlan) {

@@ -170,7 +170,7 @@ test.each([
   },
 );
 
-test("each comparison is stored once and in order or counted as dropped, whatever fails and whenever", async () => {
+test("each comparison is stored once and in order or counted as dropped, whatever fails and at whatever time", async () => {
   const step = fc.oneof(
     fc.record({ keep: fc.integer({ min: 1, max: 6 }) }),
     fc.record({ append: fc.constantFrom("written", "refused"), meanwhile: fc.integer({ min: 0, max: 6 }) }),

@@ -36,7 +36,7 @@ export function ownCopy(value: unknown, valuesMax: number): { readonly value: un
   }
 }
 
-/** The refusal for a getter or a proxy that throws: making a copy must not fail the call. */
+/** The refusal for a getter or a proxy that throws. Such a value must not make the call fail. */
 const cannotBeRead: CopyRefusal = "input_not_copyable";
 
 class Copier {
@@ -122,7 +122,7 @@ class Copier {
   }
 }
 
-/** Whether a value can be changed although it is frozen. */
+/** Whether the content of a value can be changed although the value is frozen. */
 const staysMutable = (value: object): boolean =>
   value instanceof Date ||
   value instanceof Map ||

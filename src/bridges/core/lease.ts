@@ -1,6 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 
-/** How this process is known to the others that want the same lease. */
+/** The identity of this process for other processes that want the same lease. */
 export interface LeaseHolder {
   readonly name: string;
   readonly lastsMs: number;
@@ -16,8 +16,8 @@ interface LeaseGiven {
 }
 
 /**
- * Takes or keeps a lease. The lease of a dead holder is taken over at once. `ask` answers with a `holder` if
- * another one has the lease.
+ * Takes or renews a lease. The lease of a dead holder is taken at once. `ask` returns a `holder` if another
+ * process has the lease.
  */
 export async function askForLease<Answer extends object>(
   ask: (given: LeaseGiven) => Promise<Answer>,

@@ -55,7 +55,10 @@ export const answeringDefaults: AnsweringOptions = Object.freeze({
 export interface MethodOptions {
   /** A write is answered by the authoritative side and never shadowed or repeated. Default `read`. */
   readonly kind?: "read" | "write";
-  /** How its answers are compared. `false` excludes the method; its calls are counted as `excluded`. */
+  /**
+   * The rules by which its answers are compared. `false` excludes the method; its calls are counted as
+   * `excluded`.
+   */
   readonly compare?: AnswerOptions | false;
   /**
    * Returns the part of an answer that is compared. Called before the caller has the answer; must not keep

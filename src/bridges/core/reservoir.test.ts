@@ -20,7 +20,7 @@ it("the first items are all kept, in order", () => {
   expect(reservoir.samples).toEqual([1, 2, 3]);
 });
 
-it("the sample never exceeds its limit, and changes seldom", () => {
+it("the sample never exceeds its limit, and seldom changes", () => {
   const reservoir = new Reservoir<number>(10, randomFrom(1).unit);
   const { kept } = offering(reservoir, upTo(100_000));
   expect(reservoir.samples.length).toBe(10);

@@ -64,7 +64,7 @@ export class ShadowCall implements AnswerObserver {
   #startedMs: number;
   #deadlineMs: number;
   #answer: Observation | undefined;
-  /** Modern's failure, if the call fell back: it takes the place of the shadow's outcome. */
+  /** Modern's failure, if the call fell back; it replaces the shadow's outcome. */
   #modernFailure: Observation | undefined;
   #context: CallContext | undefined;
   #over = false;

@@ -1,18 +1,18 @@
 /**
- * Going back to legacy while modern's store, which is authoritative, cannot be opened.
+ * Moves the authority back to legacy while modern's store, which is authoritative, cannot be opened.
  *
  * Legacy's fence alone decides which store is authoritative, so one transaction in legacy moves the
- * authority. Until modern's store returns, the step `abandoned` stands in legacy's fence and nothing is
- * carried. Then modern's fence is moved first, so that it takes no write any more, and every write that it
- * owed and legacy does not have goes to the quarantine with both images. If a process dies in between, the
- * next one continues.
+ * authority. Until modern's store returns, legacy's fence has the step `abandoned` and no write is carried.
+ * Then modern's fence is moved first, so that modern takes no more writes, and every write that modern owed
+ * and legacy does not have goes to the quarantine with both images. If a process dies in between, the next
+ * one continues.
  */
 import { BridgeError } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Fence, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { preparedEntryRow } from "./prepared.ts";
 
-/** The step of legacy's fence from the abandonment until what modern owed is in the quarantine. */
+/** The step of legacy's fence from the abandonment until modern's owed writes are in the quarantine. */
 export const abandonedStep = "abandoned";
 
 const pageMax = 200;
@@ -26,21 +26,21 @@ export async function abandonModern(legacy: RecordStore, from: Fence, incarnatio
   return to;
 }
 
-/** Declares that the abandoned store never returns: nothing waits for it any more. */
+/** Declares that the abandoned store never returns, so that nothing waits for it any longer. */
 export async function giveUpModern(legacy: RecordStore, from: Fence): Promise<Fence> {
   const to = { ...from, step: "" };
   await mustMove(legacy, from, to);
   return to;
 }
 
-/** Whether modern's store has not yet handed over what it owed when it was abandoned. */
+/** Whether modern's store was abandoned and its owed writes are not in the quarantine yet. */
 export const isAbandoned = (legacy: Fence, modern: Fence): boolean =>
   legacy.step === abandonedStep ||
   (legacy.authority === "legacy" && modern.authority === "modern" && modern.epoch < legacy.epoch);
 
 /**
- * Settles the writes that modern owed. Returns how many went to the quarantine. Throws REFUSED if the store
- * is not the abandoned one, and the errors of its calls while it is unreachable.
+ * Settles the writes that modern owed. Returns the number of those that went to the quarantine. Throws
+ * REFUSED if the store is not the abandoned one, and the errors of its calls while it is unreachable.
  */
 export async function takeBack(
   { legacy, modern }: Readonly<Record<Side, RecordStore>>,
@@ -96,8 +96,8 @@ function owedRow(row: OutboxEntry["rows"][number]) {
 }
 
 /**
- * Each owed write of a row gets an entry of its own in the quarantine, so that a later one hides no earlier
- * one.
+ * Returns the quarantine entry of an owed write. Each owed write of a row has its own entry, so that a later
+ * write does not hide an earlier one.
  */
 const reviewed = ({ aggregate, version, image, change, claim }: OwedRow, legacy: object | null) => ({
   aggregate,

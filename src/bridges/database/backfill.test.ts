@@ -140,7 +140,7 @@ const waiting = async () =>
   );
 const isHeld = (events: readonly BackfillEvent[], why: RegExp): boolean =>
   events.some((event) => event.kind === "waiting" && why.test(event.why));
-/** Every row of every table, apart from times at which something was looked at. */
+/** Returns every row of every table, without the times of the last pass. */
 const contents = (side: Side) =>
   rows(
     side,
@@ -209,7 +209,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect(plain([contents("legacy"), contents("modern")])).toEqual(plain(before));
   });
 
-  it("the bridge goes on writing a row that was backfilled, in both stores", async () => {
+  it("the bridge continues to write a row that was backfilled, in both stores", async () => {
     desk(deskPosition(zn, 12));
     await backfill().run({ pass: "backfill" });
     const writer = bridge(authority);
@@ -225,7 +225,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     });
   });
 
-  it("rows that the bridge wrote, in whatever book, are never taken for foreign ones", async () => {
+  it("rows that the bridge wrote, in whatever book, never count as foreign rows", async () => {
     const writer = bridge(authority);
     await writer.write([trade(1, "UST"), position("12", "UST")], { idempotencyKey: "one" });
     await writer.drain({ timeoutMs: 60_000 });
@@ -246,7 +246,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect([contents("legacy"), contents("modern")]).toEqual(before);
   });
 
-  it("a new row of the desk is imported, a changed and a deleted one wait with their values in both stores, and none is seen twice", async () => {
+  it("a new row of the desk is imported, a changed and a deleted row wait with their values in both stores, and no row is reported twice", async () => {
     desk(deskTrade(1), deskTrade(2), deskPosition(zn, 12), deskPosition(zf, 3));
     await backfill().run({ pass: "backfill" });
     desk(
@@ -277,7 +277,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect((await backfill().run({ pass: "new_rows" })).tables).toEqual({});
   });
 
-  it("a review that a person has settled comes back only if the row changes again", async () => {
+  it("a row that a person has settled waits again only if it changes again", async () => {
     desk(deskPosition(zn, 12));
     await backfill().run({ pass: "backfill" });
     desk(deskPosition(zn, 14));
@@ -294,7 +294,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect(await waiting()).toEqual(["positions FOREIGN_CHANGE"]);
   });
 
-  it("a quarantined row that can be read later is imported and waits no more", async () => {
+  it("a quarantined row that becomes readable is imported and no longer waits", async () => {
     desk(deskTrade(1));
     await backfill({ tools: { ...tools, describe: () => undefined } }).run({ pass: "backfill" });
     expect(await waiting()).toEqual(["processed_trades UNKNOWN_SYMBOL"]);
@@ -307,7 +307,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
 describe("a pass", () => {
   beforeEach(() => openStores());
 
-  /** Runs something once, right before the first call of a name reaches a store. */
+  /** Runs `act` once, right before the first call with a name reaches a store. */
   function rightBefore(side: Side, name: RecordCall, act: () => unknown): void {
     const store = stores[side];
     let isDone = false;
@@ -349,7 +349,7 @@ describe("a pass", () => {
     expect(await waiting()).toEqual([]);
   });
 
-  it("ends at the highest id of its beginning, however fast rows are added", async () => {
+  it("ends at the highest id that the table had at the beginning, however fast rows are added", async () => {
     desk(deskTrade(1), deskTrade(2));
     let last = 2;
     const store = stores.legacy;
@@ -364,7 +364,7 @@ describe("a pass", () => {
     expect(report).toMatchObject({ finished: true, tables: { processed_trades: { rows: 2 } } });
   });
 
-  it("is resumed where it was ended", async () => {
+  it("a run that was ended is resumed at the same place", async () => {
     desk(...Array.from({ length: 150 }, (_, id) => deskTrade(id)));
     const end = new AbortController();
     let pinned: unknown;
@@ -442,7 +442,7 @@ describe("a pass", () => {
     expect(rows("modern", "SELECT trade_id FROM newpnl_trades")).toHaveLength(2);
   });
 
-  it("goes on after a store was locked", async () => {
+  it("continues after a store was locked", async () => {
     desk(deskTrade(1));
     const foreign = new Database(paths.modern);
     rightBefore("modern", "adopt", () => foreign.exec("BEGIN IMMEDIATE"));
@@ -453,7 +453,7 @@ describe("a pass", () => {
     expect(await run).toMatchObject({ finished: true, tables: { processed_trades: { imported: 1 } } });
   });
 
-  it("keeps the last price of a day in modern, in whatever order it meets them, and never guesses the kind", async () => {
+  it("keeps the last price of a day in modern, in whatever order it reads the prices, and never guesses the kind", async () => {
     desk(deskPrice("15:00:00", 111), deskPrice("14:00:00", 110));
     const { tables } = await backfill().run({ pass: "backfill" });
     expect(tables.market_prices).toMatchObject({

@@ -36,7 +36,10 @@ export interface BackfillOptions {
    */
   readonly tables: readonly LegacyTable[];
   readonly limits: BackfillLimits;
-  /** Why the backfill must wait now, such as the file STOP_BACKFILL; undefined if it may continue. */
+  /**
+   * Returns the reason why the backfill must wait now, such as the file STOP_BACKFILL; undefined if it may
+   * continue.
+   */
   readonly held: () => string | undefined;
   /**
    * Whether the mirror gets writes in the present phase. If not, owed writes do not make the backfill wait.
@@ -47,7 +50,7 @@ export interface BackfillOptions {
 }
 
 export interface BackfillLimits {
-  /** How long one chunk should take, which decides its number of rows. */
+  /** The time that one chunk should take; it decides the number of rows in a chunk. */
   readonly chunkMs: number;
   /** The backfill waits while a write has been owed to the mirror for longer than this. */
   readonly lagMsMax: number;
@@ -76,8 +79,8 @@ export interface BackfillRun {
   /** Reads and maps every row, and changes nothing. */
   readonly dryRun?: boolean;
   /**
-   * Waits neither for a cut-over nor for `held` nor for owed writes: for the cut-over's own run, which holds
-   * all writes back anyway, and for `db archive`.
+   * Makes the run wait neither for a cut-over nor for `held` nor for owed writes. Set by the cut-over's own
+   * run, which holds all writes back, and by `db archive`.
    */
   readonly isUrgent?: boolean;
   /** Ends the run after the chunk that is under way. The next run continues from there. */
@@ -93,13 +96,13 @@ export interface BackfillReport {
   readonly tables: Readonly<Record<string, TableReport>>;
 }
 
-/** What one run found in one table. */
+/** The result of one run for one table. */
 interface TableReport {
   readonly rows: number;
   readonly imported: number;
   /** Prices that a later price of the same day has replaced. */
   readonly superseded: number;
-  /** Rows for a person, by code. */
+  /** The number of rows that wait for a person, by code. */
   readonly quarantined: Readonly<Record<string, number>>;
   /** By column: the number of rows whose value in it modern does not keep. */
   readonly lost: Readonly<Record<string, number>>;
@@ -112,7 +115,9 @@ interface TakenRow extends ReadRow {
   readonly modern: AdoptedRow;
 }
 
-/** By id: how many rows up to this one are equal, and how many have its key; absent where both are 1. */
+/**
+ * For a row's id: the number of equal rows up to this one, and of rows with its key; absent if both are 1.
+ */
 type Repeats = ReadonlyMap<number, { readonly occurrence: number; readonly place: number }>;
 
 interface Chunk {
@@ -124,19 +129,18 @@ const rowsMax = 1_000;
 const waitMs = 100;
 
 /**
- * Brings rows that the bridge has not written from legacy into modern.
+ * Copies rows that the bridge has not written from legacy into modern.
  *
  * A row that both stores get at version 0 belongs to the bridge from then on. Legacy's own tables are read in
  * short pages and never changed; its table of versions gets an entry for each row, so that a later write
- * finds out whether somebody else has changed the row, and so that modern's writes can be mirrored onto it.
- * The authoritative store takes a row first, because that store accepts or refuses concurrent writes of the
- * row.
+ * detects a change by somebody else, and so that modern's writes can be mirrored to the row. The
+ * authoritative store takes a row first, because that store accepts or refuses concurrent writes of the row.
  *
  * Each chunk is recorded in modern after both stores have it. A run that dies is resumed after the last
- * recorded chunk; rows that the unrecorded chunk had already brought in are `known`, and nothing changes. The
- * highest id is fixed at the beginning of a pass. A row that a write has touched, also a deleted one, is left
- * to the relay. Rows that modern cannot hold, or that somebody else has changed, wait for a person with both
- * images.
+ * recorded chunk; rows that the unrecorded chunk had already copied are `known` and do not change. The
+ * highest id is fixed at the beginning of a pass. The relay carries a row that a write has touched, even if
+ * the write deleted it. Rows that modern cannot hold, or that somebody else has changed, wait for a person
+ * with both images.
  */
 export class Backfill {
   readonly #options: BackfillOptions;
@@ -152,8 +156,8 @@ export class Backfill {
   }
 
   /**
-   * Runs or resumes one pass over all tables. Two runs of one process would hold the same lease, so the later
-   * one waits; a search for new rows returns instead.
+   * Runs or resumes one pass over all tables. Two runs of one process would hold the same lease, so a later
+   * run waits for the earlier one; a later search for new rows returns at once.
    */
   async run(run: BackfillRun): Promise<BackfillReport> {
     if (run.dryRun === true) return this.#run(run);
@@ -194,8 +198,8 @@ export class Backfill {
   }
 
   /**
-   * Brings one row of legacy into modern. Returns `changed` if the row is not as it was seen, and `waits` if
-   * another row is in its place; then a person decides.
+   * Copies one row of legacy into modern. Returns `changed` if the row is no longer as `seen`, and `waits` if
+   * modern has another row in its place, so that a person must decide.
    */
   async importRow(table: LegacyTable, seen: StoredRow): Promise<"done" | "changed" | "waits"> {
     const { stores, clock } = this.#options;
@@ -219,7 +223,7 @@ export class Backfill {
     return settled.length > 0 ? "done" : "waits";
   }
 
-  /** Where the pass over a table begins; undefined if there is nothing to read. */
+  /** Returns the state with which the pass over a table begins; undefined if there is nothing to read. */
   async #begin(
     { pass, dryRun }: BackfillRun,
     table: LegacyTable,
@@ -247,7 +251,8 @@ export class Backfill {
     report: Report,
   ): Promise<boolean> {
     const { stores, clock, limits, onEvent } = this.#options;
-    // An empty table is recorded too, because the search for new rows begins where the backfill has ended.
+    // The pass over an empty table is recorded too, because the search for new rows continues from that
+    // record.
     if (begin.upper === 0 && run.dryRun !== true)
       await stores.modern.call("recordChunk", {
         pass: begin,
@@ -293,8 +298,8 @@ export class Backfill {
   }
 
   /**
-   * Waits while there is a reason to wait. Returns whether the run continues. A run that a cut-over holds up
-   * gives back the lease, because the cut-over reads the new rows itself.
+   * Waits while there is a reason to wait. Returns whether the run continues. A run that a cut-over stops
+   * releases its lease, because the cut-over reads the new rows itself.
    */
   async #mayGoOn(run: BackfillRun): Promise<boolean> {
     const { stores, clock, held, onEvent } = this.#options;
@@ -335,7 +340,10 @@ export class Backfill {
     await stores.modern.call("release", { name: "backfill", holder: lease.name });
   }
 
-  /** Returns false if a search for new rows finds another process at work, or the run ends. */
+  /**
+   * Takes the lease. Returns false if the run ends, or if it is a search for new rows and another process has
+   * the lease.
+   */
   async #takeLease({ pass, signal }: BackfillRun): Promise<boolean> {
     const { stores, clock, lease, onEvent } = this.#options;
     let said = false;
@@ -457,7 +465,7 @@ export class Backfill {
     return { settled, imported, superseded, movedId };
   }
 
-  /** Rows that the bridge knows and that somebody else has deleted from legacy. */
+  /** Quarantines rows that the bridge knows and that somebody else has deleted from legacy. */
   async #reviewMissing({ signal }: BackfillRun): Promise<void> {
     const { stores, clock, tables } = this.#options;
     const keys = Object.fromEntries(tables.map((table) => [table, legacyShapes[table].key]));
@@ -492,7 +500,7 @@ export class Backfill {
   }
 }
 
-/** The codes of failures that can end without a person, so the pass tries again. */
+/** The codes of failures that can end without a person's help, so that the pass tries again. */
 const passing = new Set(["DATABASE_BUSY", "SYSTEM_DOWN"]);
 
 const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]) =>
@@ -508,7 +516,10 @@ interface Conflict {
   readonly has: AdoptAnswer["has"];
 }
 
-/** Why a row waits for a person, from the answers of both stores; undefined if it does not. */
+/**
+ * Returns the reason why a row waits for a person, from the answers of both stores; undefined if it does not
+ * wait.
+ */
 function conflictOf(legacy: AdoptAnswer | undefined, modern: AdoptAnswer | undefined): Conflict | undefined {
   const repeated =
     legacy?.kind === "repeated" ? legacy : isEntered(legacy) && modern?.kind === "repeated" && modern;

@@ -90,7 +90,7 @@ function seen(side: Side) {
 
 const fences = () => [seen("legacy").fence, seen("modern").fence];
 
-it("the authority moves to modern and back while writes go on, and no acknowledged write is lost", async () => {
+it("the authority moves to modern and back during writes, and no acknowledged write is lost", async () => {
   const bridge = await openBridge();
   const acknowledged: string[] = [];
   let isOver = false;
@@ -117,7 +117,7 @@ it("the authority moves to modern and back while writes go on, and no acknowledg
   }
   isOver = true;
   await writer;
-  // A caller who does not know the answer of a write sends it again, whichever store is authoritative by now.
+  // A caller who does not know the answer of a write sends it again, whichever store is then authoritative.
   for (const id of ["1", acknowledged.at(-1) ?? ""])
     expect(
       await bridge.write([tradeRecord(Number(id)), positionRecord(id)], { idempotencyKey: `trade ${id}` }),
@@ -128,7 +128,7 @@ it("the authority moves to modern and back while writes go on, and no acknowledg
   expect(fences()).toEqual(Array(2).fill({ epoch: 4, authority: "modern", step: "" }));
 });
 
-it("a search for the desk's rows by another process is waited for, and does not hold legacy's lock meanwhile", async () => {
+it("the move waits while another process searches for the desk's rows, and does not hold legacy's lock meanwhile", async () => {
   const stores = await openPair();
   const reader = { name: "backfill", holder: "a reader" };
   await stores.modern.call("lease", { ...reader, nowMs: Date.now(), lastsMs: 60_000 });
@@ -141,7 +141,7 @@ it("a search for the desk's rows by another process is waited for, and does not 
   expect(await moved).toMatchObject({ moved: true, failed: null });
 });
 
-describe("a rung fails, and everything stays as before, if", () => {
+describe("a rung of the cut-over fails, and everything stays as before, if", () => {
   const refusals: readonly [string, Partial<CutoverOptions>, Partial<CutoverReport>][] = [
     [
       "the databases were never reconciled",
@@ -241,31 +241,34 @@ describe("a rung fails, and everything stays as before, if", () => {
 it.each([
   ["legacy", "legacy's database is an older copy"],
   ["modern", "modern's database is an older copy"],
-] as const)("a copy of %s from before the cut-over is refused, and takes no write", async (side, why) => {
-  const bridge = await openBridge();
-  await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
-  await bridge.drain({ timeoutMs: 60_000 });
-  const copy = `${paths[side]}.copy`;
-  const source = new Database(paths[side]);
-  source.exec(`VACUUM INTO '${copy}'`);
-  source.close();
-  const stores = await openPair();
-  expect(await (await openLadder({ stores })).to("modern")).toMatchObject({ moved: true });
-  await Promise.all(Object.values(stores).map((store) => store.close()));
-  wanted = { authority: "modern", mirrors: true };
-  await bridge.close();
-  for (const end of ["", "-wal", "-shm"]) rmSync(`${paths[side]}${end}`, { force: true });
-  renameSync(copy, paths[side]);
-  const restored = await openBridge();
-  await expect(recoverFences(await openPair(), 0)).rejects.toThrow(why);
-  expect(await restored.write([tradeRecord(2)], { idempotencyKey: "two" })).toMatchObject({
-    kind: "refused",
-    code: "DRAINING",
-  });
-});
+] as const)(
+  "a copy of the store of %s from before the cut-over is refused, and takes no write",
+  async (side, why) => {
+    const bridge = await openBridge();
+    await bridge.write([tradeRecord(1)], { idempotencyKey: "one" });
+    await bridge.drain({ timeoutMs: 60_000 });
+    const copy = `${paths[side]}.copy`;
+    const source = new Database(paths[side]);
+    source.exec(`VACUUM INTO '${copy}'`);
+    source.close();
+    const stores = await openPair();
+    expect(await (await openLadder({ stores })).to("modern")).toMatchObject({ moved: true });
+    await Promise.all(Object.values(stores).map((store) => store.close()));
+    wanted = { authority: "modern", mirrors: true };
+    await bridge.close();
+    for (const end of ["", "-wal", "-shm"]) rmSync(`${paths[side]}${end}`, { force: true });
+    renameSync(copy, paths[side]);
+    const restored = await openBridge();
+    await expect(recoverFences(await openPair(), 0)).rejects.toThrow(why);
+    expect(await restored.write([tradeRecord(2)], { idempotencyKey: "two" })).toMatchObject({
+      kind: "refused",
+      code: "DRAINING",
+    });
+  },
+);
 
 /**
- * A pair on which the process dies at one call, before or after the call has its effect: that call and all
+ * Returns a pair whose process dies at one call, before or after the call has its effect: that call and all
  * later ones fail.
  */
 function dying(

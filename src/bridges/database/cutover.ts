@@ -21,10 +21,14 @@ export interface CutoverOptions {
   /** The longest time that the mirror may take to catch up before writes are held back. */
   readonly drainMsMax: number;
   /**
-   * The last complete reconciliation; null if there was none. `position` is the outbox's last number then.
+   * The last complete reconciliation; null if there was none. `position` is the last number that the outbox
+   * had at that time.
    */
   readonly lastReconcile: () => Promise<ReconcileMark | null>;
-  /** Carries rows that legacy's own programs have written. Returns how many wait for a person's decision. */
+  /**
+   * Copies rows that legacy's own programs have written into modern. Returns the number of rows that wait for
+   * a person's decision.
+   */
   readonly importForeign: (legacy: RecordStore) => Promise<number>;
   /** Called as each rung of the ladder begins. */
   readonly onRung: (rung: Rung) => void;
@@ -43,9 +47,12 @@ export interface CutoverReport {
   readonly moved: boolean;
   readonly authority: Side;
   readonly epoch: number;
-  /** The rung that failed and why; null if none failed. Unless `moved`, everything is as before. */
+  /**
+   * The rung that failed, with the reason; null if none failed. Unless `moved` is set, everything is as
+   * before.
+   */
   readonly failed: { readonly rung: Rung; readonly why: string } | null;
-  /** How long writes were held back. */
+  /** The time for which writes were held back. */
   readonly heldMs: number;
 }
 
@@ -55,9 +62,9 @@ const pageMax = 200;
 /**
  * Moves the authority to a store, rung by rung. If a rung fails, everything returns to its former state.
  *
- * Legacy's fence decides which store is authoritative, and modern's is moved first. So a process that dies
- * between the two leaves a state that the next process undoes (`recover`). At each moment at most one store
- * accepts writes.
+ * Legacy's fence decides which store is authoritative, and modern's fence is moved first. So a process that
+ * dies between the two moves leaves a state that the next process undoes (`recover`). At each moment at most
+ * one store accepts writes.
  */
 export class Cutover {
   readonly #options: CutoverOptions;
@@ -99,8 +106,9 @@ export class Cutover {
   }
 
   /**
-   * Why the authority cannot move to a side now: parked writes or, towards modern, no reconciliation without
-   * breaks in the last 15 minutes. Undefined otherwise; a rung can still fail.
+   * Returns the reason why the authority cannot move to a side now: writes are parked or, towards modern, no
+   * reconciliation without breaks was made in the last 15 minutes. Returns undefined otherwise; a rung can
+   * still fail.
    */
   async whyNot(side: Side): Promise<string | undefined> {
     const { stores, clock } = this.#options;
@@ -227,7 +235,7 @@ export class Cutover {
   }
 
   /**
-   * Takes the lease of the passes over legacy's rows. A pass gives it back when it sees the step of the
+   * Takes the lease of the passes over legacy's rows. A pass releases it when it reads the step in the
    * fences, and `importForeign` reads the last rows under the same holder.
    */
   async #stopReaders(): Promise<void> {
@@ -242,7 +250,8 @@ export class Cutover {
   }
 
   /**
-   * Moves modern's fence first, so that it takes no more writes; legacy's fence moves when it has them all.
+   * Moves modern's fence first, so that it takes no more writes; legacy's fence moves when legacy has all of
+   * them.
    */
   async #toLegacy(fence: Fence): Promise<Fence> {
     const { stores, clock, budgetMs } = this.#options;
@@ -319,7 +328,7 @@ export class Cutover {
   }
 }
 
-/** Long enough for a whole cut-over. The lease of a dead process can be taken at once. */
+/** The lease lasts longer than a whole cut-over. The lease of a dead process can be taken at once. */
 const leaseMs = 120_000;
 
 const missing = { kind: "parked", code: "INTERNAL", because: "the mirror did not answer" } as const;
@@ -328,7 +337,7 @@ function rowsOf({ rows }: OutboxEntry, side: Side) {
   return rows.map((row) => preparedEntryRow(row)[side]);
 }
 
-/** Whether no cut-over is under way, and none was left unfinished by a dead process. */
+/** Whether no cut-over is under way, and no dead process has left one unfinished. */
 export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores"]): Promise<boolean> {
   const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
   const isSame = deciding.epoch === following.epoch && deciding.authority === following.authority;
@@ -336,10 +345,10 @@ export async function areFencesAtRest({ legacy, modern }: CutoverOptions["stores
 }
 
 /**
- * Undoes the unfinished cut-over of a dead process: modern's fence is set to legacy's, which decides. Only
- * the holder of the lease `cutover` may do so. The writes that an abandoned store owes go to the quarantine
- * first. Returns the fence in force. Throws CONFLICT if one fence is ahead and no unfinished move explains
- * it: then one of the two files is an older copy of itself.
+ * Undoes the unfinished cut-over of a dead process: modern's fence becomes equal to legacy's, which decides.
+ * Only the holder of the lease `cutover` may do so. The writes that an abandoned store owes go to the
+ * quarantine first. Returns the fence in force. Throws CONFLICT if one fence is ahead and no unfinished move
+ * explains that, because one of the two files is then an older copy of itself.
  */
 export async function recoverFences(
   stores: Readonly<Record<Side, RecordStore>>,

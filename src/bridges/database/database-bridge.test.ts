@@ -154,7 +154,10 @@ function changeCalls(
   };
 }
 
-/** The program of a worker that stops itself when it is about to apply entries, and then reports the result. */
+/**
+ * Returns the program of a worker that stops itself before it applies entries, and reports the result when it
+ * is continued.
+ */
 function sleepingWorker(authority: Side): string {
   const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).pathname);
   return `
@@ -201,7 +204,7 @@ async function owedOf(side: Side): Promise<{ readonly count: number; readonly pa
 const versionsOf = async (side: Side) =>
   (await rows(side, "pnlb_versions", "aggregate", "version")).map(String).toSorted();
 
-/** Some columns of a table's rows, as text, read on a connection of its own. */
+/** Returns some columns of a table's rows as text, read on a separate connection. */
 async function rows(side: Side, table: string, ...columns: readonly string[]) {
   const sql = side === "legacy" ? inSqlite(legacyPath) : modern.sql;
   const found = await sql(`SELECT ${columns.join(", ")} FROM ${tableOf(side, table)}`);
@@ -250,7 +253,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(events).toEqual([]);
       });
 
-      it("the same write under the same key has its effect once; other records under it, and the trade under another key, are refused", async () => {
+      it("the same write under the same key has its effect once; other records under that key, and the trade under another key, are refused", async () => {
         const bridge = await open(authority);
         const first = await bridge.write([trade(1)], { idempotencyKey: "one" });
         expect(await bridge.write([trade(1)], { idempotencyKey: "one" })).toEqual(first);
@@ -316,7 +319,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
       });
 
-      it("a trade that legacy cannot hold is refused, or kept apart in legacy and whole in modern", async () => {
+      it("a trade that legacy's own tables cannot hold is refused, or kept in pnlb_unstorable of legacy and as usual in modern", async () => {
         const bridge = await open(authority);
         const trades = [
           ...["2", "3", "5"].map((quantity) => ({ ...trade(688), quantity })),
@@ -366,7 +369,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await rows("legacy", "positions", "position_quantity")).toEqual([["3"]]);
       });
 
-      it("a price follows an earlier one of its day, under a time of its own in legacy", async () => {
+      it("a later price of a day replaces the earlier one in modern, and is one more row in legacy", async () => {
         const bridge = await open(authority);
         for (const hour of ["14", "15"]) {
           const price = { kind: "price", symbol: "XCMEFFDPSX20250919U0ZN", markKind: "now" } as const;
@@ -390,7 +393,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await rows("modern", "positions", "quantity", "average_price")).toEqual([["0", null]]);
       });
 
-      it("a mirror that is locked catches up by itself when it is free again", async () => {
+      it("a mirror that is locked catches up without help when it is free again", async () => {
         if (kind === "PostgreSQL") modern = modernInPostgres(server.url, 1_000);
         const bridge = await open(authority);
         const release = await (mirror === "legacy" ? lockFile(legacyPath) : modern.lock());
@@ -443,7 +446,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
 
       // The relay's clock and attempts are the same for every kind of store.
       it.runIf(kind === "SQLite" || isLongRun("db-pairs"))(
-        "a mirror that is down for an hour uses up no attempt: it gets every entry when it is back",
+        "a mirror that is down for an hour uses up no attempt, and gets every entry when it is back",
         async () => {
           const clock = new TestClock();
           let isDown = true;
@@ -471,7 +474,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         },
       );
 
-      it("four workers carry each entry once and in order, each worker under tokens of its own", async () => {
+      it("four workers carry each entry once and in order, each worker under its own tokens", async () => {
         const carriers: { readonly worker: string; readonly token: unknown }[] = [];
         const workers = new Map<string, DatabaseBridge>();
         for (const worker of ["a", "b", "c", "d"])
@@ -612,7 +615,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect([await trades("modern"), wire.broken]).toEqual([2, 2]);
       });
 
-      it("what the mirror has committed over a wire that broke is applied once", async () => {
+      it("an entry that the mirror commits over a connection that breaks is applied once", async () => {
         modern = modernInPostgres(wire.url);
         const bridge = await open("legacy");
         await bridge.drain({ timeoutMs: 60_000 });
@@ -626,7 +629,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
       });
     });
 
-    it("a crash of the server leaves every write acknowledged and stored, or to be sent again", async () => {
+    it("after a crash of the server every write is either acknowledged and stored, or can be sent again", async () => {
       const bridge = await open("modern");
       const write = (id: number) => bridge.write([trade(id)], { idempotencyKey: String(id) });
       const ids = Array.from({ length: 30 }, (_, at) => at + 1);
@@ -640,7 +643,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
       expect(await bothTrades()).toEqual([30, 30]);
     });
 
-    describe("with a write that commits late, behind one with a higher number", () => {
+    describe("with a write that commits after another one with a higher number", () => {
       let late: DatabaseBridge;
       let answer: ReturnType<DatabaseBridge["write"]>;
       let bridge: DatabaseBridge;
@@ -695,7 +698,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
     });
   });
 
-it("a write that the authority's moved fence forbids is refused, and a closed bridge throws", async () => {
+it("a write is refused after the authority's fence has moved, and a closed bridge throws", async () => {
   modern = modernInSqlite();
   const bridge = await open("legacy");
   await inSqlite(legacyPath)("UPDATE pnlb_fence SET authority = 'modern', epoch = 2");

@@ -12,7 +12,7 @@ import { preparedRow, type RowRefusal } from "./prepared.ts";
 import { type IntakeTools, type Row, takeRecords } from "./record-intake.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
 
-/** How the plan uses the pair of databases. */
+/** The use that the plan makes of the pair of databases. */
 export interface Direction {
   /** The store that should be authoritative. */
   readonly authority: Side;
@@ -22,7 +22,7 @@ export interface Direction {
 
 export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
   readonly tools: IntakeTools;
-  /** Undefined while the plan is not known: then no write is taken and none is carried. */
+  /** Returns undefined while the plan is not known; no write is taken or carried during that time. */
   readonly direction: () => Direction | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface WriteOptions {
   readonly idempotencyKey: string;
   /**
    * Whether `pnlb_unstorable` of legacy's store keeps a trade that legacy's own tables cannot hold, and a
-   * trade that was read from legacy is overwritten. Otherwise such a write is refused. Default: no.
+   * write replaces a trade that the backfill has copied. Otherwise such a write is refused. Default: no.
    */
   readonly keepsUnstorable?: boolean;
   /**
@@ -66,7 +66,8 @@ interface Waiting {
 /** The most writes that share one commit. */
 const groupMax = 64;
 /**
- * An epoch that no fence has. Under it a store acknowledges writes that it has already, and refuses others.
+ * An epoch that no fence has. Under this epoch a store acknowledges the writes that it already has, and
+ * refuses all others.
  */
 const noEpoch = -1;
 
@@ -143,7 +144,7 @@ export class DatabaseBridge implements OwedWrites {
     return this.#owed;
   }
 
-  /** Ends the relay and closes both stores. What the other store lacks stays in the outbox. */
+  /** Ends the relay and closes both stores. Writes that the other store lacks stay in the outbox. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -169,7 +170,7 @@ export class DatabaseBridge implements OwedWrites {
     return owed;
   }
 
-  /** The write with its rows in the form of either store. */
+  /** Returns the write with its rows in the form of each store. */
   #prepared(rows: readonly Row[], options: Required<WriteOptions>): PreparedWrite | RowRefusal {
     const prepared: PreparedWrite["rows"][number][] = [];
     for (const row of rows) {
@@ -199,8 +200,8 @@ export class DatabaseBridge implements OwedWrites {
       return (await this.#sent(writes)).map(answerOf);
     } catch (failure) {
       if (writes.length === 1) return [await this.#resolved(itemAt(writes, 0), failure)];
-      // Part of the group may be committed, so each write is sent again by itself; its key gives it its
-      // effect once.
+      // A part of the group may be committed, so each write is sent again alone; its key ensures that it has
+      // its effect once.
       const answers: WriteAnswer[] = [];
       for (const write of writes) answers.push(...(await this.#written([write])));
       return answers;
@@ -226,10 +227,10 @@ export class DatabaseBridge implements OwedWrites {
     return isMoved && seen !== undefined ? this.#sent(writes) : answers;
   }
 
-  /** Finds out after a failure, on a fresh connection, whether the write is stored. */
+  /** Returns the outcome of a write after a failure: asks on a new connection whether the write is stored. */
   async #resolved({ idempotencyKey }: PreparedWrite, failure: unknown): Promise<WriteAnswer> {
     const unresolved = { kind: "unresolved", because: messageOf(failure) } as const;
-    // A server that was lost during a commit may finish it later, so its answer now proves nothing.
+    // A server that was lost during a commit may still finish it, so its present answer proves nothing.
     if (codeOf(failure) === "SYSTEM_DOWN") return unresolved;
     try {
       const { store } = await this.#authority();

@@ -6,11 +6,11 @@ import type { Backfill, BackfillReport } from "./backfill.ts";
 export interface ForeignRowsOptions {
   readonly backfill: Pick<Backfill, "run">;
   readonly clock: Clock;
-  /** Whether the phase lets other processes write legacy while the bridge does. */
+  /** Whether other processes may write to legacy beside the bridge in the present phase. */
   readonly isWanted: () => boolean;
-  /** How often new rows are looked for. */
+  /** The time between two searches for new rows. */
   readonly everyMs: number;
-  /** How often all rows are compared, which finds changed and deleted ones. */
+  /** The time between two comparisons of all rows, which find changed and deleted ones. */
   readonly compareEveryMs: number;
   readonly onEvent: (event: ForeignRowsEvent) => void;
 }
@@ -20,10 +20,10 @@ export type ForeignRowsEvent =
   | { readonly kind: "look_failed"; readonly why: string };
 
 /**
- * Looks for rows that other processes write into legacy, while both stores are in use. New rows enter modern.
+ * Searches legacy for rows of other processes while both stores are in use. New rows are copied into modern.
  * Changed and deleted rows, and rows in whose place modern has a different row, wait for a person. A row that
- * the bridge wrote itself has a version in legacy, so it is never taken for a foreign one. Begins after the
- * backfill is complete.
+ * the bridge wrote itself has a version in legacy, so it never counts as a foreign row. The search begins
+ * after the backfill is complete.
  */
 export class ForeignRows {
   readonly #options: ForeignRowsOptions;

@@ -4,7 +4,7 @@ import { askForLease, type LeaseHolder } from "../core/lease.ts";
 
 export type { LeaseHolder } from "../core/lease.ts";
 
-/** Takes or keeps a lease in a store; the lease of a dead holder is taken over at once. */
+/** Takes or renews a lease in a store. The lease of a dead holder is taken at once. */
 export const takeLease = (
   store: RecordStore,
   name: string,

@@ -102,7 +102,7 @@ const bare = {
 type Written = keyof typeof bare;
 
 describe("fromLegacy", () => {
-  it("reads points as exact money and wall time as an instant, and names what modern does not keep", () => {
+  it("reads points as exact money and wall time as an instant, and names the columns that modern does not keep", () => {
     expect(read("positions", bare.positions).row.values).toMatchObject({
       realized: "593.75",
       unrealized: "0",
@@ -265,7 +265,9 @@ describe("fromLegacy", () => {
   it("a record that is mapped to legacy and back is unchanged, apart from what exists in modern only", () => {
     const text = number.map((value) => String(Math.round(value * 1e6) / 1e6));
     const positive = size.map(String);
-    /** The values, with those that legacy cannot hold replaced by the defaults of a row from legacy. */
+    /**
+     * Returns the values; those that legacy cannot hold are replaced by the defaults of a row from legacy.
+     */
     const plain = ({ kind, values }: Row): Row["values"] => ({
       ...values,
       ...("unrealized" in values && { unrealized: values.unrealized ?? "0" }),

@@ -23,7 +23,7 @@ export interface LegacyShape {
    * change.
    */
   readonly set: readonly string[];
-  /** Columns that only the mapping to a canonical row needs. */
+  /** Further columns, which only the mapping to a canonical row uses. */
   readonly further: readonly string[];
 }
 
@@ -73,7 +73,7 @@ export const columnsOf = ({ key, set, further }: LegacyShape): readonly string[]
   ...further,
 ];
 
-/** Why a row of legacy cannot become a canonical row. */
+/** The reason why a row of legacy cannot become a canonical row. */
 export interface ReadingRefusal {
   /** A code of the record intake or of the mapping to legacy, or NOT_A_TRADE. */
   readonly code: string;
@@ -85,7 +85,7 @@ export interface ReadRow {
   readonly claim: string;
   /** The row as legacy holds it now, in the columns that the bridge sets. */
   readonly stored: RowChange;
-  /** Columns that a write of the canonical row would set to something else: what modern does not keep. */
+  /** The columns that modern does not keep: a write of the canonical row would change them. */
   readonly lost: readonly string[];
 }
 
@@ -102,10 +102,10 @@ const ReadingRefused = Refused<string>;
  * instant; a time that occurs twice or never is refused, as is every value of another type than its column
  * must hold. `occurrence` is 1 for the first of equal rows of a source file.
  *
- * What legacy does not have: book (that of the tools), fee (0, except in `cto_trades`), line (none), and the
- * kind of a mark. A price row becomes one mark of kind `last_trade` from `px_last`, of the day `upload_date`.
- * `px_settle` stays in legacy only, because legacy does not say which day it settles. A figure of 0 stays 0,
- * though legacy also writes it where a mark is missing.
+ * Legacy does not have some fields. The book is that of the tools, the fee is 0 except in `cto_trades`, and
+ * there is no line and no kind of mark. A price row becomes one mark of kind `last_trade` from `px_last`, of
+ * the day `upload_date`. `px_settle` stays in legacy only, because legacy does not say which day it settles.
+ * A figure of 0 stays 0, although legacy also writes 0 if a mark is missing.
  */
 export function fromLegacy(
   table: LegacyTable,
@@ -140,13 +140,13 @@ export function fromLegacy(
 export const keyOfLegacy = (table: LegacyTable, legacy: LegacyRow): string =>
   claimOf(storedOf(table, legacy));
 
-/** Where legacy has the row that a claim names. */
+/** Returns the table and key of the row of legacy that a claim names. */
 export const legacyPlace = (aggregate: string, claim: string): RowPlace => ({
   aggregate,
   ...present(placeOfClaim(claim), "a claim names a row of legacy"),
 });
 
-/** A row of legacy as JSON, for a person: the values that the bridge reads. */
+/** Returns the values of a row of legacy that the bridge reads, as JSON for a person. */
 export const imageOfLegacy = ({ id, cells }: LegacyRow): string =>
   JSON.stringify({
     id,
@@ -160,7 +160,7 @@ function storedOf(table: LegacyTable, { cells }: LegacyRow): RowChange {
   return { table, key: values(key), set: values(set), initial: {} };
 }
 
-/** A cell as a plain read of the database answers it. */
+/** Returns a cell's value in the form in which a plain read of the database returns it. */
 const plainValue = (cell: LegacyRow["cells"][string] | undefined): StoredValue =>
   cell === undefined ? null : cell.type === "integer" ? Number(cell.value) : cell.value;
 
@@ -246,7 +246,7 @@ const records: Readonly<Record<LegacyTable, (cells: Cells, tools: ReadingTools) 
   },
 };
 
-/** Turns points of a symbol, as written at a time or on a day, into money. */
+/** Returns a function that converts points of a symbol, as written at a time or on a day, into money. */
 function moneyOf(symbol: string, when: string, { describe }: ReadingTools): (points: string) => string {
   const moment = present(readInstant(when), "a time that was read before");
   const described = describe(symbol, Math.floor(moment.wallUs / dayUs));
@@ -272,7 +272,7 @@ function wallTime(text: string, what: string): string {
   return formatInstant(read.instantUs);
 }
 
-/** Reads the cells of one row, and refuses a cell that does not hold what its column must. */
+/** Reads the cells of one row, and refuses a cell whose value its column must not hold. */
 class Cells {
   readonly #cells: LegacyRow["cells"];
 
@@ -299,7 +299,7 @@ class Cells {
     return value[1];
   }
 
-  /** The shortest decimal text that reads back as the stored number. */
+  /** Returns the shortest decimal text that reads back as the stored number. */
   number(column: string): string {
     const cell = this.#cells[column];
     const isNumber = cell?.type === "real" || cell?.type === "integer";
@@ -315,7 +315,7 @@ class Cells {
     return String(cell.value);
   }
 
-  /** The instant of a Chicago wall time. */
+  /** Returns the instant of a Chicago wall time. */
   time(column: string): string {
     const cell = this.#cells[column];
     if (cell?.type !== "text") throw this.#refusal("BAD_TIME", column, "a time, as text");

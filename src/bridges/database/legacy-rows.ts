@@ -14,7 +14,7 @@ import type { RowChange } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
 import type { Row } from "./record-intake.ts";
 
-/** Why legacy's tables cannot hold a row. */
+/** The reasons why legacy's tables cannot hold a row. */
 export type LegacyRefusalCode = "NOT_REPRESENTABLE" | "AMBIGUOUS_IN_LEGACY";
 
 type Down = (row: Row) => RowChange;
@@ -23,9 +23,9 @@ const LegacyRefused = Refused<LegacyRefusalCode>;
 
 /**
  * Maps a canonical row to legacy's tables. Money becomes points, times become Chicago wall time. Quantities
- * and prices must survive as doubles: a value whose double prints as another text is refused. Averages and
- * P&L become the nearest double, as they are in legacy. Book, fee, line and kind of mark do not exist in
- * legacy. A position or a day without a mark gets the unrealized P&L 0, as legacy itself writes it.
+ * and prices must survive as doubles: a value whose double has another decimal text is refused. Averages and
+ * P&L become the nearest double, as in legacy. Book, fee, line and kind of mark do not exist in legacy. A
+ * position or a day without a mark gets the unrealized P&L 0, as legacy itself writes it.
  */
 export function toLegacy(
   row: Row,
@@ -39,7 +39,7 @@ export function toLegacy(
   }
 }
 
-/** The row of legacy that a change writes, as text. */
+/** Returns the claim on the row of legacy that a change writes, as text. */
 export const claimOf = ({ table, key }: RowChange): string => JSON.stringify([table, ...Object.values(key)]);
 
 const downs: Readonly<Record<RecordKind, Down>> = {
@@ -103,7 +103,7 @@ const downs: Readonly<Record<RecordKind, Down>> = {
 const text = (row: Row, column: string): string =>
   present(row.values[column] ?? undefined, `a row has ${column}`);
 
-/** A figure of the row; 0 where it has none. */
+/** Returns a figure of the row; 0 if it has none. */
 const figure = (row: Row, column: string): Fraction =>
   present(parseFigure(row.values[column] ?? "0"), "a canonical figure is a number");
 
@@ -113,7 +113,7 @@ const inPoints = (row: Row, money: Fraction): Fraction =>
 const points = (row: Row, column: string): number =>
   finite(nearestQuotient(row.values[column] ?? "0", row.multiplier));
 
-/** A double of a value that legacy must hold exactly. */
+/** Returns the double of a value that legacy must hold exactly. */
 function exact(row: Row, column: string): number {
   const value = text(row, column);
   const double = Number(value);
@@ -135,7 +135,9 @@ function finite(double: number): number {
 const moment = (row: Row, column: string) =>
   present(readInstant(text(row, column)), "a canonical time is a time");
 
-/** Chicago wall time as legacy writes it: `2025-07-24 13:08:35.561`. Refuses a time that occurs twice. */
+/**
+ * Returns Chicago wall time as legacy writes it: `2025-07-24 13:08:35.561`. Refuses a time that occurs twice.
+ */
 function wallTime(row: Row, column: string): string {
   const { instantUs, wallUs } = moment(row, column);
   const written = text(row, column).slice(0, -"-05:00".length).replace("T", " ");
@@ -147,7 +149,7 @@ function wallTime(row: Row, column: string): string {
   return written;
 }
 
-/** The day in a ledger's name, `trades_20250724.csv`. */
+/** Returns the day in a ledger's name, such as `trades_20250724.csv`. */
 function dayInName(name: string): string | undefined {
   const [, year, month, date] = /(\d{4})(\d{2})(\d{2})/.exec(name) ?? [];
   return year === undefined ? undefined : `${year}-${month}-${date}`;

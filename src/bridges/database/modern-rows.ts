@@ -18,7 +18,7 @@ export const modernKeys: Readonly<Record<string, readonly string[]>> = {
   [tables.daily_pnl]: keyColumns.daily_pnl,
 };
 
-/** What a canonical row does to modern's tables, which hold it unchanged. */
+/** Returns the change that writes a canonical row, unchanged, into modern's tables. */
 export function toModern({ kind, does, values }: Row): RowChange {
   const isKey = (column: string): boolean => keyColumns[kind].includes(column);
   const columns = Object.entries(values);
@@ -30,7 +30,7 @@ export function toModern({ kind, does, values }: Row): RowChange {
   };
 }
 
-/** Where modern has the row of an aggregate. */
+/** Returns the table and the key of an aggregate's row in modern. */
 export function modernPlace(aggregate: string): RowPlace {
   const [kind, ...values]: [RecordKind, ...string[]] = JSON.parse(aggregate);
   const key = Object.fromEntries(keyColumns[kind].map((column, at) => [column, values[at] ?? null]));

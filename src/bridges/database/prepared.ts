@@ -6,21 +6,21 @@ import { claimOf, toLegacy } from "./legacy-rows.ts";
 import { toModern } from "./modern-rows.ts";
 import type { Row } from "./record-intake.ts";
 
-/** Why one of the stores cannot hold a row. */
+/** The reason why one of the stores cannot hold a row. */
 export interface RowRefusal {
   readonly code: string;
   readonly because: string;
 }
 
-/** What becomes of a trade that legacy's own tables cannot hold. */
+/** The treatment of a trade that legacy's own tables cannot hold. */
 interface Unstorable {
   /** Whether legacy's store keeps it in `pnlb_unstorable`. Otherwise it is refused. */
   readonly isKept?: boolean;
-  /** Whether another row has its place in legacy. */
+  /** Whether another row has the trade's place in legacy. */
   readonly isPlaceTaken?: boolean;
 }
 
-/** The row for each store; a refusal if legacy cannot hold it. */
+/** Returns the row in the form of each store; a refusal if legacy cannot hold it. */
 export function preparedRow(
   row: Row,
   { isKept = false, isPlaceTaken = false }: Unstorable = {},
@@ -46,18 +46,19 @@ export function preparedRow(
 
 const taken: RowRefusal = { code: "LEGACY_UNIQUE", because: "another trade has its place in legacy" };
 
-/** A row of an acknowledged write in the forms that the stores take. */
+/** Returns a row of an acknowledged write in the forms that the stores take. */
 export function preparedEntryRow({
   image,
   isUnstorable,
 }: OutboxEntry["rows"][number]): Readonly<Record<Side, RowWrite>> {
   const prepared = preparedRow(image, { isKept: true, isPlaceTaken: isUnstorable });
-  // The write was prepared before it was stored, so only another release of this program refuses it now.
+  // The row was accepted before the write was stored, so only another release of this program can refuse it
+  // now.
   if ("code" in prepared) throw new Error(`${prepared.code}: ${prepared.because}`);
   return prepared;
 }
 
-/** An entry of the authority's outbox in the form that the mirror takes. */
+/** Returns an entry of the authority's outbox in the form that the mirror takes. */
 export function mirrorWriteOf({ rows, ...entry }: OutboxEntry, side: Side): MirrorWrite {
   return {
     ...entry,

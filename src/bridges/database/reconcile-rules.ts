@@ -1,5 +1,5 @@
 /**
- * The tables of both stores as reconcile knows them, and the rules by which it judges two rows. They share
+ * The description of both stores' tables for reconcile, and the rules by which it judges two rows. They share
  * nothing with the code that writes the stores, so that they find the mistakes of that code.
  */
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
@@ -26,15 +26,15 @@ import type {
   ReconcileRow,
 } from "../../ports/reconcile.ts";
 
-/** How a column of legacy follows from columns of modern. */
+/** The ways in which a column of legacy follows from columns of modern. */
 type How =
   /** The same text. */
   | "text"
   /** The same number: legacy's double prints as modern's decimal. */
   | "exact"
-  /** The double nearest to modern's number; 0 where modern has none. */
+  /** The double nearest to modern's number; 0 if modern has none. */
   | "nearest"
-  /** The double nearest to modern's money in points; 0 where modern has none. Several columns are summed. */
+  /** The double nearest to modern's money in points; 0 if modern has none. Several columns are summed. */
   | "points"
   /** Chicago wall time of modern's instant. */
   | "wall"
@@ -52,7 +52,7 @@ interface KindRule {
   readonly tables: Readonly<Record<Side, ReadTable>>;
   /** The parts of the key by which rows are paired, in the same order on both sides. */
   readonly pairedBy: Readonly<Record<Side, readonly string[]>>;
-  /** Whether the last part of the key is a time: legacy has it as wall time. */
+  /** Whether the last part of the key is a time, which legacy holds as wall time. */
   readonly endsWithTime?: true;
   readonly fields: readonly FieldRule[];
 }
@@ -142,7 +142,7 @@ export interface Group {
   readonly modern: Cells[];
 }
 
-/** The rows of both sides by key. A cell of another type never has the key of a text. */
+/** Groups the rows of both sides by key. A cell that is not text never has the same key as a text. */
 export function grouped(
   kind: ReconcileKind,
   legacy: readonly Cells[],
@@ -165,7 +165,7 @@ export function grouped(
   return groups;
 }
 
-/** The key of a row as text, the same for the rows of both sides that belong together. */
+/** Returns the key of a row as text; it is the same for the rows of both sides that belong together. */
 export function groupOf(kind: ReconcileKind, side: Side, row: Cells): string {
   const { pairedBy, endsWithTime } = kindRules[kind];
   const parts = pairedBy[side].map((column, index) => {
@@ -191,7 +191,7 @@ export interface JudgeTools {
   readonly multiplierOf: (symbol: string) => string | undefined;
   /** Whether legacy's table of trades forbids a second row with the same id and file. */
   readonly isTradeUnique: boolean;
-  /** By trade key: why legacy's own tables cannot hold the trade. */
+  /** By trade key, the reason why legacy's own tables cannot hold the trade. */
   readonly unstorable: ReadonlyMap<Cell, string>;
 }
 
@@ -221,9 +221,9 @@ export function judged(kind: ReconcileKind, group: Group, tools: JudgeTools): re
 }
 
 /**
- * Judges the trades with one id in one file. Trades that legacy's store keeps apart have no partner. Of the
- * others, equal rows are paired first, each once, then the rest in their order. If legacy's unique key allows
- * only one such row, further rows of modern cannot be in legacy.
+ * Judges the trades with one id in one file. Trades in `pnlb_unstorable` have no partner. Of the other
+ * trades, equal rows are paired first, each once, and then the remaining rows in their order. If legacy's
+ * unique key allows only one such row, further rows of modern cannot be in legacy.
  */
 function judgedTrades(group: Group, tools: JudgeTools): readonly ReconcileFigure[] {
   const figures: ReconcileFigure[] = [];
@@ -268,7 +268,7 @@ const areEqual = (figures: readonly ReconcileFigure[]): boolean =>
 export const areAgreed = (figures: readonly ReconcileFigure[]): boolean =>
   figures.every(({ row }) => agrees(row.verdict));
 
-/** The one figure of a key whose fields are not compared. Its values are numbers of rows. */
+/** Returns the one figure of a key whose fields are not compared. Its values are numbers of rows. */
 export function whole(
   kind: ReconcileKind,
   { legacy, modern }: Group,
@@ -353,7 +353,7 @@ function habitOf(
 /** The causes that lie in legacy alone: its own rules for a column or for a unique key. */
 export const habits: ReadonlySet<string> = new Set(["LEGACY_TOTAL", "LEGACY_SETTLE", "LEGACY_UNIQUE"]);
 
-/** The claim of a group's row in legacy: its table and key. */
+/** Returns the claim on a group's row in legacy: its table and key. */
 export const claimOfGroup = (kind: ReconcileKind, { legacy: [row] }: Group): string | undefined =>
   row === undefined
     ? undefined
@@ -413,7 +413,7 @@ function judgedField(
   }
 }
 
-/** A cell, and the number that it stands for. */
+/** A cell, and the number that it represents. */
 interface ReadCell {
   readonly cell: Cell;
   readonly value: Fraction | undefined;
@@ -421,7 +421,7 @@ interface ReadCell {
 
 const readAs = (cell: Cell): ReadCell => ({ cell, value: figureOf(cell) });
 
-/** Legacy's cell stands for modern's number if it is the nearest double. */
+/** Reads legacy's cell: it represents modern's number if it holds the double nearest to that number. */
 const legacyRead = (cell: Cell, expected: Fraction | undefined, modern: ReadCell): ReadCell =>
   expected !== undefined && isNearest(cell, expected) ? modern : readAs(cell);
 
@@ -444,7 +444,10 @@ function judgedTexts(legacy: Cell, modern: Cell, isEqual: boolean): Judged {
     : { ...both, verdict: "diverged", cause: null };
 }
 
-/** The figure is not comparable if a cell is neither null nor a number, or if exactly one is null. */
+/**
+ * Judges two figures. They are not comparable if a cell is neither null nor a number, or if exactly one is
+ * null.
+ */
 function judgedFigures(
   legacy: ReadCell,
   modern: ReadCell,
@@ -482,7 +485,10 @@ const notComparable = (legacy: Cell, modern: Cell, cause: string): Judged => ({
   cause,
 });
 
-/** The number in a cell. Only modern has decimals as text: legacy's column types turn text into numbers. */
+/**
+ * Returns the number in a cell. Only modern holds decimals as text; legacy's column types convert text to
+ * numbers.
+ */
 function figureOf(cell: Cell): Fraction | undefined {
   if (typeof cell === "bigint") return { numerator: cell, denominator: 1n };
   if (typeof cell === "number") return Number.isFinite(cell) ? parseFigure(String(cell)) : undefined;
@@ -501,7 +507,7 @@ function dayOf(file: Cell, time: Cell): Cell {
 
 const textOf = (cell: Cell): string | null => (cell === null ? null : shown(cell));
 
-/** A cell as reports show it. */
+/** Returns a cell's value as reports show it. */
 function shown(cell: Cell): string {
   if (typeof cell === "number") {
     const decimal = parseDecimal(String(cell));
@@ -545,7 +551,9 @@ function keyOf(
   }
 }
 
-/** The day that decides whether a row is in a range of days; empty for a position, which has no day. */
+/**
+ * Returns the day that decides whether a row is in a range of days; empty for a position, which has no day.
+ */
 function dateOf(kind: ReconcileKind, legacy: Cells | undefined, modern: Cells | undefined): string {
   switch (kind) {
     case "trade":

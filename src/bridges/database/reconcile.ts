@@ -1,10 +1,10 @@
 /**
- * Compares both stores of the pair, row by row, while writes go on.
+ * Compares both stores of the pair, row by row, during writes.
  *
- * The pass begins at a frozen position, the number of the authority's last write, once the mirror has reached
- * it. It goes through each table in ranges of keys, each a short read. Rows that do not agree are looked at
- * again: a break is a row that still differs and for which nothing is owed, neither before nor after the
- * second look. It holds one range of rows in memory, and at most `suspectsMax` keys.
+ * The pass fixes a position, the number of the authority's last write, and begins when the mirror has reached
+ * it. It reads each table in ranges of keys, each with a short read. Rows that do not agree are read again: a
+ * break is a row that still differs and for which no write is owed, neither before nor after the second read.
+ * The pass holds one range of rows in memory, and at most `suspectsMax` keys.
  */
 
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../base/fraction.ts";
@@ -51,9 +51,9 @@ export interface ReconcileOptions {
   readonly to?: string | undefined;
   readonly tolerances: Tolerances;
   readonly multiplierOf: JudgeTools["multiplierOf"];
-  /** How long the mirror may take to catch up with the compared writes. */
+  /** The longest time that the mirror may take to catch up with the compared writes. */
   readonly waitMsMax: number;
-  /** Gets every figure, agreeing ones too. Without it, ranges may be compared inside the databases. */
+  /** Receives every figure, agreeing ones too. Without it, ranges may be compared inside the databases. */
   readonly onFigure?: ((figure: ReconcileFigure) => void) | undefined;
   readonly onBreak?: ((found: ReconcileBreak) => void) | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
@@ -61,7 +61,7 @@ export interface ReconcileOptions {
 
 /** The approximate number of rows of one range on each side. */
 const rangeRows = 4_096;
-/** The approximate number of rows that one comparison inside the databases covers. */
+/** The approximate number of rows that one comparison inside the databases compares. */
 const filterRows = 20_000;
 const suspectsMax = 50_000;
 const rowsMax = 10_000;
@@ -71,7 +71,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   return new Reconcile(options).run();
 }
 
-/** A key whose rows did not agree, with the cell by which each side finds them. */
+/** A key whose rows did not agree, with the cell by which each side finds its rows. */
 interface Suspect {
   readonly id: string;
   readonly keys: Readonly<Record<Side, Cell | undefined>>;
@@ -173,7 +173,7 @@ class Reconcile {
     if (suspects.length > 0) await this.#lookAgain(kind, suspects, outbox);
   }
 
-  /** Counts the days that the databases find equal by themselves, and yields the others. */
+  /** Counts the days whose rows the databases find equal, and yields the other days. */
   async *#unequalDays(filter: RangeFilter): AsyncGenerator<KeyRange> {
     const { onProgress } = this.#options;
     let days = 1;
@@ -243,7 +243,7 @@ class Reconcile {
     return true;
   }
 
-  /** Reads the rows of suspect keys again, until nothing is owed for them or the time is over. */
+  /** Reads the rows of suspect keys again, until no write is owed for them or the time is over. */
   async #lookAgain(
     kind: ReconcileKind,
     suspects: readonly Suspect[],
@@ -272,7 +272,7 @@ class Reconcile {
       const again: Suspect[] = [];
       for (const suspect of left) {
         const group = groups.get(suspect.id);
-        // Both rows are gone, or a newer price has taken the place of one.
+        // Both rows are gone, or a newer price has replaced one of them.
         if (group === undefined || this.#settled(kind, group)) continue;
         if (!isUnknown && !moving.has(suspect.id)) this.#report(kind, group, parked.get(suspect.id));
         else if (isLast) this.#reportOwed(kind, group);
@@ -285,7 +285,7 @@ class Reconcile {
   }
 
   /**
-   * Waits until the search for new rows has read every row that legacy has now; modern may have them then.
+   * Waits until the search for new rows has read every row that legacy has now and may have copied them.
    */
   async #untilNewRowsAreRead(kind: ReconcileKind, endMs: number): Promise<void> {
     const { pair, clock } = this.#options;
@@ -302,7 +302,7 @@ class Reconcile {
     const { pair } = this.#options;
     const { tables } = kindRules[kind];
     const read = (side: Side): Promise<readonly Cells[]> => {
-      // A row that one side lacks may be there now, so each side looks for the other side's keys too.
+      // A side may now have a row that it lacked before, so each side looks for the other side's keys too.
       const keys = new Set(
         suspects.flatMap(({ keys }) => [keys.legacy, keys.modern].filter((key) => key !== undefined)),
       );
@@ -383,8 +383,8 @@ const conversions = (["position", "daily"] as const).flatMap((kind) =>
 );
 
 /**
- * Legacy keeps a price, under its own time, that modern has overwritten. Such rows of legacy are left out,
- * because only the newest price of a symbol and day is compared.
+ * Removes rows of legacy that hold older prices, which modern has overwritten: only the newest price of a
+ * symbol and day is compared.
  */
 function dropOverwritten(groups: Map<string, Group>): void {
   const newest = new Map<string, string>();
@@ -407,13 +407,13 @@ function dropOverwritten(groups: Map<string, Group>): void {
   }
 }
 
-/** The smaller of two keys in order of bytes; null stands for the end. */
+/** Returns the smaller of two keys in order of bytes; null means the end. */
 function earlier(a: string | null, b: string | null): string | null {
   if (a === null || b === null) return a ?? b;
   return compareBytes(a, b) <= 0 ? a : b;
 }
 
-/** The order of UTF-8, which is that of code points, not of UTF-16. */
+/** Compares by the order of UTF-8, which is the order of code points and not that of UTF-16. */
 function compareBytes(a: string, b: string): number {
   for (let at = 0; at < a.length && at < b.length; ) {
     const [x, y] = [a.codePointAt(at) ?? 0, b.codePointAt(at) ?? 0];
@@ -435,7 +435,7 @@ const kindOfRecord: Readonly<Record<string, ReconcileKind>> = {
   daily_pnl: "daily",
 };
 
-/** The key of a canonical row of the outbox; undefined for a row of another kind. */
+/** Returns the key of a canonical row of the outbox; undefined for a row of another kind. */
 function groupOfImage(kind: ReconcileKind, image: RowImage): string | undefined {
   return kindOfRecord[image.kind] === kind ? groupOf(kind, "modern", image.values) : undefined;
 }

@@ -10,12 +10,12 @@ import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { RowImage } from "../../ports/record-store.ts";
 import type { BridgeRecord, RecordKind } from "../../ports/records.ts";
 
-/** Why a write is refused before it reaches a store. */
+/** The reasons why a write is refused before it reaches a store. */
 type RecordRefusalCode = "BAD_RECORD" | "BAD_TEXT" | "BAD_NUMBER" | "BAD_TIME" | "UNKNOWN_SYMBOL";
 
 export interface RecordRefusal {
   readonly code: RecordRefusalCode;
-  /** For a person: which record, which field, and why. */
+  /** A text for a person that names the record, the field and the reason. */
   readonly because: string;
 }
 
@@ -44,7 +44,7 @@ interface Field {
   /** The field's name in the record. */
   readonly from: string;
   readonly kind: FieldKind;
-  /** The column's value where the record lacks the field. Without it the field is mandatory. */
+  /** The column's value if the record lacks the field. A field without such a value is mandatory. */
   readonly absent?: string | null;
 }
 
@@ -99,7 +99,7 @@ const columns: Readonly<Record<RecordKind, Readonly<Record<string, Field>>>> = {
   },
 };
 
-/** What each kind of record is about, and what it does to a stored row. */
+/** The kind of row that each kind of record writes, and the change that it makes to a stored row. */
 const kinds: Readonly<Record<BridgeRecord["kind"], Pick<RowImage, "kind" | "does">>> = {
   trade: { kind: "trade" },
   position: { kind: "position" },
@@ -137,7 +137,7 @@ const dayColumn: Readonly<Record<RecordKind, string>> = {
   daily_pnl: "trading_day",
 };
 
-/** The longest text of a field. Fields make up keys, and PostgreSQL indexes no key above 2,704 bytes. */
+/** The longest text of a field. Keys consist of fields, and PostgreSQL indexes no key above 2,704 bytes. */
 const textMax = 200;
 
 /** `read` returns a text in canonical form, or undefined. `wants` completes the message "field … must be". */
@@ -206,7 +206,7 @@ const refusalOfKind: Partial<Record<FieldKind, RecordRefusalCode>> = {
   day: "BAD_TIME",
 };
 
-/** A fraction of any length as text: `formatFraction` would round a long denominator. */
+/** Returns a fraction of any length as text; `formatFraction` would round a long denominator. */
 const exactText = (value: { readonly numerator: bigint; readonly denominator: bigint }): string => {
   const { text, rounded } = formatFraction(value);
   return rounded ? `${value.numerator}/${value.denominator}` : text;
@@ -237,7 +237,7 @@ export function takeRecords(
         );
       first.set(aggregate, index);
     }
-    // A trade may take the place in legacy of another one that the same write removes.
+    // A trade may get the place in legacy of another trade that the same write removes.
     const isLater = ({ does }: Row): number => (does === "trade_removal" ? 0 : 1);
     return { rows: rows.toSorted((a, b) => isLater(a) - isLater(b)) };
   } catch (failure) {

@@ -15,10 +15,10 @@ export interface RelayOptions {
   readonly clock: Clock;
   /** A random number of 0 or more and less than 1, which varies the pauses. */
   readonly draw: () => number;
-  /** Whether under the plan both stores get the writes. */
+  /** Whether both stores get the writes under the present plan. */
   readonly isWanted: () => boolean;
   readonly lease: LeaseHolder;
-  /** How long an entry is kept after the mirror has it. */
+  /** The time for which an entry is kept after the mirror has it. */
   readonly keepsMs: number;
   readonly onEvent: (event: RelayEvent) => void;
 }
@@ -29,23 +29,24 @@ export type RelayEvent =
   /** The mirror is an older copy of itself; what it lacks is sent again. */
   | { readonly kind: "mirror_restored"; readonly sentAgain: number };
 
-/** The most entries that are read at once, and that one transaction of the mirror takes. */
+/** The largest number of entries that one read returns, and that one transaction of the mirror applies. */
 const [pageMax, applyMax] = [800, 200];
 /**
  * The approximate number of rows on a page. The rows of one page decide the number of entries on the next.
  */
 const rowsMax = 2_000;
 const pauses = { firstMs: 50, lastMs: 5_000 };
-/** How often the outbox is searched for entries of other processes. */
+/** The time between two searches of the outbox for entries of other processes. */
 const lookMs = 500;
 
-/** The entries of one transaction in the form that the mirror takes. */
+/** Returns the entries of one transaction in the form that the mirror takes. */
 const mapped = (entries: readonly OutboxEntry[], from: number, side: Side): readonly MirrorWrite[] =>
   entries.slice(from, from + applyMax).map((entry) => mirrorWriteOf(entry, side));
 
 /**
  * Carries the entries of the authority's outbox to the mirror, whole and in their order. One process at a
- * time does it: the holder of the lease `relay` in the authority's store. The mirror refuses a former holder.
+ * time carries entries: the holder of the lease `relay` in the authority's store. The mirror refuses a former
+ * holder.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -58,7 +59,7 @@ export class Relay {
   #checked = "";
   /** The number of entries on the next page. */
   #limit = 20;
-  /** The lease and when to renew it; undefined while this process does not hold it. */
+  /** The lease, and the time at which it is renewed; undefined while this process does not hold it. */
   #held: { readonly store: RecordStore; readonly token: number; readonly renewMs: number } | undefined;
 
   constructor(options: RelayOptions) {
@@ -67,7 +68,7 @@ export class Relay {
     void this.run();
   }
 
-  /** Carries the pending entries once more, and gives the lease back. */
+  /** Carries the pending entries once more, and releases the lease. */
   async end(): Promise<void> {
     this.#isEnded = true;
     await this.run();
@@ -122,9 +123,9 @@ export class Relay {
     try {
       for (let at = 0, next = mapped(entries, at, mirror.side); next.length > 0; at += applyMax) {
         const applying = mirror.call("apply", { entries: next, source: source.incarnation, token });
-        // The answer is awaited below, unless the mapping throws before that.
+        // The code below awaits the answer, unless the mapping throws before that.
         applying.catch(() => {});
-        // While the mirror works, the next entries are mapped and the last ones settled.
+        // While the mirror applies these entries, the next ones are mapped and the previous ones settled.
         const given = next;
         next = mapped(entries, at + applyMax, mirror.side);
         const answers = await applying;
@@ -140,7 +141,10 @@ export class Relay {
     return entries.length === limit;
   }
 
-  /** The token of the lease, renewed when a third of it is over; undefined while another process holds it. */
+  /**
+   * Returns the token of the lease, which is renewed when a third of its time is over; undefined while
+   * another process holds the lease.
+   */
   async #lease(store: RecordStore): Promise<number | undefined> {
     const { clock, lease } = this.#options;
     const nowMs = clock.monotonicMs();
@@ -153,9 +157,10 @@ export class Relay {
   }
 
   /**
-   * Compares how far the mirror is with how far the authority knows it to be, once after the lease is taken.
-   * A mirror that was restored from an older copy gets the missing entries again; an authority that was
-   * restored makes this throw. Also deletes old entries. Returns whether entries are offered again.
+   * Compares the mirror's progress with the authority's record of it, once after the lease is taken.
+   * A mirror that was restored from an older copy gets the missing entries again; if the authority was
+   * restored from an older copy, this throws. Also deletes old entries. Returns whether entries are offered
+   * again.
    */
   async #catchUp(store: RecordStore, mirror: RecordStore, source: Fence): Promise<boolean> {
     const { incarnation } = source;

@@ -38,9 +38,9 @@ export interface RepairAction {
   readonly aggregate: string;
   /** The row of legacy, as in a claim. */
   readonly claim: string;
-  /** How both stores had the row when the plan was made. */
+  /** The row's state in both stores when the plan was made. */
   readonly seen: Readonly<Record<Side, RowState>>;
-  /** What each store gets under `take_legacy` and `take_modern`; empty for an import. */
+  /** The row that each store gets under `take_legacy` and `take_modern`; empty for an import. */
   readonly wants: {
     readonly [Verb in RepairVerb]?: Readonly<Record<Side, RowRepair>> | undefined;
   };
@@ -74,9 +74,9 @@ export interface PlanOptions {
 
 const howToRead = [
   "Each action names a row, how both databases have it (seen), what db repair does (do), and why.",
-  "do may be changed to any word in mayDo. take_legacy and take_modern give both databases the row of that side, as it stands in wants.",
+  "do may be changed to any word in mayDo. take_legacy and take_modern give both databases the row of that side, as wants shows it.",
   "import gives modern a row that one of legacy's own programs has written. leave changes nothing.",
-  "db repair changes a row only if both databases still have it as it stands in seen; other rows are skipped and named.",
+  "db repair changes a row only if both databases still have it as seen shows it; other rows are skipped and named.",
 ];
 
 const entriesMax = 10_000;
@@ -93,7 +93,7 @@ const reconcileKindOf = (kind: RecordKind): ReconcileKind => (kind === "daily_pn
 
 type EntryRow = OutboxEntry["rows"][number];
 
-/** What is known of an aggregate before its rows are read. */
+/** The known facts about an aggregate before its rows are read. */
 interface Subject extends Pick<RepairAction, "kind" | "key" | "causes"> {
   /** The row of legacy, as in a claim; undefined if it is not known yet. */
   readonly claim: string | undefined;
@@ -106,11 +106,11 @@ export async function planRepair(options: PlanOptions): Promise<RepairPlan> {
 class Planner {
   readonly #options: PlanOptions;
   readonly #subjects = new Map<string, Subject>();
-  /** Rows of legacy that belong to no aggregate. */
+  /** The rows of legacy that belong to no aggregate. */
   readonly #foreign = new Map<string, Subject>();
   /** The last write of an aggregate that the authority's outbox still has. */
   readonly #images = new Map<string, { readonly version: number; readonly image: Row }>();
-  /** Aggregates with a write that is on its way to the mirror. */
+  /** The aggregates that have a write on its way to the mirror. */
   readonly #moving = new Set<string>();
   /**
    * If the authority was restored from an older copy: for each aggregate, the version of the first write in its
@@ -216,7 +216,10 @@ class Planner {
     }
   }
 
-  /** Returns undefined if both stores meanwhile have the same row at the same version. */
+  /**
+   * Returns the action for an aggregate; undefined if both stores meanwhile have the same row at the same
+   * version.
+   */
   async #action(aggregate: string, subject: Subject, authority: Side): Promise<RepairAction | undefined> {
     const { stores } = this.#options;
     const inModern = modernPlace(aggregate);
@@ -281,7 +284,10 @@ class Planner {
     );
   }
 
-  /** What both stores get if the row of one side is taken; a text says why that is impossible. */
+  /**
+   * Returns the rows that both stores get if the row of one side is taken; a text with the reason if that is
+   * impossible.
+   */
   #taken(side: Side, found: Found): Taken {
     const { aggregate, claim, seen, places } = found;
     const [mine, theirs] = [seen[side], seen[otherSide(side)]];
@@ -326,7 +332,7 @@ class Planner {
     }
   }
 
-  /** The record that a side's row stands for. */
+  /** Returns the canonical row that a side's row represents; a text with the reason if there is none. */
   #canonical(side: Side, { aggregate, claim, seen }: Found): Row | string {
     const { version, rows } = seen[side];
     const [stored] = rows;
@@ -358,7 +364,7 @@ class Planner {
     return { kind, aggregate, values, multiplier: described.multiplier };
   }
 
-  /** A trade that legacy's store keeps beside legacy's own tables, with every column of modern. */
+  /** Returns the row of a trade in `pnlb_unstorable`, which has every column of modern. */
   #fromUnstorable(aggregate: string, stored: StoredRow): Row | string {
     return this.#fromModern(aggregate, JSON.parse(String(stored.row)));
   }
@@ -395,7 +401,7 @@ class Planner {
     return prepared === undefined || "code" in prepared ? undefined : prepared.legacy.claim;
   }
 
-  /** A row of legacy that the bridge has never met. */
+  /** Returns the action for a row of legacy that the bridge does not know. */
   async #foreignAction(claim: string, subject: Subject): Promise<RepairAction> {
     const place = legacyPlace("", claim);
     const [legacy] = await this.#options.stores.legacy.call("rowStates", { places: [place] });
@@ -437,7 +443,7 @@ interface LegacyFound extends Pick<Found, "aggregate" | "claim"> {
   readonly modern: StoredRow | undefined;
 }
 
-/** Columns of modern that legacy does not have, or has as the nearest double only. */
+/** The columns of modern that legacy does not have, or holds as the nearest double only. */
 const finerColumns = ["fee", "source_line", "average_price", "realized", "unrealized"] as const;
 
 /** Keeps modern's value of a column if legacy's row would be the same with that value. */
@@ -457,7 +463,7 @@ const formOf = (claim: string) => ({ isKept: true, isPlaceTaken: isUnstorable(cl
 
 const tableOf = (claim: string): LegacyTable => JSON.parse(claim)[0];
 
-/** A stored row in the form in which `fromLegacy` reads rows. */
+/** Returns a stored row in the form that `fromLegacy` reads. */
 const legacyRow = (stored: StoredRow) => ({
   id: Number(stored.id ?? 0),
   cells: Object.fromEntries(
@@ -469,7 +475,8 @@ const legacyRow = (stored: StoredRow) => ({
 });
 
 /**
- * Asks for the version of an aggregate whose row's place is unknown. No row has a NULL key, so none is found.
+ * Returns a place for an aggregate whose row's place is unknown, so that only its version is read. No row has
+ * a NULL key, so no row is found.
  */
 const noRow = ({ aggregate }: RowPlace): RowPlace => ({
   aggregate,

@@ -1,8 +1,8 @@
 /**
  * Executes a repair plan. Each action is a compare-and-set in two steps. First, the store whose row is taken
  * must still have the row that the plan calls `seen`. Then the other store gets that row, in a transaction
- * that requires that its own row is still the `seen` one. A write between the two steps gives the taken row
- * its next version, and the relay then replaces the repaired row by that version.
+ * that requires that its own row is still the `seen` one. If a write between the two steps gives the taken
+ * row its next version, the relay replaces the repaired row by that version.
  */
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
@@ -23,8 +23,9 @@ export interface RepairOptions {
 
 export interface RepairResult extends Pick<RepairAction, "kind" | "key" | "do"> {
   /**
-   * `already`: the row needed no change. `would`: a dry run found the row as the plan has it. `skipped`: the
-   * row has changed since the plan was made, or a rule forbids the action. `left`: the action was `leave`.
+   * `already`: the row needed no change. `would`: a dry run found the row as the plan describes it.
+   * `skipped`: the row has changed since the plan was made, or a rule forbids the action. `left`: the action
+   * was `leave`.
    */
   readonly result: "done" | "already" | "would" | "skipped" | "left";
   readonly because: string;
@@ -34,7 +35,7 @@ export interface RepairReport {
   /** Whether nothing was skipped. */
   readonly ok: boolean;
   readonly results: readonly RepairResult[];
-  /** The number of owed writes that count as received now, because the mirror has their rows. */
+  /** The number of owed writes that now count as received, because the mirror has their rows. */
   readonly covered: number;
   /**
    * Whether the relay may carry writes again: false if rows of a restored store were skipped, and after a dry

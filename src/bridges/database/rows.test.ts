@@ -131,9 +131,9 @@ describe("takeRecords", () => {
   });
 
   it.each([
-    ["what is not a list", "BAD_RECORD", null],
+    ["a value that is not a list", "BAD_RECORD", null],
     ["no record at all", "BAD_RECORD", []],
-    ["a record that is no object", "BAD_RECORD", ["trade"]],
+    ["a record that is not an object", "BAD_RECORD", ["trade"]],
     ["an unknown kind", "BAD_RECORD", [{ ...trade, kind: "fill" }]],
     [
       "an unknown field, with the one that was meant",
@@ -206,7 +206,7 @@ describe("toLegacy", () => {
     });
   });
 
-  it("takes the day of a trade from its time where the file's name has none", () => {
+  it("takes the day of a trade from its time if the file's name has no day", () => {
     const late = { ...trade, file: "manual.csv", time: "2025-07-16T02:00:00Z" };
     expect(legacyOf(late)).toMatchObject({ set: { trade_date: "2025-07-15" } });
   });
@@ -233,7 +233,7 @@ describe("toLegacy", () => {
     expect(legacyOf(record)).toMatchObject({ code, because: expect.any(String) });
   });
 
-  it("keeps exact fields so that they read back as they were, and derived ones as the nearest double", () => {
+  it("stores exact fields so that they are read back unchanged, and derived fields as the nearest double", () => {
     const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: 1e-6, max: 1e9 }).map(String);
     const instant = fc
       .integer({ min: Date.UTC(2020, 0, 1), max: Date.UTC(2030, 0, 1) })

@@ -8,7 +8,7 @@ export interface ClaimSinkOptions {
   readonly journal: FileJournal;
   readonly clock: Clock;
   readonly draw: () => number;
-  /** Whether the sink is fed now; claims wait otherwise. Default: always. */
+  /** Whether the sink takes claims now; otherwise the claims wait. Default: always. */
   readonly isWanted?: () => boolean;
   readonly onEvent: (event: SinkEvent) => void;
 }
@@ -21,12 +21,12 @@ export type SinkEvent =
 const claimsAtOnce = 16;
 const pauses = { firstMs: 50, lastMs: 5_000 };
 
-/** Takes claims in their order, each with a receipt, and tries again after a failure. */
+/** Carries claims in their order, records a receipt for each, and tries again after a failure. */
 export abstract class ClaimSink implements Sink {
   readonly name: string;
   pending = 0;
   readonly #options: ClaimSinkOptions;
-  /** Whether a receipt ends the use of the records that the journal keeps for a claim. */
+  /** Whether the journal deletes the records that it keeps for a claim when this sink gives its receipt. */
   protected readonly forgets: boolean = false;
   #failures = 0;
   #againMs = Number.NEGATIVE_INFINITY;
@@ -37,7 +37,8 @@ export abstract class ClaimSink implements Sink {
   }
 
   /**
-   * Answers why the claim cannot be carried now; undefined if it is carried. `later` are claims behind it.
+   * Carries a claim. Returns the reason if it cannot be carried now, otherwise undefined. `later` are the
+   * next claims.
    */
   protected abstract carry(claim: Claim, epoch: number, later: readonly Claim[]): Promise<string | undefined>;
 

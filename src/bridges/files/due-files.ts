@@ -2,12 +2,15 @@ import type { Clock } from "../../ports/clock.ts";
 import type { DueFile } from "../../ports/file-journal.ts";
 import type { Turn } from "./tools.ts";
 
-/** The files that are to be read, each once: at once, or when some time has passed. */
+/** The files that must be read, each once: now, or after some time. */
 export class DueFiles {
   readonly #clock: Clock;
-  /** By file. */
+  /** The files that may be read now, by their numbers. */
   readonly #ready = new Map<number, DueFile>();
-  /** Those of `#ready`, the first in order at the end; rebuilt when it is empty or a file was added. */
+  /**
+   * The files of `#ready`, sorted so that the first in order is at the end; sorted again after a file was
+   * added.
+   */
   #sorted: DueFile[] = [];
   #isSorted = true;
   readonly #later = new Map<number, { readonly due: DueFile; readonly atMs: number }>();
@@ -24,7 +27,7 @@ export class DueFiles {
     }
   }
 
-  /** Decides from the result of a file's turn when its next turn comes. */
+  /** Sets the time of a file's next turn from the result of its last one. */
   settle(due: DueFile, turn: Turn): void {
     if (turn.next === "now") return;
     this.#ready.delete(due.file);
@@ -32,7 +35,7 @@ export class DueFiles {
       this.#later.set(due.file, { due, atMs: this.#clock.monotonicMs() + turn.afterMs });
   }
 
-  /** The ready file that is first in order. */
+  /** Returns the ready file that is first in order. */
   first(): DueFile | undefined {
     this.#sort();
     while (this.#sorted.length > 0) {
@@ -43,13 +46,13 @@ export class DueFiles {
     return undefined;
   }
 
-  /** The ready file that is last in order. */
+  /** Returns the ready file that is last in order. */
   newest(): DueFile | undefined {
     this.#sort();
     return this.#sorted.find(({ file }) => this.#ready.has(file));
   }
 
-  /** When the next file is ready; infinite if none will be. */
+  /** Returns the time at which the next file is ready; infinite if there is no such file. */
   nextMs(): number {
     if (this.#ready.size > 0) return this.#clock.monotonicMs();
     let next = Number.POSITIVE_INFINITY;

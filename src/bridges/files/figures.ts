@@ -26,7 +26,7 @@ interface LaneName {
 
 /** An accepted trade. Decimals are text. */
 export interface LaneTrade extends LaneName {
-  /** Names the trade among all of its lane: its content and occurrence. */
+  /** Identifies the trade within its lane: its content and occurrence. */
   readonly key: string;
   readonly symbol: string;
   readonly side: "B" | "S";
@@ -60,11 +60,11 @@ interface InstrumentMark extends DayMark {
 
 /** Reads the accepted trades and marks as they were before the change. */
 interface AcceptedRows {
-  /** All trades of a lane, in any order. */
+  /** Returns all trades of a lane, in any order. */
   lane(name: LaneName): Promise<readonly LaneTrade[]>;
-  /** At most one mark for each kind and day. */
+  /** Returns the marks of an instrument, at most one for each kind and day. */
   marks(instrument: string): Promise<readonly DayMark[]>;
-  /** The books that have trades in an instrument. */
+  /** Returns the books that have trades in an instrument. */
   books(instrument: string): Promise<readonly string[]>;
 }
 
@@ -72,7 +72,7 @@ interface FiguresOptions {
   readonly method: Method;
   readonly describe: Describe;
   readonly accepted: AcceptedRows;
-  /** How many trades stay in memory, over all lanes. The least recently used lanes are forgotten. */
+  /** The largest number of trades in memory, over all lanes. The least recently used lanes are dropped. */
   readonly tradesMax: number;
 }
 
@@ -86,7 +86,7 @@ type FigureRecord = PositionRecord | DailyRecord;
  *   open lots. A position is valued on the latest of these days; a flat position shows no mark.
  * - Records appear under the symbol of the lane's trade with the least source.
  * - Records cannot be deleted. A record for which no trade or mark is left gets quantity and P&L 0.
- * - Only records that differ from those before the change are in the answer, each once.
+ * - The result has only the records that differ from those before the change, each once.
  *
  * The cost of a trade in matching order does not depend on the lane's length. An earlier trade makes its lane
  * match again; a removal, and a trade that precedes another of equal time, load it again. Calls must not
@@ -102,7 +102,10 @@ export class Figures {
     this.#options = options;
   }
 
-  /** Each lane may be in `lanes` once, and each instrument, kind and day in `marks` once. */
+  /**
+   * Returns the records that a change affects. Each lane may be in `lanes` once, and each instrument, kind
+   * and day in `marks` once.
+   */
   async change(given: {
     readonly lanes: readonly LaneChange[];
     readonly marks: readonly InstrumentMark[];
@@ -158,7 +161,7 @@ export class Figures {
     ];
   }
 
-  /** A lane as it is accepted; undefined if it has no trade. */
+  /** Loads the accepted trades of a lane; returns undefined if it has none. */
   async #load(lane: LaneName): Promise<LaneFigures | undefined> {
     const trades = await this.#options.accepted.lane(lane);
     return trades.length === 0 ? undefined : this.#laneOf(trades, await this.#marksOf(lane));
@@ -201,7 +204,7 @@ class LaneFigures {
   #last: LaneTrade;
   #latestUs = Number.NEGATIVE_INFINITY;
 
-  /** Needs at least one trade. */
+  /** `trades` has at least one trade. */
   constructor(
     trades: readonly LaneTrade[],
     marks: LaneMarks,
@@ -228,8 +231,8 @@ class LaneFigures {
   }
 
   /**
-   * Whether `take` may have these sorted trades: each comes behind those of equal time that the lane has, and
-   * none changes its symbol.
+   * Whether `take` accepts these sorted trades: each follows the lane's trades of equal time, and none
+   * changes the lane's symbol.
    */
   canTake(added: readonly LaneTrade[]): boolean {
     return added.every((trade) => {
@@ -258,7 +261,9 @@ class LaneFigures {
     this.#engine.feed();
   }
 
-  /** The position, and the daily rows from `from` on and of the days `others`, each under its own key. */
+  /**
+   * Returns the position, and the daily rows from `from` on and of the days `others`, each under its own key.
+   */
   records(from: number, others: readonly number[]): ReadonlyMap<string, FigureRecord> {
     const closes = this.#lane.closes(Math.min(from, ...others));
     const traded = new Set(closes.map(({ day }) => day));
@@ -316,7 +321,7 @@ class LaneFigures {
 
 /** The marks of one instrument. The latest of a day counts; at equal times, the last in `markKinds`. */
 class LaneMarks {
-  /** Ascending by day; no day is without marks. */
+  /** The days that have marks, in ascending order. */
   readonly #days: { readonly day: number; readonly marks: Map<MarkKind, Mark> }[] = [];
 
   set({ kind, day, price, atUs }: DayMark): void {
@@ -354,7 +359,7 @@ type DayTime = Pick<LaneTrade, "day" | "timeUs">;
 
 const inTime = (a: DayTime, b: DayTime): number => a.day - b.day || a.timeUs - b.timeUs;
 
-/** Matching order. */
+/** Compares two trades by the order in which they are matched. */
 const inOrder = (a: LaneTrade, b: LaneTrade): number =>
   inTime(a, b) || (a.source < b.source ? -1 : a.source > b.source ? 1 : 0);
 
@@ -365,7 +370,7 @@ const numberOf = (text: string): Fraction => present(parseFraction(text), "an ac
 const firstDayOf = (trades: readonly LaneTrade[]): number =>
   trades.reduce((first, { day }) => Math.min(first, day), Number.POSITIVE_INFINITY);
 
-/** Divides the trades into those with the given keys, which must all be there, and the others. */
+/** Divides the trades into those with the given keys, all of which must exist, and the others. */
 function divided(trades: readonly LaneTrade[], keys: ReadonlySet<string>) {
   const removed = trades.filter(({ key }) => keys.has(key));
   assert(removed.length === keys.size, "only accepted trades are removed");
@@ -374,7 +379,7 @@ function divided(trades: readonly LaneTrade[], keys: ReadonlySet<string>) {
 
 const noRecords: ReadonlyMap<string, FigureRecord> = new Map();
 
-/** The record as it stands in the stores after its last trade or mark is gone. */
+/** Returns the record that the stores must hold after its last trade or mark is gone. */
 const emptied = (record: FigureRecord): FigureRecord => ({
   ...record,
   ...{ quantity: "0", realized: "0", unrealized: "0" },

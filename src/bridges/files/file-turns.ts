@@ -7,7 +7,12 @@ export type Bytes = FileSlice & { readonly kind: "bytes" };
 
 export const isBytes = (slice: FileSlice): slice is Bytes => slice.kind === "bytes";
 
-/** Reads one kind of files, a piece a turn. */
+const fixes: Readonly<Record<string, string>> = {
+  LINK_OUTSIDE: "put the file itself into the folder",
+  NOT_WATCHED: "add its name to watch.include",
+};
+const remove = "remove it from the watched folder, or narrow watch.include";
+/** Reads the files of one kind; each turn handles one piece of one file. */
 export abstract class FileTurns {
   protected readonly tools: FileTools;
   protected readonly settling: Settling;
@@ -21,12 +26,15 @@ export abstract class FileTurns {
 
   abstract turn(file: KnownFile): Promise<Turn>;
 
-  /** What every change of a file in the journal names. */
+  /** Returns the arguments that every journal call about a file has. */
   protected inJournal({ file }: KnownFile) {
     return { epoch: this.#held.epoch, file, nowMs: this.tools.clock.nowMs() };
   }
 
-  /** Notes how a file stands; a stat says that the look at it is finished. */
+  /**
+   * Records the state of a file in the journal. A stat means that the look at the file is finished; null
+   * means that it is not.
+   */
   protected async note(file: KnownFile, note: FileNote, stat: FileStat | null): Promise<void> {
     await this.tools.journal.call("note", { ...this.inJournal(file), note, stat });
   }
@@ -46,11 +54,11 @@ export abstract class FileTurns {
     return finder.read({ root: roots.indexOf(root), path, from, length });
   }
 
-  /** The end of a turn whose file cannot be read now. */
+  /** Ends the turn of a file that cannot be read now. */
   protected async unread(file: KnownFile, slice: Exclude<FileSlice, Bytes>): Promise<Turn> {
     if (slice.kind === "gone") return change;
     const { kind, code, why } = slice;
     if (kind === "locked") return this.wait(file, `LOCKED ${code}: ${why}`, 1_000);
-    return this.refuse(file, { code, why, fix: "put the file itself into the folder" }, null);
+    return this.refuse(file, { code, why, fix: fixes[code] ?? remove }, null);
   }
 }

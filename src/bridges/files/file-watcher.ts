@@ -14,18 +14,18 @@ import type { FileTools, Turn } from "./tools.ts";
 export interface Sink {
   readonly name: string;
   /**
-   * Carries what the journal has under this epoch, until nothing more can be carried now or, between two
-   * claims, `isEnding` says so.
+   * Carries the journal's claims under this epoch, until no more can be carried now or, between two claims,
+   * `isEnding` returns true.
    */
   run(epoch: number, isEnding: () => boolean): Promise<void>;
-  /** About how many claims wait; the watcher counts those that it adds. */
+  /** The approximate number of claims that wait; the watcher adds those that it creates. */
   pending: number;
 }
 
 interface WatcherOptions extends FileTools {
-  /** What a file of a root is; undefined for a file that is left alone. */
+  /** Returns the kind of a file of a root; undefined for a file that must not be read. */
   readonly kindOf: (root: string, path: string) => FileKind | undefined;
-  /** A file's `DueFile.rank`. */
+  /** Returns a file's `DueFile.rank`. */
   readonly rankOf: (path: string) => string;
   readonly sinks: readonly Sink[];
   readonly scanMs: number;
@@ -50,23 +50,23 @@ export type WatcherEvent =
   | { readonly kind: "vanished"; readonly root: string; readonly path: string }
   | { readonly kind: "watch_failed"; readonly why: string };
 
-/** Everything is looked at this often; recent files at each look. */
+/** The time between two looks at everything. Recent files are looked at in each look. */
 const allMs = 5_000;
-/** Turns between two looks, so that no backlog keeps new files waiting. */
+/** The largest number of turns between two looks. So new files do not wait for a backlog. */
 const turnsMax = 50;
-/** The shortest pause between two looks while nothing can be read on, because the sinks are behind. */
+/** The shortest pause between two looks while no file may be read because the sinks are behind. */
 const waitMinMs = 20;
 /**
- * With more claims than this on their way, only the newest files are read on: a new row waits for these
- * alone.
+ * If more claims than this are on their way, only the newest files are read. So a new row waits for these
+ * claims only.
  */
 const claimsMax = 2;
 
 /**
- * Feeds ledgers and price files to the sinks, the effect of each row once.
+ * Carries ledgers and price files to the sinks, so that each row has its effect once.
  *
  * Each look finds the files that changed, each turn reads a piece of one, and the journal turns pieces into
- * claims, which the sinks take in order. The files of the newest day come first, whatever else waits. One
+ * claims, which the sinks take in order. The files of the newest day are read first, whatever else waits. One
  * process watches at a time: the holder of the journal's lease.
  */
 export class FileWatcher {
@@ -78,10 +78,13 @@ export class FileWatcher {
   /** Carries claims until the sinks can take no more of them now. */
   readonly carry: () => Promise<void>;
   readonly #lost = new Map<string, string>();
-  /** Files whose next turn follows at once: as they were before the first of these turns, and as they are. */
+  /**
+   * The files whose next turn follows at once: their state before the first of these turns, and their present
+   * state.
+   */
   readonly #underWay = new Map<number, { readonly before: KnownFile; readonly now: KnownFile }>();
   readonly #toldOf = new Set<string>();
-  /** The files of a folder that is not accepted in the place of a root. */
+  /** The files of a folder that stands at a root's path and is not accepted as this root. */
   readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
   #renewMs = Number.NEGATIVE_INFINITY;
   #allMs = Number.NEGATIVE_INFINITY;
@@ -100,7 +103,7 @@ export class FileWatcher {
     });
   }
 
-  /** Something may have changed: the next look comes at once. */
+  /** Starts the next look at once, because a file may have changed. */
   hint(): void {
     this.#isHinted = true;
     this.#wake();
@@ -112,8 +115,8 @@ export class FileWatcher {
   }
 
   /**
-   * Reads everything that is there, until each file is settled and the sinks have its rows. Waits for nothing
-   * longer than `timeoutMs`. Answers whether this process held the lease.
+   * Reads all files, until each is settled and the sinks have its rows, or until `timeoutMs` is over. Returns
+   * whether this process held the lease.
    */
   async once(timeoutMs: number): Promise<boolean> {
     const { clock } = this.#options;
@@ -121,7 +124,7 @@ export class FileWatcher {
     do {
       if (!(await this.pass())) return false;
       await this.carry();
-      // Opening the folders takes time of its own.
+      // The time limit begins again after the folders are open, because opening them takes time.
       endMs = Math.min(endMs, clock.monotonicMs() + timeoutMs);
       if (this.#next() !== undefined) continue;
       if (this.#due.nextMs() > endMs && this.#options.sinks.every(({ pending }) => pending === 0))
@@ -135,7 +138,7 @@ export class FileWatcher {
     this.#isClosed = true;
     this.#wake();
     await this.#running;
-    // The claims that are left are carried by the next process.
+    // The next process carries the remaining claims.
     await this.carry().catch(() => {});
     const { journal, finder, lease } = this.#options;
     await journal.call("release", { holder: lease.name }).catch(() => {});
@@ -143,7 +146,7 @@ export class FileWatcher {
     await journal.close();
   }
 
-  /** One look and some turns. Answers whether this process holds the lease. */
+  /** Makes one look and some turns. Returns whether this process holds the lease. */
   async pass(): Promise<boolean> {
     if (!(await this.#hold())) return false;
     await this.#look();
@@ -157,7 +160,7 @@ export class FileWatcher {
     return true;
   }
 
-  /** A pass whose failure is an event: the next one begins with what the journal has. */
+  /** Makes a pass and reports its failure as an event; the next pass then begins from the journal's state. */
   async attempt(): Promise<boolean> {
     try {
       return await this.pass();
@@ -191,13 +194,13 @@ export class FileWatcher {
   }
 
   #failed(failure: unknown): void {
-    // What this process knows of its files may be half done; the journal knows better.
+    // The state of the files in memory may be incomplete, so it is read from the journal again.
     this.#held.epoch = -1;
     this.#renewMs = Number.NEGATIVE_INFINITY;
     this.#options.onEvent({ kind: "watch_failed", why: messageOf(failure) });
   }
 
-  /** Takes the lease, or renews it when a third of it is over. */
+  /** Takes the lease, or renews it when a third of its time is over. */
   async #hold(): Promise<boolean> {
     const { journal, clock, lease, onEvent } = this.#options;
     const monotonicMs = clock.monotonicMs();
@@ -266,11 +269,11 @@ export class FileWatcher {
     const code = look.ok ? (isOk ? "" : "ROOT_REPLACED") : look.code;
     if ((this.#lost.get(root) ?? "") === code) return;
     this.#lost.set(root, code);
-    const why = look.ok ? "another folder stands at this path" : look.why;
+    const why = look.ok ? "another folder is at this path" : look.why;
     this.#options.onEvent(code === "" ? { kind: "root_back", root } : { kind: "root_lost", root, code, why });
   }
 
-  /** The file whose turn it is: the newest day's before all others, else the first in order. */
+  /** Returns the file whose turn is next: a file of the newest day, or else the first in order. */
   #next(): DueFile | undefined {
     const { sinks, today } = this.#options;
     const newest = this.#due.newest();

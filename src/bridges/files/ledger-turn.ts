@@ -6,11 +6,13 @@ import type { FileStat } from "../../ports/watched-files.ts";
 import { type Bytes, FileTurns, isBytes } from "./file-turns.ts";
 import { change, later, now, type Turn } from "./tools.ts";
 
-/** How much of a file one turn reads: so no backlog keeps another file waiting for long. */
+/** The number of bytes that one turn reads. So no file waits long for another one. */
 const sliceBytes = 128 * 1024;
-/** At least so much of the end of the applied part, or all of it, is compared before a file is continued. */
+/**
+ * The number of bytes at the end of the applied part that are at least compared before a file is continued.
+ */
 const comparedBytes = 64 * 1024;
-/** How much of the applied part one turn compares. */
+/** The number of bytes of the applied part that one turn compares. */
 const verifiedBytes = 4 * 1024 * 1024;
 /** NUL bytes at the end of a file may be pages that have not arrived. After this time they count as damage. */
 const nulMs = 60_000;
@@ -18,14 +20,18 @@ const nulMs = 60_000;
 const start: Chain = { offset: 0, digest: "" };
 
 /**
- * Reads a ledger on from where the journal stands, one slice a turn.
+ * Continues a ledger at the place that the journal has, one slice in each turn.
  *
- * Before it continues, the end of the applied part is compared with what was applied, and all of it after a
- * restart, after the file has another inode or an older time, and when its trading day is over. A file whose
- * applied part differs is read anew as a re-publication. No decision uses a time of the file system.
+ * Before a file is continued, the end of its applied part is compared with the applied content; all of the
+ * applied part is compared after a restart, after the file has another inode or an older time, and when its
+ * trading day is over. A file whose applied part differs is read from the beginning as a re-publication. No
+ * decision uses a time of the file system.
  */
 export class LedgerTurns extends FileTurns {
-  /** How far the applied part of a file is compared in this process; Infinity after all of it. */
+  /**
+   * The offset up to which this process has compared the applied part of a file; Infinity if it has compared
+   * all of it.
+   */
   readonly #verified = new Map<number, number>();
 
   async turn(file: KnownFile): Promise<Turn> {
@@ -33,9 +39,9 @@ export class LedgerTurns extends FileTurns {
     const appliedBytes = chain.offset - checkpoint.offset;
     const slice = await this.read(file, checkpoint.offset, appliedBytes + sliceBytes);
     if (!isBytes(slice)) return this.unread(file, slice);
-    // On a share the size may be ahead of the data.
+    // On a network share a file's size may grow before its data arrives.
     if (slice.bytes.length < Math.min(slice.stat.size - checkpoint.offset, appliedBytes + sliceBytes))
-      return this.wait(file, "UNSETTLED fewer bytes than the size says", this.tools.settleMs);
+      return this.wait(file, "UNSETTLED fewer bytes than the file's size", this.tools.settleMs);
     if (this.#digest(checkpoint.digest, slice.bytes.subarray(0, appliedBytes)) !== chain.digest)
       return this.#rewritten(file, slice.stat);
     const { stat } = file;
@@ -47,7 +53,7 @@ export class LedgerTurns extends FileTurns {
     return this.#continued(file, slice);
   }
 
-  /** Compares the whole applied part with its checkpoints, some of it a turn. */
+  /** Compares the whole applied part with its checkpoints, a piece in each turn. */
   async #compare(file: KnownFile): Promise<"same" | "differs" | "more"> {
     const isOver = file.isUnverified && this.#isOver(this.tools.dayInName(file.path));
     let begin = this.#verified.get(file.file) ?? 0;
@@ -76,7 +82,7 @@ export class LedgerTurns extends FileTurns {
     return "same";
   }
 
-  /** Takes what follows the applied part. */
+  /** Reads the rows that follow the applied part. */
   async #continued(file: KnownFile, slice: Bytes): Promise<Turn> {
     const { bytes, stat } = slice;
     const fresh = bytes.subarray(file.chain.offset - file.checkpoint.offset);
@@ -106,7 +112,7 @@ export class LedgerTurns extends FileTurns {
     return this.#stuck(file, piece, slice);
   }
 
-  /** Nothing whole follows: NUL bytes, or a row that no newline ends. */
+  /** Handles a file in which no complete row follows: it has NUL bytes, or a row without a newline. */
   async #stuck(file: KnownFile, piece: LedgerPiece, { bytes, stat }: Bytes): Promise<Turn> {
     const fresh = bytes.subarray(file.chain.offset - file.checkpoint.offset);
     const { settleMs, ledgers } = this.tools;
@@ -142,7 +148,7 @@ export class LedgerTurns extends FileTurns {
     return change;
   }
 
-  /** Takes whole rows and moves the place behind them. */
+  /** Adds whole rows to the journal and moves the place behind them. */
   async #take(
     file: KnownFile,
     piece: LedgerPiece,
@@ -213,7 +219,7 @@ export class LedgerTurns extends FileTurns {
       checkpoints,
       revocable: null,
       digest: this.#digest(chain.digest, rest),
-      // An empty file is more often one that is being written than one without rows.
+      // An empty file is more often a file that somebody is writing than a file without rows.
       policy: isEmpty ? "quarantine" : republished,
       note,
       stat,
@@ -229,7 +235,7 @@ export class LedgerTurns extends FileTurns {
     };
   }
 
-  /** The chain of a file's bytes from a checkpoint on, and the checkpoint that comes before its end. */
+  /** Returns the chain of a file's bytes from a checkpoint on, and the last checkpoint before their end. */
   #chainOf(from: Chain, bytes: Uint8Array): { readonly checkpoint: Chain; readonly chain: Chain } {
     if (bytes.length === 0) return { checkpoint: from, chain: from };
     const passed = bytes.length < 2 * comparedBytes ? 0 : bytes.length - comparedBytes;
@@ -245,7 +251,7 @@ export class LedgerTurns extends FileTurns {
     return bytes.length === 0 ? before : this.tools.digest(before, bytes);
   }
 
-  /** A file that grew is compared whole once its trading day is over. */
+  /** Returns the next turn of a file that grew: it is compared as a whole when its trading day is over. */
   #unlessOver({ path }: KnownFile): Turn {
     const day = this.tools.dayInName(path);
     if (day === undefined) return change;
@@ -257,12 +263,15 @@ export class LedgerTurns extends FileTurns {
   }
 }
 
-/** How often a file whose last row waits for the end of its trading day is looked at. */
+/** The time between two looks at a file whose last row waits for the end of its trading day. */
 const dayLookMs = 60_000;
 
 const stateOf = ({ rows }: KnownFile, { trades, refused }: LedgerPiece): "applied" | "empty" =>
   rows + trades.length + refused.length === 0 ? "empty" : "applied";
 
-/** What makes two rows the same trade: its key without the number of the occurrence. */
+/**
+ * Returns the text by which two rows are the same trade: the trade's key without the number of the
+ * occurrence.
+ */
 const identityOf = (trade: LedgerTrade): string =>
   tradeKeyText({ ...trade, instantUs: trade.timeUs, occurrence: 1 });

@@ -6,7 +6,7 @@ import { change, now, type Turn } from "./tools.ts";
 const sliceBytes = 1024 * 1024;
 const fileBytesMax = 16 * sliceBytes;
 
-/** Reads price files: small ones, each whole, when it has been unchanged for the settling time. */
+/** Reads price files, which are small: each as a whole, after it has been unchanged for the settling time. */
 export class PriceTurns extends FileTurns {
   async turn(file: KnownFile): Promise<Turn> {
     const { journal, prices, digest, settleMs, republished } = this.tools;
@@ -17,7 +17,7 @@ export class PriceTurns extends FileTurns {
       const slice = await this.read(file, from, sliceBytes);
       if (!isBytes(slice)) return this.unread(file, slice);
       if (slice.bytes.length === 0 && from < slice.stat.size)
-        return this.wait(file, "UNSETTLED fewer bytes than the size says", settleMs);
+        return this.wait(file, "UNSETTLED fewer bytes than the file's size", settleMs);
       pieces.push(slice.bytes);
       ({ stat } = slice);
       from += slice.bytes.length;

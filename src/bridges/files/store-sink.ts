@@ -6,7 +6,7 @@ import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
 import { ClaimSink, type ClaimSinkOptions } from "./claim-sink.ts";
 import { type DayMark, Figures, type LaneTrade } from "./figures.ts";
 
-/** How the stores take records. */
+/** The access to the stores for records. */
 export interface RecordWriter {
   write(
     records: readonly BridgeRecord[],
@@ -19,7 +19,7 @@ export interface RecordWriter {
 }
 
 export interface StoreSinkOptions extends ClaimSinkOptions {
-  /** Null: the figures are calculated, and nothing is stored. */
+  /** With null the figures are calculated, and nothing is stored. */
   readonly writer: RecordWriter | null;
   readonly describe: Describe;
   readonly method: Method;
@@ -27,7 +27,7 @@ export interface StoreSinkOptions extends ClaimSinkOptions {
 
 /** The trades that stay in memory for the figures, about 100 bytes each. */
 const tradesMax = 1_000_000;
-/** Refusals that are about the record itself; every other one is tried again. */
+/** The refusals that concern the record itself. After every other refusal the record is sent again. */
 const ofRecord: ReadonlySet<string> = new Set([
   "BAD_RECORD",
   "BAD_TEXT",
@@ -42,9 +42,9 @@ const ofRecord: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Writes what claims change through the database bridge: trades, marks, and the positions and daily rows of the
- * lanes that they touch. The records of a claim are kept in the journal before they are sent, so that a claim
- * that is sent again is the same write under the same key.
+ * Writes the changes of claims to the stores, through the database bridge: trades, marks, and the positions
+ * and daily rows of the lanes that these change. The records of a claim are kept in the journal before they
+ * are sent, so that a claim that is sent again is the same write under the same key.
  */
 export class StoreSink extends ClaimSink {
   readonly #options: StoreSinkOptions;
@@ -77,7 +77,7 @@ export class StoreSink extends ClaimSink {
     const { journal, writer } = this.#options;
     try {
       if (writer === null) {
-        // After a receipt that failed, the figures have the claim already.
+        // If a receipt has failed, the figures already include the claim.
         if (claim.claim !== this.#claim) await this.#figuresOf(claim, async () => {});
         return undefined;
       }
@@ -85,7 +85,7 @@ export class StoreSink extends ClaimSink {
       const records = await this.#madeReady(claim, epoch);
       if (records.length === 0) return undefined;
       const writing = writer.write(records, { idempotencyKey: key });
-      // The records of the next claim are made while the stores write.
+      // The records of the next claim are created while the stores write.
       if (later !== undefined) this.#madeReady(later, epoch).catch(() => {});
       const answer = await writing;
       if (answer.kind === "acknowledged") return undefined;
@@ -97,7 +97,10 @@ export class StoreSink extends ClaimSink {
     }
   }
 
-  /** The records of a claim, which may have been asked for before. One claim at a time is made ready. */
+  /**
+   * Returns the records of a claim, which may have been requested before. The records of one claim are
+   * created at a time.
+   */
   async #madeReady(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
     const before = this.#ready;
     if (before?.claim === claim.claim) return before.records;
@@ -106,13 +109,13 @@ export class StoreSink extends ClaimSink {
     const ready = { claim: claim.claim, records };
     this.#ready = ready;
     records.catch(() => {
-      // The next call makes them anew.
+      // The next call creates the records again.
       if (this.#ready === ready) this.#ready = undefined;
     });
     return records;
   }
 
-  /** The records of a claim: those that were sent before, or new ones. */
+  /** Returns the records of a claim: those that were sent before, or new ones. */
   async #recordsOf(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
     if (claim.payload !== null) return JSON.parse(claim.payload || "[]");
     return this.#figuresOf(claim, async (figures) => {
@@ -120,7 +123,7 @@ export class StoreSink extends ClaimSink {
         ...claim.removed.map((trade) => tradeRecord(trade, "trade_removal")),
         ...claim.added.map((trade) => tradeRecord(trade, "trade")),
         ...claim.moved.map((trade) => tradeRecord(trade, "trade_correction")),
-        // A stored price cannot be removed; only the figures are without it.
+        // A stored price cannot be removed; only the figures no longer use it.
         ...claim.marks.flatMap(priceRecord),
         ...figures,
       ];
@@ -132,8 +135,8 @@ export class StoreSink extends ClaimSink {
   }
 
   /**
-   * Computes what a claim changes, for some work. If either fails, the claim is computed again later, so the
-   * figures forget that they have it.
+   * Computes the figures that a claim changes and passes them to `work`. If either fails, the figures are
+   * dropped from memory, so that the claim is computed again later.
    */
   async #figuresOf<T>(
     claim: Claim,
@@ -149,7 +152,10 @@ export class StoreSink extends ClaimSink {
     }
   }
 
-  /** Sends each record alone, because one of them is refused, and refuses the rows that no store takes. */
+  /**
+   * Sends each record alone, because one of them is refused, and refuses the rows that the stores do not
+   * take.
+   */
   async #apart({
     claim,
     epoch,
@@ -182,7 +188,7 @@ export class StoreSink extends ClaimSink {
   }
 }
 
-/** What a claim changes, by lane and instrument. */
+/** Returns the changes of a claim by lane and instrument. */
 function changeOf({ added, removed, moved, marks }: Claim): Parameters<Figures["change"]>[0] {
   const lanes = new Map<
     string,

@@ -13,7 +13,7 @@ export interface PriceRows {
     | { readonly refusal: LedgerRefusal };
 }
 
-/** What the file watcher works with. */
+/** The parts that the file watcher uses. */
 export interface FileTools {
   /** The paths of the watched folders, in the finder's order. */
   readonly roots: readonly string[];
@@ -22,11 +22,11 @@ export interface FileTools {
   readonly ledgers: LedgerRows;
   readonly prices: PriceRows;
   readonly clock: Clock;
-  /** A digest of the digest before some bytes, and of the bytes. */
+  /** Returns a digest over the digest before some bytes, and the bytes. */
   readonly digest: (before: string, bytes: Uint8Array | string) => string;
-  /** The present trading day, in days since 1970. */
+  /** Returns the present trading day, in days since 1970. */
   readonly today: () => number;
-  /** The day in a file's name; undefined for a name without one. */
+  /** Returns the day in a file's name; undefined for a name without one. */
   readonly dayInName: (path: string) => number | undefined;
   readonly settleMs: number;
   readonly republished: "quarantine" | Decision;
@@ -38,8 +38,8 @@ export interface Held {
 }
 
 /**
- * What is to be done with a file after one turn: nothing until something changes; its next turn now; or a turn
- * when some time has passed.
+ * The next step for a file after one turn: nothing until it changes, its next turn now, or a turn after some
+ * time.
  */
 export type Turn = { readonly next: "change" | "now" } | { readonly next: "later"; readonly afterMs: number };
 
@@ -47,7 +47,9 @@ export const change: Turn = { next: "change" };
 export const now: Turn = { next: "now" };
 export const later = (afterMs: number): Turn => ({ next: "later", afterMs });
 
-/** How long the present content of a file has been seen, by the monotonic clock of this process. */
+/**
+ * Measures for how long the present content of a file has been seen, by the monotonic clock of this process.
+ */
 export class Settling {
   readonly #clock: Clock;
   readonly #seen = new Map<number, { readonly content: string; readonly sinceMs: number }>();
@@ -56,7 +58,7 @@ export class Settling {
     this.#clock = clock;
   }
 
-  /** Milliseconds for which the file has had this content. */
+  /** Returns the milliseconds for which the file has had this content. */
   ageMs({ file }: Pick<KnownFile, "file">, content: string): number {
     const nowMs = this.#clock.monotonicMs();
     const seen = this.#seen.get(file);
