@@ -81,9 +81,13 @@ export const campaigns = {
     proves: "a pair of databases loses no write, wherever a commit is cut or a process dies",
   },
   commands: {
-    files: ["test/cli/control.test.ts"],
-    proves:
-      "the operator's commands tell the truth about every fault of a control store and every edit of its audit",
+    files: [
+      "test/cli/control.test.ts",
+      "test/cli/edges.test.ts",
+      "test/cli/serve.test.ts",
+      "test/cli/watch.test.ts",
+    ],
+    proves: "commands tell the truth about every fault of a control store, of a file and of their own output",
   },
   systems: {
     files: ["src/adapters/worker/command-system.test.ts", "src/adapters/module/module-system.test.ts"],

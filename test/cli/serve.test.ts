@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
+import { isLongRun } from "../campaigns.ts";
 import { root, withFiles } from "./run-cli.ts";
 
 const children: ChildProcess[] = [];
@@ -79,6 +80,9 @@ const post = (
     body: '{"trades":[]}',
   });
 
+/** Tests of the long run; each starts a process of its own. */
+const inLong = it.runIf(isLongRun("commands"));
+
 describe("pnl-bridge serve", () => {
   it("prints its URL, logs JSON lines to stderr, and answers the calls under way before it ends", () =>
     withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
@@ -107,7 +111,7 @@ describe("pnl-bridge serve", () => {
       expect(durations).toEqual(durations.map((ms) => Number(ms.toFixed(3))));
     }));
 
-  it("logs that its file is no longer a valid configuration, also without a control store", () =>
+  inLong("logs that its file is no longer a valid configuration, also without a control store", () =>
     withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const { child, ended, url } = serve(folder);
       await url;
@@ -126,9 +130,10 @@ describe("pnl-bridge serve", () => {
           msg: expect.stringContaining('"migration.phsae"'),
         }),
       );
-    }));
+    }),
+  );
 
-  it("ends at once at a second signal", () =>
+  inLong("ends at once at a second signal", () =>
     withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem.replace("600", "600000") }, async (folder) => {
       const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
       const call = post(await url).catch(() => "cut off");
@@ -138,7 +143,8 @@ describe("pnl-bridge serve", () => {
       child.kill("SIGINT");
       expect((await ended).code).toBe(2);
       expect(await call).toBe("cut off");
-    }));
+    }),
+  );
 
   describe("whose log is not read", () => {
     /** Makes calls whose log lines are longer than a pipe can hold. */
@@ -155,7 +161,7 @@ describe("pnl-bridge serve", () => {
         expect((await ended).code).toBe(0);
       }));
 
-    it("ends at once at a second signal, although a call is under way", () =>
+    inLong("ends at once at a second signal, although a call is under way", () =>
       withFiles({ "desk.yaml": config(), "slow.mjs": hungSystem }, async (folder) => {
         const { child, ended, url } = serve(folder, ["--config", "desk.yaml"], { readsLog: false });
         void post(await url).catch(() => {});
@@ -164,10 +170,11 @@ describe("pnl-bridge serve", () => {
         await sleep(500);
         child.kill("SIGTERM");
         expect((await ended).code).toBe(2);
-      }));
+      }),
+    );
   });
 
-  it("escapes control characters of a caller in its log", () =>
+  inLong("escapes control characters of a caller in its log", () =>
     withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const { child, ended, url } = serve(folder, ["--config", "desk.yaml"]);
       await post(await url, { "x-pnl-user": Buffer.from("\u009b2J").toString("latin1") });
@@ -175,7 +182,8 @@ describe("pnl-bridge serve", () => {
       const { err } = await ended;
       expect(err).toContain('"user":"\\u009b2J"');
       expect(err).not.toMatch(/[\x7f-\x9f]/);
-    }));
+    }),
+  );
 
   it("follows and changes the fleet's plan if a control store is configured", () =>
     withFiles(
@@ -275,7 +283,7 @@ describe("pnl-bridge serve", () => {
     }),
   );
 
-  it("a port that is in use is reported in one line, with exit code 2", () =>
+  inLong("a port that is in use is reported in one line, with exit code 2", () =>
     withFiles({ "desk.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
       const first = serve(folder, ["--config", "desk.yaml"]);
       const { host } = new URL(await first.url);
@@ -289,5 +297,6 @@ describe("pnl-bridge serve", () => {
           ]);
         },
       );
-    }));
+    }),
+  );
 });

@@ -17,6 +17,7 @@ import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts";
 import { until } from "../../src/testing/until.ts";
+import { isLongRun } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { pnlBridge, type Ran, root } from "./run-cli.ts";
 
@@ -98,6 +99,9 @@ interface Position {
 
 const positionsSql =
   "SELECT symbol, quantity, average_price AS averagePrice, realized FROM newpnl_positions ORDER BY symbol";
+
+/** Tests of the long run; the rules of test/simulation/files-rules.test.ts show most of them in every run. */
+const inLong = it.runIf(isLongRun("commands"));
 
 describe.skipIf(!hasSharedData)("watch --once over the desk's published ledgers", () => {
   it("gives the positions of replay, in whatever order the files come, and counts repeated rows once", async () => {
@@ -197,7 +201,7 @@ describe("the states of a file", () => {
     );
   });
 
-  it("reads nothing behind NUL bytes, which are pages that have not arrived", async () => {
+  inLong("reads nothing behind NUL bytes, which are pages that have not arrived", async () => {
     const desk = new Desk();
     desk.write(name, `${header}${rows(1)}\0\0\0\0`);
     const { code, files } = await desk.once();
@@ -208,7 +212,7 @@ describe("the states of a file", () => {
     expect(desk.tradeIds()).toEqual(["1", "2"]);
   });
 
-  it("keeps the rows of a file that is gone, and knows them again under another name", async () => {
+  inLong("keeps the rows of a file that is gone, and knows them again under another name", async () => {
     const desk = new Desk();
     desk.write(name, header + rows(1, 2));
     await desk.once();
@@ -278,7 +282,7 @@ describe("a file whose applied rows have changed", () => {
     });
   });
 
-  it("stays as it was applied when a person ignores it, and rows that follow count", async () => {
+  inLong("stays as it was applied when a person ignores it, and rows that follow count", async () => {
     const desk = await editedDesk();
     expect(await desk.run("review", "ignore", "1")).toMatchObject({ code: 0 });
     appendFileSync(join(desk.ledgers, name), rows(3));
@@ -286,7 +290,7 @@ describe("a file whose applied rows have changed", () => {
     expect(prices(desk)[0]).toEqual([110.5, 110.5, 110.5]);
   });
 
-  it("is not applied if its content is no longer the reviewed one", async () => {
+  inLong("is not applied if its content is no longer the reviewed one", async () => {
     const desk = await editedDesk();
     desk.write(name, edited.replace("111.5", "112.5"));
     expect(await desk.run("review", "apply", "1")).toMatchObject({

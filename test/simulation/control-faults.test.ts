@@ -155,8 +155,9 @@ async function expectWholeAudit(session: OperatorSession): Promise<void> {
   expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1));
 }
 
-/** The tests below have fewer rounds and fewer faults in a short run than in a long one. */
+/** The tests below have fewer rounds and fewer faults in a short run than in a long one, or are left out. */
 const isLong = isLongRun("faults");
+const inLong = it.runIf(isLong);
 
 describe("kill -9", () => {
   const rounds = isLongRun("kill") ? 5 : 2;
@@ -393,33 +394,36 @@ describe("the control file", () => {
     await expectWholeAudit(healed);
   });
 
-  it("restored from an old copy leads no process back to modern, and a rollback in it reaches every process", async () => {
-    const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });
-    const copy = join(desk.folder, "copy.db");
-    runSql(desk.controlFile, `VACUUM INTO '${copy}'`);
-    const { epoch: copied } = await session.store.read();
-    await session.operator.rollback(eve);
-    desk.carry();
-    await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
-    const { length } = await session.store.audit(0, 1_000);
-    const snapshots = new SnapshotFiles(join(desk.state, "snapshots"), "");
-    await until(async () => (await snapshots.heads()).some(({ seq }) => seq === length));
-    await session.close();
-    others.forEach((end) => void rmSync(desk.controlFile + end));
-    copyFileSync(copy, desk.controlFile);
-    await until(() => processes.every((process) => kindsOf(process).includes("epoch_went_back")));
-    for (const process of processes) expect(await answersNow(process)).toEqual(["legacy"]);
-    const healed = await desk.operator();
-    expect((await healed.store.read()).epoch).toBe(copied);
-    const rollback = inStore(await healed.operator.rollback(eve));
-    expect(rollback.epoch).toBe(copied + 1);
-    expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
-    // The verification detects the lost history.
-    expect((await healed.verifyAudit()).ok).toBe(false);
-    const again = await desk.begin("three").ready();
-    expect(await answersNow(again)).toEqual(["legacy"]);
-    expect(again.reads.at(-1)?.epoch).toBe(rollback.epoch);
-  });
+  inLong(
+    "restored from an old copy leads no process back to modern, and a rollback in it reaches every process",
+    async () => {
+      const { desk, session, processes } = await deskIn("primary_switch", ["one", "two"], { writes: true });
+      const copy = join(desk.folder, "copy.db");
+      runSql(desk.controlFile, `VACUUM INTO '${copy}'`);
+      const { epoch: copied } = await session.store.read();
+      await session.operator.rollback(eve);
+      desk.carry();
+      await until(() => processes.every((process) => process.reads.at(-1)?.source === "legacy"));
+      const { length } = await session.store.audit(0, 1_000);
+      const snapshots = new SnapshotFiles(join(desk.state, "snapshots"), "");
+      await until(async () => (await snapshots.heads()).some(({ seq }) => seq === length));
+      await session.close();
+      others.forEach((end) => void rmSync(desk.controlFile + end));
+      copyFileSync(copy, desk.controlFile);
+      await until(() => processes.every((process) => kindsOf(process).includes("epoch_went_back")));
+      for (const process of processes) expect(await answersNow(process)).toEqual(["legacy"]);
+      const healed = await desk.operator();
+      expect((await healed.store.read()).epoch).toBe(copied);
+      const rollback = inStore(await healed.operator.rollback(eve));
+      expect(rollback.epoch).toBe(copied + 1);
+      expect(rollback.acknowledged.toSorted()).toEqual(["one", "two"]);
+      // The verification detects the lost history.
+      expect((await healed.verifyAudit()).ok).toBe(false);
+      const again = await desk.begin("three").ready();
+      expect(await answersNow(again)).toEqual(["legacy"]);
+      expect(again.reads.at(-1)?.epoch).toBe(rollback.epoch);
+    },
+  );
 });
 
 describe("live.db, which holds heartbeats and seals", () => {
@@ -436,33 +440,36 @@ describe("live.db, which holds heartbeats and seals", () => {
       for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
       renameSync(copy, path);
     },
-  }).filter(([name]) => isLong || name === "removed");
-  it(`${harms.map(([name]) => name).join(", ")}: a rollback is still obeyed and acknowledged, and the audit is sealed again`, async () => {
-    const { desk, session, processes } = await deskIn("dual_write", ["one", "two"]);
-    for (const [name, harm] of harms) {
-      harm(join(desk.state, "live.db"));
-      const rollback = inStore(await session.operator.rollback(eve));
-      const seen = [...rollback.acknowledged, ...rollback.gone, ...rollback.waiting];
-      expect(rollback.waiting, name).toEqual([]);
-      // If the list of processes was lost, each is listed again after its next heartbeat.
-      expect(seen.length, name).toBeLessThanOrEqual(2);
-      await until(
-        async () =>
-          (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch === rollback.epoch).length ===
-          2,
-      );
-      for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
-      await session.store.change({
-        ...by,
-        action: "test",
-        set: { useNewPnlSystem: null, migrationMode: null },
-      });
-      await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
-    }
-    await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
-    expect(await breaches(desk, session)).toEqual([]);
-    await expectWholeAudit(session);
   });
+  inLong(
+    `${harms.map(([name]) => name).join(", ")}: a rollback is still obeyed and acknowledged, and the audit is sealed again`,
+    async () => {
+      const { desk, session, processes } = await deskIn("dual_write", ["one", "two"]);
+      for (const [name, harm] of harms) {
+        harm(join(desk.state, "live.db"));
+        const rollback = inStore(await session.operator.rollback(eve));
+        const seen = [...rollback.acknowledged, ...rollback.gone, ...rollback.waiting];
+        expect(rollback.waiting, name).toEqual([]);
+        // If the list of processes was lost, each is listed again after its next heartbeat.
+        expect(seen.length, name).toBeLessThanOrEqual(2);
+        await until(
+          async () =>
+            (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch === rollback.epoch)
+              .length === 2,
+        );
+        for (const process of processes) expect(await answersNow(process, 0), name).toEqual(["legacy"]);
+        await session.store.change({
+          ...by,
+          action: "test",
+          set: { useNewPnlSystem: null, migrationMode: null },
+        });
+        await until(() => processes.every((process) => process.reads.at(-1)?.source === "modern"));
+      }
+      await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
+      expect(await breaches(desk, session)).toEqual([]);
+      await expectWholeAudit(session);
+    },
+  );
 });
 
 describe("a disk", () => {
