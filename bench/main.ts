@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { databaseBench } from "./database.ts";
 import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
+import { explainLanes } from "./explain.ts";
 import { filesBench } from "./files.ts";
 import { gateway } from "./gateway.ts";
 import { isolation } from "./isolation.ts";
@@ -27,6 +28,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   "deep-book": deepBook,
   database: databaseBench,
   "database-reconcile": databaseReconcile,
+  explain: explainLanes,
   files: filesBench,
   reading,
   pnl,

@@ -8,7 +8,8 @@ import { formatDay, tradingDayRules } from "../domain/market/trading-day.ts";
 import { legacyViews } from "../symbols/index.ts";
 import { laneName, numberOf } from "./expected.ts";
 import type { Component, History } from "./history.ts";
-import { type Figures, figuresUnder, type LaneFacts, type Row, type Rules } from "./reference.ts";
+import { type Figures, figuresUnder, type LaneFacts, type Rules } from "./reference.ts";
+import type { Row } from "./row.ts";
 
 /** What each code means, for reports and docs. */
 export const explainedCauses = {
@@ -76,8 +77,10 @@ export function baseRules(history: History, method: string | undefined, dayRule:
   const own = rule === undefined || rule.name === history.dayRule.name;
   return {
     admitsRepeated: false,
-    admits: new Set(),
+    admits: [],
     keeps: [],
+    doubles: undefined,
+    sizes: [],
     edits: [],
     laneOf: ({ lane }) => lane,
     dayOf: own ? ({ day }) => day : ({ wallUs, file }) => rule.dayOf(wallUs, history.fileDays[file]),
@@ -119,35 +122,49 @@ const keep = (rule: string, keeps: (row: Row) => boolean): Switch => ({
   rule,
   apply: (rules) => ({ ...rules, keeps: [...rules.keeps, keeps] }),
 });
+const resize = (rule: string, size: Rules["sizes"][number]): Switch => ({
+  rule,
+  apply: (rules) => ({ ...rules, sizes: [...rules.sizes, size] }),
+});
 const edit = (rule: string, change: (rows: readonly Row[]) => readonly Row[]): Switch => ({
   rule,
   apply: (rules) => ({ ...rules, edits: [...rules.edits, change] }),
 });
 const admit = (rule: string, code: string): Switch => ({
   rule,
-  apply: (rules) => ({ ...rules, admits: new Set([...rules.admits, code]) }),
+  apply: (rules) => ({ ...rules, admits: [...rules.admits, code] }),
 });
 const when = (condition: boolean, ...switches: readonly Switch[]): readonly Switch[] =>
   condition ? switches : [];
-const some = ({ component }: Case, test: (row: Row) => boolean): boolean => component.world.rows.some(test);
+const isMarked = ({ component }: Case): boolean =>
+  [...component.world.lanes.values()].some(({ marks }) => marks.size > 0);
+function some({ component: { world } }: Case, test: (row: Row) => boolean): boolean {
+  for (let place = 0; place < world.rows.length; place++) {
+    const row = world.rows.at(place);
+    if (row !== undefined && test(row)) return true;
+  }
+  return false;
+}
 
 /** The variants of every cause, in the order in which causes of equal merit are named. */
 const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   *DAY_RULE({ history, base, component }) {
+    const rows = component.world.rows.ofEachHour;
     for (const { name, dayOf } of Object.values(tradingDayRules)) {
       const dayOfRow = ({ wallUs, file }: Row) => dayOf(wallUs, history.fileDays[file]);
-      if (component.world.rows.some((row) => dayOfRow(row) !== base.dayOf(row)))
+      if (rows.some((row) => dayOfRow(row) !== base.dayOf(row)))
         yield set(`the day rule ${name}`, { dayOf: dayOfRow });
     }
   },
   NO_CARRY: ({ component }) =>
     when(component.files.length > 1, set("each file begins without open lots", { carriesOverFiles: false })),
-  *LOT_TEXT({ component }) {
+  *LOT_TEXT({ component, history }) {
     if (component.world.rows.length < 2) return;
-    const textOf = (numberOf: (row: Row) => number) => (row: Row) => `${formatDay(row.day)}-${numberOf(row)}`;
+    const textOf = (numberOf: (row: Row) => number) => (row: Row) => textKey(row.day, numberOf(row));
     yield set("lots in the order of the text of day and number in the file", {
       lots: textOf(({ number }) => number),
     });
+    if (history.files.length === 1) return;
     yield set("lots in the order of the text of day and number through all files", {
       lots: textOf(({ ordinal }) => ordinal),
     });
@@ -156,7 +173,8 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   AVERAGE: ({ base }) => when(base.lots !== "average", set("the average price", { lots: "average" })),
   *RESTART_AVERAGE({ component, base }) {
     const { rows } = component.world;
-    const days = [...new Set(rows.map(base.dayOf))].filter((day) => day !== undefined).sort((a, b) => a - b);
+    const all = new Set(rows.ofEachHour.map(base.dayOf));
+    const days = [...all].filter((day) => day !== undefined).sort((a, b) => a - b);
     if (days.length < 2 && component.files.length < 2) return;
     yield set("a restart before each file", { melts: (row, before) => row.file !== before.file });
     yield set("a restart before each day", {
@@ -169,9 +187,9 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   },
   FILE_ORDER: () => [set("the order of the file within each day", { order: "file" })],
   TIES: (given) => {
-    const seconds = new Set(given.component.world.rows.map(({ timeUs }) => Math.floor(timeUs / 1e6)));
+    const seconds = new Set<number>();
     return when(
-      seconds.size < given.component.world.rows.length,
+      some(given, ({ timeUs }) => seconds.size === seconds.add(Math.floor(timeUs / 1e6)).size),
       set("trades of one second in the order of the file", { order: "second" }),
       set("a tie: trades of one time in reverse order", { order: "ties-reversed" }),
     );
@@ -196,9 +214,7 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
     ),
   *RELOADED({ component, history }) {
     for (const file of component.files.slice(0, filesMax))
-      yield edit(`${history.files[file]} counts twice`, (rows) =>
-        rows.flatMap((row) => (row.file === file ? [row, { ...row, repeats: undefined }] : [row])),
-      );
+      yield set(`${history.files[file]} counts twice`, { doubles: (row) => row.file === file });
   },
   DEDUPED: (given) => withoutRows(given, "the first row of each id in a file", (row) => row.hasEarlierId),
   ID_REUSE: (given) => withoutRows(given, "the last row of each id", (row) => row.hasLaterId),
@@ -227,9 +243,14 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
     );
   },
   *TAIL_NOT_READ({ component, history }) {
+    const lastLines = new Map<number, number[]>();
+    for (const { file, line } of component.world.rows) {
+      const lines = lastLines.get(file) ?? [];
+      if (lines.push(line) > tailMax) lines.shift();
+      lastLines.set(file, lines);
+    }
     for (const file of component.files.slice(0, filesMax)) {
-      const lines = component.world.rows.filter((row) => row.file === file).map(({ line }) => line);
-      for (const line of lines.slice(-tailMax))
+      for (const line of lastLines.get(file) ?? [])
         yield {
           ...keep(
             `${history.files[file]} only up to line ${line - 1}`,
@@ -241,10 +262,10 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   },
   *UNREADABLE_SYMBOL({ component }) {
     for (const { name, says } of legacyViews) {
-      const isLost = new Set(symbolsOf(component).filter((symbol) => says(symbol) === null));
+      const isLost = new Set(component.symbols.filter((symbol) => says(symbol) === null));
       if (isLost.size > 0)
-        yield edit(`symbols that ${name} cannot read have no quantity`, (rows) =>
-          rows.map((row) => (isLost.has(row.symbol) ? { ...row, signed: 0 } : row)),
+        yield resize(`symbols that ${name} cannot read have no quantity`, (signed, { symbol }) =>
+          isLost.has(symbol) ? 0 : signed,
         );
     }
   },
@@ -266,7 +287,7 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   },
   SYMBOL_SPLIT: ({ component, history }) =>
     when(
-      symbolsOf(component).length > component.world.lanes.size,
+      component.symbols.length > component.world.lanes.size,
       set("one position for each spelling", {
         laneOf: ({ symbol, book }) => laneName(history.netBooks ? undefined : book, symbol),
       }),
@@ -296,16 +317,17 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
       set("a price of 0 gives an unrealized P&L of 0 in positions", { zeroMark: "zero-in-positions" }),
     ),
   LAST_TRADE_MARK: () => [set("the last trade where a price is missing", { unmarked: "last-trade" })],
-  PRICE_NOTATION: ({ component }) => {
-    const { priceUnit } = component.world;
-    return [
+  PRICE_NOTATION: (given) => {
+    const { priceUnit } = given.component.world;
+    return when(
+      isMarked(given),
       set("marks in 32nds read as decimals", {
         markOf: ({ marks }, day) => {
           const mark = marks.get(day);
           return mark === undefined ? undefined : asDigits(mark / priceUnit) * priceUnit;
         },
       }),
-    ];
+    );
   },
   *PRICE_CHOICE({ component }) {
     const most = Math.max(
@@ -319,28 +341,35 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
         markOf: ({ marks, otherPrices }, day) => otherPrices.get(day)?.[at] ?? marks.get(day),
       });
   },
-  STALE_MARK: ({ component }) => {
-    const before = new Map([...component.world.lanes.values()].map((lane) => [lane.symbol, shifted(lane)]));
-    return [
+  STALE_MARK: (given) => {
+    const { lanes } = given.component.world;
+    const before = new Map([...lanes.values()].map((lane) => [lane.symbol, shifted(lane)]));
+    return when(
+      isMarked(given),
       set("the price of the day before", {
         markOf: ({ symbol, marks }, day) => before.get(symbol)?.get(day) ?? marks.get(day),
       }),
-    ];
+    );
   },
-  SINCE_SOD: () => [set("unrealized since the last close", { unrealizedSince: "last-close" })],
-  OVERLAPPING_DAYS: () => [
-    set("realized since entry plus unrealized since the last close", {
-      unrealizedSince: "last-close",
-      total: "level",
-    }),
-  ],
-  MTM_REBASE: () => [
-    set("entry prices replaced by each close", {
-      unrealizedSince: "last-close",
-      realizedSince: "last-close",
-      total: "level",
-    }),
-  ],
+  SINCE_SOD: (given) =>
+    when(isMarked(given), set("unrealized since the last close", { unrealizedSince: "last-close" })),
+  OVERLAPPING_DAYS: (given) =>
+    when(
+      isMarked(given),
+      set("realized since entry plus unrealized since the last close", {
+        unrealizedSince: "last-close",
+        total: "level",
+      }),
+    ),
+  MTM_REBASE: (given) =>
+    when(
+      isMarked(given),
+      set("entry prices replaced by each close", {
+        unrealizedSince: "last-close",
+        realizedSince: "last-close",
+        total: "level",
+      }),
+    ),
   DAILY_DEFINITION: () => [set("the level of unrealized in each total", { total: "level" })],
   SIGN_FLIP: () => [
     set("closes of long lots negated", { flips: "longs" }),
@@ -354,8 +383,9 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
     const { quantityUnit } = component.world;
     return when(
       quantityUnit > 1,
-      edit("the fraction of each quantity cut off", (rows) =>
-        rows.map((row) => ({ ...row, signed: Math.trunc(row.signed / quantityUnit) * quantityUnit })),
+      resize(
+        "the fraction of each quantity cut off",
+        (signed) => Math.trunc(signed / quantityUnit) * quantityUnit,
       ),
     );
   },
@@ -390,7 +420,7 @@ export function* singleTrades({ component, base }: Case, untilDay: number): Gene
     const name = `trade ${row.id} of line ${row.line}`;
     yield variant(`${name} is missing`, () => [], row.place);
     yield variant(`${name} counts twice`, (one) => [one, one], row.place);
-    yield variant(`${name} has the other side`, (one) => [{ ...one, signed: -one.signed }], row.place);
+    yield variant(`${name} has the other side`, (one) => [one.with({ signed: -one.signed })], row.place);
   }
 }
 
@@ -405,9 +435,9 @@ export function* alteredTrades(
     const name = `trade ${row.id} of line ${row.line}`;
     const signed = row.signed + lacking.quantity;
     const price = row.price - lacking.cash / row.signed;
-    const altered = (rule: string, change: Partial<Row>): Variant => ({
+    const altered = (rule: string, change: Parameters<Row["with"]>[0]): Variant => ({
       code: "ONE_TRADE",
-      ...edit(rule, (rows) => rows.map((one) => (one.place === row.place ? { ...one, ...change } : one))),
+      ...edit(rule, (rows) => rows.map((one) => (one.place === row.place ? one.with(change) : one))),
     });
     if (lacking.quantity !== 0 && signed !== 0) yield altered(`${name} has another quantity`, { signed });
     if (lacking.quantity === 0 && lacking.cash !== 0 && Number.isFinite(price))
@@ -430,15 +460,11 @@ const withoutRows = (given: Case, rule: string, test: (row: Row) => boolean): re
 const without = (given: Case, what: string, test: (row: Row) => boolean): readonly Switch[] =>
   withoutRows(given, `without rows with ${what}`, test);
 
-const symbolsOf = ({ world }: Component): readonly string[] => [
-  ...new Set(world.rows.map(({ symbol }) => symbol)),
-];
-
 const symbolOf = (lane: string): string => String(JSON.parse(lane)[0]);
 
 /** The multipliers that a row of the report suggests, and the usual ones. */
 function factorsOf(component: Component, base: Rules): readonly number[] {
-  const { lanes } = figuresUnder({ ...component.world, days: [] }, base);
+  const { lanes } = figuresUnder({ ...component.world, days: component.days.legacy }, base);
   const factors = new Set([1, 1000, 2000]);
   for (const row of component.rows) {
     const multiplier = component.world.lanes.get(laneName(row.key.book, row.key.symbol))?.multiplier;
@@ -484,8 +510,22 @@ const placeOf = (trades: History["trades"], trade: number): [number, number] => 
   return [file, line];
 };
 
+/** A number that orders lots as the text of their day and number does: 10 comes before 2. */
+function textKey(day: number, number: number): number {
+  let key = day;
+  let digits = 0;
+  for (let place = 10 ** Math.floor(Math.log10(number)); place >= 1; place /= 10) {
+    key = key * 11 + 1 + (Math.floor(number / place) % 10);
+    digits += 1;
+  }
+  return key * 11 ** Math.max(0, textDigits - digits);
+}
+
+/** Numbers of rows have at most this many digits. */
+const textDigits = 9;
+
 /** Rows that are older than a row of their lane in an earlier file. */
-function lateRows(rows: readonly Row[]): ReadonlySet<number> {
+function lateRows(rows: Iterable<Row>): ReadonlySet<number> {
   const late = new Set<number>();
   const newest = new Map<string, { file: number; before: number; time: number }>();
   for (const { place, lane, file, timeUs } of rows) {

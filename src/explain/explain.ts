@@ -33,11 +33,11 @@ import { type Component, componentsOf, type History } from "./history.ts";
 import {
   figuresUnder,
   type LaneFigures,
-  type Row,
   type Rules,
   rowsTreatedDifferently,
   type World,
 } from "./reference.ts";
+import type { Row } from "./row.ts";
 import { witnessOf } from "./witness.ts";
 
 export interface ExplainOptions {
@@ -233,18 +233,18 @@ class Search {
       variants,
       apart: this.#judge(side, variants),
     });
-    const singles: Judged[] = [];
-    for (const variant of this.#variants) {
-      if (this.#budget.isExhausted) break;
-      const judged = judge([variant]);
-      singles.push(judged);
-      this.#tried.set(
-        variant.code,
-        Math.min(this.#tried.get(variant.code) ?? Number.POSITIVE_INFINITY, judged.apart),
-      );
-    }
-    const isSure = ({ variants }: Judged) => variants.every(({ fits }) => fits === undefined);
-    const sure = singles.filter(isSure);
+    const singles = (some: readonly Variant[]): readonly Judged[] => {
+      const judged: Judged[] = [];
+      for (const variant of some) {
+        if (this.#budget.isExhausted) break;
+        const one = judge([variant]);
+        judged.push(one);
+        const least = this.#tried.get(variant.code) ?? Number.POSITIVE_INFINITY;
+        this.#tried.set(variant.code, Math.min(least, one.apart));
+      }
+      return judged;
+    };
+    const sure = singles(this.#variants.filter(({ fits }) => fits === undefined));
     const helpful = sure.filter(({ apart }) => apart < before).sort((a, b) => a.apart - b.apart);
     return (
       this.#proved(sure) ??
@@ -253,7 +253,7 @@ class Search {
       this.#oneTrade(side, judge) ??
       this.#proved(this.#isLarge ? [] : this.#pairs(sure, sure, judge)) ??
       this.#proved(this.#threes(helpful, judge)) ??
-      this.#fitting(singles) ??
+      this.#fitting(singles(this.#variants.filter(({ fits }) => fits === true))) ??
       this.#reducing(side, helpful)
     );
   }
@@ -428,7 +428,8 @@ class Search {
         rulesWith(this.#base, inOrder(this.#variants, found[side]?.variants ?? [])),
       ),
     );
-    return [...new Set(rows.flatMap((row) => world.rows[row.repeats ?? row.place] ?? []))];
+    const places = new Set(rows.map((row) => row.repeats ?? row.place));
+    return [...places].flatMap((place) => world.rows.at(place) ?? []);
   }
 
   #codesByRow(found: FoundBySide, causes: readonly SidedCause[], rows: readonly ParityRow[]) {

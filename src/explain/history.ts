@@ -1,5 +1,6 @@
 /** The input of an explanation: what the systems were given, and the components that it falls into. */
-import { parseDecimal, powerOfTen } from "../base/decimal.ts";
+import { type Decimal, parseDecimal, powerOfTen } from "../base/decimal.ts";
+import { at } from "../base/present.ts";
 import { readInstant, wallOfInstant } from "../domain/market/chicago-time.ts";
 import { parseDay, type TradingDayRule } from "../domain/market/trading-day.ts";
 import type { Side } from "../domain/migration/phase.ts";
@@ -8,7 +9,8 @@ import type { ParityReport, ParityRow } from "../ports/parity-report.ts";
 import type { Close } from "../ports/pnl-system.ts";
 import { legacyViews } from "../symbols/index.ts";
 import { isApart, laneName, numberOf } from "./expected.ts";
-import type { LaneFacts, Row, World } from "./reference.ts";
+import { type LaneFacts, Memory, type World } from "./reference.ts";
+import { type AdmittedRow, LedgerRows, priceUnits, type RowSource, signedUnits } from "./row.ts";
 
 /** A row that modern refused, with the texts of its fields. */
 export interface RefusedRow {
@@ -55,7 +57,9 @@ export interface History {
 
 /** Lanes whose trades influence each other, with all rows that the report has about them. */
 export interface Component {
-  readonly world: Omit<World, "days">;
+  readonly world: Omit<World, "days"> & { readonly rows: LedgerRows };
+  /** Every spelling of an instrument that a row has. */
+  readonly symbols: readonly string[];
   /** The days on which each side values open lots. */
   readonly days: Readonly<Record<Side, readonly number[]>>;
   readonly rows: readonly ParityRow[];
@@ -227,31 +231,37 @@ class Worlds {
   components(rowsByRoot: ReadonlyMap<string, readonly ParityRow[]>): readonly Component[] {
     const history = this.#history;
     const { trades, refused } = history;
-    const rootOfLane = trades.instruments.map(({ book, symbol }) => {
-      const root = this.#groups.rootOf(this.#laneOf(book, symbol));
+    const lanes = trades.instruments.map(({ book, symbol }) => this.#laneOf(book, symbol));
+    const groupOfLane = lanes.map((lane) => {
+      const root = this.#groups.rootOf(lane);
       return this.#roots.has(root) ? root : undefined;
     });
     const tradesByRoot = new Map<string, number[]>();
+    let [last, ofLast]: [string | undefined, number[]] = [undefined, []];
     for (let trade = 0; trade < trades.length; trade++) {
-      const root = rootOfLane[trades.laneAt(trade)];
+      const root = groupOfLane[trades.laneAt(trade)];
       if (root === undefined || trades.timeAt(trade) > history.asOfUs) continue;
-      const known = tradesByRoot.get(root);
-      if (known === undefined) tradesByRoot.set(root, [trade]);
-      else known.push(trade);
+      if (root !== last) {
+        last = root;
+        ofLast = tradesByRoot.get(root) ?? [];
+        tradesByRoot.set(root, ofLast);
+      }
+      ofLast.push(trade);
     }
     const refusedByRoot = Map.groupBy(refused, ({ book, symbol }) =>
       this.#groups.rootOf(this.#laneOf(book, symbol)),
     );
     const rowsBefore = this.#rowsBefore();
-    const ids = sharedIds(trades, [...tradesByRoot.values()]);
-    const days = { legacy: this.#daysOf("legacy"), modern: this.#daysOf("modern") };
+    const shared = sharedIds(trades, [...tradesByRoot.values()]);
+    const [legacy, modern] = [this.#daysOf("legacy"), this.#daysOf("modern")];
+    // One array for equal calendars, so that both sides share what was matched.
+    const days = { legacy, modern: String(legacy) === String(modern) ? legacy : modern };
     const closesOf = Map.groupBy(history.closes, ({ symbol }) => history.nameOf(symbol));
     const othersOf = Map.groupBy(history.otherPrices, ({ symbol }) => history.nameOf(symbol));
     return [...rowsByRoot].map(([root, rows]) =>
       this.#component(rows, tradesByRoot.get(root) ?? [], {
         refused: refusedByRoot.get(root) ?? [],
-        rowsBefore,
-        ids,
+        source: { trades, lanes, rowsBefore, sharedIds: shared, oddTimes: history.oddTimes },
         days,
         closesOf,
         othersOf,
@@ -276,10 +286,8 @@ class Worlds {
     const see = (file: number, line: number): void => {
       lastLines[file] = Math.max(lastLines[file] ?? 1, line);
     };
-    for (let trade = 0; trade < trades.length; trade++) {
-      const { file, line } = trades.placeOf(trade);
-      see(file, line);
-    }
+    for (let trade = 0; trade < trades.length; trade++)
+      see(trades.file[trade] as number, trades.line[trade] as number);
     for (const { file, line } of refused) see(file, line);
     let before = 0;
     return lastLines.map((last) => {
@@ -288,28 +296,50 @@ class Worlds {
     });
   }
 
+  /** For the place of a row that repeats another one: the place of that one. */
+  #repeatsIn(order: readonly number[]): ReadonlyMap<number, number> {
+    const { repeats } = this.#history;
+    const places = new Map<number, number>();
+    if (repeats.size === 0) return places;
+    for (const [place, trade] of order.entries()) places.set(trade, place);
+    return new Map(
+      [...repeats].flatMap(([trade, original]) => {
+        const [place, before] = [places.get(trade), places.get(original)];
+        return place === undefined || before === undefined ? [] : [[place, before] as const];
+      }),
+    );
+  }
+
   #component(
     reported: readonly ParityRow[],
     indices: readonly number[],
     shared: {
       readonly refused: readonly RefusedRow[];
-      readonly rowsBefore: readonly number[];
-      readonly ids: ReturnType<typeof sharedIds>;
+      readonly source: Pick<RowSource, "trades" | "lanes" | "rowsBefore" | "sharedIds" | "oddTimes">;
       readonly days: Readonly<Record<Side, readonly number[]>>;
       readonly closesOf: ReadonlyMap<string, readonly Close[]>;
       readonly othersOf: ReadonlyMap<string, readonly Close[]>;
     },
   ): Component {
-    const { trades, files } = this.#history;
+    const { trades } = this.#history;
     const { quantity, price } = trades;
-    const admitted = shared.refused.flatMap((row) => admissible(row) ?? []);
+    const lenient = shared.refused.flatMap((row) => admissible(row) ?? []);
     const closes = new Map<string, readonly Close[]>();
     const lanes = new Map<string, { book: string | undefined; symbol: string; multiplier: string }>();
+    const [ownFiles, ownLanes] = [new Set<number>(), new Set<number>()];
+    let [lastFile, lastLane] = [-1, -1];
     for (const index of indices) {
-      const { book, symbol, multiplier } = trades.instrumentAt(index);
+      const [file, lane] = [trades.file[index] as number, trades.laneAt(index)];
+      if (file !== lastFile) ownFiles.add(file);
+      if (lane !== lastLane) ownLanes.add(lane);
+      [lastFile, lastLane] = [file, lane];
+    }
+    for (const { file } of lenient.map(({ row }) => row)) ownFiles.add(file);
+    for (const lane of ownLanes) {
+      const { book, symbol, multiplier } = at(trades.instruments, lane);
       const name = this.#history.nameOf(symbol);
-      const own = this.#history.netBooks ? undefined : book;
-      lanes.set(this.#laneOf(book, symbol), { book: own, symbol: name, multiplier });
+      const named = this.#history.netBooks ? undefined : book;
+      lanes.set(this.#laneOf(book, symbol), { book: named, symbol: name, multiplier });
       closes.set(name, shared.closesOf.get(name) ?? []);
     }
     const scales = { quantity: 0, price: 0 };
@@ -320,59 +350,30 @@ class Worlds {
       see("quantity", quantity.scale[index] ?? 0);
       see("price", price.scale[index] ?? 0);
     }
-    for (const row of admitted) {
+    for (const row of lenient) {
       see("quantity", row.quantity.scale);
       see("price", row.price.scale);
     }
     for (const list of closes.values())
       for (const close of list) see("price", parseDecimal(close.price)?.scale ?? 0);
     const [quantityUnit, priceUnit] = [10 ** scales.quantity, 10 ** scales.price];
+    const admitted = lenient.map(({ row, code, timeUs, sign, ...numbers }): AdmittedRow => {
+      const { file, line, id, book } = row;
+      const symbol = row.symbol.trim();
+      const day = this.#history.dayRule.dayOf(wallOfInstant(timeUs), this.#history.fileDays[file]) ?? 0;
+      const signed = sign * unitsOf(numbers.quantity, scales.quantity);
+      const own = { signed, price: unitsOf(numbers.price, scales.price), code };
+      return { file, line, id, book, symbol, lane: this.#laneOf(book, symbol), timeUs, day, ...own };
+    });
+    const order = readingOrder(trades, indices, admitted);
+    const repeats = this.#repeatsIn(order);
+    const source: RowSource = { ...shared.source, scales, repeats, admitted };
     let [volume, highest] = [0, 0];
-    const rows: Row[] = [];
-    const places = new Map<number, number>();
     for (const index of indices) {
-      const size =
-        (quantity.coefficient[index] ?? Number.NaN) * 10 ** (scales.quantity - (quantity.scale[index] ?? 0));
-      const at = (price.coefficient[index] ?? Number.NaN) * 10 ** (scales.price - (price.scale[index] ?? 0));
-      volume += Math.abs(size);
-      highest = Number.isNaN(at) ? Number.NaN : Math.max(highest, Math.abs(at));
-      const { book, symbol } = trades.instrumentAt(index);
-      const { file, line } = trades.placeOf(index);
-      const timeUs = trades.timeAt(index);
-      const repeats = this.#history.repeats.get(index);
-      places.set(index, rows.length);
-      rows.push({
-        place: rows.length,
-        file,
-        line,
-        number: line - 1,
-        ordinal: (shared.rowsBefore[file] ?? 0) + line - 1,
-        id: trades.id(index),
-        book,
-        symbol,
-        lane: this.#laneOf(book, symbol),
-        signed: size * trades.sideAt(index),
-        price: at,
-        timeUs,
-        wallUs: wallOfInstant(timeUs),
-        day: trades.dayAt(index),
-        repeats: repeats === undefined ? undefined : places.get(repeats),
-        refused: undefined,
-        hasEarlierId: shared.ids.earlier.has(index),
-        hasLaterId: shared.ids.later.has(index),
-        oddTime: this.#history.oddTimes.has(`${file}:${line}`),
-      });
+      const ofTrade = priceUnits(source, index);
+      volume += Math.abs(signedUnits(source, index));
+      highest = Number.isNaN(ofTrade) ? Number.NaN : Math.max(highest, Math.abs(ofTrade));
     }
-    const all =
-      admitted.length === 0
-        ? rows
-        : withRefused(rows, admitted, {
-            quantityScale: scales.quantity,
-            priceScale: scales.price,
-            rowsBefore: shared.rowsBefore,
-            laneOf: (book, symbol) => this.#laneOf(book, symbol),
-            dayOf: (wallUs, file) => this.#history.dayRule.dayOf(wallUs, this.#history.fileDays[file]),
-          });
     const facts = new Map<string, LaneFacts>();
     for (const [name, { book, symbol, multiplier }] of lanes) {
       const marks = new Map<number, number>();
@@ -400,15 +401,23 @@ class Worlds {
     const named = new Set(reported.map(({ key }) => laneName(key.book, key.symbol)));
     return {
       world: {
-        rows: all,
+        rows: new LedgerRows(source, order),
+        repeated: new Set(repeats.values()),
         lanes: facts,
         asOfDay: this.#history.asOfDay,
         quantityUnit,
         priceUnit,
+        memory: new Memory(),
       },
+      symbols: [
+        ...new Set([
+          ...[...ownLanes].map((lane) => at(trades.instruments, lane).symbol),
+          ...admitted.map(({ symbol }) => symbol),
+        ]),
+      ],
       days: shared.days,
       rows: reported,
-      files: files.flatMap((_, file) => (all.some((row) => row.file === file) ? [file] : [])),
+      files: [...ownFiles].sort((a, b) => a - b),
       unknown: [...named].filter((name) => !facts.has(name)),
       isTooLarge: !(volume * highest < Number.MAX_SAFE_INTEGER),
     };
@@ -419,13 +428,28 @@ class Worlds {
  * Of the given trades and all with one of their ids: those whose id an earlier row of the same file has, and those
  * whose id a later row has.
  */
-function sharedIds(trades: TradeColumns, groups: readonly (readonly number[])[]) {
-  const wanted = new Set<number>();
-  for (const group of groups) for (const trade of group) wanted.add(trades.idHash(trade));
+function sharedIds(trades: TradeColumns, groups: readonly (readonly number[])[]): RowSource["sharedIds"] {
+  // Only trades whose hash occurs twice and is wanted are compared by their ids.
+  const bits = Math.max(8, Math.ceil(Math.log2(4 * trades.length + 1)));
+  const bucketOf = (trade: number): number => trades.idHash(trade) >>> (32 - bits);
+  const buckets = new Uint8Array(2 ** bits);
+  const [once, twice, wanted] = [1, 2, 4];
+  let isUnique = true;
+  for (let trade = 0; trade < trades.length; trade++) {
+    const bucket = bucketOf(trade);
+    buckets[bucket] = buckets[bucket] === 0 ? once : twice;
+    isUnique &&= buckets[bucket] === once;
+  }
+  if (isUnique) return { earlier: new Set(), later: new Set() };
+  for (const group of groups)
+    for (const trade of group) {
+      const bucket = bucketOf(trade);
+      buckets[bucket] = (buckets[bucket] as number) | wanted;
+    }
   const [earlier, later] = [new Set<number>(), new Set<number>()];
   const last = new Map<string, number>();
   for (let trade = 0; trade < trades.length; trade++) {
-    if (!wanted.has(trades.idHash(trade))) continue;
+    if (buckets[bucketOf(trade)] !== (twice | wanted)) continue;
     const id = trades.id(trade);
     const before = last.get(id);
     last.set(id, trade);
@@ -440,8 +464,8 @@ interface Admissible {
   readonly row: RefusedRow;
   readonly code: string;
   readonly sign: 1 | -1;
-  readonly quantity: { readonly coefficient: bigint; readonly scale: number };
-  readonly price: { readonly coefficient: bigint; readonly scale: number };
+  readonly quantity: Decimal;
+  readonly price: Decimal;
   readonly timeUs: number;
 }
 
@@ -457,54 +481,20 @@ function admissible(row: RefusedRow): Admissible | undefined {
   return { ...common, code: quantity.coefficient === 0n ? "ZERO_QTY" : "NEGATIVE_QTY", sign };
 }
 
-function withRefused(
-  rows: readonly Row[],
-  refused: readonly Admissible[],
-  {
-    quantityScale,
-    priceScale,
-    rowsBefore,
-    laneOf,
-    dayOf,
-  }: {
-    readonly quantityScale: number;
-    readonly priceScale: number;
-    readonly rowsBefore: readonly number[];
-    readonly laneOf: (book: string | undefined, symbol: string) => string;
-    readonly dayOf: (wallUs: number, file: number) => number | undefined;
-  },
-): readonly Row[] {
-  const units = ({ coefficient, scale }: Admissible["price"], to: number): number =>
-    Number(coefficient * powerOfTen(to - scale));
-  const more = refused.map(
-    ({ row, code, sign, quantity, price, timeUs }): Row => ({
-      place: -1,
-      file: row.file,
-      line: row.line,
-      number: row.line - 1,
-      ordinal: (rowsBefore[row.file] ?? 0) + row.line - 1,
-      id: row.id,
-      book: row.book,
-      symbol: row.symbol.trim(),
-      lane: laneOf(row.book, row.symbol.trim()),
-      signed: sign * units(quantity, quantityScale),
-      price: units(price, priceScale),
-      timeUs,
-      wallUs: wallOfInstant(timeUs),
-      day: dayOf(wallOfInstant(timeUs), row.file) ?? 0,
-      repeats: undefined,
-      refused: code,
-      hasEarlierId: false,
-      hasLaterId: false,
-      oddTime: false,
-    }),
-  );
-  const all = [...rows, ...more].sort((a, b) => a.file - b.file || a.line - b.line);
-  const places = new Map(all.map((row, place) => [row, place]));
-  const moved = new Map(rows.map((row) => [row.place, places.get(row)]));
-  return all.map((row, place) => ({
-    ...row,
-    place,
-    repeats: row.repeats === undefined ? undefined : moved.get(row.repeats),
-  }));
+/** The places of rows in reading order: the index of a trade, or -(1 + the index of an admitted row). */
+function readingOrder(
+  trades: TradeColumns,
+  indices: readonly number[],
+  admitted: readonly AdmittedRow[],
+): readonly number[] {
+  if (admitted.length === 0) return indices;
+  const placeOf = (index: number): { readonly file: number; readonly line: number } =>
+    index < 0 ? at(admitted, -1 - index) : trades.placeOf(index);
+  return [...indices, ...admitted.map((_, index) => -1 - index)].sort((one, other) => {
+    const [a, b] = [placeOf(one), placeOf(other)];
+    return a.file - b.file || a.line - b.line;
+  });
 }
+
+const unitsOf = ({ coefficient, scale }: Decimal, to: number): number =>
+  Number(coefficient * powerOfTen(to - scale));

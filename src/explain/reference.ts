@@ -4,43 +4,13 @@
  * modern engine, whose figures it gives when no switch is set.
  *
  * Quantities and prices are whole numbers of units (powers of ten chosen by the component), so that sums are
- * exact while they stay below 2^53. Linear in trades, and in days with open lots.
+ * exact while they stay below 2^53. Linear in trades, and in days with open lots; lots that are closed in the
+ * order of a key cost the logarithm of their number besides.
+ *
+ * A run matches the rows and then values what is open at the end of each day. Rules that only value or report
+ * share the matching.
  */
-
-/** One row of a ledger. */
-export interface Row {
-  /** Its place in the order of reading, from 0. */
-  readonly place: number;
-  readonly file: number;
-  readonly line: number;
-  /** Its number in its file and in all files, from 1: rows of other instruments and refused rows count too. */
-  readonly number: number;
-  readonly ordinal: number;
-  readonly id: string;
-  readonly book: string | undefined;
-  /** The symbol as the row spells it. */
-  readonly symbol: string;
-  /** The lane in which modern keeps the row. */
-  readonly lane: string;
-  /** Quantity in units; negative for a sale. */
-  readonly signed: number;
-  /** Price in units. */
-  readonly price: number;
-  readonly timeUs: number;
-  /** Chicago wall time. */
-  readonly wallUs: number;
-  /** The trading day under the rule of the base. */
-  readonly day: number;
-  /** The place of the row of an earlier file that this one repeats. */
-  readonly repeats: number | undefined;
-  /** The code of the refusal; such a row is in no figure unless a rule admits it. */
-  readonly refused: string | undefined;
-  /** Whether an earlier row of the file, or a later row of any file, has the same id; also in another lane. */
-  readonly hasEarlierId: boolean;
-  readonly hasLaterId: boolean;
-  /** Whether the row's time is written in a form of its own, such as with a `T`. */
-  readonly oddTime: boolean;
-}
+import type { Row, Rows } from "./row.ts";
 
 /** What is known of a lane besides its rows. */
 export interface LaneFacts {
@@ -56,7 +26,9 @@ export interface LaneFacts {
 
 export interface World {
   /** In the order of reading. */
-  readonly rows: readonly Row[];
+  readonly rows: Rows;
+  /** The places of rows that a later row repeats. */
+  readonly repeated: ReadonlySet<number>;
   readonly lanes: ReadonlyMap<string, LaneFacts>;
   /** Days on which open lots are valued, ascending; days of trades come on top. */
   readonly days: readonly number[];
@@ -64,15 +36,22 @@ export interface World {
   /** Units per whole lot and per point. */
   readonly quantityUnit: number;
   readonly priceUnit: number;
+  /** Keeps what was matched for further runs over the same rows. */
+  readonly memory?: Memory | undefined;
 }
 
-type LotRule = "fifo" | "lifo" | "average" | ((row: Row) => string);
+/** A function gives the key by which open lots are ordered; the lot with the lowest key is closed first. */
+type LotRule = "fifo" | "lifo" | "average" | ((row: Row) => number);
 
 export interface Rules {
   readonly admitsRepeated: boolean;
   /** Codes of refused rows that count. */
-  readonly admits: ReadonlySet<string>;
+  readonly admits: readonly string[];
   readonly keeps: readonly ((row: Row) => boolean)[];
+  /** Rows that count twice. */
+  readonly doubles: ((row: Row) => boolean) | undefined;
+  /** Change the quantity of each row, in units. */
+  readonly sizes: readonly ((signed: number, row: Row) => number)[];
   readonly edits: readonly ((rows: readonly Row[]) => readonly Row[])[];
   /** The lane under which a row is matched and reported. */
   readonly laneOf: (row: Row) => string;
@@ -115,24 +94,113 @@ export interface LaneFigures {
   readonly days: ReadonlyMap<number, Figures>;
 }
 
-/** The figures of every lane under a set of rules, and the number of trades taken. */
+/** A lane at the end of a day on which it traded or has open lots. */
+interface DayEnd {
+  readonly day: number;
+  readonly quantity: number;
+  readonly cost: number;
+  /** The cost of the open lots at the prices since which their unrealized P&L counts. */
+  readonly basis: number;
+  readonly earned: number;
+  readonly lastPrice: number | undefined;
+}
+
+interface MatchedLane {
+  readonly facts: LaneFacts;
+  readonly ends: readonly DayEnd[];
+  /** The lane after its last trade. */
+  readonly last: DayEnd;
+}
+
+type MatchedLanes = ReadonlyMap<string, MatchedLane>;
+
+/** What was matched under the latest sets of rules. */
+export class Memory {
+  readonly #known: { readonly key: readonly unknown[]; readonly lanes: MatchedLanes }[] = [];
+
+  find(key: readonly unknown[]): MatchedLanes | undefined {
+    const isSame = (known: readonly unknown[]): boolean =>
+      known.length === key.length && known.every((part, index) => part === key[index]);
+    return this.#known.find((known) => isSame(known.key))?.lanes;
+  }
+
+  keep(key: readonly unknown[], lanes: MatchedLanes): void {
+    this.#known.unshift({ key, lanes });
+    if (this.#known.length > matchedMax) this.#known.pop();
+  }
+}
+
+const matchedMax = 40;
+
+/** Rules that do not affect the matching. */
+const valuing: ReadonlySet<string> = new Set<keyof Rules>([
+  "multiplierOf",
+  "markOf",
+  "unmarked",
+  "zeroMark",
+  "total",
+  "flat",
+  "places",
+]);
+
+const isRebased = ({ unrealizedSince, realizedSince }: Rules): boolean =>
+  unrealizedSince === "last-close" || realizedSince === "last-close";
+
+/** All that the matching depends on. */
+const matchingKey = ({ days }: World, rules: Rules): readonly unknown[] => [
+  days,
+  isRebased(rules) && rules.markOf,
+  ...Object.entries(rules).flatMap(([name, rule]) => (valuing.has(name) ? [] : [name, rule].flat())),
+];
+
+/** The figures of every lane under a set of rules, and the number of trades that had to be matched. */
 export function figuresUnder(
   world: World,
   rules: Rules,
 ): { readonly lanes: ReadonlyMap<string, LaneFigures>; readonly trades: number } {
-  const byLane = new Map<string, Row[]>();
+  const key = world.memory === undefined ? [] : matchingKey(world, rules);
+  const known = world.memory?.find(key);
+  const { lanes, trades } = known === undefined ? matched(world, rules) : { lanes: known, trades: 0 };
+  if (known === undefined) world.memory?.keep(key, lanes);
+  const figures = new Map<string, LaneFigures>();
+  for (const [name, lane] of lanes) figures.set(name, valued(world, rules, lane));
+  return { lanes: figures, trades };
+}
+
+/**
+ * Matches rows as they are read while that is the order of the rules. A lane that is read in another order is
+ * sorted and matched again.
+ */
+function matched(world: World, rules: Rules): { readonly lanes: MatchedLanes; readonly trades: number } {
+  const { rows, copiesOf } = population(world, rules);
+  const runs = new Map<string, LaneRun>();
   let trades = 0;
-  for (const row of population(world.rows, rules)) {
+  let last: string | undefined;
+  let run: LaneRun | undefined;
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows.at(at);
+    const copies = row === undefined ? 0 : copiesOf(row);
+    if (row === undefined || copies === 0) continue;
+    trades += copies;
     const name = rules.laneOf(row);
-    const rows = byLane.get(name);
-    if (rows === undefined) byLane.set(name, [row]);
-    else rows.push(row);
-    trades += 1;
+    if (run === undefined || name !== last) {
+      last = name;
+      run = runs.get(name) ?? new LaneRun(world, rules, world.lanes.get(name) ?? factsOf(world, name, row));
+      runs.set(name, run);
+    }
+    run.take(row);
+    if (copies > 1) run.take(row);
   }
-  const lanes = new Map<string, LaneFigures>();
-  for (const [name, rows] of byLane) {
-    const facts = world.lanes.get(name) ?? factsOf(world, name, rows[0]);
-    lanes.set(name, laneFigures(world, rules, facts, rows));
+  const lanes = new Map<string, MatchedLane>();
+  for (const [name, ofLane] of runs) lanes.set(name, ofLane.end());
+  const unsorted = [...runs].flatMap(([name, { isInOrder }]) => (isInOrder ? [] : [name]));
+  if (unsorted.length === 0) return { lanes, trades };
+  const rowsOf = new Map<string, Row[]>(unsorted.map((name) => [name, []]));
+  for (const row of counted(world, rules)) rowsOf.get(rules.laneOf(row))?.push(row);
+  for (const [name, own] of rowsOf) {
+    const sorted = new LaneRun(world, rules, lanes.get(name)?.facts ?? factsOf(world, name, own[0]));
+    for (const row of inOrder(own, rules)) sorted.take(row);
+    lanes.set(name, sorted.end());
   }
   return { lanes, trades };
 }
@@ -153,120 +221,192 @@ const nothingKnown = {
 
 /** The rows that count under one set of rules and not, or not in the same way, under the other. */
 export function rowsTreatedDifferently(
-  { rows }: Pick<World, "rows">,
+  world: Omit<World, "days">,
   base: Rules,
   rules: Rules,
 ): readonly Row[] {
-  const inLanes = (under: Rules): ReadonlyMap<number, string> => {
-    const treated = new Map<number, string>();
-    for (const row of population(rows, under)) {
-      const how = `${row.signed} ${row.price} ${under.laneOf(row)}`;
-      treated.set(row.place, `${treated.get(row.place) ?? ""}${how} `);
+  const isSame = (["laneOf", "admitsRepeated", "doubles"] as const).every(
+    (part) => base[part] === rules[part],
+  );
+  const isNoLonger = (["keeps", "sizes", "edits", "admits"] as const).every(
+    (part) => base[part].length === rules[part].length,
+  );
+  if (isSame && isNoLonger) return [];
+  // Both populations are in the order of reading; a row may be in one of them several times.
+  const [before, after] = [counted(world, base), counted(world, rules)];
+  let [a, b] = [0, 0];
+  return [...world.rows].filter(({ place }) => {
+    const [fromA, fromB] = [a, b];
+    while (before[a]?.place === place) a += 1;
+    while (after[b]?.place === place) b += 1;
+    if (a - fromA !== b - fromB) return true;
+    for (let at = 0; at < a - fromA; at++) {
+      const [one, other] = [before[fromA + at] as Row, after[fromB + at] as Row];
+      if (signedOf(base, one) !== signedOf(rules, other) || one.price !== other.price) return true;
+      if (base.laneOf(one) !== rules.laneOf(other)) return true;
     }
-    return treated;
-  };
-  const [before, after] = [inLanes(base), inLanes(rules)];
-  return rows.filter(({ place }) => before.get(place) !== after.get(place));
-}
-
-function population(all: readonly Row[], rules: Rules): readonly Row[] {
-  // A repeated row counts if the row that it repeats does not.
-  const kept = all.some(({ repeats }) => repeats !== undefined) ? new Set<number>() : undefined;
-  let rows: readonly Row[] = all.filter((row) => {
-    if (row.refused !== undefined && !rules.admits.has(row.refused)) return false;
-    if (!rules.keeps.every((keeps) => keeps(row))) return false;
-    if (row.repeats !== undefined && !rules.admitsRepeated && kept?.has(row.repeats) === true) return false;
-    kept?.add(row.place);
-    return true;
+    return false;
   });
-  for (const edit of rules.edits) rows = edit(rows);
-  return rows;
 }
 
-function inOrder(rows: readonly Row[], rules: Rules): readonly (readonly [Row, number])[] {
-  const dated: [Row, number][] = [];
-  for (const row of rows) {
+function counted(world: Omit<World, "days">, rules: Rules): readonly Row[] {
+  const { rows, copiesOf } = population(world, rules);
+  const taken: Row[] = [];
+  for (const row of rows) for (let copies = copiesOf(row); copies > 0; copies--) taken.push(row);
+  return taken;
+}
+
+/** The rows in the order of reading, and how often each counts. */
+function population(
+  world: Omit<World, "days">,
+  rules: Rules,
+): { readonly rows: Rows; readonly copiesOf: (row: Row) => 0 | 1 | 2 } {
+  const { rows, repeated } = world;
+  const { admits, admitsRepeated, keeps, doubles, edits } = rules;
+  if (edits.length > 0) {
+    const plain = counted(world, { ...rules, edits: [] });
+    return { rows: edits.reduce((edited, edit) => edit(edited), plain), copiesOf: () => 1 };
+  }
+  // A repeated row counts if the row that it repeats does not.
+  const kept = new Set<number>();
+  const copiesOf = (row: Row): 0 | 1 | 2 => {
+    const { refused, repeats } = row;
+    if (refused !== undefined && !admits.includes(refused)) return 0;
+    for (const keep of keeps) if (!keep(row)) return 0;
+    if (repeats !== undefined && !admitsRepeated && kept.has(repeats)) return 0;
+    if (repeated.size > 0 && repeated.has(row.place)) kept.add(row.place);
+    return doubles?.(row) === true ? 2 : 1;
+  };
+  return { rows, copiesOf };
+}
+
+function signedOf({ sizes }: Rules, row: Row): number {
+  let { signed } = row;
+  for (const size of sizes) signed = size(signed, row);
+  return signed;
+}
+
+const timeOf = ({ order }: Rules, row: Row): number =>
+  order === "file" ? 0 : order === "second" ? Math.floor(row.timeUs / 1e6) : row.timeUs;
+
+/** Rows in the order of their days and times. */
+function inOrder(rows: readonly Row[], rules: Rules): readonly Row[] {
+  const days = Float64Array.from(rows, (row) => rules.dayOf(row) ?? Number.NEGATIVE_INFINITY);
+  const times = Float64Array.from(rows, (row) => timeOf(rules, row));
+  const ties = rules.order === "ties-reversed" ? -1 : 1;
+  const comparison = (a: number, b: number): number =>
+    (days[a] as number) - (days[b] as number) ||
+    (times[a] as number) - (times[b] as number) ||
+    ties * ((rows[a] as Row).place - (rows[b] as Row).place);
+  return [...rows.keys()].sort(comparison).map((at) => rows[at] as Row);
+}
+
+/** One lane on its way through the days. */
+class LaneRun {
+  /** Whether every row came in the order of the rules; the first that does not ends the run. */
+  isInOrder = true;
+  readonly #world: World;
+  readonly #rules: Rules;
+  readonly #facts: LaneFacts;
+  readonly #book: LotBook;
+  readonly #quantityScale: number;
+  readonly #priceScale: number;
+  readonly #ties: number;
+  readonly #ends: DayEnd[] = [];
+  /** The next day of the calendar. */
+  #next = 0;
+  #day: number | undefined;
+  #time = 0;
+  #last: Row | undefined;
+
+  constructor(world: World, rules: Rules, facts: LaneFacts) {
+    this.#world = world;
+    this.#rules = rules;
+    this.#facts = facts;
+    this.#quantityScale = rules.floats ? world.quantityUnit : 1;
+    this.#priceScale = rules.floats ? world.priceUnit : 1;
+    this.#ties = rules.order === "ties-reversed" ? -1 : 1;
+    this.#book = new LotBook(rules, facts, this.#priceScale);
+  }
+
+  take(row: Row): void {
+    const rules = this.#rules;
     const day = rules.dayOf(row);
-    if (day !== undefined) dated.push([row, day]);
+    if (day === undefined || !this.isInOrder) return;
+    const time = timeOf(rules, row);
+    const last = this.#last;
+    if (last !== undefined) {
+      const ahead = day - (this.#day ?? day) || time - this.#time || this.#ties * (row.place - last.place);
+      if (ahead < 0) {
+        this.isInOrder = false;
+        return;
+      }
+    }
+    if (day !== this.#day) this.#passTo(day);
+    if (last !== undefined) {
+      if (!rules.carriesOverFiles && last.file !== row.file) this.#book.empty();
+      if (rules.melts?.(row, last) === true) this.#book.melt();
+    }
+    this.#book.take(row, signedOf(rules, row) / this.#quantityScale, row.price / this.#priceScale);
+    this.#time = time;
+    this.#last = row;
   }
-  const { order } = rules;
-  const timeOf = order === "second" ? (row: Row) => Math.floor(row.timeUs / 1e6) : (row: Row) => row.timeUs;
-  const ties = order === "ties-reversed" ? -1 : 1;
-  const comparison = ([a, dayA]: [Row, number], [b, dayB]: [Row, number]): number =>
-    dayA - dayB || (order === "file" ? 0 : timeOf(a) - timeOf(b)) || ties * (a.place - b.place);
-  for (let at = 1; at < dated.length; at++)
-    if (comparison(dated[at - 1] as [Row, number], dated[at] as [Row, number]) > 0)
-      return dated.sort(comparison);
-  return dated;
-}
 
-function laneFigures(world: World, rules: Rules, facts: LaneFacts, rows: readonly Row[]): LaneFigures {
-  const scale = rules.floats ? [world.quantityUnit, world.priceUnit] : [1, 1];
-  const [quantityScale = 1, priceScale = 1] = scale;
-  const book = new LotBook(world, rules, facts);
-  const days = new Map<number, Figures>();
-  const calendar = world.days;
-  let next = 0;
-  let current: number | undefined;
-  let last: Row | undefined;
-  const end = (day: number, traded: boolean): void => {
-    const figures = book.endDay(day, traded);
-    if (figures !== undefined) days.set(day, figures);
-  };
-  const passTo = (day: number | undefined): void => {
-    if (current !== undefined) end(current, true);
+  end(): MatchedLane {
+    this.#passTo(undefined);
+    return { facts: this.#facts, ends: this.#ends, last: this.#book.state(this.#world.asOfDay) };
+  }
+
+  #passTo(day: number | undefined): void {
+    const current = this.#day;
+    if (current !== undefined) this.#endDay(current, true);
+    const { days } = this.#world;
     for (
-      let open = calendar[next];
+      let open = days[this.#next];
       open !== undefined && (day === undefined || open < day);
-      open = calendar[++next]
+      open = days[++this.#next]
     )
-      if (current === undefined || open > current) end(open, false);
-    current = day;
-  };
-  for (const [row, day] of inOrder(rows, rules)) {
-    if (day !== current) passTo(day);
-    if (last !== undefined && !rules.carriesOverFiles && last.file !== row.file) book.empty();
-    if (last !== undefined && rules.melts?.(row, last) === true) book.melt();
-    book.take(row, row.signed / quantityScale, row.price / priceScale);
-    last = row;
+      if (current === undefined || open > current) this.#endDay(open, false);
+    this.#day = day;
   }
-  passTo(undefined);
-  return { position: book.position(), days };
+
+  #endDay(day: number, traded: boolean): void {
+    const end = this.#book.endDay(day, traded);
+    if (end !== undefined) this.#ends.push(end);
+  }
 }
 
-/** The open lots of one lane and the figures of its running day. */
+/** Values what was open at the end of each day, and the position on the as-of day. */
+function valued(world: World, rules: Rules, { facts, ends, last }: MatchedLane): LaneFigures {
+  const lane = new Valuation(world, rules, facts);
+  const days = new Map(ends.map((end) => [end.day, lane.figuresOf(end)]));
+  return { position: lane.position(last), days };
+}
+
+/** The open lots of one lane. */
 class LotBook {
   readonly #rules: Rules;
   readonly #facts: LaneFacts;
-  readonly #asOfDay: number;
-  /** What turns units into whole quantities and prices. */
-  readonly #quantityUnit: number;
-  readonly #priceUnit: number;
-  readonly #money: number;
   readonly #markUnit: number;
+  readonly #isRebased: boolean;
   #prices: number[] = [];
   #signed: number[] = [];
   /** The price since which a lot's unrealized P&L counts, where that is the last close. */
   #bases: number[] = [];
-  #keys: string[] = [];
   #head = 0;
+  /** Where lots have keys: the key of each lot, and a heap of the open lots. */
+  #keys: number[] = [];
+  #heap: number[] = [];
   #quantity = 0;
   #cost = 0;
   #earned = 0;
-  #realized = 0;
-  #unrealized = 0;
   #lastPrice: number | undefined;
-  #rebased = false;
 
-  constructor({ quantityUnit, priceUnit, asOfDay }: World, rules: Rules, facts: LaneFacts) {
+  constructor(rules: Rules, facts: LaneFacts, markUnit: number) {
     this.#rules = rules;
     this.#facts = facts;
-    this.#asOfDay = asOfDay;
-    this.#quantityUnit = rules.floats ? 1 : quantityUnit;
-    this.#priceUnit = rules.floats ? 1 : priceUnit;
-    this.#markUnit = rules.floats ? priceUnit : 1;
-    this.#money = rules.multiplierOf(facts) / (this.#quantityUnit * this.#priceUnit);
-    this.#rebased = rules.unrealizedSince === "last-close" || rules.realizedSince === "last-close";
+    this.#markUnit = markUnit;
+    this.#isRebased = isRebased(rules);
   }
 
   take(row: Row, signed: number, price: number): void {
@@ -276,7 +416,9 @@ class LotBook {
     this.#quantity += signed;
     let left = signed;
     while (left !== 0 && this.#head < this.#signed.length) {
-      const at = lots === "lifo" ? this.#signed.length - 1 : this.#head;
+      const at =
+        lots === "lifo" ? this.#signed.length - 1 : typeof lots === "function" ? this.#heap[0] : this.#head;
+      if (at === undefined) break;
       const held = this.#signed[at] as number;
       if (held > 0 === left > 0) break;
       const matched = Math.abs(held) < Math.abs(left) ? held : -left;
@@ -294,43 +436,83 @@ class LotBook {
       this.#prices[this.#head] = this.#cost / (this.#signed[this.#head] as number);
       return;
     }
-    if (typeof lots === "function") this.#insert(left, price, lots(row));
-    else this.#push(left, price);
+    this.#push(left, price, typeof lots === "function" ? lots(row) : 0);
   }
 
-  #push(signed: number, price: number): void {
+  #push(signed: number, price: number, key: number): void {
+    if (this.#keys.length >= 4096 && this.#keys.length > 2 * this.#heap.length) this.#forgetClosed();
     this.#signed.push(signed);
     this.#prices.push(price);
-    if (this.#rebased) this.#bases.push(price);
+    if (this.#isRebased) this.#bases.push(price);
+    if (typeof this.#rules.lots !== "function") return;
+    const lot = this.#keys.push(key) - 1;
+    const heap = this.#heap;
+    let at = heap.push(lot) - 1;
+    for (let parent = (at - 1) >> 1; at > 0 && this.#isBefore(lot, heap[parent]); parent = (at - 1) >> 1) {
+      heap[at] = heap[parent] as number;
+      at = parent;
+    }
+    heap[at] = lot;
   }
 
-  /** Keeps the lots in the order of their keys; equal keys stay in order of time. */
-  #insert(signed: number, price: number, key: string): void {
-    let [at, end] = [this.#head, this.#signed.length];
-    while (at < end) {
-      const middle = (at + end) >> 1;
-      if ((this.#keys[middle] as string) > key) end = middle;
-      else at = middle + 1;
-    }
-    this.#signed.splice(at, 0, signed);
-    this.#prices.splice(at, 0, price);
-    this.#keys.splice(at, 0, key);
-    if (this.#rebased) this.#bases.splice(at, 0, price);
+  /** Where lots have keys, closed lots keep their place until they are the most. */
+  #forgetClosed(): void {
+    const open = this.#heap.toSorted((a, b) => a - b);
+    const kept = (column: readonly number[]): number[] => open.flatMap((lot) => column[lot] ?? []);
+    this.#signed = kept(this.#signed);
+    this.#prices = kept(this.#prices);
+    this.#bases = kept(this.#bases);
+    this.#keys = kept(this.#keys);
+    this.#heap = [...open.keys()].sort((a, b) => (this.#isBefore(a, b) ? -1 : 1));
+  }
+
+  /** Whether a lot is closed before another one; of lots with one key, the earlier one. */
+  #isBefore(lot: number, other: number | undefined): boolean {
+    if (other === undefined) return true;
+    const [key, otherKey] = [this.#keys[lot] as number, this.#keys[other] as number];
+    return key < otherKey || (key === otherKey && lot < other);
   }
 
   #drop(at: number): void {
-    if (at === this.#head) {
+    if (typeof this.#rules.lots === "function") this.#dropFirst();
+    else if (at === this.#head) {
       this.#head += 1;
       if (this.#head < 4096 || this.#head * 2 < this.#signed.length) return;
-      for (const column of [this.#signed, this.#prices, this.#bases, this.#keys])
-        column.splice(0, this.#head);
+      for (const column of [this.#signed, this.#prices, this.#bases]) column.splice(0, this.#head);
       this.#head = 0;
-    } else for (const column of [this.#signed, this.#prices, this.#bases, this.#keys]) column.pop();
+    } else {
+      this.#signed.pop();
+      this.#prices.pop();
+      this.#bases.pop();
+    }
+  }
+
+  #dropFirst(): void {
+    const heap = this.#heap;
+    const moved = heap.pop();
+    if (moved === undefined || heap.length === 0) {
+      this.#clear();
+      return;
+    }
+    let at = 0;
+    for (let child = 1; child < heap.length; child = 2 * at + 1) {
+      const right = heap[child + 1];
+      if (right !== undefined && this.#isBefore(right, heap[child])) child += 1;
+      const lot = heap[child] as number;
+      if (this.#isBefore(moved, lot)) break;
+      heap[at] = lot;
+      at = child;
+    }
+    heap[at] = moved;
+  }
+
+  #clear(): void {
+    for (const column of [this.#signed, this.#prices, this.#bases, this.#keys, this.#heap]) column.length = 0;
+    this.#head = 0;
   }
 
   empty(): void {
-    for (const column of [this.#signed, this.#prices, this.#bases, this.#keys]) column.length = 0;
-    this.#head = 0;
+    this.#clear();
     this.#quantity = 0;
     this.#cost = 0;
   }
@@ -338,48 +520,28 @@ class LotBook {
   melt(): void {
     const [quantity, cost] = [this.#quantity, this.#cost];
     if (quantity === 0) return;
-    this.empty();
-    this.#quantity = quantity;
-    this.#cost = cost;
-    if (typeof this.#rules.lots === "function") this.#keys.push("");
-    this.#push(quantity, cost / quantity);
+    this.#clear();
+    this.#push(quantity, cost / quantity, Number.NEGATIVE_INFINITY);
   }
 
   /** Ends a day. Undefined if the lane neither traded on it nor holds a lot. */
-  endDay(day: number, traded: boolean): Figures | undefined {
+  endDay(day: number, traded: boolean): DayEnd | undefined {
     if (this.#rules.floats) this.#sumLots();
     if (!traded && this.#quantity === 0) return undefined;
-    const figures = this.#valued(day, false);
-    const earned = this.#earned;
-    this.#realized += earned;
+    const end = this.state(day);
     this.#earned = 0;
-    const unrealized = figures.unrealized;
-    const change =
-      unrealized === null ? 0 : this.#rules.total === "level" ? unrealized : unrealized - this.#unrealized;
-    this.#unrealized = unrealized ?? this.#unrealized;
-    if (this.#rebased) this.#rebase(day);
-    return {
-      ...figures,
-      realized: this.#amount(earned),
-      realizedToDate: this.#amount(this.#realized),
-      unrealized: unrealized === null ? null : this.#amount(unrealized),
-      total: this.#amount(earned + change),
-    };
+    if (this.#isRebased) this.#rebase(day);
+    return end;
   }
 
-  /** The position after the last trade, valued on the as-of day. Undefined if the system has no row for it. */
-  position(): Figures | undefined {
-    const { flat } = this.#rules;
-    if (this.#quantity === 0 && flat === "no-row") return undefined;
-    const figures = this.#valued(this.#asOfDay, true);
-    const realized = this.#quantity === 0 && flat === "no-realized" ? 0 : this.#realized;
-    const unrealized = this.#rebased && figures.unrealized !== null ? this.#unrealized : figures.unrealized;
+  state(day: number): DayEnd {
     return {
-      ...figures,
-      realized: this.#amount(realized),
-      realizedToDate: this.#amount(realized),
-      unrealized: unrealized === null ? null : this.#amount(unrealized),
-      total: 0,
+      day,
+      quantity: this.#quantity,
+      cost: this.#cost,
+      basis: this.#basisCost(),
+      earned: this.#earned,
+      lastPrice: this.#lastPrice,
     };
   }
 
@@ -391,32 +553,6 @@ class LotBook {
       this.#quantity += this.#signed[at] as number;
       this.#cost += (this.#signed[at] as number) * (this.#prices[at] as number);
     }
-  }
-
-  /** The position valued on a day; amounts in units. */
-  #valued(day: number, isPosition: boolean): Figures {
-    const quantity = this.#quantity;
-    const { unmarked, zeroMark } = this.#rules;
-    let mark = this.#rules.markOf(this.#facts, day);
-    if (mark !== undefined) mark /= this.#markUnit;
-    let isZero = unmarked === "zero";
-    if (mark === 0 && zeroMark !== "a-price" && (zeroMark !== "zero-in-positions" || isPosition)) {
-      mark = undefined;
-      isZero ||= zeroMark !== "none";
-    }
-    const isUnmarked = mark === undefined;
-    if (mark === undefined && unmarked === "last-trade") mark = this.#lastPrice;
-    const unrealized =
-      quantity === 0 ? 0 : mark === undefined ? (isZero ? 0 : null) : quantity * mark - this.#basisCost();
-    return {
-      quantity: quantity / this.#quantityUnit,
-      averagePrice: quantity === 0 ? null : this.#cost / quantity / this.#priceUnit,
-      realized: 0,
-      realizedToDate: 0,
-      unrealized,
-      total: 0,
-      isUnmarked,
-    };
   }
 
   #basisCost(): number {
@@ -431,12 +567,98 @@ class LotBook {
     const mark = this.#rules.markOf(this.#facts, day);
     if (mark !== undefined) this.#bases.fill(mark / this.#markUnit, this.#head);
   }
+}
+
+/** The figures of one lane from its matched days, which are given in order. */
+class Valuation {
+  readonly #rules: Rules;
+  readonly #facts: LaneFacts;
+  readonly #asOfDay: number;
+  /** What turns units into whole quantities and prices. */
+  readonly #quantityUnit: number;
+  readonly #priceUnit: number;
+  readonly #markUnit: number;
+  readonly #multiplier: number;
+  readonly #money: number;
+  #realized = 0;
+  #unrealized = 0;
+
+  constructor({ quantityUnit, priceUnit, asOfDay }: World, rules: Rules, facts: LaneFacts) {
+    this.#rules = rules;
+    this.#facts = facts;
+    this.#asOfDay = asOfDay;
+    this.#quantityUnit = rules.floats ? 1 : quantityUnit;
+    this.#priceUnit = rules.floats ? 1 : priceUnit;
+    this.#markUnit = rules.floats ? priceUnit : 1;
+    this.#multiplier = rules.multiplierOf(facts);
+    this.#money = this.#multiplier / (this.#quantityUnit * this.#priceUnit);
+  }
+
+  figuresOf(end: DayEnd): Figures {
+    const { unrealized, isUnmarked } = this.#unrealizedOf(end, end.day, false);
+    this.#realized += end.earned;
+    const before = this.#rules.total === "level" ? 0 : this.#unrealized;
+    const change = unrealized === null ? 0 : unrealized - before;
+    this.#unrealized = unrealized ?? this.#unrealized;
+    return {
+      ...this.#holding(end),
+      realized: this.#amount(end.earned),
+      realizedToDate: this.#amount(this.#realized),
+      unrealized: unrealized === null ? null : this.#amount(unrealized),
+      total: this.#amount(end.earned + change),
+      isUnmarked,
+    };
+  }
+
+  /** The position after the last trade, valued on the as-of day. Undefined if the system has no row for it. */
+  position(last: DayEnd): Figures | undefined {
+    const { flat } = this.#rules;
+    if (last.quantity === 0 && flat === "no-row") return undefined;
+    const { unrealized, isUnmarked } = this.#unrealizedOf(last, this.#asOfDay, true);
+    const realized = this.#amount(last.quantity === 0 && flat === "no-realized" ? 0 : this.#realized);
+    const shown = unrealized !== null && isRebased(this.#rules) ? this.#unrealized : unrealized;
+    return {
+      ...this.#holding(last),
+      realized,
+      realizedToDate: realized,
+      unrealized: shown === null ? null : this.#amount(shown),
+      total: 0,
+      isUnmarked,
+    };
+  }
+
+  #holding({ quantity, cost }: DayEnd): Pick<Figures, "quantity" | "averagePrice"> {
+    return {
+      quantity: quantity / this.#quantityUnit,
+      averagePrice: quantity === 0 ? null : cost / quantity / this.#priceUnit,
+    };
+  }
+
+  /** Unrealized P&L on a day, in units. */
+  #unrealizedOf(
+    { quantity, basis, lastPrice }: DayEnd,
+    day: number,
+    isPosition: boolean,
+  ): { readonly unrealized: number | null; readonly isUnmarked: boolean } {
+    const { unmarked, zeroMark } = this.#rules;
+    let mark = this.#rules.markOf(this.#facts, day);
+    if (mark !== undefined) mark /= this.#markUnit;
+    let isZero = unmarked === "zero";
+    if (mark === 0 && zeroMark !== "a-price" && (zeroMark !== "zero-in-positions" || isPosition)) {
+      mark = undefined;
+      isZero ||= zeroMark !== "none";
+    }
+    const isUnmarked = mark === undefined;
+    if (mark === undefined && unmarked === "last-trade") mark = lastPrice;
+    if (quantity === 0) return { unrealized: 0, isUnmarked };
+    if (mark === undefined) return { unrealized: isZero ? 0 : null, isUnmarked };
+    return { unrealized: quantity * mark - basis, isUnmarked };
+  }
 
   #amount(units: number): number {
     const { places } = this.#rules;
     const money = units * this.#money;
     if (places === undefined) return money;
-    const multiplier = this.#rules.multiplierOf(this.#facts);
-    return (Math.round((money / multiplier) * 10 ** places) / 10 ** places) * multiplier;
+    return (Math.round((money / this.#multiplier) * 10 ** places) / 10 ** places) * this.#multiplier;
   }
 }

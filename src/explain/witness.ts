@@ -6,7 +6,8 @@ import type { Side } from "../domain/migration/phase.ts";
 import type { Explanation, WitnessTrade } from "../ports/explanation.ts";
 import type { ParityRow } from "../ports/parity-report.ts";
 import type { Case } from "./catalogue.ts";
-import type { LaneFigures, Row, Rules, World } from "./reference.ts";
+import type { LaneFigures, Rules, World } from "./reference.ts";
+import type { Row, Rows } from "./row.ts";
 
 interface WitnessCase {
   readonly given: Case;
@@ -59,10 +60,15 @@ class Shrinking {
   }
 
   /** The shortest prefix in time that is apart: f(none) = same and f(all) = apart have a boundary. */
-  #prefix(all: readonly Row[]): readonly Row[] {
-    const inTime = all.toSorted((a, b) => a.timeUs - b.timeUs || a.place - b.place);
-    const prefixOf = (length: number): readonly Row[] =>
-      inTime.slice(0, length).sort((a, b) => a.place - b.place);
+  #prefix(all: Rows): readonly Row[] {
+    const timeAt = (place: number): number => all.at(place)?.timeUs ?? 0;
+    const inTime = Array.from({ length: all.length }, (_, place) => place).sort(
+      (a, b) => timeAt(a) - timeAt(b) || a - b,
+    );
+    const prefixOf = (length: number): readonly Row[] => {
+      const places = inTime.slice(0, length).sort((a, b) => a - b);
+      return places.flatMap((place) => all.at(place) ?? []);
+    };
     let [same, apart] = [0, Math.min(16, all.length)];
     while (apart < all.length && !this.#isApart(prefixOf(apart))) {
       same = apart;
@@ -116,7 +122,10 @@ class Shrinking {
   #isApart(rows: readonly Row[]): boolean {
     const fresh = renumbered(rows);
     const run = (side: Side, without?: number): Lanes =>
-      this.#wanted.budget.run({ ...this.#wanted.worlds[side], rows: fresh }, rulesOf(side, without));
+      this.#wanted.budget.run(
+        { ...this.#wanted.worlds[side], rows: fresh, memory: undefined },
+        rulesOf(side, without),
+      );
     const { rulesOf, causes, first } = this.#wanted;
     const runs = { legacy: run("legacy"), modern: run("modern") };
     if (!this.#differs(runs.legacy, runs.modern)) return false;
@@ -150,7 +159,7 @@ function renumbered(rows: readonly Row[]): readonly Row[] {
   return rows.map((row, index) => {
     const number = (numbers.get(row.file) ?? 0) + 1;
     numbers.set(row.file, number);
-    return { ...row, number, ordinal: index + 1 };
+    return row.with({ number, ordinal: index + 1 });
   });
 }
 

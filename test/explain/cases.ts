@@ -218,7 +218,7 @@ const valueText = (value: number | null): string | null =>
 export function rowsUnder(component: Component, rules: Rules): HistoryRows {
   const positions: PositionRow[] = [];
   const daily: DailyRow[] = [];
-  const own = component.world.rows.flatMap((row) => rules.dayOf(row) ?? []);
+  const own = [...component.world.rows].flatMap((row) => rules.dayOf(row) ?? []);
   const calendar = [...new Set([...component.days.modern, ...own])].sort((a, b) => a - b);
   const { lanes } = figuresUnder({ ...component.world, days: calendar }, rules);
   for (const [name, figures] of lanes) rowsOfLane(name, figures, positions, daily);

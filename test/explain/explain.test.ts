@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { add, formatFraction, parseFraction, zero } from "../../src/base/fraction.ts";
 import { agrees } from "../../src/domain/migration/verdict.ts";
 import type { Variant } from "../../src/explain/catalogue.ts";
-import type { Row, Rules } from "../../src/explain/reference.ts";
+import type { Rules } from "../../src/explain/reference.ts";
+import type { Row } from "../../src/explain/row.ts";
 import type { Explanation } from "../../src/ports/explanation.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 import { isLongRun } from "../campaigns.ts";
@@ -122,14 +123,11 @@ describe("hidden rules", () => {
 
   /** Rules that the catalogue lacks. */
   const strangers: readonly (readonly [string, (rules: Rules) => Rules])[] = [
-    [
-      "the dearest lot first",
-      (rules) => ({ ...rules, lots: (row: Row) => String(1e12 - row.price).padStart(20, "0") }),
-    ],
+    ["the dearest lot first", (rules) => ({ ...rules, lots: (row: Row) => -row.price })],
     ["marks a tick too high", (rules) => ({ ...rules, markOf: (lane, day) => up(rules.markOf(lane, day)) })],
     [
       "sales at a price a tick lower",
-      edited((row) => (row.signed < 0 ? { ...row, price: row.price - 15625 } : row)),
+      edited((row) => (row.signed < 0 ? row.with({ price: row.price - 15625 }) : row)),
     ],
     [
       "every third trade dropped",
@@ -137,7 +135,7 @@ describe("hidden rules", () => {
     ],
     [
       "quantities of buys one larger",
-      edited((row) => (row.signed > 0 ? { ...row, signed: row.signed + 1 } : row)),
+      edited((row) => (row.signed > 0 ? row.with({ signed: row.signed + 1 }) : row)),
     ],
   ];
   const up = (mark: number | undefined) => (mark === undefined ? undefined : mark + 15625);

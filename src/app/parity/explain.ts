@@ -62,7 +62,9 @@ export async function explained(
       const day = parseDay(row.key.tradingDay ?? "") ?? Number.POSITIVE_INFINITY;
       const own = treated.filter((trade) => trade.day <= day);
       const trades = (
-        own.length > 0 ? own.map((trade) => ({ ...trade, file: world.files[trade.file] ?? "" })) : shown
+        own.length > 0
+          ? own.map(({ file, line, id }) => ({ file: world.files[file] ?? "", line, id }))
+          : shown
       )
         .slice(0, tradesNamedMax)
         .map(({ file, line, id }) => ({ file, line, id }));
