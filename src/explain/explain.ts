@@ -49,11 +49,11 @@ export interface ExplainOptions {
   readonly reportTradesMax: number;
 }
 
-/** Two to four seconds for one component, and twice that for a report. */
+/** Two to four seconds for one component, and a little more for a report. */
 export const explainDefaults: ExplainOptions = Object.freeze({
   runsMax: 10_000,
-  tradesMax: 4_000_000,
-  reportTradesMax: 8_000_000,
+  tradesMax: 12_000_000,
+  reportTradesMax: 16_000_000,
 });
 
 export interface Explained {
@@ -139,7 +139,7 @@ class Budget {
   }
 }
 
-const overhead = 20;
+const overhead = 100;
 
 /** A set of causes that was proved, by its names, to be tried early on further components. */
 type Recipe = readonly string[];
