@@ -153,7 +153,7 @@ describe.concurrent("./run builds", () => {
 });
 
 describe.concurrent("npm's prepare script", () => {
-  it("replaces dist/ by a new build, and first installs the packages of a folder that has none", () =>
+  inLong("replaces dist/ by a new build, and first installs the packages of a folder that has none", () =>
     withCheckout(async (folder) => {
       await unlink(join(folder, "node_modules/typescript-7"));
       await put(folder, "dist/stale.js", "");
@@ -161,7 +161,8 @@ describe.concurrent("npm's prepare script", () => {
       expect(await start(folder, prepare).ended).toMatchObject({ code: 0, out: "" });
       expect(await readFile(join(folder, "dist/surfaces/cli/main.js"), "utf8")).toContain("1.0.0");
       expect(await exists(join(folder, "dist/stale.js"))).toBe(false);
-    }));
+    }),
+  );
 });
 
 describe.concurrent("./run, started several times at once,", () => {

@@ -86,7 +86,7 @@ function expectOutput(printed: readonly string[], page: readonly string[], folde
 }
 
 describe("RUNBOOK.md", () => {
-  const control = { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 12_000, poll_ms: 200 };
+  const control = { heartbeat_ms: 200, stale_ms: 6_000, lease_ms: 12_000, poll_ms: 200 };
   const stores = { control: "sqlite:./.pnl-bridge/control.db" };
   const configured = (instance: string): object => ({
     stores,
