@@ -339,7 +339,7 @@ export function journalCalls(): Works {
       yield* ask("UPDATE claims SET payload = ? WHERE claim = ? AND payload IS NULL", payload, claim);
       return null;
     },
-    *receipt({ epoch, sink, claim, failure, forgets = false }) {
+    *receipt({ epoch, sink, claim, failure, forgets = false, legacyRows = [], nowMs }) {
       yield* mustHold(epoch);
       if (failure !== undefined) {
         yield* ask(
@@ -355,6 +355,7 @@ export function journalCalls(): Works {
         ...[sink, claim],
       );
       if (forgets) yield* ask("UPDATE claims SET payload = '' WHERE claim = ?", claim);
+      if (legacyRows.length > 0) yield* reviewInLegacy(claim, legacyRows, nowMs);
       return null;
     },
     sink: ({ sink }) => sinkState(sink),
@@ -437,6 +438,8 @@ export function journalCalls(): Works {
       yield* ask("UPDATE reviews SET decision = ? WHERE review = ?", decision, review);
       if (row.kind === "root") yield* decideRoot(row, decision);
       if (row.kind === "similar_row") yield* decideSimilar(row, decision, nowMs);
+      // A person has changed legacy's rows, or leaves them; the journal changes nothing.
+      if (row.kind === "legacy_rows") yield* closeReview(review);
       return null;
     },
     *outcome({ review }) {
@@ -912,13 +915,15 @@ function* claimOf(row: StoredRow): Work<Claim> {
     statement("SELECT * FROM marks WHERE claim = ?", claim),
   ];
   const effect = (what: string) => effects.filter((one) => one.what === what).map(acceptedIn);
+  const corrected = effect("corrected");
   return {
     claim,
     root: textIn(row, "root"),
     path: textIn(row, "path"),
     added: added.map(acceptedIn),
     removed: effect("removed"),
-    moved: effect("moved"),
+    moved: [...effect("moved"), ...corrected],
+    corrected,
     marks: marks.map((mark) => ({
       ...markIn(mark),
       price: mark.price === null ? null : textIn(mark, "price"),
@@ -1147,7 +1152,20 @@ function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void
       textIn(review, "digest"),
       textIn(review, "root"),
     );
-  yield* ask("UPDATE reviews SET closed = ? WHERE review = ?", done, numberIn(review, "review"));
+  yield* closeReview(numberIn(review, "review"));
+}
+
+const closeReview = (review: number): Work<unknown> =>
+  ask("UPDATE reviews SET closed = ? WHERE review = ?", done, review);
+
+/** Asks a person to change rows of legacy, which stores them by itself. */
+function* reviewInLegacy(claim: number, rows: readonly ReviewRow[], nowMs: number): Work<void> {
+  const [row] = yield* ask("SELECT file, root FROM claims JOIN files USING (file) WHERE claim = ?", claim);
+  const removed = rows.filter(({ what }) => what === "removed").length;
+  yield* openReview(
+    { file: numberIn(row, "file"), root: textIn(row, "root"), kind: "legacy_rows", digest: "", nowMs },
+    { added: 0, removed, changed: rows.length - removed, rows },
+  );
 }
 
 /** Lets held rows count as separate trades, or refuses them. */
@@ -1171,7 +1189,7 @@ function* correctFees(file: number, fees: readonly StoredRow[], nowMs: number): 
   yield fees.flatMap(({ content = 0, fee = "" }) => [
     statement("UPDATE contents SET trade = json_set(trade, '$.fee', ?) WHERE content = ?", fee, content),
     statement(
-      `INSERT INTO effects SELECT ?, 'moved', content, occurrence, file, line, file, line, claim
+      `INSERT INTO effects SELECT ?, 'corrected', content, occurrence, file, line, file, line, claim
        FROM accepted WHERE content = ?`,
       ...[claim, content],
     ),

@@ -60,7 +60,7 @@ export interface DueFile {
 
 export type Decision = "apply" | "ignore";
 
-type ReviewKind = "republished" | "similar_row" | "root";
+type ReviewKind = "republished" | "similar_row" | "root" | "legacy_rows";
 
 /** A change of a file or root that a person must decide. */
 export interface Review {
@@ -124,8 +124,10 @@ export interface Claim {
   readonly path: string;
   readonly added: readonly AcceptedTrade[];
   readonly removed: readonly AcceptedTrade[];
-  /** Trades that now count for another file or line. */
+  /** Trades that now count for another file or line, or with another fee. */
   readonly moved: readonly AcceptedTrade[];
+  /** Those of `moved` that have another fee. */
+  readonly corrected: readonly AcceptedTrade[];
   /** A price is null if no price of the instrument and day counts any longer. */
   readonly marks: readonly (Omit<PriceMark, "price"> & {
     readonly price: string | null;
@@ -324,6 +326,9 @@ export interface FileJournalCalls {
     readonly failure?: string;
     /** Deletes the records that `prepare` stored. */
     readonly forgets?: boolean;
+    /** What a person must change in legacy, which stores rows by itself: a review `legacy_rows`. */
+    readonly legacyRows?: readonly ReviewRow[];
+    readonly nowMs: number;
   }): null;
   sink(given: { readonly sink: string }): SinkState;
   /** Refuses accepted rows that the stores do not take, each with its reason; they no longer count. */

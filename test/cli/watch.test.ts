@@ -422,6 +422,68 @@ describe("watch.legacy_sink and the phase", () => {
     expect(readFileSync(calls, "utf8")).toBe(`${join(desk.ledgers, name)}\n`);
   });
 
+  it("sends legacy no change of a row that legacy stored itself: a person makes it there, and sees it as a review", async () => {
+    const legacy = { kind: "module", path: "./legacy.mjs" };
+    const desk = new Desk({ legacy_sink: "own_entry", republished: "apply" }, { systems: { legacy } });
+    const db = (...args: readonly string[]) => pnlBridge(["db", ...args], { cwd: desk.folder });
+    createLegacy(join(desk.folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
+    // Stores each row of a file once, and a row that stands in two files twice.
+    writeFileSync(
+      join(desk.folder, "legacy.mjs"),
+      `import { readFileSync } from "node:fs";
+      import { basename } from "node:path";
+      import { DatabaseSync } from "node:sqlite";
+      export function processTradeFile(path) {
+        const database = new DatabaseSync(${JSON.stringify(join(desk.folder, "pnl_tracker.db"))}, { timeout: 5_000 });
+        const insert = database.prepare(\`INSERT OR IGNORE INTO processed_trades (trade_id, instrument_name,
+          trade_date, trade_timestamp, quantity, price, side, source_file) VALUES (?, ?, ?, ?, ?, ?, ?, ?)\`);
+        for (const line of readFileSync(path, "utf8").trim().split("\\n").slice(1)) {
+          const [id, symbol, time, side, quantity, price] = line.split(",");
+          insert.run(id, symbol, time.slice(0, 10), time + "000", +quantity, +price, side, basename(path));
+        }
+        database.close();
+      }`,
+    );
+    const inLegacy = () =>
+      desk
+        .read<{ id: string; price: number }>(
+          "SELECT trade_id AS id, price FROM processed_trades ORDER BY 1, 2",
+          "pnl_tracker.db",
+        )
+        .map(({ id, price }) => `${id} at ${price}`);
+    desk.write(name, header + rows(1, 2, 3));
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    expect((await db("backfill")).code).toBe(0);
+    desk.write("trades_20250725.csv", header + rows(3, 4));
+    expect(await desk.once()).toMatchObject({ code: 0, sinks: { legacy: { rows: 4, state: "ok" } } });
+    const stored = ["1 at 110.5", "2 at 110.5", "3 at 110.5", "3 at 110.5", "4 at 110.5"];
+    expect(inLegacy()).toEqual(stored);
+
+    desk.write(name, `${header}${rows(3)}${row(2, "110.75")}\n`);
+    expect(await desk.once()).toMatchObject({
+      code: 1,
+      sinks: { legacy: { state: "ok" }, modern: { rows: 3, state: "ok" } },
+      reviews: [{ kind: "legacy_rows", path: name, removed: 1, changed: 1 }],
+    });
+    expect(inLegacy()).toEqual(stored);
+    expect((await desk.run("review", "show", "1")).out).toContain("removed in line 2: trade 1, B 1");
+    const { rows: differences } = JSON.parse((await db("reconcile", "--json")).out);
+    expect(differences).toContainEqual(
+      expect.objectContaining({ key: expect.objectContaining({ id: "3" }), cause: "LEGACY_DOUBLE_COUNT" }),
+    );
+    expect(await desk.run("review", "apply", "1")).toMatchObject({ code: 0, out: "review 1 is applied\n" });
+    expect(await desk.once()).toMatchObject({ code: 0, reviews: [] });
+
+    desk.write("trades_20250726.csv", `${header.trim()},fee\n${row(4)},2\n`);
+    expect(await desk.once()).toMatchObject({ code: 1, reviews: [{ id: 2, kind: "similar_row" }] });
+    expect((await desk.run("review", "apply", "2")).code).toBe(0);
+    expect((await desk.run("review", "show", "3")).out).toMatch(
+      /legacy_rows: .*\nchanged in .* trade 4, .*; fee 2\n/,
+    );
+    expect(inLegacy()).toEqual(stored);
+    expect(desk.tradeIds()).toEqual(["2", "3", "4"]);
+  });
+
   it("calculates for modern in shadow_mode and stores there from dual_write on", async () => {
     const desk = new Desk({}, { migration: { phase: "shadow_mode" } });
     desk.write(name, header + rows(1, 2));

@@ -416,6 +416,16 @@ describe("a pair of SQLite files", () => {
       ["2", "0", 1],
       ["3", "7", 1],
     ]);
+    // What the bridge removes stays in legacy, and does not come back from there.
+    expect(
+      await write("five", { ...plain(3, { fee: "7" }), kind: "trade_removal" } as BridgeRecord),
+    ).toMatchObject({ version: 2 });
+    await bridge.drain({ timeoutMs: 60_000 });
+    await read();
+    const ids = (database: typeof legacy, table: string) =>
+      database.prepare(`SELECT DISTINCT trade_id FROM ${table} ORDER BY 1`).pluck().all();
+    expect(ids(legacy, "processed_trades")).toEqual(["1", "2", "3"]);
+    expect(ids(modern, "newpnl_trades")).toEqual(["1", "2"]);
     await close();
     opened = undefined;
   });

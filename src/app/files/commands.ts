@@ -18,6 +18,7 @@ import {
   createLegacy,
   type FileEvent,
   journalFile,
+  legacyWay,
   livingHolder,
   type OpenedFiles,
   openFileWatcher,
@@ -66,7 +67,10 @@ async function onlyOnce({ watcher, journal, database, settings, plan }: Session)
     const { holder } = await journal.call("report", null);
     throw isWatchedBy(holder?.holder);
   }
-  if (directionOf(plan)?.mirrors === true) await database.bridge.drain({ timeoutMs: drainMsMax });
+  if (directionOf(plan)?.mirrors !== true) return;
+  await database.bridge.drain({ timeoutMs: drainMsMax });
+  // Pairs the rows that legacy stored by itself, and finds those that it counts twice.
+  if (legacyWay(settings.config, plan) !== "records") await database.backfill.run({ pass: "new_rows" });
 }
 
 const isWatchedBy = (holder: string | undefined): BridgeError =>

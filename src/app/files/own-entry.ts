@@ -3,7 +3,7 @@ import { findLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { BridgeError, lineOf } from "../../base/errors.ts";
 import { sqliteFile } from "../../base/store-address.ts";
 import { ClaimSink, type ClaimSinkOptions } from "../../bridges/files/index.ts";
-import type { Claim } from "../../ports/file-journal.ts";
+import type { Claim, ReviewRow } from "../../ports/file-journal.ts";
 import { foreignSystem } from "../bridge/pnl-bridge.ts";
 import { builtinDesk } from "../builtin-systems.ts";
 import type { ControlSettings } from "../stores.ts";
@@ -16,7 +16,10 @@ interface OwnEntry {
 
 const enterMsMax = 60_000;
 
-/** Has legacy itself store each ledger that changed, by its own method for files. */
+/**
+ * Has legacy itself store each ledger with new rows, by its own method for files. Nothing else is sent to legacy:
+ * trades that count no longer, or with another fee, become a review for a person who changes them there.
+ */
 export class OwnEntrySink extends ClaimSink {
   readonly #entry: OwnEntry;
 
@@ -59,18 +62,32 @@ export class OwnEntrySink extends ClaimSink {
   }
 
   protected async carry(
-    { root, path, added, removed, moved }: Claim,
+    { root, path, added }: Claim,
     _epoch: number,
     later: readonly Claim[],
   ): Promise<string | undefined> {
-    const hasTrades = added.length + removed.length + moved.length > 0;
+    const isSame = (other: Claim): boolean =>
+      other.root === root && other.path === path && other.added.length > 0;
     // One call is enough for all pieces of a file.
-    if (!hasTrades || later.some((claim) => claim.root === root && claim.path === path)) return undefined;
+    if (added.length === 0 || later.some(isSame)) return undefined;
     try {
       await this.#entry.enter(join(root, path));
       return undefined;
     } catch (failure) {
       return lineOf(failure);
     }
+  }
+
+  protected override legacyRows({ added, removed, corrected }: Claim): readonly ReviewRow[] {
+    const byId = new Map(added.map(({ trade }) => [trade.id, trade]));
+    return [
+      ...removed.map(({ trade: was }): ReviewRow => {
+        const is = byId.get(was.id);
+        return is === undefined
+          ? { what: "removed", line: was.line, was }
+          : { what: "changed", line: is.line, was, is };
+      }),
+      ...corrected.map(({ trade: is }): ReviewRow => ({ what: "changed", line: is.line, is })),
+    ];
   }
 }

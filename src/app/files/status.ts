@@ -298,6 +298,8 @@ export function rowText({ what, line, was, is }: ReviewRow): string {
     (field) =>
       `${field === "timeUs" ? "time" : field} ${shown(was ?? {}, field)} → ${shown(is ?? {}, field)}`,
   );
+  // The review of a fee that legacy lacks does not know the one that legacy has.
+  if (what === "changed" && was === undefined) changes.push(`fee ${shown(trade, "fee")}`);
   const { id, side, quantity, symbol, price, timeUs } = trade;
   return [
     `${what} in line ${line}: trade ${id}, ${side} ${quantity} ${symbol} at ${price}, ${time(timeUs)}`,

@@ -1,6 +1,6 @@
 import { backOffMs } from "../../base/back-off.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Claim, FileJournal } from "../../ports/file-journal.ts";
+import type { Claim, FileJournal, ReviewRow } from "../../ports/file-journal.ts";
 import type { Sink } from "./file-watcher.ts";
 
 export interface ClaimSinkOptions {
@@ -28,6 +28,10 @@ export abstract class ClaimSink implements Sink {
   readonly #options: ClaimSinkOptions;
   /** Whether the journal deletes the records that it keeps for a claim when this sink gives its receipt. */
   protected readonly forgets: boolean = false;
+  /** What of a claim a person must change in legacy. */
+  protected legacyRows(_claim: Claim): readonly ReviewRow[] {
+    return [];
+  }
   #failures = 0;
   #againMs = Number.NEGATIVE_INFINITY;
 
@@ -54,7 +58,10 @@ export abstract class ClaimSink implements Sink {
         const failure = await this.carry(claim, epoch, claims.slice(at + 1));
         await journal.call("receipt", {
           ...{ epoch, sink: this.name, claim: claim.claim },
-          ...(failure === undefined ? { forgets: this.forgets } : { failure }),
+          ...(failure === undefined
+            ? { forgets: this.forgets, legacyRows: this.legacyRows(claim) }
+            : { failure }),
+          nowMs: clock.nowMs(),
         });
         if (failure !== undefined) {
           this.#failures += 1;
