@@ -183,7 +183,7 @@ export function journalCalls(): Works {
             known.mtime_ms === mtimeMs &&
             known.inode === place &&
             known.state !== "gone";
-          if (all || !isSame) due.push({ file: numberIn(known, "file"), kind, rank });
+          if (all || !isSame) due.push({ file: numberIn(known, "file"), path, kind, rank });
           continue;
         }
         const start = JSON.stringify({ offset: 0, digest: "" });
@@ -192,7 +192,7 @@ export function journalCalls(): Works {
            good, refused) VALUES (?, ?, ?, ?, 'waiting', '{}', ?, ?, ?, ?, 0, 0, 0) RETURNING file`,
           ...[root, path, kind, rank, nowMs, JSON.stringify(startOfLedger), start, start],
         );
-        due.push({ file: numberIn(row, "file"), kind, rank });
+        due.push({ file: numberIn(row, "file"), path, kind, rank });
       }
       return due;
     },
@@ -211,13 +211,14 @@ export function journalCalls(): Works {
     *waiting({ all }) {
       const rows = yield* ask(
         all
-          ? `SELECT file, kind, rank FROM files WHERE state <> 'gone' AND
+          ? `SELECT file, path, kind, rank FROM files WHERE state <> 'gone' AND
              (state IN ('growing', 'waiting', 'republished') OR unverified = 1 OR size IS NULL)`
-          : `SELECT file, f.kind AS kind, rank FROM reviews r JOIN files f USING (file)
+          : `SELECT file, f.path AS path, f.kind AS kind, rank FROM reviews r JOIN files f USING (file)
              WHERE closed = 0 AND decision IS NOT NULL AND r.kind = 'republished'`,
       );
       return rows.map((row) => ({
         file: numberIn(row, "file"),
+        path: textIn(row, "path"),
         kind: kindIn(row),
         rank: textIn(row, "rank"),
       }));

@@ -50,11 +50,9 @@ export interface KnownFile {
 /** A file that must be read. */
 export interface DueFile {
   readonly file: number;
+  readonly path: string;
   readonly kind: FileKind;
-  /**
-   * Orders the files of all roots as `replay` reads them; compares as text by code unit. Begins with the day in
-   * the file's name, in days since 1970 with eight digits.
-   */
+  /** Orders the files of all roots as `replay` reads them; compares as text by code unit. */
   readonly rank: string;
 }
 

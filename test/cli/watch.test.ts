@@ -484,20 +484,29 @@ describe("watch.legacy_sink and the phase", () => {
     expect(desk.tradeIds()).toEqual(["2", "3", "4"]);
   });
 
-  it("calculates for modern in shadow_mode and stores there from dual_write on", async () => {
+  it("calculates for modern in shadow_mode and stores there from dual_write on, also if the phase changes meanwhile", async () => {
     const desk = new Desk({}, { migration: { phase: "shadow_mode" } });
     desk.write(name, header + rows(1, 2));
     expect(await desk.once()).toMatchObject({
       code: 0,
       sinks: { legacy: { rows: 2, state: "ok" }, modern: { rows: 2, state: "calculates" } },
     });
+    const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "watch", "--follow"], {
+      ...{ cwd: desk.folder, stdio: "ignore" },
+    });
+    const exited = once(child, "exit");
+    appendFileSync(join(desk.ledgers, name), rows(3));
+    const inLegacy = () => desk.read("SELECT 1 FROM processed_trades", "pnl_tracker.db").length;
+    await until(() => inLegacy() === 3, "the row is in legacy");
     expect(desk.tradeIds()).toEqual([]);
     const file = join(desk.folder, "pnl_migration_config.yaml");
     const config = JSON.parse(readFileSync(file, "utf8"));
     const migration = { phase: "dual_write", feature_flags: { use_new_storage: true } };
     writeFileSync(file, JSON.stringify({ ...config, migration }));
-    expect(await desk.once()).toMatchObject({ code: 0, sinks: { modern: { rows: 2, state: "ok" } } });
-    expect(desk.tradeIds()).toEqual(["1", "2"]);
+    await until(() => desk.tradeIds().length === 3, "modern has what came before");
+    child.kill("SIGINT");
+    expect(await exited).toEqual([0, null]);
+    expect(await desk.once()).toMatchObject({ code: 0, sinks: { modern: { rows: 3, state: "ok" } } });
   });
 });
 

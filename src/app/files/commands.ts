@@ -1,12 +1,16 @@
 /** The commands `watch`. */
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { openFileJournal } from "../../adapters/sqlite/file-journal.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { pause } from "../../base/pause.ts";
+import { present } from "../../base/present.ts";
+import { usualFile } from "../../config/usual-file.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Decision, FileJournal, Review } from "../../ports/file-journal.ts";
+import { createPnlBridge } from "../bridge/pnl-bridge.ts";
 import { settingsOf } from "../control/session.ts";
 import { planOfFleet } from "../database/command-session.ts";
 import { readStatus } from "../database/commands.ts";
@@ -24,6 +28,7 @@ import {
   openFileWatcher,
   watchedRoots,
 } from "./open.ts";
+import { FileService, type FileServiceEvent } from "./service.ts";
 import { attentionOf, type FilesStatus, filesStatus } from "./status.ts";
 
 export interface WatchOptions {
@@ -79,17 +84,28 @@ const isWatchedBy = (holder: string | undefined): BridgeError =>
     fix: "let it do the work, or end it first",
   });
 
-/** Watches until the signal. */
-export const watchUntil = (
-  options: WatchOptions & { readonly onEvent: (event: FileEvent) => void; readonly signal: AbortSignal },
-): Promise<void> =>
-  withWatcher(options, async ({ watcher }) => {
-    watcher.start();
-    await new Promise<void>((end) => {
-      if (options.signal.aborted) end();
-      options.signal.addEventListener("abort", () => end());
-    });
-  });
+/** Watches until the signal, under the plan that is in force at each moment, as `serve` does. */
+export async function watchUntil(
+  options: WatchOptions & {
+    readonly onEvent: (event: FileServiceEvent) => void;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const settings = await settingsOf(options);
+  pairOf(settings);
+  watchedRoots(settings);
+  await createLegacy(settings);
+  const bridge = await createPnlBridge({ config: options.config ?? usualFile });
+  const database = present(bridge.database, "both databases are configured");
+  const files = new FileService({ settings, database, plan: () => bridge.plan });
+  files.onEvent(options.onEvent);
+  try {
+    if (!options.signal.aborted) await once(options.signal, "abort");
+  } finally {
+    await files.close();
+    await bridge.close();
+  }
+}
 
 /** Reads what `watch status` shows, whether a watcher runs or not. */
 export async function watchStatus(options: WatchOptions): Promise<FilesStatus> {

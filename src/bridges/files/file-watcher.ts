@@ -275,9 +275,9 @@ export class FileWatcher {
 
   /** Returns the file whose turn is next: a file of the newest day, or else the first in order. */
   #next(): DueFile | undefined {
-    const { sinks, today } = this.#options;
+    const { sinks, today, dayInName } = this.#options;
     const newest = this.#due.newest();
-    if (newest !== undefined && Number(newest.rank.slice(0, 8)) >= today() - 1) return newest;
+    if (newest !== undefined && (dayInName(newest.path) ?? 0) >= today() - 1) return newest;
     return sinks.some(({ pending }) => pending > claimsMax) ? undefined : this.#due.first();
   }
 
