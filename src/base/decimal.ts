@@ -1,3 +1,5 @@
+import { present } from "./present.ts";
+
 /**
  * An exact decimal: a whole coefficient and its number of decimal places. `110.015625` is { coefficient:
  * 110015625n, scale: 6 }. Always in lowest form: the coefficient has no trailing zero among its decimal
@@ -44,6 +46,30 @@ export function canonicalDecimal(text: string): string | undefined {
   const value = parseDecimal(text);
   return value && formatDecimal(value);
 }
+
+/** The sum of two decimals in canonical text, as canonical text. */
+export function sum(a: string, b: string): string {
+  const whole = Number(a) + Number(b);
+  if (areWhole(a, b) && [whole, Number(a), Number(b)].every(Number.isSafeInteger)) return String(whole);
+  const [x, y] = [exactly(a), exactly(b)];
+  const scale = Math.max(x.scale, y.scale);
+  const scaled = (one: Decimal): bigint => one.coefficient * powerOfTen(scale - one.scale);
+  return formatDecimal(lowest(scaled(x) + scaled(y), scale));
+}
+
+/** The product of two decimals in canonical text, as canonical text. */
+export function product(a: string, b: string): string {
+  const whole = Number(a) * Number(b);
+  // If the product of two whole numbers is a safe integer other than 0, both of them are safe integers too.
+  if (areWhole(a, b) && Number.isSafeInteger(whole)) return String(whole);
+  const [x, y] = [exactly(a), exactly(b)];
+  return formatDecimal(lowest(x.coefficient * y.coefficient, x.scale + y.scale));
+}
+
+const areWhole = (a: string, b: string): boolean => !a.includes(".") && !b.includes(".");
+
+const exactly = (text: string): Decimal =>
+  present(parseDecimal(text, figureDigitsMax), "canonical text is a decimal");
 
 const canonicalPattern = /^(?:0|-?(?:[1-9]\d*(?:\.\d*[1-9])?|0\.\d*[1-9]))$/;
 

@@ -19,6 +19,7 @@ import type {
 } from "../ports/backfill-calls.ts";
 import type { Answer, Given, StoredRow, StoredValue } from "../ports/record-store.ts";
 import type { Dialect } from "./dialect.ts";
+import { placeOfClaim } from "./legacy-places.ts";
 import { holds, type RowAccess } from "./row-access.ts";
 import { ask, askAll, numberIn, type Statement, statement, textIn, type Work } from "./work.ts";
 
@@ -55,7 +56,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   }
 
   const insert = `INSERT INTO ${versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)`;
-  const insertIfNew = `${insert} ON CONFLICT DO NOTHING RETURNING version`;
+  const insertIfNew = `${insert} ON CONFLICT DO NOTHING`;
   const insertVersion = ({ aggregate, change, claim }: AdoptedRow, sql = insert): Statement =>
     statement(sql, aggregate, claim, JSON.stringify(change.set));
 
@@ -73,20 +74,36 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "adopted", claim, has: null };
   }
 
+  const currentOf = ({ id, change: { table: name } }: ClaimedRow): Statement =>
+    statement(`SELECT * FROM ${dialect.rowsOf(name)} WHERE rowid = ?`, id);
+
+  let lastClaiming = { table: "", columns: "", sql: "" };
+
+  /** The statement that stores the version of a row if legacy has it as it was read, and nobody has claimed it. */
+  function claiming({ aggregate, claim, id, change: { table: name, key, set } }: ClaimedRow): Statement {
+    const columns = Object.keys({ ...key, ...set });
+    if (lastClaiming.table !== name || lastClaiming.columns !== columns.join()) {
+      const same = columns.map((column) => `"${column}" COLLATE BINARY IS ?`).join(" AND ");
+      const sql = `INSERT INTO ${versions} (aggregate, claim, version, written) SELECT ?, ?, 0, ?
+        FROM ${dialect.rowsOf(name)} WHERE rowid = ? AND ${same} ON CONFLICT DO NOTHING`;
+      lastClaiming = { table: name, columns: columns.join(), sql };
+    }
+    const stored = [...Object.values(key), ...Object.values(set ?? {})];
+    return statement(lastClaiming.sql, aggregate, claim, JSON.stringify(set), id, ...stored);
+  }
+
   /**
    * Claims rows: together those that nobody has claimed and that share nothing with an earlier row, then the
    * others one by one.
    */
   function* claimRows(rows: readonly ClaimedRow[]): Work<readonly AdoptAnswer[]> {
-    const found = yield rows.map(({ id, change }) =>
-      statement(`SELECT * FROM ${dialect.rowsOf(change.table)} WHERE rowid = ?`, id),
-    );
-    const current = new Map(rows.map((row, at) => [row, found[at]?.[0]]));
     const sharesNothing = sharingNothing();
-    const free = rows.filter(
-      (row) => sharesNothing(row) && row.claim !== null && row.mayClaim && isAsRead(row, current.get(row)),
-    );
-    const adopted = yield* insertNew(free);
+    const free = rows.filter((row) => sharesNothing(row) && row.claim !== null && row.mayClaim);
+    const inserted = yield free.map(claiming);
+    const adopted = new Set(free.filter((_, at) => inserted[at]?.length === 1));
+    const others = rows.filter((row) => !adopted.has(row));
+    const found = yield others.map(currentOf);
+    const current = new Map(others.map((row, at) => [row, found[at]?.[0]]));
     const answers: AdoptAnswer[] = [];
     for (const row of rows)
       answers.push(adopted.has(row) ? adoptedAs(row) : yield* claimRow(row, current.get(row)));
@@ -132,9 +149,12 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   function* adoptRows(rows: readonly AdoptedRow[]): Work<readonly AdoptAnswer[]> {
     const fresh = yield* insertNew(rows.filter(sharingNothing()));
     const inserted = [...fresh];
-    const found = yield inserted.map(({ change }) => access.reading(change));
-    const stored = new Map(inserted.map((row, at) => [row, found[at]?.[0]]));
-    yield inserted
+    const entered = yield inserted.map(({ change }) => access.adding(change));
+    const others = inserted.filter((_, at) => entered[at]?.length === 0);
+    const found = yield others.map(({ change }) => access.reading(change));
+    const stored = new Map(others.map((row, at) => [row, found[at]?.[0]]));
+    // Another rule than the table's key keeps the row out, and the failure names it.
+    yield others
       .filter((row) => stored.get(row) === undefined)
       .map(({ change }) => access.changing(change, 0, true));
     const answers: AdoptAnswer[] = [];
@@ -298,12 +318,12 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
         `SELECT 1 AS found FROM ${table.quarantine} WHERE settled_ms IS NULL LIMIT 1`,
       );
       if (waiting !== undefined)
-        for (const { table: name, key } of imported)
+        for (const key of imported)
           yield* ask(
             `UPDATE ${table.quarantine} SET settled_ms = ?, settled_as = 'imported'
              WHERE source = ? AND key = ? AND settled_ms IS NULL`,
             nowMs,
-            name,
+            placeOfClaim(key)?.table ?? "",
             key,
           );
       if (pass !== null) yield* recordPass(pass);
@@ -376,10 +396,11 @@ const versionIn = (row: StoredRow): Version => ({
   written: JSON.parse(textIn(row, "written")),
 });
 
-const cellIn = (row: StoredRow, at: number): LegacyCell => ({
-  type: textIn(row, `t${at}`) as LegacyCell["type"],
-  value: row[`v${at}`] ?? null,
-});
+function cellIn(row: StoredRow, at: number): LegacyCell {
+  const value = row[`v${at}`] ?? null;
+  const isInfinite = value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
+  return { type: textIn(row, `t${at}`) as LegacyCell["type"], value: isInfinite ? String(value) : value };
+}
 
 const listOf = (columns: readonly string[]): string => columns.map((column) => `"${column}"`).join(", ");
 

@@ -3,7 +3,7 @@ import type { RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
 /** A value of legacy's file with the type that SQLite stored, whatever type its column declares. */
 export interface LegacyCell {
   readonly type: "null" | "integer" | "real" | "text" | "blob";
-  /** Digits for an integer, hexadecimal text for a blob. */
+  /** Digits for an integer, hexadecimal text for a blob, `Infinity` or `-Infinity` for an infinite real. */
   readonly value: StoredValue;
 }
 
@@ -131,7 +131,8 @@ export interface BackfillCalls {
     /** Null records quarantined rows only. */
     readonly pass: PassState | null;
     readonly quarantined: readonly QuarantinedRow[];
-    readonly imported: readonly { readonly table: string; readonly key: string }[];
+    /** The keys of rows that need no person, as in a claim. */
+    readonly imported: readonly string[];
     readonly nowMs: number;
   }): null;
   /**

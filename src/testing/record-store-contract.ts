@@ -699,6 +699,7 @@ export function recordStoreContract(
     });
 
     it("a row that waits for a person is kept until it is settled, and the state of a pass until it is replaced", async () => {
+      const [a, b] = [claimOf("positions", "a"), claimOf("positions", "b")];
       const row = (key: string, legacy: string | null) => ({
         kind: "review" as const,
         table: "positions",
@@ -723,25 +724,24 @@ export function recordStoreContract(
         const found = await store.call("quarantine", { after: null, limit: 10 });
         return found.map(({ key, legacy }) => [key, legacy]);
       };
-      await chunk(4, row("a", "1"), row("b", null));
+      await chunk(4, row(a, "1"), row(b, null));
       await chunk(6);
       expect(await store.call("passes", null)).toEqual([pass(6)]);
       expect(await store.call("quarantineCounts", null)).toEqual({ rows: 0, reviews: 2 });
-      const settled = { table: "positions", key: "a", as: "kept", nowMs };
+      const settled = { table: "positions", key: a, as: "kept", nowMs };
       expect(await store.call("settleQuarantine", settled)).toBe(true);
       expect(await store.call("settleQuarantine", settled)).toBe(false);
-      await chunk(7, row("a", "1"), row("b", null));
-      expect(await waiting()).toEqual([["b", null]]);
-      await chunk(8, row("a", "2"));
+      await chunk(7, row(a, "1"), row(b, null));
+      expect(await waiting()).toEqual([[b, null]]);
+      await chunk(8, row(a, "2"));
       expect(await waiting()).toEqual([
-        ["a", "2"],
-        ["b", null],
+        [a, "2"],
+        [b, null],
       ]);
-      const after = { table: "positions", key: "a" };
-      expect(await store.call("quarantine", { after, limit: 10 })).toMatchObject([{ key: "b", atMs: nowMs }]);
-      const imported = [{ table: "positions", key: "b" }];
-      await store.call("recordChunk", { pass: null, quarantined: [], imported, nowMs });
-      expect(await waiting()).toEqual([["a", "2"]]);
+      const after = { table: "positions", key: a };
+      expect(await store.call("quarantine", { after, limit: 10 })).toMatchObject([{ key: b, atMs: nowMs }]);
+      await store.call("recordChunk", { pass: null, quarantined: [], imported: [b], nowMs });
+      expect(await waiting()).toEqual([[a, "2"]]);
     });
 
     itFollows(

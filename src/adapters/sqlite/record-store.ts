@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { HeldStore, RecordStore } from "../../ports/record-store.ts";
 import { FileThread } from "./file-thread.ts";
-import { packRows, unpackAnswer } from "./packed-rows.ts";
+import { packGiven, unpackAnswer } from "./packed-rows.ts";
 import type { RecordThreadCalls, RecordThreadData } from "./record-thread.ts";
 
 export interface SqliteRecordOptions {
@@ -57,7 +57,7 @@ const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordSto
   side,
   // The thread unpacks and packs in turn.
   call: async (name, given) => {
-    const answer = await thread.call(name, packRows(given) as typeof given);
+    const answer = await thread.call(name, packGiven(given) as typeof given);
     return unpackAnswer(name, answer) as typeof answer;
   },
   close: () => thread.end(),

@@ -1,6 +1,6 @@
 /** The thread in which one file of the database bridge is read and written. */
 import type { RecordCall, RecordCalls } from "../../ports/record-store.ts";
-import { packAnswer, unpackRows } from "./packed-rows.ts";
+import { packAnswer, unpackGiven } from "./packed-rows.ts";
 import { RecordFile, type RecordFileOptions } from "./record-file.ts";
 import { serveFiles } from "./thread-answers.ts";
 
@@ -27,7 +27,7 @@ serveFiles(({ busyMsMax, ...options }: RecordThreadData) => {
   };
 
   const call = (name: RecordCall, given: unknown): unknown =>
-    packAnswer(name, file.call(name, unpackRows(given) as never));
+    packAnswer(name, file.call(name, unpackGiven(given) as never));
 
   /** Every other name is a call of the store. */
   const answers = new Proxy({} as RecordThreadCalls, {

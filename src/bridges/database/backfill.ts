@@ -125,6 +125,28 @@ interface Chunk {
   readonly quarantined: QuarantinedRow[];
 }
 
+type Answers = ReadonlyMap<TakenRow, AdoptAnswer>;
+
+/** A chunk whose rows modern does not have yet. */
+interface Taken extends Chunk {
+  readonly page: readonly LegacyRow[];
+  /** The highest id that the chunk covers. */
+  readonly last: number;
+  /** The answers of legacy, if it is authoritative: it gets the rows first then. */
+  readonly claimed: Answers | undefined;
+}
+
+/** One pass of a run over one table. */
+interface TablePass {
+  readonly run: BackfillRun;
+  readonly table: LegacyTable;
+  readonly upper: number;
+  readonly repeats: Repeats;
+  readonly report: Report;
+}
+
+const nothing = Promise.resolve(undefined);
+
 const rowsMax = 1_000;
 const waitMs = 100;
 
@@ -212,12 +234,14 @@ export class Backfill {
     const chunk = this.#read(table, page, new Map(repeated.map(({ id, ...place }) => [id, place])));
     const [row] = chunk.rows;
     if (row === undefined || !holds(seen, { ...row.stored.key, ...row.stored.set })) return "changed";
-    const { settled, movedId } = await this.#enter(chunk);
+    const { authority } = await stores.legacy.call("fence", null);
+    const claimed = authority === "legacy" ? await this.#claim(chunk.rows) : undefined;
+    const { settled, movedId } = await this.#enter(chunk, claimed);
     if (movedId !== undefined) return "changed";
     await stores.modern.call("recordChunk", {
       pass: null,
       quarantined: chunk.quarantined,
-      imported: settled.map(({ legacy }) => ({ table, key: keyOfLegacy(table, legacy) })),
+      imported: settled.map(({ claim }) => claim),
       nowMs: clock.nowMs(),
     });
     return settled.length > 0 ? "done" : "waits";
@@ -267,17 +291,31 @@ export class Backfill {
         : []
       ).map(({ id, ...place }) => [id, place]),
     );
-    for (let state = begin; state.next < state.upper; ) {
-      if (run.signal?.aborted === true || !(await this.#mayGoOn(run))) return false;
+    const pass = { run, table: begin.table, upper: begin.upper, repeats, report };
+    // The next chunk is read and claimed while modern adopts the last one.
+    let ahead: Promise<Taken | undefined> = nothing;
+    for (let state: PassState = begin; state.next < state.upper; ) {
       const begunMs = clock.monotonicMs();
+      let taken: Taken | undefined;
       try {
-        state = await this.#chunk(run, state, { repeats, report });
+        taken = (await ahead) ?? (await this.#take(pass, state.next, await this.#mayGoOn(run)));
+        if (taken === undefined) return false;
+        ahead = taken.last < state.upper ? this.#takeAhead(pass, taken.last) : nothing;
+        // A failure is met when the chunk's turn comes.
+        ahead.catch(() => {});
+        state = await this.#bring(pass, state, taken);
       } catch (failure) {
+        await ahead.catch(() => {});
+        ahead = nothing;
         if (!passing.has(codeOf(failure))) throw failure;
         onEvent({ kind: "waiting", why: messageOf(failure) });
         this.#size = Math.max(1, this.#size >> 1);
         await pause(clock, waitMs);
         continue;
+      }
+      if (state.next !== taken.last) {
+        await ahead.catch(() => {});
+        ahead = nothing;
       }
       const tookMs = clock.monotonicMs() - begunMs;
       this.#size = Math.min(
@@ -298,32 +336,38 @@ export class Backfill {
   }
 
   /**
-   * Waits while there is a reason to wait. Returns whether the run continues. A run that a cut-over stops
-   * releases its lease, because the cut-over reads the new rows itself.
+   * Waits while there is a reason to wait. Returns the fence, or undefined if the run ends. A run that a
+   * cut-over stops releases its lease, because the cut-over reads the new rows itself.
    */
-  async #mayGoOn(run: BackfillRun): Promise<boolean> {
-    const { stores, clock, held, onEvent } = this.#options;
-    let said = "";
-    for (;;) {
-      const fence = await stores.legacy.call("fence", null);
-      const isHeldUp = fence.step !== "" && run.isUrgent !== true;
+  async #mayGoOn(run: BackfillRun): Promise<Fence | undefined> {
+    const { clock, onEvent } = this.#options;
+    for (let said = ""; run.signal?.aborted !== true; await pause(clock, waitMs)) {
+      const { fence, isHeldUp, why } = await this.#look(run);
       if (run.dryRun !== true && isHeldUp) {
         await this.#release();
-        if (run.pass === "new_rows") return false;
-      } else if (run.dryRun !== true && clock.monotonicMs() >= this.#renewMs && !(await this.#takeLease(run)))
-        return false;
-      const why = isHeldUp
-        ? `a cut-over is under way: ${fence.step}`
-        : run.isUrgent === true
-          ? undefined
-          : (held() ?? (await this.#lag(fence)));
-      if (why === undefined) return true;
+        if (run.pass === "new_rows") return undefined;
+      } else if (this.#isLeaseDue(run) && !(await this.#takeLease(run))) return undefined;
+      if (why === undefined) return fence;
       if (why !== said) onEvent({ kind: "waiting", why });
       said = why;
-      await pause(clock, waitMs);
-      if (run.signal?.aborted === true) return false;
     }
+    return undefined;
   }
+
+  /** The fence, and why the run must wait now. */
+  async #look({ isUrgent = false }: BackfillRun) {
+    const fence = await this.#options.stores.legacy.call("fence", null);
+    const isHeldUp = fence.step !== "" && !isUrgent;
+    const why = isHeldUp
+      ? `a cut-over is under way: ${fence.step}`
+      : isUrgent
+        ? undefined
+        : (this.#options.held() ?? (await this.#lag(fence)));
+    return { fence, isHeldUp, why };
+  }
+
+  readonly #isLeaseDue = ({ dryRun }: BackfillRun): boolean =>
+    dryRun !== true && this.#options.clock.monotonicMs() >= this.#renewMs;
 
   async #lag({ authority }: Fence): Promise<string | undefined> {
     const { stores, clock, limits, isMirrored = () => true } = this.#options;
@@ -360,45 +404,61 @@ export class Backfill {
     }
   }
 
-  async #chunk(
-    run: BackfillRun,
-    state: PassState & { readonly table: LegacyTable },
-    { repeats, report }: { readonly repeats: Repeats; readonly report: Report },
-  ): Promise<PassState & { readonly table: LegacyTable }> {
-    const { stores, clock } = this.#options;
-    const { table, upper } = state;
+  /** Takes a chunk if there is nothing to wait for. */
+  async #takeAhead(pass: TablePass, after: number): Promise<Taken | undefined> {
+    if (pass.run.signal?.aborted === true || this.#isLeaseDue(pass.run)) return undefined;
+    const { fence, why } = await this.#look(pass.run);
+    return why === undefined ? this.#take(pass, after, fence) : undefined;
+  }
+
+  /** Reads the rows after an id, and claims them if legacy is authoritative. */
+  async #take(
+    { run, table, upper, repeats }: TablePass,
+    after: number,
+    fence: Fence | undefined,
+  ): Promise<Taken | undefined> {
+    if (fence === undefined) return undefined;
     // The size may change during the call.
     const limit = this.#size;
-    const page = await stores.legacy.call("rowsAfter", {
+    const columns = columnsOf(legacyShapes[table]);
+    const page = await this.#options.stores.legacy.call("rowsAfter", {
       table,
-      columns: columnsOf(legacyShapes[table]),
-      after: state.next,
+      columns,
+      after,
       upTo: upper,
       limit,
     });
     const chunk = this.#read(table, page, repeats);
     const last = page.length < limit ? upper : itemAt(page, page.length - 1).id;
+    const isLegacyFirst = fence.authority === "legacy" && run.dryRun !== true;
+    return { ...chunk, page, last, claimed: isLegacyFirst ? await this.#claim(chunk.rows) : undefined };
+  }
+
+  /** Brings a chunk into modern and records it. */
+  async #bring({ run, report }: TablePass, state: PassState, taken: Taken): Promise<PassState> {
+    const { stores, clock } = this.#options;
+    const { page, quarantined } = taken;
     if (run.dryRun === true) {
-      report.count(page.length, chunk, chunk.rows.length, 0);
-      return { ...state, next: last };
+      report.count(page.length, taken, taken.rows.length, 0);
+      return { ...state, next: taken.last };
     }
-    const { settled, imported, superseded, movedId } = await this.#enter(chunk);
-    const next = movedId === undefined ? last : movedId - 1;
+    const { settled, imported, superseded, movedId } = await this.#enter(taken, taken.claimed);
+    const next = movedId === undefined ? taken.last : movedId - 1;
     const done = page.filter(({ id }) => id <= next).length;
     const after = {
       ...state,
       next,
       done: state.done + done,
       imported: state.imported + imported,
-      quarantined: state.quarantined + chunk.quarantined.length,
+      quarantined: state.quarantined + quarantined.length,
     };
     await stores.modern.call("recordChunk", {
       pass: after,
-      quarantined: chunk.quarantined,
-      imported: settled.map(({ legacy }) => ({ table, key: keyOfLegacy(table, legacy) })),
+      quarantined,
+      imported: settled.map(({ claim }) => claim),
       nowMs: clock.nowMs(),
     });
-    report.count(done, chunk, imported, superseded);
+    report.count(done, taken, imported, superseded);
     return after;
   }
 
@@ -425,30 +485,30 @@ export class Backfill {
     return { rows, quarantined };
   }
 
-  /** Gives both stores the rows of a chunk, the authoritative one first. */
-  async #enter({ rows, quarantined }: Chunk) {
-    const { stores } = this.#options;
-    const { authority } = await stores.legacy.call("fence", null);
-    const claim = async (mayClaim: (row: TakenRow) => boolean) => {
-      const claims = rows.map((row) => ({
-        ...row.modern,
-        change: row.stored,
-        id: row.legacy.id,
-        mayClaim: mayClaim(row),
-      }));
-      return byRow(rows, await stores.legacy.call("claimRows", { rows: claims }));
-    };
-    const adopt = async (some: readonly TakenRow[]) =>
-      byRow(some, await stores.modern.call("adopt", { rows: some.map(({ modern }) => modern) }));
-    let inLegacy: ReadonlyMap<TakenRow, AdoptAnswer>;
-    let inModern: ReadonlyMap<TakenRow, AdoptAnswer>;
-    if (authority === "legacy") {
-      inLegacy = await claim(() => true);
-      inModern = await adopt(rows.filter((row) => isEntered(inLegacy.get(row))));
-    } else {
-      inModern = await adopt(rows);
-      inLegacy = await claim((row) => isEntered(inModern.get(row)));
-    }
+  async #claim(
+    rows: readonly TakenRow[],
+    mayClaim: (row: TakenRow) => boolean = () => true,
+  ): Promise<Answers> {
+    const claims = rows.map((row) => ({
+      ...row.modern,
+      change: row.stored,
+      id: row.legacy.id,
+      mayClaim: mayClaim(row),
+    }));
+    return byRow(rows, await this.#options.stores.legacy.call("claimRows", { rows: claims }));
+  }
+
+  async #adopt(rows: readonly TakenRow[]): Promise<Answers> {
+    const adopted = await this.#options.stores.modern.call("adopt", {
+      rows: rows.map(({ modern }) => modern),
+    });
+    return byRow(rows, adopted);
+  }
+
+  /** Gives the rows of a chunk to modern, and to legacy afterwards if it has not claimed them. */
+  async #enter({ rows, quarantined }: Chunk, claimed: Answers | undefined) {
+    const inModern = await this.#adopt(claimed ? rows.filter((row) => isEntered(claimed.get(row))) : rows);
+    const inLegacy = claimed ?? (await this.#claim(rows, (row) => isEntered(inModern.get(row))));
     const settled: TakenRow[] = [];
     let [imported, superseded] = [0, 0];
     let movedId: number | undefined;
@@ -503,7 +563,7 @@ export class Backfill {
 /** The codes of failures that can end without a person's help, so that the pass tries again. */
 const passing = new Set(["DATABASE_BUSY", "SYSTEM_DOWN"]);
 
-const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]) =>
+const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]): Answers =>
   new Map(rows.map((row, index) => [row, itemAt(answers, index)]));
 
 const isEntered = (answer: AdoptAnswer | undefined): boolean =>

@@ -1,8 +1,7 @@
-import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
-import { formatFraction, multiply, parseFigure } from "../../base/fraction.ts";
+import { canonicalDecimal, product } from "../../base/decimal.ts";
 import { present } from "../../base/present.ts";
 import { Refused } from "../../base/refused.ts";
-import { dayUs, formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
+import { formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
 import { legacyKeys, placeOfClaim } from "../../durable/legacy-places.ts";
 import type { LegacyRow } from "../../ports/backfill-calls.ts";
 import type { RowChange, StoredRow, StoredValue } from "../../ports/record-store.ts";
@@ -122,8 +121,7 @@ export function fromLegacy(
       tools,
     );
     if ("code" in taken) return taken;
-    const row: Row =
-      taken.kind === "trade" ? { ...taken, values: { ...taken.values, source_line: null } } : taken;
+    const row: Row = { ...taken, values: { ...taken.values, ...ofLegacy[taken.kind](taken) } };
     const stored = storedOf(table, legacy);
     const down = table === "cto_trades" ? { change: stored } : toLegacy(row);
     if ("code" in down) return down;
@@ -155,8 +153,11 @@ export const imageOfLegacy = ({ id, cells }: LegacyRow): string =>
 
 function storedOf(table: LegacyTable, { cells }: LegacyRow): RowChange {
   const { key, set } = legacyShapes[table];
-  const values = (columns: readonly string[]): StoredRow =>
-    Object.fromEntries(columns.map((column) => [column, plainValue(cells[column])]));
+  const values = (columns: readonly string[]): StoredRow => {
+    const row: Record<string, StoredValue> = {};
+    for (const column of columns) row[column] = plainValue(cells[column]);
+    return row;
+  };
   return { table, key: values(key), set: values(set), initial: {} };
 }
 
@@ -164,6 +165,20 @@ function storedOf(table: LegacyTable, { cells }: LegacyRow): RowChange {
 const plainValue = (cell: LegacyRow["cells"][string] | undefined): StoredValue =>
   cell === undefined ? null : cell.type === "integer" ? Number(cell.value) : cell.value;
 
+/** The columns of a row that a record of legacy's figures does not give as they are: legacy keeps points. */
+const ofLegacy: Readonly<Record<RecordKind, (row: Row) => Row["values"]>> = {
+  trade: () => ({ source_line: null }),
+  price: () => ({}),
+  position: (row) => inMoney(row),
+  daily_pnl: (row) => inMoney(row),
+};
+
+const inMoney = ({ values: { realized, unrealized }, multiplier }: Row): Row["values"] => ({
+  realized: product(realized ?? "0", multiplier),
+  unrealized: product(unrealized ?? "0", multiplier),
+});
+
+/** The records whose figures are legacy's: P&L in points, and a line where a trade has none. */
 const records: Readonly<Record<LegacyTable, (cells: Cells, tools: ReadingTools) => BridgeRecord>> = {
   processed_trades: (cells, { book }) => {
     cells.day("trade_date");
@@ -180,37 +195,31 @@ const records: Readonly<Record<LegacyTable, (cells: Cells, tools: ReadingTools) 
       line: 1,
     };
   },
-  positions: (cells, tools) => {
-    const symbol = cells.text("instrument_name");
-    const asOf = cells.time("last_updated");
+  positions: (cells, { book }) => {
     const quantity = cells.number("position_quantity");
-    const money = moneyOf(symbol, asOf, tools);
     const average = cells.number("avg_cost");
     return {
       kind: "position",
-      symbol,
-      book: tools.book,
+      symbol: cells.text("instrument_name"),
+      book,
       quantity,
       averagePrice: quantity === "0" ? null : average,
-      realized: money(cells.number("total_realized_pnl")),
-      unrealized: money(cells.number("unrealized_pnl")),
+      realized: cells.number("total_realized_pnl"),
+      unrealized: cells.number("unrealized_pnl"),
       mark: cells.isNull("last_market_price") ? null : cells.number("last_market_price"),
-      asOf,
+      asOf: cells.time("last_updated"),
     };
   },
-  eod_pnl: (cells, tools) => {
-    const symbol = cells.text("instrument_name");
-    const tradingDay = cells.day("trade_date");
-    const money = moneyOf(symbol, tradingDay, tools);
+  eod_pnl: (cells, { book }) => {
     cells.number("total_pnl");
     return {
       kind: "daily_pnl",
-      tradingDay,
-      symbol,
-      book: tools.book,
+      tradingDay: cells.day("trade_date"),
+      symbol: cells.text("instrument_name"),
+      book,
       quantity: cells.number("closing_position"),
-      realized: money(cells.number("realized_pnl")),
-      unrealized: money(cells.number("unrealized_pnl")),
+      realized: cells.number("realized_pnl"),
+      unrealized: cells.number("unrealized_pnl"),
     };
   },
   market_prices: (cells) => {
@@ -245,20 +254,6 @@ const records: Readonly<Record<LegacyTable, (cells: Cells, tools: ReadingTools) 
     };
   },
 };
-
-/** Returns a function that converts points of a symbol, as written at a time or on a day, into money. */
-function moneyOf(symbol: string, when: string, { describe }: ReadingTools): (points: string) => string {
-  const moment = present(readInstant(when), "a time that was read before");
-  const described = describe(symbol, Math.floor(moment.wallUs / dayUs));
-  if (described === undefined)
-    throw new ReadingRefused(
-      "UNKNOWN_SYMBOL",
-      `no product is known for the symbol ${JSON.stringify(symbol)}`,
-    );
-  const multiplier = present(parseFigure(described.multiplier), "a multiplier is a number");
-  return (points) =>
-    formatFraction(multiply(present(parseFigure(points), "a number that was read before"), multiplier)).text;
-}
 
 function wallTime(text: string, what: string): string {
   const read = readInstant(text);
@@ -303,9 +298,9 @@ class Cells {
   number(column: string): string {
     const cell = this.#cells[column];
     const isNumber = cell?.type === "real" || cell?.type === "integer";
-    const value = isNumber ? parseDecimal(String(cell.value)) : undefined;
+    const value = isNumber ? canonicalDecimal(String(cell.value)) : undefined;
     if (value === undefined) throw this.#refusal("BAD_NUMBER", column, "a finite number");
-    return formatDecimal(value);
+    return value;
   }
 
   day(column: string): string {

@@ -1,5 +1,5 @@
-import { canonicalDecimal } from "../../base/decimal.ts";
-import { add, divide, type Fraction, parseFigure } from "../../base/fraction.ts";
+import { canonicalDecimal, sum } from "../../base/decimal.ts";
+import { type Fraction, parseFigure } from "../../base/fraction.ts";
 import { nearestDouble, nearestQuotient } from "../../base/nearest-double.ts";
 import { present } from "../../base/present.ts";
 import { Refused } from "../../base/refused.ts";
@@ -93,7 +93,7 @@ const downs: Readonly<Record<RecordKind, Down>> = {
       realized_pnl: points(row, "realized"),
       unrealized_pnl: points(row, "unrealized"),
       total_pnl: finite(
-        nearestDouble(inPoints(row, add(figure(row, "realized"), figure(row, "unrealized")))),
+        nearestQuotient(sum(row.values.realized ?? "0", row.values.unrealized ?? "0"), row.multiplier),
       ),
     },
     initial: { opening_position: 0, trades_count: 0 },
@@ -106,9 +106,6 @@ const text = (row: Row, column: string): string =>
 /** Returns a figure of the row; 0 if it has none. */
 const figure = (row: Row, column: string): Fraction =>
   present(parseFigure(row.values[column] ?? "0"), "a canonical figure is a number");
-
-const inPoints = (row: Row, money: Fraction): Fraction =>
-  divide(money, present(parseFigure(row.multiplier), "a multiplier is a number"));
 
 const points = (row: Row, column: string): number =>
   finite(nearestQuotient(row.values[column] ?? "0", row.multiplier));

@@ -20,14 +20,10 @@ export const modernKeys: Readonly<Record<string, readonly string[]>> = {
 
 /** Returns the change that writes a canonical row, unchanged, into modern's tables. */
 export function toModern({ kind, does, values }: Row): RowChange {
-  const isKey = (column: string): boolean => keyColumns[kind].includes(column);
-  const columns = Object.entries(values);
-  return {
-    table: tables[kind],
-    key: Object.fromEntries(columns.filter(([column]) => isKey(column))),
-    set: does === "trade_removal" ? null : Object.fromEntries(columns.filter(([column]) => !isKey(column))),
-    initial: {},
-  };
+  const keys = keyColumns[kind];
+  const [key, set]: [Record<string, string | null>, Record<string, string | null>] = [{}, {}];
+  for (const column in values) (keys.includes(column) ? key : set)[column] = values[column] ?? null;
+  return { table: tables[kind], key, set: does === "trade_removal" ? null : set, initial: {} };
 }
 
 /** Returns the table and the key of an aggregate's row in modern. */

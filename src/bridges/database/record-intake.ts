@@ -109,6 +109,8 @@ const kinds: Readonly<Record<BridgeRecord["kind"], Pick<RowImage, "kind" | "does
   trade_removal: { kind: "trade", does: "trade_removal" },
 };
 
+const kindsByName = new Map(Object.entries(kinds));
+
 const shapeOf = (kind: RecordKind) => ({
   fields: Object.entries(columns[kind]),
   /** The names of all fields that a record may have. */
@@ -272,10 +274,10 @@ function rowOf(record: unknown, where: string, tools: IntakeTools): Row {
 }
 
 function kindOf(kind: unknown, where: string): Pick<RowImage, "kind" | "does"> {
-  const known = Object.entries(kinds).find(([name]) => name === kind);
+  const known = typeof kind === "string" ? kindsByName.get(kind) : undefined;
   if (known === undefined)
     throw new RecordRefused("BAD_RECORD", `${where}: kind must be one of ${Object.keys(kinds).join(", ")}`);
-  return known[1];
+  return known;
 }
 
 function columnOf(given: unknown, { from, kind, absent }: Field, record: string): string | null {

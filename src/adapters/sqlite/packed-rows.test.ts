@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { packAnswer, packGiven, unpackAnswer, unpackGiven } from "./packed-rows.ts";
+
+const change = { table: "positions", key: { symbol: "ZN" }, set: { quantity: 1.5, mark: null }, initial: {} };
+const rows = [
+  { aggregate: "a", change, does: undefined },
+  { aggregate: "b", change: { ...change, set: null }, does: "trade_removal" },
+  { aggregate: "c", change: { ...change, set: { mark: "1", quantity: -2 } }, does: undefined },
+];
+
+it("rows of any mixture of fields arrive in another thread as they were sent", () => {
+  const write = {
+    writes: [
+      { idempotencyKey: "one", rows },
+      { idempotencyKey: "two", rows: [] },
+    ],
+    epoch: 1,
+  };
+  expect(unpackGiven(structuredClone(packGiven(write)))).toEqual(write);
+  expect(unpackGiven(packGiven({ rows }))).toEqual({ rows });
+  expect(unpackAnswer("pending", packAnswer("pending", [{ seq: 1, rows }]))).toEqual([{ seq: 1, rows }]);
+  expect(unpackAnswer("pending", packAnswer("rowsAfter", rows))).toEqual(rows);
+});
+
+it("a call and an answer without rows are sent as they are", () => {
+  for (const given of [null, { limit: 5 }]) expect(packGiven(given)).toBe(given);
+  expect(unpackAnswer("rehearse", packAnswer("rehearse", "a reason"))).toBe("a reason");
+});
