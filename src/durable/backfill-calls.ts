@@ -362,10 +362,15 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     },
     *quarantineCounts() {
       const [row] = yield* ask(
-        `SELECT count(CASE kind WHEN 'row' THEN 1 END) AS unreadable, count(CASE kind WHEN 'review' THEN 1 END) AS reviews
+        `SELECT count(CASE kind WHEN 'row' THEN 1 END) AS unreadable, count(CASE kind WHEN 'review' THEN 1 END) AS reviews,
+           (SELECT count(*) FROM ${dialect.own("unstorable")}) AS unstorable
          FROM ${table.quarantine} WHERE settled_ms IS NULL`,
       );
-      return { rows: numberIn(row, "unreadable"), reviews: numberIn(row, "reviews") };
+      return {
+        rows: numberIn(row, "unreadable"),
+        reviews: numberIn(row, "reviews"),
+        unstorable: numberIn(row, "unstorable"),
+      };
     },
     *acceptTables() {
       yield* ask(`UPDATE ${dialect.own("fence")} SET shape = ''`);

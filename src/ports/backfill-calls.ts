@@ -150,7 +150,12 @@ export interface BackfillCalls {
     readonly as: string;
     readonly nowMs: number;
   }): boolean;
-  quarantineCounts(given: null): { readonly rows: number; readonly reviews: number };
+  quarantineCounts(given: null): {
+    readonly rows: number;
+    readonly reviews: number;
+    /** Trades in `pnlb_unstorable`. */
+    readonly unstorable: number;
+  };
   /** Accepts the columns and unique keys of legacy's tables as they are now. */
   acceptTables(given: null): null;
 }

@@ -18,6 +18,7 @@ import { openDatabaseBridge } from "./bridge.ts";
 import { directionOfPhase, type OpenedDatabase, openDatabase } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
 import { type ReconcileAsked, reconcilePair, recordReconcile } from "./reconcile.ts";
+import { databaseStatus, databaseStatusText } from "./status.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 const zb = "XCMEFFDPSX20250919U0ZB";
@@ -350,8 +351,8 @@ describe("a pair of SQLite files", () => {
     expect(Number(report.drift.unrealized)).toBeCloseTo(-0.001);
   });
 
-  it("names the reason why legacy keeps a trade apart, and pairs no row of legacy with it", async () => {
-    const { bridge, close } = await open();
+  it("names the reason why legacy keeps a trade apart, pairs no row of legacy with it, and the status counts it", async () => {
+    const { bridge, pair: stores, close } = await open();
     const trades = [
       ...["2", "3", "4"].map((quantity) => trade(688, { quantity })),
       trade(1, { price: "0.1234567890123456789" }),
@@ -361,6 +362,9 @@ describe("a pair of SQLite files", () => {
     const removed = { ...trade(688, { quantity: "4" }), kind: "trade_removal" } as BridgeRecord;
     await bridge.write([removed], { idempotencyKey: "removal" });
     await bridge.drain({ timeoutMs: 60_000 });
+    const status = await databaseStatus(stores, { direction: undefined, mode: "dual_write" });
+    expect(status).toMatchObject({ unstorable: 3, quarantine: 0 });
+    expect(databaseStatusText(status)).toContain("unstorable    3 trades in pnlb_unstorable");
     await close();
     opened = undefined;
     const report = await compared();

@@ -33,6 +33,8 @@ export interface DatabaseStatus {
   readonly quarantine: number | null;
   /** Pairs of rows that differ, and writes that legacy may or may not have; they wait for a person. */
   readonly reviews: number | null;
+  /** Trades that legacy's own tables cannot hold: legacy's store keeps them in `pnlb_unstorable`. */
+  readonly unstorable: number;
   /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
   readonly foreignRows: { readonly imported: number; readonly inReview: number } | null;
   /** Of the `total` rows of legacy, `done` have been read. */
@@ -58,7 +60,7 @@ export async function databaseStatus(
   { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
 ): Promise<DatabaseStatus> {
   const nowMs = systemClock.nowMs();
-  const [fence, toModern, undecided, modern] = await Promise.all([
+  const [fence, toModern, ofLegacy, modern] = await Promise.all([
     pair.legacy.call("fence", null),
     pair.legacy.call("owed", { nowMs }),
     pair.legacy.call("quarantineCounts", null),
@@ -85,11 +87,12 @@ export async function databaseStatus(
     lastReconcile: null,
     quarantine: null,
     reviews: null,
+    unstorable: ofLegacy.unstorable,
     foreignRows: null,
     backfill: null,
     ...("away" in modern ? {} : modern.shown),
-    ...(undecided.reviews > 0 && {
-      reviews: undecided.reviews + ("away" in modern ? 0 : (modern.shown.reviews ?? 0)),
+    ...(ofLegacy.reviews > 0 && {
+      reviews: ofLegacy.reviews + ("away" in modern ? 0 : (modern.shown.reviews ?? 0)),
     }),
     canGoBack: canGoBack(authority, mode, "away" in modern ? nothing : modern.owed),
   };
@@ -161,6 +164,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
     parked,
     quarantine,
     reviews,
+    unstorable,
     foreignRows,
     backfill,
     lastReconcile,
@@ -190,6 +194,11 @@ export function databaseStatusText(status: DatabaseStatus): string {
     ...(!quarantine && !reviews
       ? []
       : [`waiting       ${quarantine} rows that modern cannot hold, ${reviews} pairs of rows that differ`]),
+    ...(unstorable === 0
+      ? []
+      : [
+          `unstorable    ${unstorable} ${unstorable === 1 ? "trade" : "trades"} in pnlb_unstorable: legacy's own tables cannot hold them`,
+        ]),
     `can go back   ${canGoBack.now ? "yes" : "no"}: ${canGoBack.why}`,
     ...parked.map(
       ({ aggregate, code, why, sinceMs, groups }) =>

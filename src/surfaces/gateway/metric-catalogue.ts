@@ -118,6 +118,7 @@ export const signals = {
     [],
     "Rows that wait for a person: in quarantine, or different in the two databases",
   ),
+  recordsUnstorable: gauge("records_unstorable", [], "Trades that legacy's own tables cannot hold"),
   recordsAuthority: gauge(
     "records_authority",
     ["side"],

@@ -138,6 +138,7 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     recordsWaiting: records(({ quarantine, reviews }) =>
       quarantine === null || reviews === null ? [] : [[{}, quarantine + reviews]],
     ),
+    recordsUnstorable: records(({ unstorable }) => [[{}, unstorable]]),
     recordsAuthority: records(({ authority }) =>
       ["legacy", "modern"].map((side) => [{ side }, Number(side === authority)]),
     ),
