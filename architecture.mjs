@@ -42,7 +42,7 @@ export const layers = {
   },
   bridges: {
     holds:
-      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`), `database` (`DatabaseBridge`), `files` (`FileWatcher`); pure",
+      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`), `database` (`DatabaseBridge`), `files` (`FileWatcher`), `dashboard` (`DashboardDataBridge`); pure",
     imports: ["base", "domain", "engine", "symbols", "comparison", "ports", "durable"],
     strangers: true,
     common: "core",

@@ -1,4 +1,4 @@
-"""The Python client of pnl-bridge: the bridged P&L service, symbol translation and comparison, over HTTP.
+"""The Python client of pnl-bridge over HTTP: P&L service, dashboards, databases, files, symbols, comparison.
 
     from pnl_bridge_client import PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
 
@@ -33,7 +33,15 @@ import urllib.parse
 import urllib.request
 import uuid
 
-__all__ = ["BridgeError", "PnLComparisonValidator", "PnLServiceBridge", "SymbolTranslationBridge"]
+__all__ = [
+    "BridgeError",
+    "DashboardDataBridge",
+    "DatabaseBridge",
+    "FileWatcherAdapter",
+    "PnLComparisonValidator",
+    "PnLServiceBridge",
+    "SymbolTranslationBridge",
+]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 ANSWER_BYTES_MAX = 64 << 20
@@ -42,7 +50,7 @@ ANSWER_BYTES_MAX = 64 << 20
 NUMBER_FIELDS = frozenset(
     (
         "quantity averagePrice realized unrealized total fees fee mark price pnl "
-        "openPrice closePrice multiplier tick strike"
+        "openPrice closePrice multiplier tick strike cumulative openPositions"
     ).split()
 )
 # Names that desks use for the fields of a trade, in lower case and without underscores.
@@ -108,7 +116,7 @@ class Client:
         self.timeout = timeout
 
     def request(self, method, path, body=None, more=None):
-        headers = dict(more or {}, accept="application/json")
+        headers = {"accept": "application/json"}
         data = None
         if body is not None:
             headers["content-type"] = "application/json"
@@ -119,6 +127,7 @@ class Client:
             if value:
                 # HTTP carries bytes; the bridge reads them as UTF-8.
                 headers[name] = str(value).encode("utf-8").decode("latin-1")
+        headers.update(more or {})
         try:
             url = self.url + "/api/v1" + path
             request = urllib.request.Request(url, data=data, headers=headers, method=method)
@@ -295,6 +304,28 @@ class FileWatcherAdapter(Client):
     def on_file_change(self, filepath):
         """Has the bridge look at a file now; returns its state, as `watch status` shows it."""
         return self.request("POST", "/files", {"path": os.path.abspath(filepath)})
+
+
+class DashboardDataBridge(Client):
+    """What the desk's dashboards show, from the system that the plan gives each user."""
+
+    def get_pnl_data(self, request=None, **more):
+        """Returns one view: `.value` with its panels, and `source`, `as_of`, `stale` and so on beside it.
+
+        A request has `view` (screen, summary, positions, daily, trades or chart; by default screen, which is
+        all of them from one system), `user`, `book`, `date`, `limit`, `cursor` and `beside`. It is a dict, a
+        dataclass or any object with these attributes; keywords come before it. A figure that is not available
+        is None, and `value.unavailable` says why; it is never 0.
+        """
+        asked = dict(fields_of(request) if request is not None else {}, **more)
+        query = {"book": self.book}
+        for name in ("view", "book", "date", "limit", "cursor", "beside"):
+            if not is_missing(asked.get(name)):
+                query[name] = plain(asked[name])
+        known = {key: str(one).lower() if isinstance(one, bool) else one for key, one in query.items() if one}
+        user = asked.get("user") or self.user
+        headers = {"x-pnl-user": str(user).encode("utf-8").decode("latin-1")} if user else {}
+        return self.request("GET", "/dashboard?" + urllib.parse.urlencode(known), more=headers)
 
 
 class SymbolTranslationBridge(Client):

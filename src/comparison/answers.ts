@@ -159,6 +159,9 @@ export class AnswerComparer {
   }
 }
 
+/** Stands in an answer for a part that a bridge knows to be no evidence, such as a list of an outage. */
+export const notComparable: object = Object.freeze(new (class NotComparable {})());
+
 interface Judgement {
   readonly verdict: Verdict;
   /** Number of values under excluded paths. */
@@ -301,6 +304,7 @@ class Walk implements Judgement {
     this.#nested += 1;
     const shape = shapeOf(legacy);
     if (this.#nested > this.#valuesMax) this.#report(place, "not_comparable", legacy, modern);
+    else if (legacy === notComparable || modern === notComparable) this.refuse(place, legacy, modern);
     else if (shape !== shapeOf(modern)) {
       this.compared += 1;
       this.#report(place, "diverged", legacy, modern);

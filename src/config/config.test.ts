@@ -612,7 +612,7 @@ function leavesOf(node: SchemaNode, path: readonly string[] = []): readonly Leaf
 test("the JSON Schema holds exactly the keys of the table, each with title, meaning and default", () => {
   const leaves = leavesOf(configJsonSchema() as SchemaNode);
   const pathsOf = (some: readonly Leaf[]) =>
-    new Set(some.map(({ path }) => path.replace(/^systems\.\w+/, "systems")));
+    new Set(some.map(({ path }) => path.replace(/^(?:systems\.\w+|dashboard\.legacy)/, "systems")));
   expect(
     pathsOf(leaves.filter(({ node }) => node.description === undefined || node.title === undefined)),
   ).toEqual(new Set());
@@ -627,6 +627,18 @@ test("the JSON Schema holds exactly the keys of the table, each with title, mean
     new Set(Object.keys(wholeFile(defaultConfig))),
   );
   expect(configJsonSchema()).toMatchObject({ type: "object", additionalProperties: false });
+});
+
+test("the controller of the desk's own dashboard is a program of the desk", () => {
+  const text = (system: string) => `dashboard: { controller: v2, interval_ms: 5000, legacy: ${system} }`;
+  expect(parseConfig(text("{ kind: module, path: ./dash.js }"), "desk.yaml").dashboard).toMatchObject({
+    controller: "v2",
+    intervalMs: 5_000,
+    legacy: { kind: "module", path: "./dash.js" },
+  });
+  expect(() => parseConfig(text("{ kind: builtin, name: legacy-desk }"), "desk.yaml")).toThrow(
+    "dashboard.legacy must be module, command or http",
+  );
 });
 
 const roleTokens = ["viewer", "operator", "admin"].map((role) => `gateway.tokens.${role}`);

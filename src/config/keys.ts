@@ -205,6 +205,12 @@ const system: Kind<SystemConfig> = {
   ],
 };
 
+/** A program of the desk's own that answers questions about its dashboard. */
+const dashboardSystem: Kind<SystemConfig> = {
+  ...system,
+  schema: system.schema.refine(({ kind }) => kind !== "builtin", "must be module, command or http"),
+};
+
 const builtinFileOf = ({ kind, name, ...values }: BuiltinConfig) => ({
   kind,
   name,
@@ -402,6 +408,27 @@ export const keys = [
     ),
   ]),
   ...withoutEffect([key("reports.dir", folder, "./reports", "The folder of reports")]),
+  ...under("dashboard", [
+    key(
+      "interval_ms",
+      whole("milliseconds", 100, 60_000),
+      1_000,
+      "How long one answer of a system serves all viewers of a book",
+    ),
+    key(
+      "legacy",
+      dashboardSystem,
+      null,
+      "The controller of the desk's own dashboard, which then supplies legacy's figures; " +
+        "by default the methods of systems.legacy do",
+    ),
+    key(
+      "controller",
+      oneOf(["v1", "v2"]),
+      "v1",
+      "Whose methods dashboard.legacy has: PnLController (v1) or " + "PnLDashboardController (v2)",
+    ),
+  ]),
   ...under("gateway", [
     key(
       "listen",

@@ -97,7 +97,7 @@ export function checkExpected({ from, epoch }: Expected, { record, effective }: 
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
   ];
   throw new BridgeError("CONFLICT", {
-    what: `the plan has the phase ${phase} and epoch ${record.epoch}, but the move expects ${expected.join(", ")}`,
+    what: `the plan has the phase ${phase} and epoch ${record.epoch}, but the request expects ${expected.join(", ")}`,
     fix: "run status, then try again",
   });
 }

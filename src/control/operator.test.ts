@@ -694,7 +694,7 @@ describe("a move that names the plan that it expects", () => {
       const [code, message] = await refusal(fleet.operator.move({ kind: "advance" }, amy, expected));
       expect([code, message]).toEqual([
         "CONFLICT",
-        expect.stringMatching(/^the plan has the phase dual_write and epoch \d+, but the move expects/),
+        expect.stringMatching(/^the plan has the phase dual_write and epoch \d+, but the request expects/),
       ]);
       expect((await refusal(fleet.operator.move({ kind: "retreat" }, amy, expected)))[0]).toBe("CONFLICT");
       fleet.place.sql({ phase: "shadow_mode" });

@@ -245,10 +245,14 @@ export class Operator {
   /** Approves a phase (`approved`), or ends the writes to legacy for good (`legacy_window`, in cleanup). */
   async signOff(
     gate: string,
-    given: { readonly actor: string; readonly note: string; readonly phase?: Phase },
+    given: { readonly actor: string; readonly note: string; readonly phase?: Phase } & Pick<
+      Expected,
+      "epoch"
+    >,
   ): Promise<Phase> {
     const { actor, reason: note } = checked({ actor: given.actor, reason: given.note });
     const overview = await this.overview();
+    checkExpected({ epoch: given.epoch }, overview);
     const { record, effective } = overview;
     const current = effective.plan.phase;
     if (gate === "legacy_window") {
@@ -284,21 +288,33 @@ export class Operator {
     return target;
   }
 
-  /** Changes the percentage at once. A lower percentage is always allowed. */
-  async traffic(percentage: number, given: By): Promise<ControlRecord> {
+  /** Changes the percentage at once. A lower percentage is always allowed, unless another epoch is expected. */
+  async traffic(
+    percentage: number,
+    given: By,
+    expected: Pick<Expected, "epoch"> = {},
+  ): Promise<ControlRecord> {
     const by = checked(given);
     checkPercentage(percentage);
     const overview = await this.overview();
+    checkExpected(expected, overview);
     const isUp = percentage > overview.effective.plan.newSystemPercentage;
     if (isUp) refuseOutOfUse(overview);
     const set = { newSystemPercentage: percentage, ramp: null };
-    return this.#change({ ...by, action: "traffic", set, ...(isUp && at(overview.record)) });
+    const isPinned = isUp || expected.epoch !== undefined;
+    return this.#change({ ...by, action: "traffic", set, ...(isPinned && at(overview.record)) });
   }
 
   /** Begins a ramp with its first step. A live process takes the further steps. */
-  async ramp(ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">, given: By): Promise<ControlRecord> {
+  async ramp(
+    ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">,
+    given: By,
+    expected: Pick<Expected, "epoch"> = {},
+  ): Promise<ControlRecord> {
     const by = checked(given);
-    return this.#ramp(await this.overview(), { ...ramp, ...by });
+    const overview = await this.overview();
+    checkExpected(expected, overview);
+    return this.#ramp(overview, { ...ramp, ...by });
   }
 
   /** Lowers the percentage step by step and rolls back after 0. A live process takes the further steps. */
@@ -320,7 +336,11 @@ export class Operator {
    * Adds a user to a list or removes one, even while other people change the record. A change towards legacy
    * is always allowed. Returns null if the list is already as requested.
    */
-  async changeList(list: UserList, { change, user }: ListChange, given: By): Promise<ControlRecord | null> {
+  async changeList(
+    list: UserList,
+    { change, user, ...expected }: ListChange & Pick<Expected, "epoch">,
+    given: By,
+  ): Promise<ControlRecord | null> {
     const { column, forward } = userLists[list];
     const by = checked(given);
     const name = personName(user);
@@ -331,6 +351,7 @@ export class Operator {
       });
     for (let attempt = 1; ; attempt++) {
       const overview = await this.overview();
+      checkExpected(expected, overview);
       const before = overview.effective.plan[column];
       if (before.has(name) === (change === "add")) return null;
       if (change === forward) refuseOutOfUse(overview);

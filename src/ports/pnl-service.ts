@@ -108,6 +108,8 @@ export interface ServicePosition {
   readonly unrealized: string | null;
   readonly fees?: string;
   readonly mark?: string | null;
+  /** The time of the mark, ISO 8601. */
+  readonly markAt?: string;
   readonly currency?: string;
   readonly lots?: readonly ServiceLot[];
 }

@@ -153,7 +153,7 @@ describe("a desk with a live process", () => {
       expectFailure(
         await desk.run("phase", "advance", ...meant, ...because),
         new RegExp(
-          "^CONFLICT: the plan has the phase dual_write and epoch 3, but the move expects (shadow_mode|epoch 2); " +
+          "^CONFLICT: the plan has the phase dual_write and epoch 3, but the request expects (shadow_mode|epoch 2); " +
             "run status, then try again$",
           "m",
         ),

@@ -3,8 +3,9 @@
  */
 import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { pino } from "pino";
-import { afterEach } from "vitest";
+import { afterEach, expect } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
+import { DashboardDataBridge, type ScreenSource, serviceScreen } from "../../src/bridges/dashboard/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
 import { Operator, simpleGates } from "../../src/control/index.ts";
 import type { PlanInput } from "../../src/domain/migration/plan.ts";
@@ -42,6 +43,7 @@ export interface Desk {
   readonly gateway: Gateway;
   readonly url: string;
   readonly service: PnLServiceBridge;
+  readonly dashboard: DashboardDataBridge;
   readonly place: MemoryControlPlace;
   readonly store: ControlStore;
   /** The disk of the gateway's machine, which holds the switch file. */
@@ -56,6 +58,7 @@ interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" 
   readonly modern?: Answerer;
   readonly plan?: PlanInput;
   readonly withControl?: boolean;
+  readonly database?: GatewayOptions["bridge"]["database"];
   /** The state that the control plane of the process reports; tests may change it. */
   readonly state?: { readonly drift: boolean; readonly latched: string | null };
 }
@@ -66,6 +69,7 @@ export async function desk({
   plan = { phase: "shadow_mode" },
   withControl = true,
   state = { drift: false, latched: null },
+  database,
   ...given
 }: DeskOptions = {}): Promise<Desk> {
   const evidence = new MemoryEvidence().open();
@@ -81,6 +85,26 @@ export async function desk({
     { clock: systemClock, load: { overload: () => undefined }, draw: () => 0 },
   );
   opened.push(service);
+  const sourceOf = (side: "legacy" | "modern"): ScreenSource => ({
+    dayRule: "calendar",
+    allBooks: undefined,
+    read: (request, context) =>
+      serviceScreen(
+        (method, asked) => service.ask(side, method, asked, context),
+        request,
+        () => "USD",
+      ),
+  });
+  const dashboard = new DashboardDataBridge({
+    core: service.core,
+    legacy: { ...sourceOf("legacy"), hasTrades: async () => undefined },
+    modern: sourceOf("modern"),
+    pin: () => service.pin(),
+    generation: () => 0,
+    doubt: () => undefined,
+    clock: systemClock,
+    intervalMs: 100,
+  });
   const place = new MemoryControlPlace(systemClock);
   const store = place.open();
   const listeners = new Set<ControlListener>();
@@ -129,7 +153,7 @@ export async function desk({
     log: pino({}, { write }),
     ...given,
     limits: { leaveMs: 0, ...given.limits },
-    bridge: { service, evidence },
+    bridge: { service, evidence, dashboard, ...(database && { database }) },
     control: withControl ? control : undefined,
     observations,
   });
@@ -137,7 +161,34 @@ export async function desk({
   const emit: ControlListener = (event) => {
     for (const listener of listeners) listener(event);
   };
-  return { gateway, url: gateway.url, service, place, store, machine, emit, evidence, logged };
+  return { gateway, url: gateway.url, service, dashboard, place, store, machine, emit, evidence, logged };
+}
+
+/** Reads events like a page. */
+export async function listen(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Listener> {
+  const gone = new AbortController();
+  const answer = await fetch(url, { signal: gone.signal, headers });
+  expect(answer.headers.get("content-type")).toBe("text/event-stream");
+  const events: { event: string; data: Record<string, unknown> }[] = [];
+  const ended = (async () => {
+    let text = "";
+    for await (const piece of answer.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(piece).toString();
+      const blocks = text.split("\n\n");
+      text = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const [, event = "", data = ""] = /^event: (.*)\ndata: (.*)$/s.exec(block) ?? [];
+        if (event !== "") events.push({ event, data: JSON.parse(data) });
+      }
+    }
+  })().catch(() => {});
+  return { events, ended, close: () => gone.abort() };
+}
+
+interface Listener {
+  readonly events: readonly { readonly event: string; readonly data: Record<string, unknown> }[];
+  readonly ended: Promise<void>;
+  close(): void;
 }
 
 export interface Answered {

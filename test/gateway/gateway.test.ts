@@ -8,7 +8,7 @@ import { SystemFailure } from "../../src/domain/migration/system-failure.ts";
 import type { GatewayOptions } from "../../src/surfaces/gateway/index.ts";
 import { allFlags } from "../../src/testing/fleet.ts";
 import { until } from "../../src/testing/until.ts";
-import { ask, desk, raw } from "./desk.ts";
+import { ask, desk, listen, raw } from "./desk.ts";
 
 describe("POST /api/v1/pnl/{method}", () => {
   it("answers with value, source and epoch, and routes by user and book", async () => {
@@ -364,6 +364,44 @@ describe("a web page that an operator has open", () => {
   });
 });
 
+describe("two operators at once", () => {
+  it("a change that expects an older epoch is a conflict, and a rollback never is", async () => {
+    const { url, place } = await desk();
+    const at = (path: string): string => `${url}/api/v1${path}`;
+    const { epoch } = await place.open().read();
+    await ask(at("/migration/whitelist/amy"), "PUT", { reason: "first", epoch });
+    const newest = (await place.open().read()).epoch;
+    for (const [path, method, body] of [
+      ["/migration/traffic", "PUT", { percentage: 5, reason: "x" }],
+      ["/migration/traffic", "PUT", { percentage: 0, reason: "x" }],
+      ["/migration/whitelist/bob", "PUT", { reason: "x" }],
+      ["/migration/denylist/bob", "PUT", { reason: "x" }],
+      ["/gates/approved/sign-off", "POST", { note: "x" }],
+      ["/migration/phase", "POST", { move: "advance", reason: "x" }],
+    ] as const) {
+      const answered = await ask(at(path), method, { ...body, epoch });
+      expect([path, answered.status, answered.body.code]).toEqual([path, 409, "CONFLICT"]);
+      expect(answered.body.detail).toContain(`epoch ${newest}`);
+    }
+    expect((await place.open().read()).epoch).toBe(newest);
+    const traffic = await ask(at("/migration/traffic"), "PUT", { percentage: 5, reason: "x", epoch: newest });
+    expect([traffic.status, traffic.body.newSystemPercentage]).toEqual([200, 5]);
+    expect((await ask(at("/migration/rollback"), "POST", { reason: "x" })).status).toBe(200);
+  });
+
+  it("a rollback that is sent again under its key happens once, and the answer is that of the first", async () => {
+    const { url, place } = await desk();
+    const rollback = (key: string) =>
+      ask(`${url}/api/v1/migration/rollback`, "POST", { reason: "x" }, { "idempotency-key": key });
+    const [first, second] = await Promise.all([rollback("one"), rollback("one")]);
+    const third = await rollback("one");
+    expect([first.status, second.body, third.body]).toEqual([200, first.body, first.body]);
+    expect(place.rows.filter(({ action }) => action === "rollback").length).toBe(1);
+    await rollback("two");
+    expect(place.rows.filter(({ action }) => action === "rollback").length).toBe(2);
+  });
+});
+
 describe("roles", () => {
   const env = { V: "viewer-0123456789", O: "operator-0123456789" };
   const tokens: GatewayOptions["tokens"] = [
@@ -442,7 +480,7 @@ describe("limits", () => {
   it("do not hide an unknown route: the answer is a problem document", async () => {
     const { url } = await desk();
     for (const path of [
-      "/api/v1/dashboard",
+      "/api/v1/dashboards",
       "/api/v1/quarantine",
       "/api/v1/reports/2025-07-24",
       "/",
@@ -456,104 +494,6 @@ describe("limits", () => {
         "application/problem+json",
       ]);
     }
-  });
-});
-
-/** Reads events like a page. */
-async function listen(url: string): Promise<{
-  readonly events: { readonly event: string; readonly data: Record<string, unknown> }[];
-  readonly ended: Promise<void>;
-  close(): void;
-}> {
-  const gone = new AbortController();
-  const answer = await fetch(url, { signal: gone.signal });
-  expect(answer.headers.get("content-type")).toBe("text/event-stream");
-  const events: { event: string; data: Record<string, unknown> }[] = [];
-  const ended = (async () => {
-    let text = "";
-    for await (const piece of answer.body as unknown as AsyncIterable<Uint8Array>) {
-      text += Buffer.from(piece).toString();
-      const blocks = text.split("\n\n");
-      text = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const [, event = "", data = ""] = /^event: (.*)\ndata: (.*)$/s.exec(block) ?? [];
-        if (event !== "") events.push({ event, data: JSON.parse(data) });
-        else if (block.startsWith(":")) events.push({ event: block, data: {} });
-      }
-    }
-  })().catch(() => {});
-  return { events, ended, close: () => gone.abort() };
-}
-
-describe("GET /api/v1/events", () => {
-  it("sends the state, then each change, each comparison that is not equal, and heartbeats", async () => {
-    const { url, emit } = await desk({
-      legacy: (method) => ({ totals: {}, positions: [], method }),
-      modern: (method) => ({
-        totals: method === "totals" ? { USD: { total: "1" } } : {},
-        positions: [],
-        method,
-      }),
-      limits: { events: { heartbeatMs: 50 } },
-    });
-    const some = await listen(`${url}/api/v1/events`);
-    const all = await listen(`${url}/api/v1/events?comparisons=all`);
-    emit({ kind: "plan", what: "phase dual_write", epoch: 4 });
-    emit({ kind: "freshness", what: "stale", epoch: 4 });
-    await ask(`${url}/api/v1/pnl/openPositions`, "POST", {});
-    await ask(`${url}/api/v1/pnl/totals`, "POST", {});
-    const kinds = ({ events }: typeof some) =>
-      events.map(({ event }) => event).filter((event) => event !== ": heartbeat");
-    await until(() => kinds(all).length === 5 && kinds(some).length === 4);
-    await until(() => some.events.some(({ event }) => event === ": heartbeat"));
-    expect(kinds(some)).toEqual(["hello", "plan", "freshness", "comparison"]);
-    expect(some.events[0]?.data).toEqual({
-      epoch: 1,
-      phase: "shadow_mode",
-      useNewPnlSystem: true,
-      freshness: "fresh",
-    });
-    expect(some.events.find(({ event }) => event === "comparison")?.data).toMatchObject({
-      method: "totals",
-      verdict: "diverged",
-    });
-    some.close();
-    all.close();
-    await Promise.all([some.ended, all.ended]);
-  });
-
-  it("cuts off and counts a client that does not read, without delaying others", async () => {
-    const { url, emit } = await desk({ limits: { events: { waitingBytesMax: 100_000 } } });
-    const slow = connect(Number(new URL(url).port), "127.0.0.1");
-    slow.on("error", () => {});
-    slow.write("GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
-    await once(slow, "readable");
-    const quick = await listen(`${url}/api/v1/events`);
-    const metric = async (name: string) =>
-      Number(new RegExp(`^${name} (\\d+)$`, "m").exec((await ask(`${url}/metrics`)).text)?.[1]);
-    expect(await metric("pnl_bridge_event_streams")).toBe(2);
-    let sent = 0;
-    for (
-      ;
-      sent < 2_000 && (sent % 100 !== 0 || (await metric("pnl_bridge_event_streams_dropped_total")) === 0);
-      sent++
-    ) {
-      emit({ kind: "plan", what: "x".repeat(10_000), epoch: sent });
-      await sleep(1);
-    }
-    expect(await metric("pnl_bridge_event_streams_dropped_total")).toBe(1);
-    await until(() => quick.events.length === sent + 1);
-    expect(await metric("pnl_bridge_event_streams")).toBe(1);
-    slow.destroy();
-    quick.close();
-  });
-
-  it("refuses a client beyond the limit with retry-after", async () => {
-    const { url } = await desk({ limits: { events: { clientsMax: 1 } } });
-    const first = await listen(`${url}/api/v1/events`);
-    expect(await ask(`${url}/api/v1/events`)).toMatchObject({ status: 503, body: { code: "BUSY" } });
-    first.close();
-    await first.ended;
   });
 });
 

@@ -152,6 +152,7 @@ describe("openapi.json", () => {
         "post /api/v1/records",
         "post /api/v1/validate",
         "get /api/v1/comparisons/{id}",
+        "get /api/v1/dashboard",
         "get /api/v1/events",
         "get /api/v1/gates",
         "get /api/v1/migration",
@@ -283,6 +284,7 @@ describe("openapi.json", () => {
     { at: "post /api/v1/migration/rollback", body: { reason: "x" } },
     { at: "get /api/v1/audit" },
     { at: "get /api/v1/comparisons" },
+    { at: "get /api/v1/dashboard", path: "/api/v1/dashboard?book=UST&beside=true" },
     {
       at: "post /api/v1/validate",
       body: { legacy: { a: "1" }, modern: { a: 2 }, tolerances: { pnl: "0.5" } },

@@ -15,7 +15,7 @@ const zn = "XCMEFFDPSX20250919U0ZN";
 const setting = `
 import dataclasses, datetime, enum, json, threading
 from decimal import Decimal
-from pnl_bridge_client import BridgeError, DatabaseBridge, FileWatcherAdapter, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
+from pnl_bridge_client import BridgeError, DashboardDataBridge, DatabaseBridge, FileWatcherAdapter, PnLServiceBridge, SymbolTranslationBridge, PnLComparisonValidator
 zn = "${zn}"
 trades = [
     {"tradeId": "1", "instrumentName": zn, "marketTradeTime": "2025-07-24 09:30:00.000",
@@ -144,6 +144,38 @@ print(json.dumps([[one.get("answer"), one.get("code"), one.get("version")] for o
       ["refused", "UNKNOWN_SYMBOL", null],
       ["refused", "REFUSED", null],
       ["unresolved", "DOWN", null],
+    ]);
+  });
+
+  it("answers dashboards to a dict, a dataclass, an object or keywords, with Decimals and with its age", async () => {
+    const printed = await program(`
+import types
+@dataclasses.dataclass
+class Request:
+    view: str
+    user: str = "trader1"
+    book: str = None
+dashboards = DashboardDataBridge(url)
+screen = dashboards.get_pnl_data({"user": "trader1", "view": "screen", "limit": 1})
+answers = [
+    dashboards.get_pnl_data(Request("positions")),
+    dashboards.get_pnl_data(types.SimpleNamespace(view="positions", user="Zoë", date=None)),
+    dashboards.get_pnl_data(view="positions"),
+]
+total, position = screen.value.summary.totals.USD, answers[0].value.positions[0]
+assert all(type(one) is Decimal for one in (total.realized, position.average_price, screen.value.chart[0].cumulative))
+assert all(one.value == answers[0].value for one in answers)
+print(json.dumps([
+    screen.source, screen.epoch > 0, screen.stale, screen.complete, screen.truncated_at, screen.zone,
+    sorted(screen.value), str(total.total == total.realized + total.unrealized), screen.value.unavailable,
+    [one.symbol for one in answers[0].value.positions][:1],
+    failure(lambda: dashboards.get_pnl_data(view="everything"))[0],
+    failure(lambda: dashboards.get_pnl_data(beside=True))[3],
+], default=str))`);
+    expect(printed).toEqual([
+      ...["legacy", true, false, false, 1, "America/Chicago"],
+      ["chart", "daily", "positions", "summary", "trades", "unavailable"],
+      ...["True", {}, [expect.any(String)], "BAD_USAGE", 403],
     ]);
   });
 

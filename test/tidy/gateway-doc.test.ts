@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -28,8 +28,10 @@ describe.skipIf(!hasCurl)("the commands of docs/gateway.md print what it shows (
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "pnl-bridge-doc-"));
-    const { text: yaml = "" } = filesOf(page).find(({ name }) => name === "desk.yaml") ?? {};
-    await writeFile(join(folder, "desk.yaml"), yaml.replace("127.0.0.1:8080", "127.0.0.1:0"));
+    for (const { name, text } of filesOf(page)) {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), text.replace("127.0.0.1:8080", "127.0.0.1:0"));
+    }
     server = spawn(
       process.execPath,
       [join(root, "src/surfaces/cli/main.ts"), "serve", "--config", "desk.yaml"],
@@ -63,6 +65,7 @@ describe.skipIf(!hasCurl)("the commands of docs/gateway.md print what it shows (
   it("cover every kind of route", () => {
     for (const route of [
       "pnl/",
+      "dashboard",
       "migration/phase",
       "rollback",
       "audit",

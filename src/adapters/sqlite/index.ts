@@ -3,6 +3,7 @@ export { besideFiles, legacyOnly } from "./beside.ts";
 export { openSqliteControlStore, type SqliteControlOptions } from "./control-store.ts";
 export { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./evidence-store.ts";
 export {
+  hasLegacyTrades,
   type LegacyDatabase,
   type LegacyTable,
   readLegacyDatabase,

@@ -1,5 +1,5 @@
 /** Reads the legacy desk's own `pnl_tracker.db` without changing it, also while the desk writes to it. */
-import type Database from "better-sqlite3";
+import Database from "better-sqlite3";
 import { formatDecimal, parseDecimal } from "../../base/decimal.ts";
 import { badDatabase, readSnapshot } from "./snapshot.ts";
 
@@ -48,6 +48,22 @@ const readDefaults: ReadOptions = Object.freeze({ waitMsMax: 10_000, rowsMax: 5_
 export function readLegacyDatabase(path: string, given: Partial<ReadOptions> = {}): Promise<LegacyDatabase> {
   const { waitMsMax, rowsMax } = { ...readDefaults, ...given };
   return readSnapshot(path, (database) => new Reader(database, path, rowsMax).read(), { waitMsMax });
+}
+
+/**
+ * Whether the desk's database holds a trade; undefined if it cannot be said now (locked, or no such table).
+ * Reads one row, under a lock of that moment.
+ */
+export function hasLegacyTrades(path: string): boolean | undefined {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
+    return database.prepare("SELECT 1 FROM processed_trades LIMIT 1").get() !== undefined;
+  } catch {
+    return undefined;
+  } finally {
+    database?.close();
+  }
 }
 
 /** The desk's column for each field. A row is useless without the needed columns. */

@@ -6,6 +6,11 @@ import { ModuleSystem } from "../../adapters/module/index.ts";
 import { CommandSystem } from "../../adapters/worker/index.ts";
 import { BridgeError, unreachable } from "../../base/errors.ts";
 import {
+  controllerReads,
+  type DashboardAnswer,
+  type DashboardDataBridge,
+} from "../../bridges/dashboard/index.ts";
+import {
   type CallComparison,
   type ConvertAnswer,
   type MethodCounters,
@@ -34,10 +39,13 @@ import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
 import { isPairConfigured, openEvidenceStore } from "../stores.ts";
+import { dashboardOf } from "./dashboard.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
 import { type MethodNames, OfferedMethods } from "./systems/offered-methods.ts";
 import { answerInMoney } from "./systems/points.ts";
+
+export type { DashboardAnswer };
 
 export interface PnlBridgeOptions {
   /**
@@ -76,6 +84,8 @@ export interface PnlBridge {
   /** The plan that applies to calls that begin now. */
   readonly plan: MigrationPlan;
   readonly service: PnLServiceBridge;
+  /** Answers the desk's dashboards, with the calls of `service`. */
+  readonly dashboard: DashboardDataBridge;
   /** The store of the comparisons; undefined if no control store is configured. */
   readonly evidence: EvidenceStore | undefined;
   /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
@@ -99,9 +109,12 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
   const { config: given, onComparison, marks, log } = options;
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
-  const systems = await openSystems(config, folder, log);
+  const worldOf = worldsOf(config, folder);
+  const systems = await openSystems(config, { worldOf, folder, log });
   const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
   try {
+    const controller = await openController(config, { folder, log });
+    if (controller !== undefined) opened.push(controller);
     const evidence = await openEvidenceStore({ config, folder }).catch((failure) =>
       withoutEvidence(failure, log),
     );
@@ -143,6 +156,11 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       },
       { clock: systemClock, load: options.load ?? monitor, draw: Math.random },
     );
+    const dashboard = dashboardOf({
+      ...{ config, folder, service, controller },
+      control: () => control,
+      ledgers: worldOf("legacy"),
+    });
     for (const { path, owner, until } of expired(config))
       logLine(log, `the exclusion of ${path} (${owner}) ended on ${until}: remove it, or set a later day`);
     database = isPairConfigured(config)
@@ -157,7 +175,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         })
       : undefined;
     if (database !== undefined) opened.unshift(database);
-    control = follows ? controlOf(service, { config, folder, owed, database }) : undefined;
+    control = follows ? controlOf({ service, dashboard }, { config, folder, owed, database }) : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     if (control !== undefined && config.validation.alertOnMismatch)
@@ -171,6 +189,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         return service.plan;
       },
       service,
+      dashboard,
       evidence,
       control,
       database,
@@ -191,7 +210,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
 }
 
 function controlOf(
-  service: PnLServiceBridge,
+  { service, dashboard }: Pick<PnlBridge, "service" | "dashboard">,
   around: Pick<ConstructorParameters<typeof ControlPlane>[0], "config" | "folder"> & {
     readonly owed: OwedWrites | undefined;
     readonly database: DatabaseService | undefined;
@@ -208,7 +227,9 @@ function controlOf(
     onPlan: ({ plan }) => {
       service.setPlan(plan);
       const { section } = control.follower.state;
-      if (section !== undefined) service.setTolerances(section.tolerances);
+      if (section === undefined) return;
+      service.setTolerances(section.tolerances);
+      dashboard.setTolerances(section.tolerances);
     },
     oldestRunning: () => service.oldestRunning,
     signals: () => ({ ...countsOf(service), servedMismatch: newestMismatch(service) }),
@@ -317,12 +338,7 @@ export async function openSystem(
   return { system, convert, timeoutMs: timeoutOf(configured), names };
 }
 
-async function openSystems(
-  config: Config,
-  folder: string,
-  log: ((line: string) => void) | undefined,
-): Promise<Record<Side, BridgedSystem>> {
-  const around = { worldOf: worldsOf(config, folder), folder, log };
+async function openSystems(config: Config, around: Surroundings): Promise<Record<Side, BridgedSystem>> {
   const legacy = await makeSystem("legacy", config, around);
   try {
     return { legacy, modern: await makeSystem("modern", config, around) };
@@ -330,6 +346,20 @@ async function openSystems(
     await legacy.close();
     throw failure;
   }
+}
+
+/** Opens the controller of the desk's own dashboard, limited to the methods that read. */
+async function openController(
+  { dashboard: { legacy, controller } }: Config,
+  around: Pick<Surroundings, "folder" | "log">,
+): Promise<BridgedSystem | undefined> {
+  if (legacy === null || legacy.kind === "builtin") return undefined;
+  return foreignSystem(legacy, {
+    ...around,
+    methods: controllerReads[controller],
+    readOnly: true,
+    graceMs: legacyGraceMs,
+  });
 }
 
 /** The ledgers as each side reads them. Sides with the same trading-day rule share one world. */

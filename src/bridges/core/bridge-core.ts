@@ -12,6 +12,7 @@ import { EvidenceBuffer } from "./evidence-buffer.ts";
 import {
   type AnsweringOptions,
   answeringDefaults,
+  type CallAnswer,
   type CallComparison,
   type ShadowOptions,
   shadowDefaults,
@@ -81,6 +82,9 @@ export class BridgeCore implements ServiceBridgeControl {
   readonly #samples: Samples;
   readonly #runner: CallRunner;
   readonly #methods: RunnerMethod[] = [];
+  readonly #owed: OwedWrites | undefined;
+  /** The number of running calls under each epoch. */
+  readonly #running = new Map<number, number>();
 
   /** Throws BAD_CONFIG for an impossible plan. */
   constructor(options: BridgeOptions, { clock, load, draw }: ServiceBridgeHost) {
@@ -88,6 +92,7 @@ export class BridgeCore implements ServiceBridgeControl {
     const { legacyIsFresh = () => owed === undefined || owed.owedToLegacy().count === 0 } = options;
     const shadow = { ...shadowDefaults, ...options.shadow };
     this.#clock = clock;
+    this.#owed = owed;
     this.answering = { ...answeringDefaults, ...options.answering };
     this.#slots = new ShadowSlots(shadow, load);
     const buffer = evidence === undefined ? undefined : new EvidenceBuffer(evidence, clock);
@@ -128,6 +133,42 @@ export class BridgeCore implements ServiceBridgeControl {
   /** Runs a call; see `CallRunner`. */
   run(call: Call): unknown {
     return this.#runner.run(call);
+  }
+
+  /**
+   * Begins and runs a call. The answer names its side and its plan, and says whether legacy answered without
+   * writes that it is owed.
+   */
+  async answer(method: RunnerMethod, args: readonly unknown[], key: CallKey): Promise<CallAnswer<unknown>> {
+    const owedBefore = this.#owed?.owedToLegacy();
+    const call = this.begin(method, args, key);
+    const { epoch } = call.plan;
+    const answer = this.run(call);
+    this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
+    try {
+      const value = await answer;
+      const { source, fellBack } = call;
+      // A write that reached legacy while it answered may be missing from its answer.
+      const owed = owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#owed?.owedToLegacy();
+      const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};
+      return {
+        value,
+        source,
+        epoch,
+        stale: count > 0,
+        ...(count > 0 && { staleMs: oldestMs }),
+        ...(fellBack !== undefined && { fellBack }),
+      };
+    } finally {
+      const left = (this.#running.get(epoch) ?? 0) - 1;
+      if (left > 0) this.#running.set(epoch, left);
+      else this.#running.delete(epoch);
+    }
+  }
+
+  /** The epoch of the oldest running call; undefined while none runs. */
+  get oldestRunning(): number | undefined {
+    return this.#running.size === 0 ? undefined : Math.min(...this.#running.keys());
   }
 
   get plan(): MigrationPlan {

@@ -67,6 +67,19 @@ export interface MethodOptions {
   readonly project?: (answer: unknown) => unknown;
 }
 
+/** The answer of a bridged call. */
+export interface CallAnswer<Value> {
+  readonly value: Value;
+  readonly source: Side;
+  /** The epoch of the plan under which it was answered. */
+  readonly epoch: number;
+  /** True if legacy answered and has not received all writes yet. */
+  readonly stale: boolean;
+  /** The age of the oldest write that a stale answer lacks. */
+  readonly staleMs?: number;
+  readonly fellBack?: FallbackReason;
+}
+
 /** The result of the comparison of one call. */
 export interface CallComparison {
   readonly method: string;

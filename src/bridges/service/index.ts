@@ -7,6 +7,7 @@ export {
   type MethodOptions,
 } from "../core/options.ts";
 export { shedReasons } from "../core/shadow-slots.ts";
+export type { PnlTolerances } from "../core/tolerances.ts";
 export {
   type BridgedService,
   bridgeServices,
@@ -15,9 +16,9 @@ export {
 } from "./create-service-bridge.ts";
 export {
   type ConvertAnswer,
+  excludedPaths,
   PnLServiceBridge,
   type PnLServiceBridgeOptions,
-  type PnlTolerances,
   pnlComparison,
   type ServiceAnswer,
 } from "./pnl-service-bridge.ts";

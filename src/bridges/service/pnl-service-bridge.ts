@@ -4,7 +4,14 @@ import { AnswerComparer, type AnswerOptions } from "../../comparison/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan, PlanInput } from "../../domain/migration/plan.ts";
 import type { CallKey } from "../../domain/migration/route.ts";
-import { type PnlMethod, type PnlService, pnlMethods, requestKeys } from "../../ports/pnl-service.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import {
+  type PinnedWorld,
+  type PnlMethod,
+  type PnlService,
+  pnlMethods,
+  requestKeys,
+} from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue, SystemCall } from "../../ports/system.ts";
 import {
   BridgeCore,
@@ -14,7 +21,8 @@ import {
 } from "../core/bridge-core.ts";
 import type { CallContext, RunnerMethod, SideFunction } from "../core/call.ts";
 import type { MethodCounters } from "../core/counters.ts";
-import type { CallComparison, FallbackReason } from "../core/options.ts";
+import type { CallAnswer, CallComparison } from "../core/options.ts";
+import { defaultTolerances, type PnlTolerances, tolerancesByField } from "../core/tolerances.ts";
 import { projections } from "./projections.ts";
 
 export interface PnLServiceBridgeOptions extends BridgeOptions {
@@ -39,41 +47,16 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
   readonly convert?: Readonly<Partial<Record<Side, ConvertAnswer>>>;
 }
 
-/** The largest tolerated differences, decimal text: `position` of prices and quantities, `pnl` of money. */
-export interface PnlTolerances {
-  readonly position: string;
-  readonly pnl: string;
-}
-
-const defaultTolerances: PnlTolerances = { position: "0.0001", pnl: "0.01" };
-
 export type ConvertAnswer = (method: PnlMethod, answer: JsonValue, request: JsonValue) => JsonValue;
 
 /** The answer of a bridged call. */
-export interface ServiceAnswer<Value = JsonValue> {
-  readonly value: Value;
-  readonly source: Side;
-  /** The epoch of the plan under which it was answered. */
-  readonly epoch: number;
-  /** True if legacy answered and has not received all writes yet. */
-  readonly stale: boolean;
-  /** The age of the oldest write that a stale answer lacks. */
-  readonly staleMs?: number;
-  readonly fellBack?: FallbackReason;
-}
+export type ServiceAnswer<Value = JsonValue> = CallAnswer<Value>;
+
+/** The inputs on which both systems must agree. */
+type World = PinnedWorld & { readonly asOf: string };
 
 type RequestOf<Method extends PnlMethod> = Parameters<PnlService[Method]>[0];
 type AnswerOf<Method extends PnlMethod> = Awaited<ReturnType<PnlService[Method]>>;
-
-const [positionFields, pnlFields] = [
-  ["quantity", "averagePrice", "price"],
-  ["realized", "unrealized", "total"],
-];
-
-const tolerancesByField = ({ position, pnl }: PnlTolerances): Readonly<Record<string, string>> => ({
-  ...Object.fromEntries(positionFields.map((field) => [field, position])),
-  ...Object.fromEntries(pnlFields.map((field) => [field, pnl])),
-});
 
 /** Returns a method's comparer and its projection to the compared part. Throws BAD_CONFIG. */
 export const pnlComparison = (method: PnlMethod, tolerances: PnlTolerances, fieldsMax: number) => ({
@@ -101,19 +84,18 @@ const valuesKnownPositions: ReadonlySet<string> = new Set<PnlMethod>([
 export class PnLServiceBridge {
   readonly #options: PnLServiceBridgeOptions;
   readonly #host: ServiceBridgeHost;
-  readonly #core: BridgeCore;
+  /** Runs the calls; other bridges over the same two systems add their methods to it. */
+  readonly core: BridgeCore;
   readonly #methods: ReadonlyMap<PnlMethod, RunnerMethod>;
-  /** The number of running calls under each epoch. */
-  readonly #running = new Map<number, number>();
   #tolerances: PnlTolerances;
 
   /** Throws BAD_CONFIG for an impossible plan or tolerance. */
   constructor(options: PnLServiceBridgeOptions, host: ServiceBridgeHost) {
     this.#options = options;
     this.#host = host;
-    this.#core = new BridgeCore(options, host);
+    this.core = new BridgeCore(options, host);
     this.#tolerances = options.tolerances ?? defaultTolerances;
-    this.#methods = new Map(pnlMethods.map((name) => [name, this.#core.add(this.#methodOf(name))]));
+    this.#methods = new Map(pnlMethods.map((name) => [name, this.core.add(this.#methodOf(name))]));
   }
 
   /**
@@ -128,49 +110,38 @@ export class PnLServiceBridge {
     const known = this.#methods.get(method);
     if (known === undefined) throw unknownMethod(method);
     refuseUnknownKeys(method, request);
-    const owedBefore = this.#options.owed?.owedToLegacy();
-    const call = this.#core.begin(known, [this.#pinned(known, request as JsonValue)], key);
-    const { epoch } = call.plan;
-    const answer = this.#core.run(call);
-    this.#running.set(epoch, (this.#running.get(epoch) ?? 0) + 1);
-    try {
-      const value = (await answer) as AnswerOf<Method>;
-      const { source, fellBack } = call;
-      // A write that reached legacy while it answered may be missing from its answer.
-      const owed =
-        owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#options.owed?.owedToLegacy();
-      const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};
-      return {
-        value,
-        source,
-        epoch,
-        stale: count > 0,
-        ...(count > 0 && { staleMs: oldestMs }),
-        ...(fellBack !== undefined && { fellBack }),
-      };
-    } finally {
-      this.#ended(epoch);
-    }
+    const args = [this.#pinned(known, request as JsonValue)];
+    return this.core.answer(known, args, key) as Promise<ServiceAnswer<AnswerOf<Method>>>;
   }
 
-  #ended(epoch: number): void {
-    const left = (this.#running.get(epoch) ?? 0) - 1;
-    if (left > 0) this.#running.set(epoch, left);
-    else this.#running.delete(epoch);
+  /**
+   * Asks one system alone, without a route and without a comparison, for a bridge that compares what it makes
+   * of several answers. Rejects with UNKNOWN_METHOD if the system has no such method.
+   */
+  async ask(side: Side, method: PnlMethod, request: JsonValue, context: CallContext): Promise<JsonValue> {
+    const invoke = this.#methods.get(method)?.[side];
+    if (invoke === undefined)
+      throw new SystemFailure("REFUSED", `${side} has no method ${method}`, { code: "UNKNOWN_METHOD" });
+    return (await invoke([request], context)) as JsonValue;
+  }
+
+  /** The as-of, the lot method and the marks of this moment, for several questions about one world. */
+  pin(): World {
+    return this.#world(this.#methods.get("totals")?.tally);
   }
 
   /** The epoch of the oldest running call; undefined while none runs. */
   get oldestRunning(): number | undefined {
-    return this.#running.size === 0 ? undefined : Math.min(...this.#running.keys());
+    return this.core.oldestRunning;
   }
 
   get plan(): MigrationPlan {
-    return this.#core.plan;
+    return this.core.plan;
   }
 
   /** Sets the plan of the calls that begin from now on. Running calls keep the plan of their beginning. */
   setPlan(plan: PlanInput | MigrationPlan): void {
-    this.#core.setPlan(plan);
+    this.core.setPlan(plan);
   }
 
   /** Sets the tolerances from the next comparison on. Throws BAD_CONFIG without changing anything. */
@@ -188,30 +159,30 @@ export class PnLServiceBridge {
   }
 
   get counters(): Readonly<Record<string, MethodCounters>> {
-    return this.#core.counters;
+    return this.core.counters;
   }
 
   /** A random sample of the comparisons that were not equal. */
   get samples(): readonly CallComparison[] {
-    return this.#core.samples;
+    return this.core.samples;
   }
 
   get inFlight(): number {
-    return this.#core.inFlight;
+    return this.core.inFlight;
   }
 
   get evidenceDropped(): number {
-    return this.#core.evidenceDropped;
+    return this.core.evidenceDropped;
   }
 
   /** Resolves when no shadow call is in flight. */
   idle(): Promise<void> {
-    return this.#core.idle();
+    return this.core.idle();
   }
 
   /** Ends shadowing, writes the waiting evidence, and closes both systems. */
   async close(): Promise<void> {
-    await this.#core.close();
+    await this.core.close();
     await Promise.all([this.#options.legacy.close(), this.#options.modern.close()]);
   }
 
@@ -219,10 +190,14 @@ export class PnLServiceBridge {
   #pinned({ name, tally }: RunnerMethod, request: JsonValue): JsonValue {
     if (typeof request !== "object" || request === null || Array.isArray(request)) return request;
     const given = request as Readonly<Record<string, JsonValue>>;
-    const marks =
-      valuesKnownPositions.has(name) && given.marks === undefined ? this.#marks(tally) : undefined;
+    const needsMarks = valuesKnownPositions.has(name) && given.marks === undefined;
+    return { ...this.#world(needsMarks ? tally : undefined), ...given };
+  }
+
+  #world(tally: RunnerMethod["tally"] | undefined): World {
+    const marks = tally && this.#marks(tally);
     const asOf = new Date(this.#host.clock.nowMs()).toISOString();
-    return { method: "fifo", asOf, ...(marks === undefined ? {} : { marks }), ...given };
+    return { method: "fifo", asOf, ...(marks === undefined ? {} : { marks }) };
   }
 
   #marks(tally: RunnerMethod["tally"]): Readonly<Record<string, string>> | undefined {
@@ -240,7 +215,7 @@ export class PnLServiceBridge {
       name,
       isWrite: false,
       legacy: this.#side("legacy", legacy, name, legacyTimeoutMs),
-      modern: this.#side("modern", modern, name, this.#core.answering.timeoutMs),
+      modern: this.#side("modern", modern, name, this.core.answering.timeoutMs),
       comparer: this.#comparerOf(name),
       project: projections[name].project,
     };
@@ -284,6 +259,15 @@ class CallOfContext implements SystemCall {
     return this.#context.isLimited ? this.#context.signal : undefined;
   }
 }
+
+/** Exclusions by the paths of every method's answers, for a bridge that compares what it makes of them. */
+export const excludedPaths = (exclusions: NonNullable<AnswerOptions["exclusions"]>) =>
+  exclusions.flatMap((exclusion) =>
+    [...new Set(pnlMethods.flatMap((method) => pathsIn(method, exclusion.path)))].map((path) => ({
+      ...exclusion,
+      path,
+    })),
+  );
 
 /**
  * Returns the paths in a method's answers that an excluded path names. A path may begin with the method:

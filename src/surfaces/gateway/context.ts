@@ -7,7 +7,8 @@ import type { FileService } from "../../app/files/service.ts";
 import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 
-export type GatewayBridge = Pick<PnlBridge, "service" | "evidence"> & Partial<Pick<PnlBridge, "database">>;
+export type GatewayBridge = Pick<PnlBridge, "service" | "evidence"> &
+  Partial<Pick<PnlBridge, "database" | "dashboard">>;
 
 /** The part of the control plane that the gateway uses. */
 export interface GatewayControl

@@ -6,6 +6,7 @@ import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-z
 import { assert, BridgeError, codeOf, errorOf } from "../../base/errors.ts";
 import { jsonText } from "../../base/plain-text.ts";
 import { Access, type AccessOptions } from "./access.ts";
+import { ChangeFeed } from "./change-feed.ts";
 import type {
   App,
   CallNote,
@@ -24,6 +25,7 @@ import type { Observations } from "./observations.ts";
 import { describeRoutes } from "./openapi.ts";
 import { problemFor } from "./problems.ts";
 import { comparisonRoutes } from "./routes/comparisons.ts";
+import { dashboardRoutes } from "./routes/dashboard.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -67,6 +69,8 @@ interface GatewayLimits extends DrainLimits {
   /** Duration of the rate limit's window. Default one second; tests use longer ones. */
   readonly rateWindowMs: number;
   readonly events: Partial<EventStreamLimits>;
+  /** How often screens and databases are looked at for changes. */
+  readonly lookMs: number;
 }
 
 const gatewayLimits: GatewayLimits = Object.freeze({
@@ -79,6 +83,7 @@ const gatewayLimits: GatewayLimits = Object.freeze({
   leaveMs: 250,
   closeMsMax: 10_000,
   events: {},
+  lookMs: 1_000,
 });
 
 export interface Gateway {
@@ -96,10 +101,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const access = new Access(options, options.env ?? process.env);
   const app = newApp(limits, options.log);
   const traffic = new Traffic(app.server, limits.connectionsMax);
-  const events = new EventStream(limits.events);
+  const events = new EventStream(() => options.bridge.service.plan.epoch, limits.events);
   const state = new State(options.refuses);
   await addRoutes(app, options, { access, traffic, events, state, limits });
-  const unsubscribe = subscribe(events, options);
+  const unsubscribe = subscribe(
+    { events, feed: new ChangeFeed(options.bridge, events, limits.lookMs) },
+    options,
+  );
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (failure) {
@@ -226,18 +234,23 @@ async function addRoutes(
     validateRoutes,
     recordRoutes,
     fileRoutes,
+    dashboardRoutes,
   ])
     await app.register(routes(context), { prefix: "/api/v1" });
 }
 
 /** Feeds the event stream; returns a function that stops it. */
-function subscribe(events: EventStream, { control, files, observations }: GatewayOptions): () => void {
+function subscribe(
+  { events, feed }: { readonly events: EventStream; readonly feed: ChangeFeed },
+  { control, files, observations }: GatewayOptions,
+): () => void {
   if (observations !== undefined) observations.onComparison = events.sendComparison;
-  const unsubscribe = control?.onEvent((event) => events.send(event.kind, event));
+  const unsubscribe = control?.onEvent((event) => events.report(event.kind, event));
   const ends = files?.onEvent((event) => {
-    if (event.kind !== "read") events.send("files", event);
+    if (event.kind !== "read") events.report("files", event);
   });
   return () => {
+    feed.close();
     unsubscribe?.();
     ends?.();
     if (observations?.onComparison === events.sendComparison) observations.onComparison = undefined;

@@ -120,6 +120,7 @@ describe("over ledgers", () => {
           realized: "2000",
           unrealized: "3000",
           mark: "112",
+          markAt: "2025-07-25T09:00:00-05:00",
           currency: "USD",
         },
         {
@@ -129,6 +130,7 @@ describe("over ledgers", () => {
           realized: "0",
           unrealized: "0",
           mark: "108.5",
+          markAt: "2025-07-25T10:00:00-05:00",
           currency: "USD",
         },
       ].sort((a, b) => (a.symbol < b.symbol ? -1 : 1)),

@@ -48,7 +48,8 @@ export class ModernEngineService implements PnlService {
     const open = run.statement.positions.filter(
       (position) => position.quantity !== "0" && isWanted(position),
     );
-    return { positions: open.map(servicePosition) };
+    const markAt = markTimes(run);
+    return { positions: open.map((position) => ({ ...servicePosition(position), ...markAt(position) })) };
   }
 
   async tradeHistory(request: TradeHistoryRequest): Promise<TradeHistoryAnswer> {
@@ -190,6 +191,29 @@ const servicePosition = (position: StatementPosition): ServicePosition => ({
   mark: position.mark,
   currency: position.currency,
 });
+
+/** The last traded time of each instrument of a run, microseconds. */
+const lastTraded = new WeakMap<PnlRun["engine"], Map<string, number>>();
+
+/** Finds the time of the mark that a position of the run is valued with. */
+function markTimes({ engine, input: { trades }, valuation: { marks, asOfDay } }: PnlRun) {
+  if (typeof marks === "object")
+    return (position: StatementPosition) => atTime(marks.on(position, asOfDay)?.atUs);
+  let last = lastTraded.get(engine);
+  if (last === undefined) {
+    last = new Map();
+    for (const trade of engine.order()) {
+      const { instrument, symbol } = trades.instrumentAt(trade);
+      last.set(instrument ?? symbol, trades.timeAt(trade));
+    }
+    lastTraded.set(engine, last);
+  }
+  const times = last;
+  return ({ instrument, symbol, mark }: StatementPosition) =>
+    atTime(mark === null ? undefined : times.get(instrument ?? symbol));
+}
+
+const atTime = (us: number | undefined) => (us === undefined ? {} : { markAt: formatInstant(us) });
 
 /** The sums of positions by currency. A position without a mark adds nothing to the unrealized sum. */
 export function totalsOf(

@@ -1,13 +1,9 @@
 import type { App, RouteContext } from "../context.ts";
-import { eventText } from "../event-stream.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { eventQuery, eventStream } from "../wire/events.ts";
 
-/**
- * The stream of server-sent events: first the state, then each change of plan and of freshness, and
- * comparisons.
- */
+/** The stream of server-sent events: first the state, then beats and changes. */
 export const eventRoutes =
   ({ bridge, control, events, needs, state }: RouteContext) =>
   async (app: App): Promise<void> => {
@@ -19,7 +15,7 @@ export const eventRoutes =
           ...operation(
             "migration",
             "streamEvents",
-            "Server-sent events: plan, freshness, comparison, files, and failures of the control plane",
+            "Server-sent events: a beat each second, and every change that a page shows",
           ),
           querystring: eventQuery,
           response: {
@@ -52,9 +48,13 @@ export const eventRoutes =
           return;
         }
         const { epoch, phase, useNewPnlSystem } = bridge.service.plan;
-        const hello = { epoch, phase, useNewPnlSystem, freshness: control?.freshness ?? null };
-        raw.write(`retry: 1000\n\n${eventText("hello", hello)}`);
-        events.add(raw, request.query.comparisons);
+        events.add(raw, request.query.comparisons, {
+          now: new Date().toISOString(),
+          epoch,
+          phase,
+          useNewPnlSystem,
+          freshness: control?.freshness ?? null,
+        });
       },
     );
   };

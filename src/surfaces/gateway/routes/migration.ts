@@ -109,14 +109,19 @@ function addReads(app: App, plane: Plane): void {
   );
 }
 
+const rollbacksMax = 100;
+
 function addMoves(app: App, plane: Plane): void {
   const onRequest = [...plane.change];
+  /** The last rollbacks by actor and key: a page that gets no answer sends its rollback again. */
+  const rollbacks = new Map<string, ReturnType<Plane["control"]["operator"]["rollback"]>>();
   app.post(
     "/migration/rollback",
     {
       onRequest,
       schema: {
         ...operation(tag, "rollBack", "Moves all calls back to legacy at once, without a gate"),
+        headers: wire.rollbackHeaders,
         body: wire.rollbackBody,
         response: { 200: wire.rollbackResult },
       },
@@ -124,10 +129,18 @@ function addMoves(app: App, plane: Plane): void {
     async (request) => {
       const { reason, waitMs } = request.body;
       const by = { actor: plane.actorOf(request), reason };
-      return plane.done(
-        request,
-        await plane.control.operator.rollback(by, waitMs === undefined ? {} : { waitMs }),
-      );
+      const rollBack = () => plane.control.operator.rollback(by, waitMs === undefined ? {} : { waitMs });
+      const given = request.headers["idempotency-key"];
+      if (given === undefined) return plane.done(request, await rollBack());
+      const key = JSON.stringify([by.actor, given]);
+      const known = rollbacks.get(key);
+      if (known !== undefined) return known;
+      const result = rollBack();
+      rollbacks.set(key, result);
+      result.catch(() => rollbacks.delete(key));
+      const [oldest] = rollbacks.keys();
+      if (rollbacks.size > rollbacksMax && oldest !== undefined) rollbacks.delete(oldest);
+      return plane.done(request, await result);
     },
   );
   app.post(
@@ -174,12 +187,14 @@ function addTraffic(app: App, plane: Plane): void {
       const { body } = request;
       const by = { actor: plane.actorOf(request), reason: body.reason };
       const { operator } = plane.control;
+      const expected = { epoch: body.epoch };
       const record =
         "percentage" in body
-          ? await operator.traffic(body.percentage, by)
+          ? await operator.traffic(body.percentage, by, expected)
           : await operator.ramp(
               { steps: body.steps, dwellMs: body.dwellMs, endsIn: body.endsIn ?? "stay" },
               by,
+              expected,
             );
       const { epoch, overrides, ramp } = record;
       const answers = operator.whoAnswers(record);
@@ -204,14 +219,14 @@ function addTraffic(app: App, plane: Plane): void {
       schema: {
         ...operation(tag, operationId, summary),
         params: wire.userParams,
-        body: wire.reasonBody,
+        body: wire.userListBody,
         response: { 200: wire.userListResult },
       },
       handler: async (request) => {
         const by = { actor: plane.actorOf(request), reason: request.body.reason };
         const record = await plane.control.operator.changeList(
           list,
-          { change, user: request.params.user },
+          { change, user: request.params.user, epoch: request.body.epoch },
           by,
         );
         return plane.done(request, {
@@ -236,9 +251,9 @@ function addSignOff(app: App, plane: Plane): void {
     },
     async (request) => {
       const { gate } = request.params;
-      const { note, phase } = request.body;
+      const { note, phase, epoch } = request.body;
       const actor = plane.actorOf(request);
-      const given = { actor, note, ...(phase !== undefined && { phase }) };
+      const given = { actor, note, epoch, ...(phase !== undefined && { phase }) };
       return plane.done(request, { gate, phase: await plane.control.operator.signOff(gate, given), actor });
     },
   );

@@ -1,18 +1,12 @@
-import { isUtf8 } from "node:buffer";
 import type { FastifyRequest, FastifySchema } from "fastify";
-import { z } from "zod";
 import { type JsonValue, parseExact } from "../../../base/exact-json.ts";
 import { shownMs } from "../../../base/shown-ms.ts";
 import type { App, RouteContext } from "../context.ts";
 import { readJsonBodies } from "../json-body.ts";
+import { headerText, namesOfCall } from "../names-of-call.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { answerOf, pnlMethods } from "../wire/pnl.ts";
-
-const headers = z.object({
-  "x-pnl-user": z.string().optional().describe("the user of the call, in UTF-8; may decide the route"),
-  "x-pnl-book": z.string().optional().describe("the book of the call, in UTF-8; may decide the route"),
-});
 
 /**
  * The routes of bridged calls. Numbers of a request are read from their source text, and answers contain
@@ -70,7 +64,7 @@ export const pnlRoutes =
       route(`/pnl/${method}`, () => method, {
         ...operation("pnl", method, summary),
         description: "Numbers may be JSON numbers or decimal text. Answers contain decimal text.",
-        headers,
+        headers: namesOfCall,
         body: request,
         response: { 200: answerOf(value).describe(summary) },
       });
@@ -85,14 +79,3 @@ type Call = (
   request: JsonValue,
   key: { readonly user?: string; readonly book?: string },
 ) => Promise<Answer>;
-
-/** Decodes a header that contains UTF-8; Node gives one character per byte. */
-function headerText(name: string, header: string | readonly string[]): string {
-  const text = String(header);
-  if (!/[\x80-\xff]/.test(text)) return text;
-  const bytes = Buffer.from(text, "latin1");
-  if (isUtf8(bytes)) return bytes.toString();
-  throw new HttpProblem(400, "BAD_USAGE", `headers.${name}: the bytes are not UTF-8`, {
-    fix: "encode the name as UTF-8",
-  });
-}

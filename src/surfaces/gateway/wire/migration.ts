@@ -16,30 +16,42 @@ const percentage = z
 // --- requests
 // -----------------------------------------------------------------------------------------------
 
+const epoch = z.int().optional().describe("the expected epoch; another one is a conflict");
+
+export const rollbackHeaders = z.object({
+  "idempotency-key": z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe("a repetition under the same key has its effect once"),
+});
 export const rollbackBody = z.strictObject({ reason, waitMs: z.number().min(0).max(600_000).optional() });
 const move = {
   reason,
   dryRun: z.boolean().optional(),
   from: phase.optional().describe("the expected phase; another one is a conflict"),
-  epoch: z.int().optional().describe("the expected epoch; another one is a conflict"),
+  epoch,
 };
 export const phaseBody = z.discriminatedUnion("move", [
   z.strictObject({ move: z.enum(["advance", "retreat"]), ...move }),
   z.strictObject({ move: z.literal("set"), phase, ...move }),
 ]);
 export const trafficBody = z.union([
-  z.strictObject({ percentage, reason }),
+  z.strictObject({ percentage, reason, epoch }),
   z.strictObject({
     steps: z.array(percentage).min(1).max(100),
     dwellMs: z.number().int().min(1_000),
     endsIn: z.enum(["stay", "rollback"]).optional(),
     reason,
+    epoch,
   }),
 ]);
-export const reasonBody = z.strictObject({ reason });
+export const userListBody = z.strictObject({ reason, epoch });
 export const signOffBody = z.strictObject({
   note: z.string().trim().min(1, "a note is missing: the audit keeps it").max(textMax),
   phase: phase.optional(),
+  epoch,
 });
 export const userParams = z.object({ user: z.string().min(1).max(200) });
 export const gateParams = z.object({ gate: z.string().min(1).max(200) });

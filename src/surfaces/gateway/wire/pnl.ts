@@ -48,6 +48,7 @@ const position = z
     unrealized: decimal.nullable().describe("null for open lots without a mark"),
     fees: decimal.optional(),
     mark: decimal.nullish(),
+    markAt: z.string().optional().describe("ISO 8601"),
     currency: z.string().optional(),
     lots: z
       .array(z.looseObject({ tradeId: z.string().nullable(), quantity: decimal, price: decimal }))

@@ -1,0 +1,110 @@
+/** The dashboard bridge of a configuration: what each side's screens are made of. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { systemClock } from "../../adapters/host/index.ts";
+import { hasLegacyTrades } from "../../adapters/sqlite/index.ts";
+import { assert } from "../../base/errors.ts";
+import { sqliteFile } from "../../base/store-address.ts";
+import {
+  controllerReads,
+  controllerScreen,
+  DashboardDataBridge,
+  type ScreenSource,
+  serviceScreen,
+} from "../../bridges/dashboard/index.ts";
+import { excludedPaths, type PnLServiceBridge } from "../../bridges/service/index.ts";
+import type { Config } from "../../config/index.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { BridgedSystem } from "../../ports/system.ts";
+import { dayRulesOf, netsBooks } from "../builtin-systems.ts";
+import type { ControlPlane } from "../control/control-plane.ts";
+import type { ControlSettings } from "../stores.ts";
+import { describeSymbol } from "../symbols/symbols.ts";
+import type { LedgerWorld } from "./systems/ledger-world.ts";
+
+interface DashboardParts extends ControlSettings {
+  readonly service: PnLServiceBridge;
+  readonly control: () => ControlPlane | undefined;
+  /** The controller of the desk's own dashboard; undefined if the legacy system itself is asked. */
+  readonly controller: BridgedSystem | undefined;
+  /** The ledgers as legacy reads them; undefined if none are configured. */
+  readonly ledgers: LedgerWorld | undefined;
+}
+
+/** The time limit of a method of the desk's own dashboard, if the configuration sets none. */
+const legacyTimeoutMs = 30_000;
+
+const currencyOf = (symbol: string): string | undefined => describeSymbol(symbol, undefined)?.currency;
+
+export function dashboardOf({
+  service,
+  control,
+  controller,
+  ledgers,
+  ...settings
+}: DashboardParts): DashboardDataBridge {
+  const { config } = settings;
+  const rules = dayRulesOf(config.systems);
+  const allBooks = netsBooks(config.systems)
+    ? "one of the two systems does not know books, so the figures are of all books"
+    : undefined;
+  const sourceOf = (side: Side): ScreenSource => ({
+    dayRule: rules[side],
+    allBooks,
+    read: (request, context) =>
+      serviceScreen((method, asked) => service.ask(side, method, asked, context), request, currencyOf),
+  });
+  const legacy = sourceOf("legacy");
+  return new DashboardDataBridge({
+    core: service.core,
+    modern: sourceOf("modern"),
+    legacy: {
+      ...legacy,
+      ...(controller !== undefined && controllerSource(controller, config)),
+      hasTrades: async () => {
+        const stored = storeHasTrades(settings);
+        if (stored !== undefined || ledgers === undefined) return stored;
+        return (await ledgers.run({ method: "fifo", asOf: undefined })).input.accepted > 0;
+      },
+    },
+    pin: () => service.pin(),
+    generation: () => control()?.follower.record.cacheGeneration ?? 0,
+    doubt: () => {
+      const freshness = control()?.freshness ?? "fresh";
+      return freshness === "fresh" ? undefined : `the control store does not confirm the plan: ${freshness}`;
+    },
+    exclusions: excludedPaths(config.exclusions),
+    clock: systemClock,
+    intervalMs: config.dashboard.intervalMs,
+  });
+}
+
+function controllerSource(
+  system: BridgedSystem,
+  { dashboard }: Config,
+): Pick<ScreenSource, "read" | "allBooks"> {
+  const { controller, legacy } = dashboard;
+  const timeoutMs = (legacy?.kind === "builtin" ? undefined : legacy?.timeoutMs) ?? legacyTimeoutMs;
+  const allowed: readonly string[] = controllerReads[controller];
+  return {
+    allBooks: "the desk's own dashboard does not know books, so the figures are of all books",
+    read: (request, context) =>
+      controllerScreen(
+        (method, asked) => {
+          assert(allowed.includes(method), `${method} is on the list of methods that read`);
+          return system.invoke(method, asked, {
+            deadlineMs: Math.min(context.deadlineMs, timeoutMs),
+            ...(context.isLimited && { signal: context.signal }),
+          });
+        },
+        request,
+        { controller, currencyOf },
+      ),
+  };
+}
+
+/** Whether legacy's database holds a trade; undefined if there is no database that says so. */
+function storeHasTrades({ config, folder }: ControlSettings): boolean | undefined {
+  const file = resolve(folder, sqliteFile(config.stores.legacy ?? "") ?? "");
+  return file === resolve(folder) || !existsSync(file) ? undefined : hasLegacyTrades(file);
+}

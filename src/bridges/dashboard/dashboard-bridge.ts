@@ -1,0 +1,398 @@
+import { messageOf } from "../../base/errors.ts";
+import { AnswerComparer, type AnswerComparison, type AnswerOptions } from "../../comparison/index.ts";
+import { parseInstant } from "../../domain/market/chicago-time.ts";
+import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { type CallKey, routeOf } from "../../domain/migration/route.ts";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { BridgeCore } from "../core/bridge-core.ts";
+import { type CallContext, type RunnerMethod, unlimited } from "../core/call.ts";
+import type { CallAnswer, FallbackReason } from "../core/options.ts";
+import { defaultTolerances, type PnlTolerances, tolerancesByField } from "../core/tolerances.ts";
+import {
+  comparedPart,
+  comparison,
+  contradictionIn,
+  emptyScreen,
+  isBlank,
+  type Screen,
+  type ScreenRequest,
+} from "./screen.ts";
+import { type DashboardRequest, type DashboardValue, panelsOf, reachOf, viewOf } from "./view.ts";
+
+/** What a viewer sees, with everything that a page must say about it. Numbers are exact text. */
+export interface DashboardAnswer {
+  readonly value: DashboardValue;
+  readonly source: Side;
+  readonly epoch: number;
+  /** The generation of the caches (`DELETE FROM new_pnl_cache` raises it). */
+  readonly generation: number;
+  /** The instant that the figures are of. */
+  readonly asOf: string;
+  /** The age of the oldest mark of an open position in milliseconds; null if it is not known. */
+  readonly markAge: number | null;
+  /** When the system answered. */
+  readonly answeredAt: string;
+  /** The figures are older than they should be, or lack writes, or the plan could not be checked. */
+  readonly stale: boolean;
+  readonly staleWhy?: string;
+  readonly fellBack?: FallbackReason;
+  readonly dayRule: string;
+  readonly zone: string;
+  /** Whether no list was cut and no panel is missing. */
+  readonly complete: boolean;
+  /** The number of rows after which a list was cut. */
+  readonly truncatedAt?: number;
+  /** Why the figures are of all books although a book was named. */
+  readonly allBooks?: string;
+  readonly other?: OtherSystem;
+}
+
+interface OtherSystem {
+  readonly source: Side;
+  readonly value: DashboardValue;
+  /** Absent if one of the two systems could not answer. */
+  readonly comparison?: Pick<AnswerComparison, "verdict" | "fields" | "more">;
+}
+
+export interface ScreenSource {
+  readonly read: (request: ScreenRequest, context: CallContext) => Promise<Screen>;
+  readonly dayRule: string;
+  /** Why the system's figures are of all books; undefined if it knows books. */
+  readonly allBooks: string | undefined;
+  /**
+   * Whether the system's store holds trades; undefined if that cannot be said. The second witness of an empty
+   * screen. Absent: an empty screen is believed.
+   */
+  readonly hasTrades?: () => Promise<boolean | undefined>;
+}
+
+export interface DashboardBridgeOptions {
+  /** The core of the service bridge: routes, runs, compares and counts the calls. */
+  readonly core: BridgeCore;
+  readonly legacy: ScreenSource;
+  readonly modern: ScreenSource;
+  /** The as-of, the method and the marks on which both systems must agree. */
+  readonly pin: () => Pick<ScreenRequest, "asOf" | "method" | "marks">;
+  /** The generation of the caches. */
+  readonly generation: () => number;
+  /** Why the plan may no longer be the one in force; undefined if it is. */
+  readonly doubt: () => string | undefined;
+  readonly tolerances?: PnlTolerances;
+  readonly exclusions?: AnswerOptions["exclusions"];
+  readonly clock: Clock;
+  /** How long one answer of a system serves all viewers of a book. Default 1 000. */
+  readonly intervalMs?: number;
+}
+
+const zone = "America/Chicago";
+/** The numbers of trades that a system is asked for: one more than the longest lists that are shown. */
+const tradesAsked = [501, 10_001, 100_001] as const;
+/** How long the last good answer of a system that fails is shown, as stale. */
+const keptMs = 600_000;
+/** How long after a viewer's last request its screen is watched for changes. */
+const watchedMs = 30_000;
+const [worldsMax, keptMax] = [64, 256];
+
+/** One question, what the systems answered, and the calls that were made about it. */
+interface World {
+  readonly request: ScreenRequest;
+  readonly startedMs: number;
+  readonly answers: Partial<Record<Side, Promise<Dated>>>;
+  readonly calls: Map<string, Promise<Shown>>;
+}
+
+interface Dated {
+  readonly screen: Screen;
+  readonly answeredMs: number;
+}
+
+/** A screen that was routed and answered, or the reason why there is none. */
+interface Shown extends Omit<CallAnswer<Screen>, "value"> {
+  readonly screen: Screen;
+  readonly asOf: string;
+  readonly answeredMs: number;
+  readonly generation: number;
+  readonly why?: string;
+}
+
+/**
+ * Answers dashboards from the system that the plan gives each user, and compares both. All viewers of a book
+ * share one question to each system per interval. A failed read never becomes a zero: the figures are the
+ * last good ones, marked stale, or null with the reason.
+ */
+export class DashboardDataBridge {
+  readonly #options: DashboardBridgeOptions;
+  readonly #method: RunnerMethod;
+  readonly #intervalMs: number;
+  /** The current question of each book and depth. */
+  readonly #current = new Map<string, World>();
+  /** The questions by their text, for the sides' functions, which get a copy of the question only. */
+  readonly #worlds = new Map<string, World>();
+  readonly #kept = new Map<string, Shown>();
+  readonly #viewers = new Map<string, { readonly request: DashboardRequest; readonly atMs: number }>();
+
+  constructor(options: DashboardBridgeOptions) {
+    this.#options = options;
+    this.#intervalMs = options.intervalMs ?? 1_000;
+    const side =
+      (side: Side) =>
+      async (args: readonly unknown[], context: CallContext): Promise<unknown> => {
+        const request = args[0] as ScreenRequest;
+        const { screen } = await this.#ask(side, request, context);
+        return { ...screen, tradesAsked: request.trades };
+      };
+    this.#method = options.core.add({
+      name: "dashboard",
+      isWrite: false,
+      legacy: side("legacy"),
+      modern: side("modern"),
+      comparer: this.#comparer(options.tolerances ?? defaultTolerances),
+      project: (answer) => comparedPart(answer as Parameters<typeof comparedPart>[0]),
+    });
+  }
+
+  /** Sets the tolerances from the next comparison on. */
+  setTolerances(tolerances: PnlTolerances): void {
+    this.#method.comparer = this.#comparer(tolerances);
+  }
+
+  /** Answers a view. Throws BAD_USAGE for an unknown cursor, and the SystemFailure of a refused request. */
+  async getPnlData(request: DashboardRequest): Promise<DashboardAnswer> {
+    const shown = await this.#shown(request);
+    this.#note(request);
+    return this.#answer(request, shown);
+  }
+
+  /**
+   * Asks again for the positions that somebody looked at in the last half minute, once for each system and
+   * book.
+   */
+  async watched(): Promise<
+    readonly { readonly answer: DashboardAnswer; readonly book: string | undefined }[]
+  > {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [key, { atMs }] of this.#viewers) if (nowMs - atMs > watchedMs) this.#viewers.delete(key);
+    const requests = [...this.#viewers.values()].map(({ request }) => request);
+    return Promise.all(
+      requests.map(async (request) => ({
+        answer: await this.#answer(request, await this.#shown(request)),
+        book: request.book,
+      })),
+    );
+  }
+
+  get plan(): MigrationPlan {
+    return this.#options.core.plan;
+  }
+
+  #note({ user, book }: DashboardRequest): void {
+    const { answer } = routeOf(this.plan, this.#keyOf(named({ user, book })), 0);
+    const request: DashboardRequest = { view: "positions", limit: 10_000, ...named({ user, book }) };
+    this.#viewers.delete(`${answer} ${book ?? ""}`);
+    this.#viewers.set(`${answer} ${book ?? ""}`, { request, atMs: this.#options.clock.monotonicMs() });
+    dropOldest(this.#viewers, worldsMax);
+  }
+
+  /**
+   * The key by which a request is routed. Where the plan routes by book, a request without a book is of all
+   * books, so it is legacy's while modern has only a part of them; lists of users apply nevertheless.
+   */
+  #keyOf({ user, book }: Pick<DashboardRequest, "user" | "book">): CallKey {
+    const { plan } = this;
+    const key: CallKey = named({ user, book });
+    if (book !== undefined || plan.bucketBy !== "book") return key;
+    if (plan.newSystemPercentage >= 100) return { ...key, book: "*" };
+    return routeOf(plan, key, 0).because === "WITHIN_PERCENTAGE" ? {} : key;
+  }
+
+  /** The shared call for a request: one for each system and question. */
+  #shown(request: DashboardRequest): Promise<Shown> {
+    const { core, generation } = this.#options;
+    const { plan } = core;
+    const key = this.#keyOf(request);
+    const world = this.#world(request);
+    const [number, { answer: side }] = [generation(), routeOf(plan, key, 0)];
+    const id = `${side} ${plan.epoch} ${number}`;
+    let shown = world.calls.get(id);
+    if (shown === undefined) {
+      const keptKey = `${side} ${worldKey(world.request)}`;
+      shown = this.#call(world, key)
+        .then((answered): Shown => {
+          const good = { ...answered, generation: number };
+          this.#kept.delete(keptKey);
+          this.#kept.set(keptKey, good);
+          dropOldest(this.#kept, keptMax);
+          return good;
+        })
+        .catch((failure: unknown): Shown => {
+          if (failure instanceof SystemFailure && failure.blamesRequest) throw failure;
+          const why = `${side} does not answer: ${messageOf(failure)}`;
+          const kept = this.#kept.get(keptKey);
+          const { clock } = this.#options;
+          if (
+            kept?.epoch === plan.epoch &&
+            kept.generation === number &&
+            clock.nowMs() - kept.answeredMs <= keptMs
+          )
+            return { ...kept, stale: true, why };
+          const { asOf } = world.request;
+          const none = { screen: emptyScreen(`not available – ${side}: ${messageOf(failure)}`), asOf };
+          return {
+            ...{ ...none, source: side, epoch: plan.epoch, generation: number, stale: true, why },
+            answeredMs: clock.nowMs(),
+          };
+        });
+      world.calls.set(id, shown);
+      // A failure of the request itself is the caller's; a later caller may ask again.
+      shown.catch(() => world.calls.delete(id));
+    }
+    return shown;
+  }
+
+  async #call(world: World, key: CallKey): Promise<Omit<Shown, "generation">> {
+    const { core, clock } = this.#options;
+    const { value, ...facts } = await core.answer(this.#method, [world.request], key);
+    const { tradesAsked: _, ...screen } = value as Screen & { readonly tradesAsked: number };
+    const { answeredMs = clock.nowMs() } = (await world.answers[facts.source]) ?? {};
+    return { ...facts, screen, asOf: world.request.asOf, answeredMs };
+  }
+
+  /** The question of this interval for a book; deeper lists have their own. */
+  #world({ book, ...request }: DashboardRequest): World {
+    const { clock, pin } = this.#options;
+    const reach = panelsOf(request).includes("trades") ? reachOf(request) : 0;
+    const trades = tradesAsked.find((asked) => asked > reach) ?? tradesAsked[2];
+    const key = worldKey({ trades, ...named({ book }) });
+    const nowMs = clock.monotonicMs();
+    const current = this.#current.get(key);
+    if (current !== undefined && nowMs - current.startedMs < this.#intervalMs) return current;
+    const asked: ScreenRequest = { ...pin(), ...named({ book }), trades };
+    const world: World = { request: asked, startedMs: nowMs, answers: {}, calls: new Map() };
+    this.#current.delete(key);
+    this.#current.set(key, world);
+    this.#worlds.set(JSON.stringify(asked), world);
+    dropOldest(this.#current, worldsMax);
+    dropOldest(this.#worlds, 2 * worldsMax);
+    return world;
+  }
+
+  /** Asks a system, at most once for each question. */
+  #ask(side: Side, request: ScreenRequest, context: CallContext): Promise<Dated> {
+    const world = this.#worlds.get(JSON.stringify(request));
+    const known = world?.answers[side];
+    if (known !== undefined) return known;
+    const answer = this.#read(side, request, context);
+    if (world !== undefined) world.answers[side] = answer;
+    return answer;
+  }
+
+  async #read(side: Side, request: ScreenRequest, context: CallContext): Promise<Dated> {
+    const { clock, [side]: source } = this.#options;
+    const { book: _, ...ofAllBooks } = request;
+    const asked: ScreenRequest = source.allBooks === undefined ? request : ofAllBooks;
+    const screen = await source.read(asked, context);
+    const answeredMs = clock.nowMs();
+    const wrong = contradictionIn(screen, request.trades);
+    if (wrong !== undefined)
+      throw new SystemFailure("GARBLED", `${side} ${wrong}`, { code: "CONTRADICTION" });
+    if (!isBlank(screen) || source.hasTrades === undefined) return { screen, answeredMs };
+    const hasTrades = await source.hasTrades().catch(() => undefined);
+    if (hasTrades === false) return { screen, answeredMs };
+    // A store with trades contradicts an empty desk, but says nothing about one book of it.
+    if (hasTrades === true && asked.book === undefined)
+      throw new SystemFailure("GARBLED", `${side} shows nothing but zeros, and its store holds trades`, {
+        code: "CONTRADICTION",
+      });
+    const why = `${side} shows nothing but zeros, and nothing confirms that it has no trades`;
+    return { screen: emptyScreen(why), answeredMs };
+  }
+
+  async #answer(request: DashboardRequest, shown: Shown): Promise<DashboardAnswer> {
+    const { clock, doubt, [shown.source]: source } = this.#options;
+    const { screen, asOf, answeredMs, source: side, epoch, generation, fellBack } = shown;
+    const { cut, ...value } = viewOf(request, screen);
+    const lacking =
+      shown.staleMs === undefined ? undefined : `legacy lacks writes of ${shown.staleMs} ms ago`;
+    const staleWhy = [shown.why, lacking, doubt()].filter((why) => why !== undefined).join("; ");
+    const isWhole = panelsOf(request).every((panel) => value[panel] !== null);
+    return {
+      value,
+      source: side,
+      epoch,
+      generation,
+      asOf,
+      markAge: markAgeOf(screen, clock.nowMs()),
+      answeredAt: new Date(answeredMs).toISOString(),
+      stale: staleWhy !== "",
+      ...(staleWhy !== "" && { staleWhy }),
+      ...(fellBack !== undefined && { fellBack }),
+      dayRule: source.dayRule,
+      zone,
+      complete: isWhole && cut === undefined,
+      ...(cut !== undefined && { truncatedAt: cut }),
+      ...(request.book !== undefined && source.allBooks !== undefined && { allBooks: source.allBooks }),
+      ...(request.beside === true && { other: await this.#other(request, shown) }),
+    };
+  }
+
+  /** What the other system shows of the same question, and the differences. */
+  async #other(request: DashboardRequest, shown: Shown): Promise<OtherSystem> {
+    const side = otherSide(shown.source);
+    const world = this.#world(request);
+    try {
+      const { screen } = await this.#ask(side, world.request, unlimited);
+      const { cut: _, ...value } = viewOf(request, screen);
+      const tradesAsked = world.request.trades;
+      const ours = comparedPart({ ...shown.screen, tradesAsked });
+      const theirs = comparedPart({ ...screen, tradesAsked });
+      const [legacy, modern] = side === "modern" ? [ours, theirs] : [theirs, ours];
+      const { clock } = this.#options;
+      const judged = this.#method.comparer?.compare(legacy, modern, clock.today());
+      if (judged === undefined) return { source: side, value };
+      const { verdict, fields, more } = judged;
+      return { source: side, value, comparison: { verdict, fields, more } };
+    } catch (failure) {
+      const { cut: _, ...value } = viewOf(
+        request,
+        emptyScreen(`not available – ${side}: ${messageOf(failure)}`),
+      );
+      return { source: side, value };
+    }
+  }
+
+  #comparer(tolerances: PnlTolerances): AnswerComparer {
+    const { exclusions = [] } = this.#options;
+    return new AnswerComparer({ ...comparison, tolerances: tolerancesByField(tolerances), exclusions });
+  }
+}
+
+/** Without the names that have no value, as the types of optional properties demand. */
+const named = ({
+  user,
+  book,
+}: {
+  readonly user?: string | undefined;
+  readonly book?: string | undefined;
+}) => ({
+  ...(user !== undefined && { user }),
+  ...(book !== undefined && { book }),
+});
+
+const worldKey = ({ book, trades }: Pick<ScreenRequest, "book" | "trades">): string =>
+  JSON.stringify([book ?? null, trades]);
+
+function dropOldest(map: Map<string, unknown>, max: number): void {
+  const [oldest] = map.keys();
+  if (map.size > max && oldest !== undefined) map.delete(oldest);
+}
+
+function markAgeOf({ positions }: Screen, nowMs: number): number | null {
+  const times = (positions ?? [])
+    .filter(({ mark }) => mark !== null)
+    .map(({ markAt }) => (markAt === null ? undefined : parseInstant(markAt)));
+  const known = times.filter((time) => time !== undefined);
+  if (known.length === 0 || known.length < times.length) return null;
+  return Math.max(0, Math.round(nowMs - Math.min(...known) / 1_000));
+}

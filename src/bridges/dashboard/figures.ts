@@ -1,0 +1,45 @@
+import { canonicalDecimal } from "../../base/decimal.ts";
+import type { JsonValue } from "../../base/exact-json.ts";
+import { add, formatFraction, parseFigure, parseFraction, zero } from "../../base/fraction.ts";
+
+/** An object of an answer. */
+export type Row = Readonly<Record<string, JsonValue>>;
+
+export const isRow = (value: JsonValue | undefined): value is Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Sign before or after the dollar, thousands by commas in groups of three, or parentheses for a negative. */
+const written = /^(\()?([-+−])?\$?([-+−])?((?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?)(\))?$/;
+
+/**
+ * The exact decimal text (or `p/q`) of a figure as desks write it: `$-1,234.50` and `(1,234.50)` are
+ * `-1234.5`. Undefined for everything that is not a number, such as `N/A`, `-`, `nan` and `awaiting data`.
+ */
+export function figureText(value: JsonValue | undefined): string | undefined {
+  if (typeof value === "number") return canonicalDecimal(String(value));
+  if (typeof value !== "string") return undefined;
+  const text = value.trim();
+  if (text.includes("/")) return parseFigure(text) === undefined ? undefined : text;
+  const [, open, before = "", after = "", digits = "", close] = written.exec(text) ?? [];
+  const isEnclosed = open !== undefined;
+  const sign = `${before}${after}`;
+  if (digits === "" || isEnclosed !== (close !== undefined) || sign.length > (isEnclosed ? 0 : 1))
+    return undefined;
+  const isNegative = isEnclosed || sign === "-" || sign === "−";
+  const plain = digits.replaceAll(",", "").replace(/^\./, "0.");
+  return canonicalDecimal(isNegative ? `-${plain}` : plain);
+}
+
+/** The exact sum of figures; null if one of them is missing. */
+export function sumOf(figures: readonly (string | null)[]): string | null {
+  let sum = zero;
+  for (const figure of figures) {
+    const value = figure === null ? undefined : parseFigure(figure);
+    if (value === undefined) return null;
+    sum = add(sum, value);
+  }
+  return formatFraction(sum).text;
+}
+
+export const isZeroText = (figure: string | null): boolean =>
+  figure !== null && parseFraction(figure)?.numerator === 0n;

@@ -1,0 +1,120 @@
+/** The part of a screen that a request asks for. */
+import { BridgeError } from "../../base/errors.ts";
+import { fingerprint } from "../../base/fingerprint.ts";
+import { type Panel, panels, type Screen } from "./screen.ts";
+
+export interface DashboardRequest {
+  /** Default `screen`: all panels, of one source, one epoch and one as-of. */
+  readonly view?: "screen" | Panel;
+  readonly user?: string;
+  readonly book?: string;
+  /** A trading day, YYYY-MM-DD, to which days, chart and trades are limited. Default: all days. */
+  readonly date?: string;
+  /** The most rows of a list. Default 500. */
+  readonly limit?: number;
+  /** The `cursor` of the last answer, for the next rows of a view that is one list. */
+  readonly cursor?: string;
+  /** Also answers what the other system shows, and how they differ. */
+  readonly beside?: boolean;
+}
+
+export type DashboardValue = Partial<Omit<Screen, "unavailable" | "uncompared">> & {
+  /** Why a panel or a figure is null, by its path. */
+  readonly unavailable: Readonly<Record<string, string>>;
+  /** Where the list goes on. */
+  readonly cursor?: string;
+};
+
+const rowsDefault = 500;
+
+/** The number of rows of a list that a request reaches. Throws BAD_USAGE for an unknown cursor. */
+export const reachOf = ({
+  limit = rowsDefault,
+  cursor,
+}: Pick<DashboardRequest, "limit" | "cursor">): number =>
+  (cursor === undefined ? 0 : placeOf(cursor).offset) + limit;
+
+export const panelsOf = ({ view = "screen" }: DashboardRequest): readonly Panel[] =>
+  view === "screen" ? panels : [view];
+
+/** The panels of a view with its rows, and the number of rows at which a list was cut. */
+export function viewOf(
+  request: DashboardRequest,
+  screen: Screen,
+): DashboardValue & { readonly cut: number | undefined } {
+  const { date, limit = rowsDefault, cursor } = request;
+  const wanted = panelsOf(request);
+  const ofDay = date === undefined ? screen : screenOfDay(screen, date);
+  const value: Record<string, unknown> = {};
+  let cut: number | undefined;
+  let next: string | undefined;
+  for (const panel of wanted) {
+    const rows = ofDay[panel];
+    if (rows === null || !isList(rows)) {
+      value[panel] = rows;
+      continue;
+    }
+    const from = cursor === undefined || wanted.length > 1 ? 0 : startAfter(rows, cursor);
+    // The newest points of the chart stand at its end.
+    const shown = panel === "chart" ? rows.slice(-limit) : rows.slice(from, from + limit);
+    value[panel] = shown;
+    if (from + limit >= rows.length) continue;
+    cut = limit;
+    if (wanted.length === 1) next = cursorAt(from + limit, shown.at(-1));
+  }
+  const unavailable = Object.fromEntries(
+    Object.entries(ofDay.unavailable).filter(([path]) => wanted.some((panel) => path.startsWith(panel))),
+  );
+  return { ...value, unavailable, ...(next !== undefined && { cursor: next }), cut };
+}
+
+const isList = (rows: NonNullable<Screen[Panel]>): rows is NonNullable<Screen[Exclude<Panel, "summary">]> =>
+  Array.isArray(rows);
+
+/** A screen of one trading day. Positions and totals are known as of now only. */
+function screenOfDay(screen: Screen, date: string): Screen {
+  const why = "it is known as of now only: leave the date out";
+  const daily = screen.daily?.filter((row) => row.tradingDay === date) ?? null;
+  const totals = Object.fromEntries(
+    (daily ?? []).map(({ tradingDay: _, currency, ...money }) => [currency, money]),
+  );
+  return {
+    ...screen,
+    summary: daily && { totals: {}, day: { tradingDay: date, totals }, openPositions: null },
+    positions: null,
+    daily,
+    trades: screen.trades?.filter(({ time }) => time?.startsWith(date)) ?? null,
+    chart: screen.chart?.filter(({ tradingDay }) => tradingDay <= date) ?? null,
+    unavailable: {
+      ...screen.unavailable,
+      positions: why,
+      "summary.totals": why,
+      "summary.openPositions": why,
+    },
+  };
+}
+
+const cursorAt = (offset: number, last: unknown): string => `${offset}-${fingerprint(JSON.stringify(last))}`;
+
+/** The place that a cursor names. Throws BAD_USAGE for anything else. */
+function placeOf(cursor: string): { readonly offset: number; readonly row: string } {
+  const [, offset = "", row = ""] = /^(\d{1,6})-([0-9a-f]{16})$/.exec(cursor) ?? [];
+  if (row === "") throw unknownCursor();
+  return { offset: Number(offset), row };
+}
+
+/** The place after the cursor's row, also if rows have come before it. Throws BAD_USAGE if the row is gone. */
+function startAfter(rows: readonly unknown[], cursor: string): number {
+  const { offset, row } = placeOf(cursor);
+  const isRow = (at: number): boolean => fingerprint(JSON.stringify(rows[at])) === row;
+  if (offset > 0 && offset <= rows.length && isRow(offset - 1)) return offset;
+  const found = rows.findIndex((_, at) => isRow(at));
+  if (found < 0) throw unknownCursor();
+  return found + 1;
+}
+
+const unknownCursor = (): BridgeError =>
+  new BridgeError("BAD_USAGE", {
+    what: "the cursor names no row of this list, which may have changed",
+    fix: "ask again without a cursor",
+  });

@@ -1,0 +1,103 @@
+import type { DashboardAnswer } from "../../app/bridge/pnl-bridge.ts";
+import { oneAtATime } from "../../base/one-at-a-time.ts";
+import type { GatewayBridge } from "./context.ts";
+import type { EventStream } from "./event-stream.ts";
+import type { EventData } from "./wire/events.ts";
+
+type Row = EventData["positions"]["rows"][number];
+
+/**
+ * Sends changes of positions, marks, owed writes and databases to the event stream. Each look sends one event
+ * for each source and book that a viewer has asked for, with the rows that changed since the look before, and
+ * with the age of the figures even if no row changed. Nobody is asked anything while no client listens.
+ */
+export class ChangeFeed {
+  readonly #bridge: GatewayBridge;
+  readonly #events: EventStream;
+  /** The rows that were sent, as JSON by their key, for each source and book. */
+  readonly #sent = new Map<string, ReadonlyMap<string, string>>();
+  #owed = "";
+  #database = "";
+  readonly #timer: NodeJS.Timeout;
+
+  /** Looks every `lookMs` milliseconds while a client listens. */
+  constructor(bridge: GatewayBridge, events: EventStream, lookMs: number) {
+    this.#bridge = bridge;
+    this.#events = events;
+    const look = oneAtATime(() => this.#look());
+    this.#timer = setInterval(() => void look(), lookMs);
+    this.#timer.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#events.size === 0) {
+      this.#sent.clear();
+      return;
+    }
+    this.#lookAtDatabases();
+    // A refused request is its viewer's own; the viewer gets the reason when it asks itself.
+    const seen = (await this.#bridge.dashboard?.watched().catch(() => [])) ?? [];
+    const isSeen = new Set(seen.map(({ answer, book }) => keyOf(answer, book)));
+    for (const key of this.#sent.keys()) if (!isSeen.has(key)) this.#sent.delete(key);
+    for (const { answer, book } of seen) this.#send(answer, book);
+  }
+
+  #send(answer: DashboardAnswer, book: string | undefined): void {
+    const { value, source, epoch, generation, asOf, markAge, answeredAt, stale, staleWhy, fellBack } = answer;
+    const key = keyOf(answer, book);
+    const before = this.#sent.get(key) ?? new Map<string, string>();
+    // Positions that are not available now have not been closed.
+    const now = value.positions && new Map(value.positions.map((row) => [rowKey(row), JSON.stringify(row)]));
+    const rows = (value.positions ?? []).filter((row) => before.get(rowKey(row)) !== now?.get(rowKey(row)));
+    const removed = now ? [...before].filter(([row]) => !now.has(row)).map(([, json]) => nameOf(json)) : [];
+    if (now) this.#sent.set(key, now);
+    const facts = { source, epoch, generation, asOf, markAge, answeredAt, stale };
+    this.#events.send("positions", {
+      ...facts,
+      ...(staleWhy !== undefined && { staleWhy }),
+      ...(fellBack !== undefined && { fellBack }),
+      book: book ?? null,
+      rows,
+      removed,
+    });
+    const marks = rows
+      .filter((row) => {
+        const old = before.get(rowKey(row));
+        return old === undefined || markOf(JSON.parse(old)) !== markOf(row);
+      })
+      .map(({ symbol, mark, markAt }) => ({ symbol, mark, markAt }));
+    if (marks.length > 0) this.#events.send("marks", { source, marks });
+  }
+
+  #lookAtDatabases(): void {
+    const latest = this.#bridge.database?.latest;
+    if (latest === undefined) return;
+    const { owed, shouldBe, authority, step, mode, parked, quarantine, reviews } = latest;
+    const { toLegacy, toModern } = owed;
+    // The age grows by itself; only a count is a change.
+    const counts = JSON.stringify([toLegacy?.count ?? null, toModern.count]);
+    if (counts !== this.#owed) {
+      this.#owed = counts;
+      this.#events.send("owed", { toLegacy, toModern });
+    }
+    const state = { shouldBe, authority, step, mode, parked: parked.length, quarantine, reviews };
+    const text = JSON.stringify(state);
+    if (text === this.#database) return;
+    this.#database = text;
+    this.#events.send("database", state);
+  }
+}
+
+const keyOf = ({ source }: DashboardAnswer, book: string | undefined): string =>
+  JSON.stringify([source, book ?? null]);
+const rowKey = ({ book, symbol }: Row): string => JSON.stringify([book ?? null, symbol]);
+const markOf = ({ mark, markAt }: Row): string => JSON.stringify([mark, markAt]);
+
+function nameOf(json: string): { readonly book?: string; readonly symbol: string } {
+  const { book, symbol }: Row = JSON.parse(json);
+  return { ...(book !== undefined && { book }), symbol };
+}

@@ -1,0 +1,49 @@
+import { personName } from "../../../base/person-name.ts";
+import type { App, RouteContext } from "../context.ts";
+import { headerText, namesOfCall } from "../names-of-call.ts";
+import { operation } from "../openapi.ts";
+import { HttpProblem } from "../problems.ts";
+import { dashboardAnswer, dashboardQuery } from "../wire/dashboard.ts";
+
+/** What the desk's dashboards show, from the system that the plan gives the user. */
+export const dashboardRoutes =
+  ({ bridge, caller, needs }: RouteContext) =>
+  async (app: App): Promise<void> => {
+    app.get(
+      "/dashboard",
+      {
+        onRequest: needs("viewer"),
+        schema: {
+          ...operation("pnl", "getDashboard", "Positions, P&L and trades as a dashboard shows them"),
+          headers: namesOfCall.pick({ "x-pnl-user": true }),
+          querystring: dashboardQuery,
+          response: { 200: dashboardAnswer },
+        },
+      },
+      async (request, reply) => {
+        const { dashboard } = bridge;
+        if (dashboard === undefined)
+          throw new HttpProblem(409, "REFUSED", "this process answers no dashboards", {
+            fix: "start it with pnl-bridge serve",
+          });
+        const { beside, book, date, limit, cursor, view } = request.query;
+        const { actor, role } = request.tokenHolder ?? {};
+        // A token that belongs to a role, and not to a person, names no user.
+        const given = request.headers["x-pnl-user"];
+        const user = given ? headerText("x-pnl-user", given) : actor === role ? undefined : actor;
+        const isWanted = beside === "true";
+        const isListed = user !== undefined && dashboard.plan.userWhitelist.has(personName(user));
+        if (isWanted && !isListed) caller(request, "operator");
+        reply.header("cache-control", "no-store");
+        return dashboard.getPnlData({
+          view,
+          ...(user !== undefined && { user }),
+          ...(book !== undefined && { book }),
+          ...(date !== undefined && { date }),
+          ...(limit !== undefined && { limit }),
+          ...(cursor !== undefined && { cursor }),
+          beside: isWanted,
+        });
+      },
+    );
+  };
