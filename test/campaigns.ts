@@ -90,7 +90,12 @@ export const campaigns = {
     proves: "commands tell the truth about every fault of a control store, of a file and of their own output",
   },
   systems: {
-    files: ["src/adapters/worker/command-system.test.ts", "src/adapters/module/module-system.test.ts"],
+    files: [
+      "src/adapters/worker/command-system.test.ts",
+      "src/adapters/worker/python-worker.test.ts",
+      "src/adapters/module/module-system.test.ts",
+      "src/app/bridge/pnl-bridge.test.ts",
+    ],
     proves: "systems in threads and processes keep their promises, however they flood, hang or die",
   },
   pages: {

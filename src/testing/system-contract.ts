@@ -7,8 +7,9 @@
  *       return { system: new HttpSystem({ …, answerBytesMax }), end: () => server.close() };
  *     }, { aBusyProcessorIsCutOff: "the server of this test runs in the test's own process" });
  *
- * `make` is called for each test and returns a new system over a new service. A kind of system skips a
- * promise that it cannot keep, by the promise's name, with a reason that the report shows. No test depends on
+ * `make` returns a new system over a new service. The tests that leave a service intact share one system; each
+ * other test has its own. A kind of system skips a promise that it cannot keep, by the promise's name, with a
+ * reason that the report shows. No test depends on
  * the clock except to wait; if a system breaks a promise "at the deadline", the test ends by its own time
  * limit. A call during a restart of the system may fail BUSY or DOWN; "works afterwards" means within
  * `recoveryMs`.
@@ -62,6 +63,23 @@ const systemPromises = {
 } as const;
 export type SystemPromise = keyof typeof systemPromises;
 
+/** The promises whose tests leave the service intact. They share one system, because a start is expensive. */
+const sharing: ReadonlySet<SystemPromise> = new Set([
+  "answers",
+  "textComesThrough",
+  "largeRequest",
+  "requestIsNeverChanged",
+  "answerIsTheCallers",
+  "errorsAreRefused",
+  "errorTextIsBounded",
+  "unknownMethods",
+  "concurrentCalls",
+  "outOfOrder",
+  "failuresBesideAnswers",
+  "exactNumbers",
+  "methodsAreNamed",
+]);
+
 export interface ContractOptions {
   /** The time after an interrupted call within which a system must work again. Default 10 000. */
   readonly recoveryMs?: number;
@@ -88,18 +106,30 @@ export function systemContract(
   describe(`${name} keeps the contract of a bridged system: it`, () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
+    let shared: Promise<MadeSystem> | undefined;
     beforeAll(() => {
       process.on("unhandledRejection", note);
     });
     afterAll(async () => {
+      if (shared !== undefined) await close(await shared);
       await sleep(20);
       process.off("unhandledRejection", note);
       expect(unhandled, "unhandled rejections").toEqual([]);
     });
 
+    const close = async ({ system, end }: MadeSystem): Promise<void> => {
+      await system.close();
+      await end?.();
+    };
+    const makeWarm = async (): Promise<MadeSystem> => {
+      const made = await make({ answerBytesMax });
+      expect(await made.system.invoke("echo", "warm", patient)).toBe("warm");
+      return made;
+    };
+
     /**
-     * Runs a test over a system, then closes it. With `warm`, the system has started and answered once
-     * before.
+     * Runs a test over a system, and closes the system if it is not shared. With `warm`, the system has
+     * started and answered once before.
      */
     function promise(
       which: SystemPromise,
@@ -112,13 +142,17 @@ export function systemContract(
         return;
       }
       it(systemPromises[which], { timeout: 30_000 }, async () => {
-        const made = await make({ answerBytesMax });
+        if (sharing.has(which)) {
+          shared ??= makeWarm();
+          const made = await shared;
+          await test(made.system, made);
+          return;
+        }
+        const made = warm ? await makeWarm() : await make({ answerBytesMax });
         try {
-          if (warm) expect(await made.system.invoke("echo", "warm", patient)).toBe("warm");
           await test(made.system, made);
         } finally {
-          await made.system.close();
-          await made.end?.();
+          await close(made);
         }
       });
     }

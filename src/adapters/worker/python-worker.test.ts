@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
+import { isLongRun } from "../../../test/campaigns.ts";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";
 import { python, pythonMissing, pythonWorker, untilGone, Workshop } from "../../testing/worker-programs.ts";
 import { type CommandOptions, CommandSystem } from "./index.ts";
@@ -11,7 +12,12 @@ const shop = new Workshop();
 const make = (command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem =>
   shop.keep(new CommandSystem({ name: "desk", command, log: shop.note, cwd: shop.folder, ...options }));
 const patient = { deadlineMs: 20_000 };
-const worker = (...args: readonly string[]): readonly string[] => [python ?? "", pythonWorker, ...args];
+/** The command of a worker; without Python's site packages, which take half of its start, unless it needs them. */
+const worker = (...args: readonly string[]): readonly string[] => [python ?? "", "-S", pythonWorker, ...args];
+const workerWithPackages = (module: string): readonly string[] => [python ?? "", pythonWorker, module];
+/** Each of these cases starts a process, so a short run tries every third one. */
+const some = <T>(cases: readonly T[]): readonly T[] =>
+  isLongRun("systems") ? cases : cases.filter((_, at) => at % 3 === 1);
 
 shop.file(
   "reference.py",
@@ -277,14 +283,16 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
       expect((await failureOf(system.invoke(name, {}, patient), "REFUSED")).code).toBe("UNKNOWN_METHOD");
   });
 
-  it.concurrent.each([
-    ["a class", ["desk:Desk"], [1, false]],
-    ["a class with keywords", ["desk:Desk", '{"multiplier":1000}'], [1000, false]],
-    ["a class with a list", ["desk:Desk", '["x"]'], ["x", false]],
-    ["a class with a value", ["desk:Desk", "5"], [5, false]],
-    ["a function", ["desk:make", '"made"'], ["made", ["function", false]]],
-    ["an object", ["desk:ready"], [7, null]],
-  ])("accepts %s as the service", async (_, args, expected) => {
+  it.concurrent.each(
+    some<readonly [string, readonly string[], readonly unknown[]]>([
+      ["a class", ["desk:Desk"], [1, false]],
+      ["a class with keywords", ["desk:Desk", '{"multiplier":1000}'], [1000, false]],
+      ["a class with a list", ["desk:Desk", '["x"]'], ["x", false]],
+      ["a class with a value", ["desk:Desk", "5"], [5, false]],
+      ["a function", ["desk:make", '"made"'], ["made", ["function", false]]],
+      ["an object", ["desk:ready"], [7, null]],
+    ]),
+  )("accepts %s as the service", async (_, args, expected) => {
     const system = make(worker(...args));
     expect(await system.invoke("state", null, patient)).toEqual([...expected, true, shop.folder, ""]);
     await system.close();
@@ -296,17 +304,19 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(system.methods).toEqual(new Set(["make", "of_the_module"]));
   });
 
-  it.concurrent.each([
-    ["a module that does not exist", ["nowhere:Desk"], "No module named 'nowhere'"],
-    ["a name that the module does not have", ["desk:Nobody"], "Nobody"],
-    ["arguments that the class does not accept", ["desk:Desk", '{"size":1}'], "size"],
-    ["arguments for a service that is an object already", ["desk:ready", "1"], "takes no arguments"],
-    [
-      "methods in --writes that do not exist",
-      ["--writes", "store", "desk:Told"],
-      "methods declared as writing do not exist: store",
-    ],
-  ])("does not start with %s", async (_, args, words) => {
+  it.concurrent.each(
+    some<readonly [string, readonly string[], string]>([
+      ["a module that does not exist", ["nowhere:Desk"], "No module named 'nowhere'"],
+      ["a name that the module does not have", ["desk:Nobody"], "Nobody"],
+      ["arguments that the class does not accept", ["desk:Desk", '{"size":1}'], "size"],
+      ["arguments for a service that is an object already", ["desk:ready", "1"], "takes no arguments"],
+      [
+        "methods in --writes that do not exist",
+        ["--writes", "store", "desk:Told"],
+        "methods declared as writing do not exist: store",
+      ],
+    ]),
+  )("does not start with %s", async (_, args, words) => {
     const system = make(worker(...args));
     const failure = await failureOf(system.start(), "DOWN");
     expect(failure.message).toMatch(/^desk did not start: it refused to start: /);
@@ -528,6 +538,8 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
   });
 });
 
+const search = "from importlib.util import find_spec; print(*filter(find_spec, ['numpy', 'pandas']))";
+const packages = python === undefined ? "" : spawnSync(python, ["-c", search], { encoding: "utf8" }).stdout;
 const numpyMissing = pythonMissing ?? missing("numpy");
 describe.skipIf(numpyMissing !== undefined)(`pnl_bridge_worker.py with numpy${because(numpyMissing)}`, () => {
   shop.file(
@@ -550,7 +562,7 @@ def values():
   );
 
   it("writes numpy numbers by the shortest text of their type", async () => {
-    const system = make(worker("arrays"));
+    const system = make(workerWithPackages("arrays"));
     expect(await system.invoke("values", null, patient)).toEqual({
       float64: "0.1",
       float32: "0.1",
@@ -603,7 +615,7 @@ def twice():
     );
 
     it("writes data frames as rows", async () => {
-      const system = make(worker("frames"));
+      const system = make(workerWithPackages("frames"));
       expect(await system.invoke("values", null, patient)).toEqual({
         rows: [
           { symbol: "A", quantity: 1, price: "110.1", day: "2025-07-24T00:00:00" },
@@ -670,7 +682,5 @@ function because(reason: string | undefined): string {
 
 /** Why the tests of a Python package cannot run; undefined if they can. */
 function missing(name: string): string | undefined {
-  return spawnSync(python ?? "", ["-c", `import ${name}`]).status === 0
-    ? undefined
-    : `${name} is not installed`;
+  return packages.includes(name) ? undefined : `${name} is not installed`;
 }
