@@ -222,7 +222,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
           }
           for (const left of there.keys()) place.remove(0, left);
         }),
-        { numRuns: 60 },
+        { numRuns: 30 },
       );
     });
 

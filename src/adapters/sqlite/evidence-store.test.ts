@@ -39,7 +39,7 @@ const open = async (options: Partial<SqliteEvidenceOptions> = {}): Promise<Evide
 };
 const stored = async (store: EvidenceStore): Promise<number> => (await store.find({ limit: 1_000 })).length;
 const elsewhere = (): string => {
-  const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
+  const door = JSON.stringify(new URL("./evidence-store.ts", import.meta.url).href);
   return `(await import(${door})).openSqliteEvidenceStore(${JSON.stringify(path)})`;
 };
 

@@ -553,40 +553,40 @@ it("finds each row whose key is hostile text, and pairs none with another", asyn
 
 it("finds each planted break among many ranges of rows, and lists at most 10,000 breaks", async () => {
   await written();
-  const days = (from: number) =>
-    `WITH RECURSIVE d(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM d WHERE n < ${from} + 10050),
+  const days = (from: number, to: number) =>
+    `WITH RECURSIVE d(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM d WHERE n < ${to}),
        day(text) AS (SELECT date('1990-01-01', n || ' days') FROM d)`;
-  const inLegacy = (from: number) =>
-    `${days(from)} INSERT INTO eod_pnl (trade_date, instrument_name, opening_position, closing_position, trades_count,
+  const inLegacy = (from: number, to: number) =>
+    `${days(from, to)} INSERT INTO eod_pnl (trade_date, instrument_name, opening_position, closing_position, trades_count,
        realized_pnl, unrealized_pnl, total_pnl) SELECT text, '${zn}', 0, 2, 0, 0.015625, 0.1, 0.115625 FROM day`;
-  runSql(paths.legacy, inLegacy(0));
+  runSql(paths.legacy, inLegacy(0, 6_000));
   runSql(
     paths.modern,
-    `${days(0)} INSERT INTO newpnl_daily SELECT text, 'UST', 'ZNU2025', '${zn}', '2', '15.625', '100', 1 FROM day`,
+    `${days(0, 6_000)} INSERT INTO newpnl_daily SELECT text, 'UST', 'ZNU2025', '${zn}', '2', '15.625', '100', 1 FROM day`,
   );
   using desk = connectionTo(paths.legacy);
   const pinned: unknown[] = [];
   // A checkpoint of the whole WAL is possible only while nobody reads an older state.
   const onProgress = () => pinned.push(desk.pragma("wal_checkpoint(RESTART)"));
   const all = await compared({ onProgress });
-  expect(all).toMatchObject({ ok: true, rows: [], compared: 29 + 4 * 10_051 });
+  expect(all).toMatchObject({ ok: true, rows: [], compared: 29 + 4 * 6_001 });
   expect(pinned.flat()).not.toContainEqual(expect.objectContaining({ busy: 1 }));
   expect(pinned.length).toBeGreaterThan(1);
   expect(await compared({ onFigure: () => {} })).toMatchObject({ ok: true, compared: all.compared });
 
   runSql(paths.modern, "UPDATE newpnl_daily SET realized = '15.7' WHERE trading_day = '1991-03-02'");
   runSql(paths.legacy, "UPDATE eod_pnl SET total_pnl = 0.2 WHERE trade_date = '2003-03-02'");
-  runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 3 WHERE trade_date = '2017-07-01'");
+  runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 3 WHERE trade_date = '2006-01-01'");
   const planted = await compared();
   expect(planted.rows.map(({ key, field }) => [key.tradingDay, field])).toEqual([
     ["1991-03-02", "realized"],
     ["1991-03-02", "total"],
     ["2003-03-02", "total"],
-    ["2017-07-01", "quantity"],
+    ["2006-01-01", "quantity"],
   ]);
   expect(planted.compared).toBe(all.compared);
 
-  runSql(paths.legacy, inLegacy(20_000));
+  runSql(paths.legacy, inLegacy(20_000, 30_050));
   expect(await compared()).toMatchObject({ ok: false, rowsLeftOut: 10_051 + 4 - 10_000 });
 });
 
