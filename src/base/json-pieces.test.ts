@@ -25,14 +25,14 @@ describe("jsonPieces", () => {
       fc.property(fc.oneof(fc.array(value), fc.dictionary(fc.string(), value)), (document) => {
         expect(joined(document)).toBe(jsonText(document));
       }),
-      { numRuns: runs(40, 100) },
+      { numRuns: runs(15, 100) },
     );
   });
 
   it("prints an iterable as an array while iterating it", () => {
     let made = 0;
     const rows = function* () {
-      for (; made < 100_000; made++) yield { made, gone: undefined };
+      for (; made < 20_000; made++) yield { made, gone: undefined };
     };
     const pieces = jsonPieces({ before: [1], rows: rows(), none: new Set(), after: "x" });
     const first = pieces.next().value as string;
@@ -40,12 +40,12 @@ describe("jsonPieces", () => {
     expect(made).toBeLessThan(10_000);
     const document = JSON.parse([first, ...pieces].join(""));
     expect(document).toMatchObject({ before: [1], none: [], after: "x" });
-    expect(document.rows).toHaveLength(100_000);
-    expect(document.rows[99_999]).toEqual({ made: 99_999 });
+    expect(document.rows).toHaveLength(20_000);
+    expect(document.rows[19_999]).toEqual({ made: 19_999 });
   });
 
   it("keeps pieces small for an array of rows and for an array inside a row", () => {
-    const lots = Array.from({ length: 200_000 }, (_, id) => ({ id }));
+    const lots = Array.from({ length: 40_000 }, (_, id) => ({ id }));
     for (const document of [{ lots }, { positions: [{ symbol: "ZN", lots, of: { lots: [] } }] }, lots]) {
       const pieces = [...jsonPieces(document)];
       expect(pieces.join("")).toBe(JSON.stringify(document));
