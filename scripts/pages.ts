@@ -10,6 +10,7 @@ import * as configuration from "./pages/configuration.ts";
 import * as controlPlane from "./pages/control-plane.ts";
 import * as deploy from "./pages/deploy.ts";
 import * as errors from "./pages/errors.ts";
+import * as explain from "./pages/explain.ts";
 import * as gateway from "./pages/gateway.ts";
 import * as guide from "./pages/guide.ts";
 import type { Blocks } from "./pages/markdown.ts";
@@ -23,6 +24,7 @@ export const pages: Readonly<Record<string, Blocks>> = {
   "docs/control-plane.md": controlPlane.blocks,
   "docs/deploy.md": deploy.blocks,
   "docs/errors.md": errors.blocks,
+  "docs/explain.md": explain.blocks,
   "docs/gateway.md": gateway.blocks,
   "docs/guide.md": guide.blocks,
   "docs/service-bridge.md": serviceBridge.blocks,

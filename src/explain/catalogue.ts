@@ -250,7 +250,7 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
       lastLines.set(file, lines);
     }
     for (const file of component.files.slice(0, filesMax)) {
-      for (const line of lastLines.get(file) ?? [])
+      for (const line of lastLines.get(file)?.toReversed() ?? [])
         yield {
           ...keep(
             `${history.files[file]} only up to line ${line - 1}`,

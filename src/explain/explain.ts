@@ -246,14 +246,15 @@ class Search {
     };
     const sure = singles(this.#variants.filter(({ fits }) => fits === undefined));
     const helpful = sure.filter(({ apart }) => apart < before).sort((a, b) => a.apart - b.apart);
+    const fits = this.#variants.filter(({ fits }) => fits === true);
+    const proved = this.#proved(this.#isLarge ? sure : [...sure, ...singles(fits)]);
     return (
-      this.#proved(sure) ??
+      (proved?.variants.every(({ fits }) => fits === undefined) === true ? proved : undefined) ??
       this.#proved(this.#recipes().map(judge)) ??
       this.#proved(this.#pairs(helpful, this.#isLarge ? helpful : sure, judge)) ??
-      this.#oneTrade(side, judge) ??
+      this.#fitting(side, singles(fits), judge) ??
       this.#proved(this.#isLarge ? [] : this.#pairs(sure, sure, judge)) ??
       this.#proved(this.#threes(helpful, judge)) ??
-      this.#fitting(singles(this.#variants.filter(({ fits }) => fits === true))) ??
       this.#reducing(side, helpful)
     );
   }
@@ -271,9 +272,11 @@ class Search {
     const own = codesOf(first.variants).join(" ");
     const others = new Map(proving.map(({ variants }) => [codesOf(variants).join(" "), codesOf(variants)]));
     others.delete(own);
-    const recipe = first.variants.map(nameOfVariant);
-    if (recipe.length > 1 && !this.#known.some((known) => known.join("\n") === recipe.join("\n")))
-      this.#known.push(recipe);
+    for (const { variants } of proving.slice(0, alternativesMax)) {
+      const recipe = variants.map(nameOfVariant);
+      const isKnown = this.#known.some((known) => known.join("\n") === recipe.join("\n"));
+      if (recipe.length > 1 && !isKnown) this.#known.push(recipe);
+    }
     return {
       variants: first.variants,
       level: "proved",
@@ -368,9 +371,15 @@ class Search {
     };
   }
 
-  #fitting(singles: readonly Judged[]): Found | undefined {
-    const found = this.#proved(singles);
-    return found && { ...found, level: "fits" };
+  /** A cause that only fits, with a single trade as its alternative; without one, a single trade. */
+  #fitting(
+    side: Side,
+    singles: readonly Judged[],
+    judge: (variants: readonly Variant[]) => Judged,
+  ): Found | undefined {
+    const [found, oneTrade] = [this.#proved(singles), this.#oneTrade(side, judge)];
+    if (found === undefined || oneTrade === undefined) return found ? { ...found, level: "fits" } : oneTrade;
+    return { ...found, level: "fits", alternatives: [...found.alternatives, ["ONE_TRADE"]] };
   }
 
   /** The best single variant, if it mends half of the wrong rows and breaks none. */

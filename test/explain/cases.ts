@@ -1,15 +1,28 @@
 /** Small random desks, and what a system with hidden rules would have reported about them. */
+import { join } from "node:path";
+import { historyOf } from "../../src/app/parity/explain.ts";
+import { runPnl } from "../../src/app/parity/pnl-run.ts";
+import { explainedWorld } from "../../src/app/parity/replay.ts";
 import { describerOf, symbolBridge } from "../../src/app/symbols/symbols.ts";
 import { parseFraction } from "../../src/base/fraction.ts";
 import { PnLComparisonValidator } from "../../src/comparison/index.ts";
 import { tradingDayRules } from "../../src/domain/market/trading-day.ts";
 import { MarkBook, PnlEngine, statementOf, TradeIntake } from "../../src/engine/index.ts";
-import { baseRules, type Case, cutsOf, type Variant, variantsOf } from "../../src/explain/catalogue.ts";
+import {
+  baseRules,
+  type Case,
+  cutsOf,
+  singleTrades,
+  type Variant,
+  variantsOf,
+} from "../../src/explain/catalogue.ts";
+import { laneName } from "../../src/explain/expected.ts";
 import { type Component, componentsOf, type History, type RefusedRow } from "../../src/explain/history.ts";
 import { explain } from "../../src/explain/index.ts";
 import { figuresUnder, type LaneFigures, type Rules } from "../../src/explain/reference.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 import type { Close, DailyRow, HistoryRows, PositionRow } from "../../src/ports/pnl-system.ts";
+import { sharedData } from "../shared-data.ts";
 
 const symbols = symbolBridge(undefined);
 const describeSymbol = describerOf(symbols);
@@ -26,7 +39,7 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-interface LedgerRow {
+export interface LedgerRow {
   readonly id: string;
   readonly symbol: string;
   readonly time: string;
@@ -48,8 +61,11 @@ const otherSpelling = `${option}0`;
 const weekly = (week: string, day: string) => `XCMEOPADPS202507${day}N0ZN${week}/110.75`;
 const days = ["2025-07-21", "2025-07-22", "2025-07-23", "2025-07-24", "2025-07-25"];
 
+/** What a desk has so that a rare cause can show in it. */
+export type Trait = "ties" | "flat" | "tenths" | "zero-day" | "more-prices";
+
 /** A desk of a few days with everything in it that some cause needs. */
-export function randomDesk(seed: number, size: number): Desk {
+export function randomDesk(seed: number, size: number, trait?: Trait): Desk {
   const random = randomFrom(seed);
   const int = (below: number) => Math.floor(random() * below);
   const pick = <T>(items: readonly T[]): T => items[int(items.length)] as T;
@@ -109,13 +125,55 @@ export function randomDesk(seed: number, size: number): Desk {
       if (chance < 0.15 || symbol === otherSpelling) continue;
       closes.push({ symbol, tradingDay, price: chance < 0.2 ? "0" : String(110 + int(256) / 128) });
     }
-  return deskOf(files, closes);
+  const otherPrices = trait !== "more-prices" ? [] : closes.map(raised);
+  return deskOf(trait === undefined ? files : withTrait(files, trait, random), closes, otherPrices);
+}
+
+const raised = (close: Close): Close => ({ ...close, price: String(Number(close.price) + 0.25) });
+
+function withTrait(files: readonly LedgerRow[][], trait: Trait, random: () => number): LedgerRow[][] {
+  const last = files.length - 1;
+  switch (trait) {
+    case "ties":
+      return files.map((rows) =>
+        rows.map((row, at) => (random() < 0.6 ? { ...row, time: rows[at - 1]?.time ?? row.time } : row)),
+      );
+    case "flat":
+    case "tenths": {
+      const sized = files.map((rows, file) =>
+        rows.filter(isAccepted).map((row, at) => ({
+          ...row,
+          id: `${file}-${at}`,
+          ...(trait === "tenths" && { quantity: `0.${1 + Math.floor(random() * 9)}` }),
+        })),
+      );
+      const closing = sized.flat().map((row, at) => ({
+        ...row,
+        id: `closing-${at}`,
+        side: row.side === "B" ? "S" : "B",
+        time: `${days[last]} 16:30:00.000`,
+      }));
+      return sized.map((rows, file) => (file === last ? [...rows, ...closing] : rows));
+    }
+    case "zero-day": {
+      const row = files[0]?.[0];
+      const day = days[files.length];
+      if (row === undefined || day === undefined) return [...files];
+      return [...files, [{ ...row, id: "zero", time: `${day} 09:00:00.000`, side: "B", quantity: "0" }]];
+    }
+    case "more-prices":
+      return [...files];
+  }
 }
 
 const isAccepted = ({ side, quantity }: LedgerRow): boolean => side.length === 1 && Number(quantity) > 0;
 
 /** Reads ledgers as the bridge does, and runs modern over them. */
-function deskOf(files: readonly (readonly LedgerRow[])[], closes: readonly Close[]): Desk {
+export function deskOf(
+  files: readonly (readonly LedgerRow[])[],
+  closes: readonly Close[],
+  otherPrices: readonly Close[],
+): Desk {
   const names = files.map((_, file) => `trades_${(days[file] ?? "").replaceAll("-", "")}.csv`);
   const fileDays = files.map((_, file) => Date.parse(days[file] ?? "") / 86_400_000);
   const refused: RefusedRow[] = [];
@@ -180,11 +238,22 @@ function deskOf(files: readonly (readonly LedgerRow[])[], closes: readonly Close
       asOfUs: Number.POSITIVE_INFINITY,
       asOfDay,
       closes,
-      otherPrices: [],
+      otherPrices,
       nameOf: (symbol) => (symbol === otherSpelling ? option : symbol),
       netBooks: false,
     },
     modern: { positions: statement.positions, daily: [...statement.daily], errors: [] },
+  };
+}
+
+/** The desk of the published ledgers and prices. */
+export async function publishedDesk(): Promise<Desk> {
+  const [trades, prices] = [[join(sharedData, "ledgers")], [join(sharedData, "prices")]];
+  const world = await runPnl({ trades, prices, dayRule: dayRule.name });
+  const { positions, daily } = world.statement;
+  return {
+    history: await historyOf(explainedWorld(world, { legacy: { errors: [] }, netBooks: false })),
+    modern: { positions, daily: [...daily], errors: [] },
   };
 }
 
@@ -209,7 +278,22 @@ export function casesOf({ history, modern }: Desk): readonly Case[] {
   }));
 }
 
-export const switchesOf = (given: Case): readonly Variant[] => variantsOf(given);
+/** Every rule that a system may hide in a component. */
+export function switchesOf(given: Case): readonly Variant[] {
+  const [lane] = given.component.world.lanes.values();
+  const variants = variantsOf(given);
+  if (lane === undefined) return variants;
+  const other = laneName(lane.book, "NAME OF ANOTHER SYSTEM");
+  const rename = (rules: Rules): Rules => ({
+    ...rules,
+    laneOf: (row) => (row.lane === lane.name ? other : row.lane),
+  });
+  return [...variants, { code: "NAME_ONLY", rule: "another name", apply: rename }];
+}
+
+export const changesOfOneTrade = (given: Case): readonly Variant[] => [
+  ...singleTrades(given, Number.POSITIVE_INFINITY),
+];
 
 const valueText = (value: number | null): string | null =>
   value === null ? null : String(Number(value.toFixed(9)));
