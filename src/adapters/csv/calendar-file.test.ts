@@ -21,7 +21,7 @@ async function read(content: string | Uint8Array) {
   return readCalendarFile(path);
 }
 
-/** The symbols and refusals of a file, after a check that every row is one or the other. */
+/** Returns the symbols and refusals of a file, after a check that every row is accepted or refused. */
 async function outcome(content: string | Uint8Array) {
   const { read: all, rows, quarantine } = await read(content);
   expect(rows.length + quarantine.length).toBe(all);
@@ -101,7 +101,7 @@ describe("rows", () => {
   });
 });
 
-describe("a bad row goes to quarantine, and no other row with it:", () => {
+describe("a bad row goes to quarantine alone:", () => {
   const good = "7/21/2025 14:00,VY3N5,VY3N5";
   it.each<readonly [row: string, code: string, why: string]>([
     ["7/22/2025 14", "MISSING_COLUMN", "only 1 columns, the header has 3"],

@@ -75,7 +75,7 @@ export async function readCalendarFile(path: string): Promise<CalendarInput> {
 interface Header {
   readonly columns: readonly string[];
   readonly line: number;
-  /** Where the rows begin. */
+  /** The offset at which the rows begin. */
   readonly next: number;
 }
 

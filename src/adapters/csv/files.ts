@@ -13,8 +13,8 @@ interface Wanted {
 }
 
 /**
- * The files that a path names: the file itself, or the files of a folder whose names match, sorted by name.
- * Throws BridgeError: UNREADABLE, or NO_INPUT for a folder without such files.
+ * Returns the files that a path names: the file itself, or the files of a folder whose names match, sorted by
+ * name. Throws BridgeError: UNREADABLE, or NO_INPUT for a folder without such files.
  */
 export async function filesOf(path: string, wanted: Wanted): Promise<readonly string[]> {
   const stats = await statOf(path);
@@ -49,7 +49,10 @@ export async function onceEach(paths: readonly string[]): Promise<readonly strin
   return [...byRealPath.values()];
 }
 
-/** The names of files in notes and quarantine: without the folder, unless two files have the same name. */
+/**
+ * Returns the names of files in notes and quarantine: without the folder, unless two files have the same
+ * name.
+ */
 export function namesOf(paths: readonly string[]): readonly string[] {
   const count = new Map<string, number>();
   for (const path of paths) count.set(basename(path), (count.get(basename(path)) ?? 0) + 1);

@@ -30,26 +30,32 @@ type Column = (typeof ledgerColumns)[number] | (typeof optionalColumns)[number];
 
 const ledgerBegins = `a ledger begins with ${ledgerColumns.join(",")} (and may have ${optionalColumns.join(", ")})`;
 
-/** The day in a ledger's name such as `trades_20250724.csv`; undefined for a name without one. */
+/** Returns the day in a ledger's name such as `trades_20250724.csv`; undefined for a name without one. */
 export function dayInName(path: string): number | undefined {
   const [, year = "", month = "", date = ""] = /(\d{4})(\d{2})(\d{2})/.exec(basename(path)) ?? [];
   return year === "" ? undefined : parseDay(`${year}-${month}-${date}`);
 }
 
-/** Orders ledgers as they are read, compared by code unit: day in the name, then name, then path. */
+/**
+ * Returns a text by which ledgers are sorted (by code unit) into the order in which they are read: by the day
+ * in the name, then by name, then by path.
+ */
 export const ledgerRank = (path: string): string =>
   `${`${dayInName(path) ?? 0}`.padStart(8, "0") + basename(path)}\u0001${path}`;
 
 /** Receives what `LedgerLines` finds in a file. */
 export interface LineTaker {
-  /** The lane of a symbol and book, as of a day. Negative if rows of this symbol are to be refused. */
+  /** Returns the lane of a symbol and book, as of a day. Negative if rows of this symbol must be refused. */
   laneOf(symbol: string, book: string | undefined, day: DayNumber): number;
-  /** Takes the good row that stands in the next free place of the columns. False ends reading before it. */
+  /**
+   * Takes the good row at the next free place of the columns. If it returns false, reading ends before this
+   * row.
+   */
   take(wallUs: number): boolean;
-  /** Takes the reason for refusing a row. False ends reading before it. */
+  /** Takes a refused row with its reason. If it returns false, reading ends before this row. */
   refuse(refusal: Refusal, bytes: Uint8Array, from: number, to: number): boolean;
   note(code: NoteCode, why: string): void;
-  /** The first line is not the header of a ledger. */
+  /** Takes the reason why the first line is not the header of a ledger. */
   refuseFile(why: NotCsv): void;
 }
 
@@ -113,7 +119,10 @@ export class LedgerLines {
     this.fields.joinsQuoted = joinsQuoted;
   }
 
-  /** Turns to a file: its name, its index in the columns, and the place where reading goes on. */
+  /**
+   * Begins or continues a file, given its name, its index in the columns, and the place at which reading
+   * continues.
+   */
   open(name: string, file: number, place: Omit<LedgerPlace, "offset">): void {
     this.#file = file;
     this.#fileDay = dayInName(name);
@@ -128,20 +137,20 @@ export class LedgerLines {
     return this.#newlines + 1;
   }
 
-  /** The place behind what was read. */
+  /** The place after the last line that was read. */
   get place(): Omit<LedgerPlace, "offset"> {
     return { line: this.#newlines, columns: this.#columns, isInLongLine: this.#isInLongLine };
   }
 
-  /** The column's index in a row; negative for an optional column that the file does not have. */
+  /** Returns the column's index in a row; negative for an optional column that the file does not have. */
   columnOf(column: Column): number {
     return this.#at[column];
   }
 
   /**
-   * Reads the whole lines of a piece and returns their number of bytes; `last` if the end of the piece ends
-   * its last line. What is left is at most `lineBytesMax` long, unless the taker ends reading: a longer line
-   * is refused at once, and its end skipped in the pieces that follow.
+   * Reads the whole lines of a piece and returns their number of bytes. Set `last` if the end of the piece
+   * ends its last line. The bytes that are not read are at most `lineBytesMax`, unless the taker ends
+   * reading: a longer line is refused at once, and the rest of it is skipped in the pieces that follow.
    */
   read(bytes: Uint8Array, last: boolean): number {
     const until = bytes.length;
@@ -208,7 +217,7 @@ export class LedgerLines {
             ? "the first line is not the header of a trade ledger"
             : missing.length > 0
               ? `the header lacks ${missing.join(", ")}`
-              : `the header has a column that a ledger does not know, or has it twice: ${RowFields.excerpt(Buffer.from(unexpected ?? ""), 0, 40)}`;
+              : `the header has an unknown or a repeated column: ${RowFields.excerpt(Buffer.from(unexpected ?? ""), 0, 40)}`;
       this.#taker.refuseFile({
         what: seen === undefined ? what : `${what}: ${seen.what}`,
         fix: seen === undefined ? ledgerBegins : `${seen.fix}; ${ledgerBegins}`,
@@ -237,7 +246,7 @@ export class LedgerLines {
     if (!this.#countRow()) return true;
     const refusal = this.#parseRow();
     if (refusal === undefined) return this.#taker.take(this.#wallUs);
-    // The trade that takes the place of a refused row must not inherit its values.
+    // The next trade, which overwrites a refused row, must not keep the row's fee.
     this.#trades.fee.delete(this.#trades.length);
     return this.#taker.refuse(refusal, bytes, from, this.fields.next);
   }
@@ -444,11 +453,11 @@ const unknownSymbol = (symbol: string): Refusal => [
   `no product is known for ${symbol}; pnl-bridge symbols translate shows why`,
 ];
 
-/** Whether a UTF-8 byte-order mark stands at `at`. */
+/** Whether a UTF-8 byte-order mark begins at `at`. */
 const isMark = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 
-/** A row may begin with byte-order marks where files were joined. Returns the offset behind them. */
+/** Returns the offset after the byte-order marks at the start of a row; joined files have such marks. */
 function skipMarks(bytes: Uint8Array, from: number): number {
   let at = from;
   while (isMark(bytes, at)) at += 3;

@@ -76,7 +76,7 @@ function tradesOf({ trades, files }: LedgerInput) {
     };
   });
 }
-/** The whole result of reading, for comparing two of them. */
+/** Returns the whole result of reading in a form that can be compared. */
 const shown = (input: LedgerInput) => {
   const { quarantine, notes, rows, accepted, duplicates, quarantined } = input;
   return { trades: tradesOf(input), quarantine, notes, rows, accepted, duplicates, quarantined };
@@ -455,7 +455,7 @@ describe("the reader of several files", () => {
     expect([counts(input), input.notes]).toEqual([[306, 306, 0, 0], []]);
   });
 
-  it("counts a row of two files once, also when its seconds and numbers have different decimals", async () => {
+  it("counts a row of two files once, even if its seconds and numbers have different decimals", async () => {
     const input = await readFiles({
       "trades_20250723.csv": `${header}5,X,2025-07-24 17:20:36.986000,S,1.0,111.140625\n`,
       "trades_20250724.csv": `${header}5,X ,2025-07-24 17:20:36.986,S,1,111.1406250`,
@@ -910,7 +910,7 @@ describe("unusable files", () => {
 });
 
 describe("findLedgers", () => {
-  it("lists a folder's ledgers in the order of their days, each once, also when links lead to it", async () => {
+  it("lists a folder's ledgers in the order of their days, each once, even if links lead to it", async () => {
     const [path = ""] = await put({
       "trades_20250724.csv": "",
       "trades_20241231.CSV": "",

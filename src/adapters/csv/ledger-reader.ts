@@ -18,11 +18,11 @@ export interface LedgerOptions {
   readonly describe: Describe;
   /** Ignores books, for a comparison with a system that does not know them. */
   readonly netBooks?: boolean;
-  /** Counts rows again that an earlier file has too, like a system that does not compare files. */
+  /** Counts a row again if an earlier file has it too, like a system that does not compare files. */
   readonly keepRepeated?: boolean;
   /**
-   * Number of rows to read of a file, by its index. The rest is ignored, as by a system that stopped reading
-   * the file there.
+   * The number of rows to read of a file, by its index. Further rows are ignored, as by a system that stopped
+   * reading the file there.
    */
   readonly rowsTaken?: ReadonlyMap<number, number>;
   /** Called with each piece of a file that is read, in order. */

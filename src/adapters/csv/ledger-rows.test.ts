@@ -41,7 +41,7 @@ interface Read {
   readonly isAtNul: boolean;
 }
 
-/** Reads a file as it grows: one piece up to each of the sizes, then, unless told otherwise, its last row. */
+/** Reads a file as it grows: one piece up to each of the sizes, then, by default, its last row. */
 function readGrowing(
   content: Uint8Array | string,
   sizes: Iterable<number> = [],
@@ -73,7 +73,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** What `readLedgers` finds in a file, as the rows of pieces. Rows without a product are refused here. */
+/**
+ * Returns the rows that `readLedgers` finds in a file, in the form of pieces. Rows without a product are
+ * refused here.
+ */
 async function replayed(content: Uint8Array): Promise<Pick<Read, "trades" | "refused">> {
   const path = join(folder, name);
   await writeFile(path, content);
@@ -132,7 +135,7 @@ describe("the rows of a growing ledger", () => {
     ]);
   });
 
-  it("are read also from a file of a header alone, and from one whose only row is short", () => {
+  it("can be read from a file that has only a header, and from a file whose only row is short", () => {
     expect(readGrowing(header)).toMatchObject({ trades: [], refused: [], place: { offset: 62, line: 1 } });
     const short = readGrowing(`${header}1,TYU5,2025-07-24 09:00:00,B,1,1\n`);
     expect(idsOf(short)).toEqual(["1"]);
@@ -151,13 +154,17 @@ describe("the rows of a growing ledger", () => {
     expect(waiting.place).toMatchObject({ offset: (header + row(1)).length, line: 2 });
     const taken = readGrowing(content);
     expect(idsOf(taken)).toEqual(["1", "2"]);
-    // The newline that follows belongs to the row that was taken, so the lines after it keep their numbers.
+    // The newline that follows belongs to the row that was read before it, so the later lines keep their
+    // numbers.
     const next = rows.read(name, taken.place, Buffer.from(`\n${row(3)}`));
     expect(next.trades.map(({ id, line }) => [id, line])).toEqual([["3", 4]]);
   });
 });
 
-/** Lines that may stand in a ledger without ending it. None leaves a quote open, which replay reads in its own way. */
+/**
+ * Lines that a ledger may contain and that do not end reading. None of them has an open quote, because
+ * `readLedgers` treats open quotes differently.
+ */
 const oddLines: readonly (string | readonly number[])[] = [
   ...["", " \t", ",,,,,", "nonsense", '""', "1,2,3", ",".repeat(99)],
   row("7").trim(),
@@ -191,7 +198,7 @@ const hostile = fc
   });
 
 describe("a ledger that is read in pieces", () => {
-  it("gives the rows of one reading, whatever the pieces, and those that replay reads", async () => {
+  it("gives the same rows however it is divided into pieces, and the same as `readLedgers`", async () => {
     await fc.assert(
       fc.asyncProperty(hostile, fc.array(fc.nat(1_200), { maxLength: 8 }), async (content, sizes) => {
         const whole = readGrowing(content);
@@ -204,7 +211,7 @@ describe("a ledger that is read in pieces", () => {
     );
   });
 
-  it("gives them also if it was cut once, at any byte, within characters and line ends too", () => {
+  it("gives the same rows if it is cut once at any byte, even within a character or a line end", () => {
     const content = bytesOf(
       bom + header.replace("\n", "\r\n"),
       ...oddLines.flatMap((line) => [line, "\r\n"]),
@@ -215,7 +222,7 @@ describe("a ledger that is read in pieces", () => {
   });
 
   it.each([lineBytesMax, lineBytesMax + 1, 3 * lineBytesMax])(
-    "refuses a line of %d bytes once if it is too long, whatever the pieces",
+    "refuses a line of %d bytes once if it is too long, however it is divided into pieces",
     (length) => {
       const content = bytesOf(header, row(1), row(2).trim().padEnd(length, " "), "\n", row(3), row(4));
       const whole = readGrowing(content);
@@ -230,7 +237,7 @@ describe("a ledger that is read in pieces", () => {
     },
   );
 
-  it("keeps the numbers of its lines behind blank lines, in pieces too", () => {
+  it("counts blank lines in its line numbers, in pieces too", () => {
     const content = bytesOf(header, row(1), "\n\n\n", row(2));
     for (const sizes of [[], bySteps(content)])
       expect(readGrowing(content, sizes).trades.map(({ line }) => line)).toEqual([2, 6]);
@@ -253,7 +260,7 @@ describe("NUL bytes", () => {
     return [content, holed];
   };
 
-  it("end reading before the line in which they stand, and it is read whole when its data has come", () => {
+  it("end reading before their line, which is read as a whole when its data has arrived", () => {
     for (let hole = 1; hole < 260; hole += 7) {
       const [content, holed] = isMissing(hole);
       const early = readGrowing(holed);
@@ -264,7 +271,7 @@ describe("NUL bytes", () => {
     }
   });
 
-  it("that stay are refused with their whole line, and the rows behind it are read", () => {
+  it("that do not go away are refused with their whole line, and the later rows are read", () => {
     const first = header.length + row(1).length;
     for (const [hole, ids] of [
       [first + 5, ["1", "4"]],
@@ -286,7 +293,7 @@ describe("NUL bytes", () => {
     expect(readGrowing(content, bySteps(content, 50_000))).toMatchObject({ isAtNul: true, refused: [] });
   });
 
-  it("at the end of a file are passed once, and passing them again finds nothing", () => {
+  it("at the end of a file are refused once with `passesNul`, and later bytes of their line are not refused again", () => {
     const content = Buffer.concat([bytesOf(header, row(1)), zeros(5_000)]);
     const passed = readGrowing(content, [], { passesNul: true });
     expect(codesOf(passed)).toEqual(["3 NOT_TEXT"]);
@@ -295,7 +302,7 @@ describe("NUL bytes", () => {
     expect([next.refused, next.trades.map(({ id, line }) => [id, line])]).toEqual([[], [["2", 4]]]);
   });
 
-  it("in a line that is skipped end reading too, since a newline may come in their place", () => {
+  it("in a line that is skipped end reading too, because a newline may replace them", () => {
     const long = bytesOf(header, "x".repeat(lineBytesMax + 10));
     const content = Buffer.concat([long, zeros(10), bytesOf("\n", row(1))]);
     const read = readGrowing(content);
@@ -307,7 +314,7 @@ describe("NUL bytes", () => {
     expect(readGrowing(content, [], { passesNul: true }).trades).toHaveLength(1);
   });
 
-  it("before the header wait, and refuse the file once they are passed", () => {
+  it("before the header stop reading without a refusal, and with `passesNul` the file is refused", () => {
     const content = zeros(4_096);
     expect(readGrowing(content)).toMatchObject({ place: startOfLedger, isAtNul: true, refused: [] });
     expect(readGrowing(content, [], { passesNul: true }).refusal?.code).toBe("NOT_A_LEDGER");
@@ -358,7 +365,7 @@ describe("a header between the rows", () => {
       expect([idsOf(read), read.refused]).toEqual([["1"], []]);
       expect(read.refusal).toMatchObject({ code: "NOT_A_LEDGER", why: expect.stringContaining("line 3") });
       expect(read.place).toMatchObject({ offset: (header + row(1)).length, line: 2 });
-      // The same answer again, from the place where reading ended.
+      // Reading again from the place where it ended gives the same answer.
       expect(rows.read(name, read.place, content.subarray(read.place.offset)).refusal).toEqual(read.refusal);
     }
   });
@@ -390,7 +397,7 @@ describe("a file that is refused as a whole", () => {
     }
   });
 
-  it("is one that a spreadsheet has saved again, and the rows before the first sign count", () => {
+  it("may be one that a spreadsheet has saved again; the rows before the first trace of the spreadsheet count", () => {
     for (const [bad, sign] of signs) {
       const read = readGrowing(bytesOf(header, row(1), bad, "\n", row(2)));
       expect([idsOf(read), read.refused, bad]).toEqual([["1"], [], bad]);
@@ -432,7 +439,7 @@ describe.skipIf(!hasSharedData)("the desk's own ledgers", () => {
     readdirSync(join(sharedData, kind)).map((file) => readFileSync(join(sharedData, kind, file))),
   );
 
-  it("have the rows that replay reads, grown byte by byte and cut at any byte", async () => {
+  it("give the rows that `readLedgers` reads when they grow byte by byte or are cut at any byte", async () => {
     for (const content of files) {
       const whole = readGrowing(content);
       expect({ ...whole, refused: [] }).toMatchObject({ ...(await replayed(content)), refused: [] });
@@ -448,7 +455,7 @@ describe.skipIf(!hasSharedData)("the desk's own ledgers", () => {
     }
   });
 
-  it("are refused in every disguise of a spreadsheet, and no number is guessed", () => {
+  it("are refused in every form in which a spreadsheet saves them, and no number is guessed", () => {
     const disguises: readonly ((line: string) => string)[] = [
       (line) => line.replaceAll(",", ";").replaceAll(".", ","),
       (line) => line.replace(/,(\d+)\.(\d+) *$/, ',"$1,$2"'),

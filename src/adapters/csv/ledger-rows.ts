@@ -23,9 +23,9 @@ interface LedgerRowsOptions {
  *
  * - A row of which not even the product is known is refused.
  * - A quoted field ends with its line, so an open quote costs one row.
- * - The header may stand again between the rows; another header ends reading, since columns may have moved.
- * - A sign of a spreadsheet ends reading: what it did to the other numbers cannot be known.
- * - NUL bytes end reading until the caller passes them. They cost the whole line in which they stand.
+ * - The header may be repeated between the rows; another header ends reading, because columns may have moved.
+ * - A trace of a spreadsheet ends reading, because the spreadsheet may have changed other numbers too.
+ * - NUL bytes end reading until the caller sets `passesNul`; then their whole line is refused.
  */
 export const ledgerRows = (options: LedgerRowsOptions): LedgerRows => ({
   read: (name, place, bytes, { takesLast = false, passesNul = false } = {}) =>
@@ -71,7 +71,7 @@ class PieceReader implements LineTaker {
     const used = this.#lines.read(bytes, takesLast && bytes.length > 0);
     const hasNul = this.#refusal === undefined && bytes.includes(0, used);
     if (!hasNul) return used;
-    // The NUL bytes are to be passed, and their line has no end yet.
+    // `passesNul` is set, and the line of the NUL bytes has no end yet.
     if (!this.#isAtHeader) return this.#lines.skipRest(bytes, used, notText);
     this.#lines.read(bytes, true);
     return 0;
@@ -96,7 +96,7 @@ class PieceReader implements LineTaker {
     const hasExponent = exponent.test(id) || fields.has(this.#lines.columnOf("price"), capitalE);
     if (hasExponent && this.#findsSpreadsheet("")) return false;
     if (lane === undefined || id.includes(mark) || lane.book.includes(mark))
-      return this.#refuse("NOT_TEXT", "a byte-order mark stands inside the row", fields.texts().join(","));
+      return this.#refuse("NOT_TEXT", "the row has a byte-order mark inside", fields.texts().join(","));
     const fee = columns.fee.get(0);
     this.#trades.push({
       line,
@@ -116,7 +116,8 @@ class PieceReader implements LineTaker {
 
   refuse([code, why]: Refusal, bytes: Uint8Array, from: number, to: number): boolean {
     const text = RowFields.excerpt(bytes, from, to);
-    // The line is NOT_TEXT however its pieces are cut, although with all of its NUL bytes it may be too long.
+    // The code is NOT_TEXT however the line is divided into pieces, although with all its NUL bytes it may be
+    // too long.
     if (code === "LINE_TOO_LONG" && bytes.subarray(from, Math.min(to, from + lineBytesMax)).includes(0))
       return this.#refuse(...notText, text);
     if (code === "LINE_TOO_LONG" || code === "NOT_TEXT") return this.#refuse(code, why, text);
@@ -148,12 +149,15 @@ class PieceReader implements LineTaker {
       this.#refusal = {
         code: "NOT_A_LEDGER",
         why: `line ${this.#lines.line} is another header, so the columns may have moved`,
-        fix: "move the rows from that line on into a file of their own",
+        fix: "move the rows from that line on into a separate file",
       };
     return false;
   }
 
-  /** Refuses the file if the row, whose line may be given as text, can only come from a spreadsheet. */
+  /**
+   * Refuses the file if the row can only come from a spreadsheet. `text` is the row's line, if the fields
+   * could not be read.
+   */
   #findsSpreadsheet(text: string): boolean {
     const { fields, line } = this.#lines;
     const isSign = ({ pattern, columns }: (typeof signs)[number]): boolean =>
@@ -177,7 +181,7 @@ const mark = "\ufeff";
 const capitalE = 69;
 /** A number such as `1E+05`, as spreadsheets write it; programs write a small `e`. */
 const exponent = /^[+-]?\d+(?:[.,]\d+)?E[+-]\d+$/;
-/** What only a spreadsheet writes, by the columns in which it does. */
+/** The texts that only a spreadsheet writes, with the columns in which it writes them. */
 const signs = [
   {
     says: "a number has a comma",

@@ -7,8 +7,8 @@ export interface NotCsv {
 }
 
 /**
- * Recognises by their first bytes other formats that are often passed as CSV. Undefined for CSV and for
- * unknown formats.
+ * Recognises, by the first bytes, other formats that are often passed as CSV. Returns undefined for CSV and
+ * for unknown formats.
  */
 export function notCsv(bytes: Uint8Array): NotCsv | undefined {
   const byMagic = magics.find(({ begins }) => begins.every((byte, at) => bytes[at] === byte));

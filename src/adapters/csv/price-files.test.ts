@@ -113,7 +113,7 @@ describe("name and header of a file decide the meaning of its prices:", () => {
       ["TU 103.65234375", "RX 129.66"],
     ],
     [
-      "made by hand: the flash close, or the current price where there is none",
+      "made by hand: the flash close, or the current price if there is no flash close",
       "Futures_20250724_1400.csv",
       `${handMade}TYU5 Comdty,111,111.0625,110,2025-07-24 14:00:00\nFVU5 Comdty,108.5,,108,2025-07-24 14:00:00`,
       ["TYU5 Comdty 111.0625", "FVU5 Comdty 108.5"],
@@ -526,7 +526,7 @@ describe("findPriceFiles", () => {
 
 const desk = "../shared/data/prices";
 describe.skipIf(!existsSync(desk))("the desk's own files", () => {
-  it("give the marks that were worked out by hand", async () => {
+  it("give the marks that were computed by hand", async () => {
     const input = await readPriceFiles(await findPriceFiles([desk]), {
       dayRule: tradingDayRules["chicago-17"],
       translate,

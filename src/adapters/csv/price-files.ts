@@ -452,7 +452,7 @@ class PriceReader {
       );
   }
 
-  /** The price of the row that applies in the file's window. */
+  /** Returns the price of the row that applies in the file's window. */
   #readPrice({ columns, family, kind }: Sheet, symbol: string, instrument: Instrument | null): Reading {
     const of = (column: string): string => this.#fields.text(columns.indexOf(column));
     let candidates = family.price[kind];
@@ -540,7 +540,7 @@ function momentInName(path: string): Moment {
   return { name: known, day, minute: Number(hour) * 60 + Number(minute), shown: `${hour}:${minute}` };
 }
 
-/** The one family of that name with those columns. Columns without a name are ignored. */
+/** Returns the family with this name and these columns. Columns without a name are ignored. */
 function familyOf(path: string, name: Family["name"], columns: readonly string[]): Family {
   const named = columns.filter((column) => column !== "");
   const fits = (family: Family): boolean => {

@@ -15,7 +15,7 @@ export const lineBytesMax = 65_536;
 /**
  * The fields of one line, as offsets into the bytes that were read: nothing is copied until the text of a
  * field is requested. Surrounding spaces are trimmed. A line with a quote is parsed by RFC 4180, more slowly,
- * into bytes of its own.
+ * into separate bytes.
  */
 export class RowFields {
   count = 0;
@@ -35,7 +35,7 @@ export class RowFields {
    * refused.
    */
   lines = 1;
-  /** Whether a row extends over the lines over which a quoted field of it continues. */
+  /** Whether a row includes the further lines of a quoted field that continues on them. */
   joinsQuoted = true;
 
   /**
@@ -112,7 +112,7 @@ export class RowFields {
     return false;
   }
 
-  /** The line for a person to read: at most 200 characters, with control characters shown as `·`. */
+  /** Returns the line for a person to read: at most 200 characters, with control characters shown as `·`. */
   static excerpt(bytes: Uint8Array, from: number, to: number): string {
     const text = utf8.decode(bytes.subarray(from, Math.min(to, from + 800)));
     const shown = text.trimEnd().replaceAll(/\p{Cc}/gu, (control) => (control === "\t" ? " " : "·"));
@@ -156,7 +156,7 @@ export class RowFields {
     return true;
   }
 
-  /** The field as a whole number of at most 15 digits without leading zeros, or -1. */
+  /** Returns the field as a whole number of at most 15 digits without leading zeros, or -1. */
   wholeNumber(field: number): number {
     const [start, end] = [this.start[field] as number, this.end[field] as number];
     if (end === start || end - start > 15 || (this.bytes[start] === zeroDigit && end - start > 1)) return -1;

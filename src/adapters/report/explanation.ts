@@ -5,7 +5,10 @@ import { align, figure, none, paragraphs } from "./text.ts";
 /** The most trades and lanes of one explanation that the text lists. */
 const [tradesMax, lanesMax, triedMax] = [20, 4, 8];
 
-/** Explanations as text: for each the place, the causes with their amounts, and the trades that show it. */
+/**
+ * Returns explanations as text: for each one its place, the causes with their amounts, and the trades that
+ * show the difference.
+ */
 export function renderExplanations(explanations: readonly Explanation[]): string {
   if (explanations.length === 0) return "Nothing to explain: every row agrees.\n";
   const counts = explanations.filter(({ unexplained }) => unexplained === "0").length;
@@ -20,7 +23,8 @@ function linesOf(explanation: Explanation): readonly string[] {
   const { id, component, first, difference, causes, unexplained, alternatives, witness, tried } = explanation;
   const lanes = component.lanes.slice(0, lanesMax).map(laneWords);
   const more = component.lanes.length > lanesMax ? ` and ${component.lanes.length - lanesMax} more` : "";
-  const place = `first apart ${first.tradingDay ?? "in the position"}, ${first.field}`;
+  const day = first.tradingDay === undefined ? "in the position" : `on ${first.tradingDay}`;
+  const place = `first difference ${day}, ${first.field}`;
   const amounts = [
     ...causes.map(({ code, level, amount, rule, side, rowsReproduced, rowsTotal }) => [
       `  ${code}`,
@@ -41,7 +45,10 @@ function linesOf(explanation: Explanation): readonly string[] {
   ];
 }
 
-/** An explanation in one line: the place, each cause with its amount, and the trades that show it. */
+/**
+ * Returns an explanation in one line: the place, each cause with its amount, and the trades that show the
+ * difference.
+ */
 export function explanationWords({
   id,
   component,
@@ -85,7 +92,11 @@ function witnessLines({ trades, minimal }: NonNullable<Explanation["witness"]>):
       plain(trade.side),
       plain(trade.quantity),
       plain(trade.price),
-      trade.opening === true ? "open before" : trade.refused === undefined ? "" : `refused: ${trade.refused}`,
+      trade.opening === true
+        ? "a lot that was open already"
+        : trade.refused === undefined
+          ? ""
+          : `refused: ${trade.refused}`,
     ]);
   const left = trades.length > tradesMax ? [`    and ${trades.length - tradesMax} more`] : [];
   const smallest = minimal ? ", none of which can be left out" : "";
@@ -102,7 +113,7 @@ const triedWords = (tried: Explanation["tried"]): string =>
     .map(({ code, rowsLeft }) => `${code} (${rowsLeft} left)`)
     .join(", ") || none;
 
-/** The ledger of a witness: its trades as rows of one file. */
+/** Returns the ledger of a witness: its trades as rows of one file. */
 export const witnessLedger = (trades: readonly WitnessTrade[]): string => {
   const hasBooks = trades.some(({ book }) => book !== undefined);
   const header = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price${hasBooks ? ",book" : ""}`;

@@ -480,6 +480,9 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Escapes a text for elements and quoted attributes, and makes control and direction characters visible. */
+/**
+ * Returns a text that is escaped for elements and quoted attributes, with visible control and direction
+ * characters.
+ */
 const escapeHtml = (text: string): string =>
   plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");

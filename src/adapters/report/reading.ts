@@ -33,7 +33,7 @@ export const verdictWords: Readonly<
   diverged: {
     sign: "✗",
     name: "diverged",
-    means: "further apart than the tolerance allows, or missing on one side",
+    means: "the difference is above the tolerance, or one side lacks the row",
   },
   error: {
     sign: "!",
@@ -44,7 +44,7 @@ export const verdictWords: Readonly<
   within_tolerance: {
     sign: "≈",
     name: "within tolerance",
-    means: "apart by no more than the tolerance allows",
+    means: "the difference is not above the tolerance",
   },
   equal: { sign: "=", name: "equal", means: "exactly the same" },
 };
@@ -329,7 +329,10 @@ function amountWords(row: ParityRow, { instruments = [] }: ParityReport): string
   return `${figureOf(row, row.difference)}${isMoney(row.field) && currency ? ` ${plain(currency)}` : ""}`;
 }
 
-/** The number of positions whose realized + unrealized could be checked, and in how many the sum agrees. */
+/**
+ * Returns the number of positions whose realized + unrealized could be checked, and the number of those in
+ * which the sum agrees.
+ */
 export function invariantWords({ invariants }: ParityReport, positions: number): string {
   const holding = invariants.filter(({ holds }) => holds).length;
   const unchecked = positions - invariants.length;

@@ -10,7 +10,7 @@ const table = (report: ParityReport, options: { width?: number; rowsMax?: number
 const dataOf = (page: string): { readonly rows: readonly (readonly unknown[])[] } =>
   JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)?.[1] ?? "");
 
-it("the report counts every refused or noted row, also those beyond the limit of a list", () => {
+it("the report counts every refused or noted row, including those beyond the limit of a list", () => {
   const refused = { file: "a.csv", line: 2, code: "BAD_SIDE", text: "x", why: "no side" } as const;
   const noted = { file: "a.csv", line: 2, code: "ZERO_PRICE", why: "a price of zero" } as const;
   const quarantine = [refused, { ...refused, code: "MORE", more: 149_999 }] as const;

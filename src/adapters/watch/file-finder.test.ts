@@ -114,7 +114,7 @@ describe("links", () => {
     expect(told((await finder.look("recent"))[0])).toEqual([]);
   });
 
-  it("a link before its target has the file, until the link is gone", async () => {
+  it("a link whose path comes before its target's is reported with the file, until the link is gone", async () => {
     const root = newFolder();
     put(join(root, "trades_2.csv"));
     symlinkSync("trades_2.csv", join(root, "trades_1.csv"));
@@ -126,7 +126,7 @@ describe("links", () => {
     expect(told((await finder.look("recent"))[0])).toEqual(["-trades_1.csv", "trades_2.csv 4"]);
   });
 
-  it("of overlapping roots the first one has the files", async () => {
+  it("a file in two overlapping roots is reported in the first one", async () => {
     const root = newFolder();
     put(join(root, "in/trades_1.csv"));
     put(join(root, "trades_2.csv"));
@@ -149,7 +149,7 @@ describe("links", () => {
     expect(slice.kind === "bytes" && new TextDecoder().decode(slice.bytes)).toBe("raw");
   });
 
-  it("appends to a link's target, another target and a link into nowhere are seen, also by a recent look", async () => {
+  it("appends to a link's target, a new target and a link without a target are seen, also by a recent look", async () => {
     const root = newFolder();
     const link = join(root, "trades_1.csv");
     const relink = (target: string): void => {
@@ -187,7 +187,7 @@ describe("links", () => {
       });
   });
 
-  it("a file, or a folder above it, that becomes a link outside at any moment of a read does not leak", () => {
+  it("a read returns no content from outside if the file or a folder above it becomes a link at any moment of the read", () => {
     const [root, outside] = [newFolder(), newFolder()];
     put(join(outside, "trades_1.csv"), "secret");
     const file = join(root, "in/trades_1.csv");
@@ -217,7 +217,7 @@ describe("links", () => {
   });
 
   let armed = false;
-  /** Does something once, right before or after a call of a read. */
+  /** Runs `act` once, right before or after one call of the operating system during a read. */
   const faultAt = (
     step: keyof Disk,
     isBefore: boolean,
@@ -240,7 +240,7 @@ describe("links", () => {
 });
 
 describe("finding", () => {
-  it("a file that is made in the place of a removed one is reported, although it may have the same inode", async () => {
+  it("a file that replaces a removed one is reported, although it may have the same inode", async () => {
     const root = newFolder();
     const path = join(root, "trades_1.csv");
     const finder = open([root]);
@@ -313,7 +313,7 @@ describe("finding", () => {
       }
   });
 
-  it("a share that is lost in the middle of a look leaves no trace", () => {
+  it("a share that is lost in the middle of a look changes nothing in the finder's state", () => {
     const root = newFolder();
     for (let index = 0; index < 20; index += 1) put(join(root, `trades_${index}.csv`));
     const loss = { at: -1 };
@@ -339,7 +339,7 @@ describe("finding", () => {
     }
   });
 
-  it("a root that is a file, or is not there, is lost with the code of the system", async () => {
+  it("a root that is a file or does not exist is lost, with the error code of the operating system", async () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     const looks = await open([join(root, "trades_1.csv"), join(root, "none")]).look("all");
@@ -352,7 +352,7 @@ describe("finding", () => {
     expect(told((await open([root]).look("all"))[0])).toEqual(["trades_A.csv 2", "trades_a.csv 2"]);
   });
 
-  it("a star at the start of a pattern does not stand for the dot of a temporary file", async () => {
+  it("a star at the start of a pattern does not match the dot of a temporary file's name", async () => {
     const root = newFolder();
     for (const name of [".trades.csv.a1B2c3", ".trades.csv", "trades.csv", "a+b.csv"]) put(join(root, name));
     const all = await open([root], { include: ["*"] }).look("all");
@@ -360,7 +360,7 @@ describe("finding", () => {
     expect(told((await open([root], { include: ["a+*.csv"] }).look("all"))[0])).toEqual(["a+b.csv 2"]);
   });
 
-  it("a hard link is a file of its own, and a pipe or a folder with a ledger's name is none", async () => {
+  it("a hard link is reported as a separate file, and a pipe or a folder with a ledger's name is not reported", async () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     linkSync(join(root, "trades_1.csv"), join(root, "trades_2.csv"));
@@ -371,7 +371,7 @@ describe("finding", () => {
     expect(slice).toMatchObject({ kind: "refused", code: "NOT_A_FILE" });
   });
 
-  it("what a caller did not receive is reported again", () => {
+  it("changes that a caller did not receive are reported again", () => {
     const root = newFolder();
     put(join(root, "trades_1.csv"));
     put(join(root, "trades_2.csv"));
@@ -385,11 +385,11 @@ describe("finding", () => {
 });
 
 describe("the thread", () => {
-  it("a drive that does not answer in time is lost, and what its late answer reported is reported again", async () => {
+  it("a drive that does not answer in time is lost, and the changes of its late answer are reported again", async () => {
     const root = newFolder();
     for (let index = 0; index < 20; index += 1) put(join(root, `trades_${index}.csv`));
     const finder = open([root], { deadlineMs: 10 });
-    // The first look cannot be answered in time, since the thread starts.
+    // The first look cannot be answered in time, because the thread is still starting.
     let [look] = await finder.look("all");
     expect(look).toMatchObject({ ok: false, code: "SYSTEM_DOWN", why: expect.stringContaining("10 ms") });
     await until(async () => {
@@ -460,7 +460,7 @@ describe("events", () => {
     expect(held).toEqual([]);
   });
 
-  it("a change of an old file, a new file and a new folder with a file are hinted at, also after replacing", async () => {
+  it("a change of an old file, a new file and a new folder with a file cause a hint, also after the file was replaced", async () => {
     const root = newFolder();
     const path = join(root, "in/trades_1.csv");
     put(path);
@@ -483,7 +483,7 @@ describe("events", () => {
     };
     expect(await hinted(() => appendFileSync(path, "yy\n"))).toEqual(["in/trades_1.csv 5"]);
     expect(await hinted(() => put(join(root, "in/trades_2.csv")))).toContain("in/trades_2.csv 2");
-    // A watch on the file would be deaf after this.
+    // A watch on the file itself would report nothing after this.
     put(`${path}.new`, "1234567");
     expect(await hinted(() => renameSync(`${path}.new`, path))).toContain("in/trades_1.csv 7");
     expect(await hinted(() => appendFileSync(path, "8"))).toContain("in/trades_1.csv 8");
@@ -494,7 +494,7 @@ describe("events", () => {
     );
   });
 
-  it("a folder, or the root, that is removed and made again is watched again", async () => {
+  it("a folder or root that is removed and created again is watched again", async () => {
     const root = newFolder();
     const path = join(root, "in/trades_1.csv");
     let hints = 0;
@@ -550,7 +550,7 @@ describe("events", () => {
     return { ...scan, file, event, slow };
   };
 
-  it("after a burst of events, or a recent look that took long, a recent look is a look at everything", () => {
+  it("after a burst of events or a slow recent look, the next recent look examines everything", () => {
     for (const isBurst of [true, false]) {
       const { look, file, event, slow } = quietDesk();
       appendFileSync(file, "y");
@@ -563,7 +563,7 @@ describe("events", () => {
     }
   });
 
-  it("an event without a name, or with another file's name, makes its folder looked at", async () => {
+  it("an event without a name, or with another file's name, makes the next look examine its folder", async () => {
     for (const name of [null, "trades_7.csv"]) {
       const { look, state, file, event } = quietDesk();
       appendFileSync(file, "y");
@@ -609,7 +609,7 @@ describe("events", () => {
     [0x65735546, "FUSE"],
     [0x01021997, "9P"],
     [0xef53, undefined],
-  ])("a root on a file system of type %i is polled if that sends no events: %s", (type, name) => {
+  ])("a root on a file system of type %i is polled if that type sends no events: %s", (type, name) => {
     const { look } = scanOf([newFolder()], { statfsSync: () => ({ type }) });
     const { pollReasons } = look("all");
     const reason = name === undefined ? undefined : expect.stringContaining(name);

@@ -5,17 +5,18 @@ import type { FinderAnswer, FinderCall } from "./finder-thread.ts";
 import type { ScanOptions } from "./folder-scan.ts";
 
 interface FileFinderOptions extends ScanOptions {
-  /** Called soon after something may have changed; a look now is worth its cost. */
+  /** Called soon after a file may have changed, so that the caller can look at once. */
   readonly onHint: () => void;
   /**
-   * How long a look may take before the roots count as lost, and a read before its file counts as locked.
-   * Default: 60 000.
+   * The time after which an unanswered look makes the roots count as lost, and an unanswered read makes its
+   * file count as locked. Default: 60 000.
    */
   readonly deadlineMs?: number;
 }
 
 /**
- * Opens a finder whose scans and reads run in a thread of their own, so that no slow drive delays the caller.
+ * Opens a finder whose scans and reads run in a separate thread, so that a slow drive does not delay the
+ * caller.
  */
 export const openFileFinder = (options: FileFinderOptions): FileFinder => new ThreadFinder(options);
 
@@ -62,7 +63,7 @@ class ThreadFinder implements FileFinder {
     this.#isClosed = true;
     const rpc = this.#rpc;
     const end = rpc?.end("was closed");
-    // The thread may be stuck in a call of a dead drive, which nothing can interrupt.
+    // The thread may be blocked in a call to a dead drive, which cannot be interrupted.
     if (rpc?.unanswered === 0) await end;
   }
 
@@ -79,7 +80,7 @@ class ThreadFinder implements FileFinder {
     }
   }
 
-  /** The thread; a new one if the last one crashed. A new thread reports every file again. */
+  /** Returns the thread; starts a new one if the last one crashed. A new thread reports every file again. */
   #thread(): ThreadRpc<FinderAnswer, never, "hint"> {
     const { roots, include, mode } = this.#options;
     this.#rpc ??= new ThreadRpc({

@@ -1,4 +1,4 @@
-/** The thread that scans and reads. One look or read may take as long as a slow network drive wants. */
+/** The thread that scans and reads. On a slow network drive one look or read may take long. */
 import fs from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../base/errors.ts";

@@ -1,16 +1,16 @@
 /**
- * Watches folders, one watch for each and none for a file, and remembers which folders events named. An event
- * only means "look at this folder": its name may be missing or that of another file, and the operating system
- * loses events without a sign.
+ * Watches folders (never single files), and remembers the folders that events named. An event
+ * only means "look at this folder": its name may be missing or belong to another file, and the operating
+ * system may lose events without notice.
  */
 import type { FSWatcher, Stats } from "node:fs";
 import { basename } from "node:path";
 import type { Disk } from "./read-slice.ts";
 
-/** With so many events at once, the queue of events may have overflowed. */
+/** The number of events between two looks at which the queue of events may have overflowed. */
 const burst = 1_000;
 const hintMs = 10;
-/** The largest share of the thread's time that looks after events take. */
+/** The largest share of the thread's time that looks which follow events may take. */
 const shareOfLooks = 0.1;
 
 interface Watch {
@@ -27,8 +27,8 @@ interface FolderEventsOptions {
 }
 
 /**
- * What is known of a folder's identity. Inodes are used again, also for a folder made in the place of
- * another.
+ * Returns a text that identifies a folder. The inode is not enough, because a folder that replaces another
+ * one may get the same inode.
  */
 export const folderKey = ({ dev, ino, birthtimeMs }: Stats): string => `${dev}:${ino}:${birthtimeMs}`;
 
@@ -44,7 +44,10 @@ export class FolderEvents {
     this.#options = options;
   }
 
-  /** Begins a look: returns the folders named since the last one, and whether events may have been lost. */
+  /**
+   * Begins a look: returns the folders that events have named since the last look, and whether events may
+   * have been lost.
+   */
   take(): { readonly named: ReadonlySet<string>; readonly isBurst: boolean } {
     const taken = { named: this.#named, isBurst: this.#count >= burst };
     this.#named = new Set();
@@ -54,17 +57,21 @@ export class FolderEvents {
     return taken;
   }
 
-  /** Ends a look. A long one makes the next hint wait, so that events cannot keep the thread busy. */
+  /** Ends a look. A long look delays the next hint, so that events cannot keep the thread busy. */
   looked(tookMs: number): void {
     this.#lookMs = tookMs;
   }
 
-  /** Watches the folder, again if another one has its path. Throws the error of the operating system. */
+  /**
+   * Watches the folder. Watches it again if another folder now has its path. Throws the error of the
+   * operating system.
+   */
   arm(folder: string, key: string): void {
     if (this.#watches.get(folder)?.key === key) return;
     this.#disarm(folder);
     const watcher = this.#options.disk.watch(folder, { persistent: false }, (kind, name) => {
-      // A folder that is removed or renamed names itself; nothing comes from its watch after that.
+      // The event of a folder that is removed or renamed has the folder's own name; its watch sends nothing
+      // after that.
       if (kind === "rename" && name === basename(folder)) this.#disarm(folder);
       this.#onEvent(folder, name);
     });
@@ -72,7 +79,7 @@ export class FolderEvents {
     this.#watches.set(folder, { key, watcher });
   }
 
-  /** Ends the watches of folders that are not wanted any more. */
+  /** Ends the watches of folders for which `isWanted` is false. */
   keep(isWanted: (folder: string) => boolean): void {
     for (const folder of this.#watches.keys()) if (!isWanted(folder)) this.#disarm(folder);
   }
@@ -85,7 +92,8 @@ export class FolderEvents {
   #onEvent(folder: string, name: string | null): void {
     this.#named.add(folder);
     this.#count += 1;
-    // A database that is written beside the ledgers would wake the caller all the time.
+    // Without this condition a database that is written beside the ledgers would wake the caller all the
+    // time.
     const wakes = name === null || this.#options.isWatched(name);
     if (!wakes || this.#hint !== undefined) return;
     this.#hint = setTimeout(this.#options.onHint, Math.max(hintMs, this.#lookMs / shareOfLooks));

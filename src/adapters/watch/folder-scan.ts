@@ -1,14 +1,15 @@
 /**
- * Finds the files of the roots by scanning, synchronously: it lives in the thread of finder-thread.ts. The
- * scan is the truth; events only say where to look first.
+ * Finds the files of the roots by synchronous scans, in the thread of finder-thread.ts. Only scans decide
+ * which files exist; events only name folders that must be examined.
  *
  * Each look walks through the folders. It lists a folder that is new, changed or named by an event, and takes
- * the stat of a file that is new or recent; everything else stays as it was at the last look. A look at
- * everything lists all folders and takes all stats. The results of a look take effect at its end, if the root
- * still has the identity that it had at the start: a share that is lost in the middle leaves no trace.
+ * the stat of a file that is new or recent; for all other files it keeps the results of the last look. A look
+ * at everything lists all folders and takes all stats. The results of a look take effect at its end, if the
+ * root still has the identity that it had at the start: a share that is lost in the middle of a look changes
+ * nothing.
  *
  * A file belongs to the first root that contains its real path, and is reported under the least of its paths
- * there. So a root inside an earlier one is empty, and a link to a file that its own folder shows adds
+ * there. So a root inside an earlier one is empty, and a link to a file that is also reported directly adds
  * nothing.
  */
 import type { Stats } from "node:fs";
@@ -23,14 +24,17 @@ import { watchedNames } from "./watched-names.ts";
 export interface ScanOptions {
   /** Absolute paths. */
   readonly roots: readonly string[];
-  /** Patterns of file names, in which `*` stands for any characters. */
+  /** Patterns of file names, in which `*` matches any characters. */
   readonly include: readonly string[];
-  /** `auto` uses events where the file system sends them. */
+  /** `auto` uses events if the file system sends them. */
   readonly mode: "auto" | FinderMode;
 }
 
 export interface LookAnswer {
-  /** The caller names the last answer that it received. */
+  /**
+   * The number of the answer. With its next look the caller sends the number of the last answer that it
+   * received.
+   */
   readonly number: number;
   readonly looks: readonly RootLook[];
   readonly pollReasons: FileFinder["pollReasons"];
@@ -39,7 +43,7 @@ export interface LookAnswer {
 const recentMs = 600_000;
 /** The coarsest clock of a file system ticks every two seconds. */
 const tickMs = 2_000;
-/** While the thread was busy for so long, the queue of events may have overflowed. */
+/** If a look takes longer than this, the queue of events may have overflowed. */
 const stallMs = 100;
 
 /** File systems that send no events, or only those of this machine's own programs. */
@@ -56,8 +60,8 @@ interface Known extends Stat {
   /** Monotonic time at which this stat was first seen; minus infinity for an old file of the first look. */
   readonly sinceMs: number;
   /**
-   * Whether this stat was last reported at least `tickMs` after it was first seen. The file is reported again
-   * then, because a write within the same tick of the clock may leave the stat as it was.
+   * Whether the file was reported once more, at least `tickMs` after this stat was first seen. It is reported
+   * once more because a write within the same tick of the clock may leave the stat unchanged.
    */
   readonly isSettled: boolean;
 }
@@ -76,7 +80,7 @@ interface Folder {
   /** Monotonic time at which `mtimeMs` was first seen. */
   readonly sinceMs: number;
   readonly listing: Listing;
-  /** By name; with links, and without files that are reported under another path. */
+  /** The files by name, including links, without the files that are reported under another path. */
   readonly files: Map<string, Known>;
   /** The largest `sinceMs` of the files. */
   newestMs: number;
@@ -86,22 +90,22 @@ interface Root {
   readonly path: string;
   real: string;
   identity: string;
-  /** By real path. */
+  /** The folders by their real paths. */
   folders: ReadonlyMap<string, Folder>;
   hasFileLinks: boolean;
   needsAll: boolean;
   pollReason: string | undefined;
-  /** What the caller has not received yet. */
+  /** The changes that the caller has not received yet. */
   readonly changed: Map<string, SeenFile>;
   readonly gone: Set<string>;
 }
 
-/** What a walk found in a root. */
+/** The result of a walk through a root. */
 interface Finding extends Pick<Root, "folders" | "hasFileLinks" | "pollReason" | "changed"> {
   readonly gone: readonly string[];
 }
 
-/** How much of a root a look examines. */
+/** The part of a root that a look examines. */
 interface Scope {
   readonly isAll: boolean;
   /** Real paths of the folders that events named. */
@@ -144,8 +148,8 @@ export class FolderScan {
   }
 
   /**
-   * `received` is the number of the last answer that the caller has; what later answers reported is reported
-   * again.
+   * Makes one look. `received` is the number of the last answer that the caller has; the changes of later
+   * answers are reported again.
    */
   look(scope: "recent" | "all", received: number): LookAnswer {
     const startMs = performance.now();
@@ -171,7 +175,7 @@ export class FolderScan {
     });
     const tookMs = performance.now() - startMs;
     this.#events.looked(tookMs);
-    // A look at everything may take long, and is not repeated because it took long.
+    // A look at everything may take long without being repeated for that reason.
     this.#isStalled = !isAll && tookMs > stallMs;
     this.#number += 1;
     return { number: this.#number, looks, pollReasons: this.#roots.map((root) => root.pollReason) };
@@ -183,7 +187,7 @@ export class FolderScan {
       return { kind: "refused", code: "NOT_WATCHED", why: `watch.include does not name ${given.path}` };
     const startMs = performance.now();
     try {
-      // Without this a lost share would look like a file that is gone.
+      // Without this check, a file on a lost share would count as removed.
       if (this.#identify(root).identity !== root.identity)
         throw failure("ROOT_CHANGED", `${root.path} is another folder than at the last look`);
       const isInside = (real: string): boolean => this.#ownerOf(real) !== undefined;
@@ -224,8 +228,9 @@ export class FolderScan {
   }
 
   /**
-   * The real path of a root, and device and inode of its folder. No marker file is written for this: the root
-   * belongs to the desk and may be read-only for us, and a copy of the folder would have the same marker.
+   * Returns the real path of a root, and device and inode of its folder. No marker file is used, because the
+   * root belongs to the desk and may be read-only for us, and a copy of the folder would have the same
+   * marker.
    */
   #identify(root: Root): { readonly real: string; readonly identity: string } {
     const real = this.#disk.realpathSync.native(root.path);
@@ -240,7 +245,7 @@ export class FolderScan {
 
   #walk(root: Root, { isAll, named }: Scope): Finding {
     const nowMs = performance.now();
-    // The time of a file may come from another clock. It only decides how often an old file is looked at.
+    // The time of a file may come from another clock. It only decides how often an old file is examined.
     const isFirst = root.folders.size === 0;
     const seenMs = (mtimeMs: number): number =>
       isFirst && Date.now() - mtimeMs > recentMs ? Number.NEGATIVE_INFINITY : nowMs;
@@ -272,15 +277,15 @@ export class FolderScan {
       if (stats?.isDirectory() !== true || folders.has(real) || this.#ownerOf(real) !== root) return;
       const key = folderKey(stats);
       const { mtimeMs } = stats;
-      // The watch begins before the listing: it announces what comes later, and the listing has what came
-      // before.
+      // The watch begins before the listing. So the listing has the earlier changes, and the watch announces
+      // the later ones.
       pollReason ??= this.#arm(root, real, key);
       const given = before.get(path);
       const old = given?.key === key ? given : undefined;
       const sinceMs = old?.mtimeMs === mtimeMs ? old.sinceMs : seenMs(mtimeMs);
       const isListed = isAll || named.has(real) || nowMs - sinceMs < tickMs;
       const listing = isListed || old === undefined ? this.#list(real) : old.listing;
-      // The cost of a look must not depend on the number of files in folders where nothing happens.
+      // The cost of a look must not depend on the number of files in folders without changes.
       const isQuiet =
         !isListed && !root.hasFileLinks && old !== undefined && nowMs - old.newestMs >= recentMs;
       const newestMs = Number.NEGATIVE_INFINITY;
@@ -301,8 +306,8 @@ export class FolderScan {
     };
     visit(root.real, "");
     const hasFileLinks = fileLinks.length > 0;
-    // A quiet folder is taken over with its old files, and a link may have to take one of them; so the first
-    // link makes the walk list everything.
+    // A quiet folder keeps its file list from the last look, but a file link may have to remove a file from
+    // such a list. So when a root gets its first file link, the walk starts again and lists every folder.
     if (hasFileLinks && !root.hasFileLinks && !isAll) return this.#walk(root, { isAll: true, named });
 
     const places = new Map<string, { readonly folder: Folder; readonly name: string }>();
@@ -333,7 +338,7 @@ export class FolderScan {
     return { folders, hasFileLinks, changed, gone, pollReason };
   }
 
-  /** Returns why the folder cannot be watched, if that is so. */
+  /** Watches a folder. Returns the reason if it cannot be watched, otherwise undefined. */
   #arm(root: Root, real: string, key: string): string | undefined {
     const { mode } = this.#options;
     if (mode === "poll") return undefined;
@@ -352,7 +357,7 @@ export class FolderScan {
     return this.#disk.lstatSync(real, { throwIfNoEntry: false });
   }
 
-  /** The real path of a link; the link itself if it leads nowhere that this process can see. */
+  /** Returns the real path of a link; the link's own path if this process cannot see its target. */
   #targetOf(link: string): string {
     try {
       return this.#disk.realpathSync.native(link);

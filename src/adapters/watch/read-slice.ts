@@ -3,7 +3,9 @@ import { constants } from "node:fs";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import type { FileSlice } from "../../ports/watched-files.ts";
 
-/** What the finder asks of the operating system; a test may put faults in between. */
+/**
+ * The calls of the operating system that the finder uses; a test may replace some of them to cause faults.
+ */
 export type Disk = Pick<
   typeof fs,
   | "closeSync"
@@ -17,7 +19,7 @@ export type Disk = Pick<
   | "watch"
 >;
 
-/** A slice may be a little longer than the size says, since a network drive may know only an older size. */
+/** A slice may be this much longer than the file's size, because a network drive may report an older size. */
 const beyondSize = 4_096;
 const databaseHeader = "SQLite format 3\0";
 const goneCodes = new Set(["ENOENT", "ENOTDIR"]);
@@ -26,9 +28,9 @@ const goneCodes = new Set(["ENOENT", "ENOTDIR"]);
 const openFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
- * Reads at most `length` bytes from `from` on, and holds the file open only meanwhile. A link that takes the
- * place of the file, or of a folder above it, is noticed after opening: the real path must still be the same,
- * and name the file that is open.
+ * Reads at most `length` bytes from `from` on, and closes the file afterwards. A link that replaces the file
+ * or a folder above it is detected after opening: the real path must still be the same, and must name the
+ * open file.
  */
 export function readSlice(
   disk: Disk,
@@ -44,7 +46,7 @@ export function readSlice(
         code: "LINK_OUTSIDE",
         why: `${path} leads to ${real}, outside the watched folders`,
       };
-    // Opening a device may have an effect, so the kind of the file is known before.
+    // The kind of the file is checked before it is opened, because opening a device may have an effect.
     if (!disk.lstatSync(real).isFile())
       return { kind: "refused", code: "NOT_A_FILE", why: `${path} is not a regular file` };
     file = disk.openSync(real, openFlags);
@@ -61,7 +63,7 @@ export function readSlice(
     return { kind: "bytes", bytes: bytes.subarray(0, read), stat: { size, mtimeMs, place: `${dev}:${ino}` } };
   } catch (failure) {
     const code = codeOf(failure);
-    // ELOOP: a link has taken the file's place since its real path was found.
+    // ELOOP: a link has replaced the file since its real path was determined.
     if (goneCodes.has(code) || (code === "ELOOP" && file === undefined)) return { kind: "gone" };
     return { kind: "locked", code: code === "" ? "INTERNAL" : code, why: messageOf(failure) };
   } finally {
@@ -72,7 +74,7 @@ export function readSlice(
 const isDatabase = (header: Uint8Array): boolean =>
   header.every((byte, index) => byte === databaseHeader.charCodeAt(index));
 
-/** Reads until `bytes` is full or the file ends; returns how many bytes were read. */
+/** Reads until `bytes` is full or the file ends; returns the number of bytes that were read. */
 function fill(
   disk: Disk,
   { file, bytes, from }: { readonly file: number; readonly bytes: Uint8Array; readonly from: number },

@@ -3,10 +3,13 @@
  */
 const ofDatabase = /(?:\.(?:db3?|sqlite3?|s3db|pnlb)|-(?:wal|shm|journal|mj[0-9A-F]+))$/i;
 
-/** Decides by a file's name whether it exists for the finder; `*` in a pattern stands for any characters. */
+/**
+ * Returns a test by which a file's name decides whether the finder reports it; `*` in a pattern matches any
+ * characters.
+ */
 export function watchedNames(patterns: readonly string[]): (name: string) => boolean {
   const texts = patterns.map((pattern) =>
-    // As in a shell, a star at the start does not stand for a dot: such names are those of temporary files.
+    // As in a shell, a star at the start does not match a dot, because temporary files have such names.
     pattern
       .replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&")
       .replace(/^\*/, "(?!\\.)*")

@@ -61,7 +61,7 @@ const write = (bridge: DatabaseBridge, ...records: readonly ReturnType<typeof po
   bridge.write(records, { idempotencyKey: `write ${++keys}` });
 const acknowledged = { kind: "acknowledged" };
 
-/** Modern is authoritative; legacy has the first write, and lacks the other two. */
+/** Makes a pair in which modern is authoritative, and legacy has the first write and lacks the other two. */
 async function pairThatOwes(): Promise<void> {
   const mirrored = await open(modernFirst);
   expect(await write(mirrored.bridge, tradeRecord(1), positionRecord("1"))).toMatchObject(acknowledged);
@@ -73,7 +73,7 @@ async function pairThatOwes(): Promise<void> {
   await close(alone);
 }
 
-/** The gate for lost data, as `gates` shows it. */
+/** Returns the gate for lost data as `gates` shows it. */
 async function quarantineGate() {
   const session = await openOperator(await settingsOf({ config }));
   const { gates } = await session.operator.gates("dual_write");
@@ -107,7 +107,9 @@ async function auditActions(): Promise<readonly string[]> {
   return rows.map(({ action, actor }) => `${action} by ${actor}`);
 }
 
-/** What must be true of every pair whose modern store was away, was abandoned, and has returned. */
+/**
+ * Checks what must hold for every pair whose modern store was unreachable, was abandoned, and has returned.
+ */
 async function expectSettled(database: OpenedDatabase): Promise<void> {
   const waiting = await quarantineOf(database);
   const images = waiting.map(({ code, kind, legacy, modern }) => ({
@@ -150,7 +152,7 @@ describe("a modern database that is dead while it is authoritative", () => {
     },
   };
   it.each(Object.keys(deaths))(
-    "is abandoned when its file %s, and what legacy lacks waits for a person",
+    "is abandoned when its file %s, and the writes that legacy lacks wait for a person",
     async (name) => {
       await pairThatOwes();
       const comeBack = deaths[name]?.();
@@ -188,12 +190,12 @@ describe("a modern database that is dead while it is authoritative", () => {
     expect(await quarantineGate()).toMatchObject({ open: true });
   });
 
-  it("moves parked writes into quarantine too, and the next process completes what a dead one has begun", async () => {
+  it("moves parked writes into quarantine too, and the next process completes the work of a dead one", async () => {
     await pairThatOwes();
     runSql(modernFile, "UPDATE pnlb_outbox SET state = 'parked', code = 'X', because = 'x' WHERE seq = 2");
     await abandonByTwo();
     const incarnation = legacyRows("SELECT incarnation FROM pnlb_fence");
-    // When the process died it had moved modern's fence and put one of the writes into quarantine.
+    // The dead process had moved modern's fence and put one of the writes into quarantine.
     runSql(
       modernFile,
       "UPDATE pnlb_fence SET epoch = 2, authority = 'legacy', step = 'abandoned'; UPDATE pnlb_outbox SET state = 'pending'",
@@ -206,7 +208,7 @@ describe("a modern database that is dead while it is authoritative", () => {
 });
 
 describe("the people who abandon modern's database", () => {
-  it("are two: one person's second call only repeats the request", async () => {
+  it("must be two: a second call by the same person only repeats the request", async () => {
     await pairThatOwes();
     expect(await asked("amy")).toMatchObject({ state: "requested" });
     expect(await asked(" amy ")).toMatchObject({ state: "requested" });
@@ -224,7 +226,7 @@ describe("the people who abandon modern's database", () => {
     await expect(asked("amy")).rejects.toThrow(/nothing to abandon/);
   });
 
-  it("get a new, empty database in place of the abandoned one only after two of them have given it up", async () => {
+  it("get a new, empty database instead of the abandoned one only after two of them have given it up", async () => {
     await pairThatOwes();
     rmSync(modernFile);
     await abandonByTwo();
@@ -248,7 +250,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
   afterAll(() => server.stop());
 
-  it("is abandoned while it is stopped, and what legacy lacks waits for a person when it runs again", async () => {
+  it("is abandoned while it is stopped, and the writes that legacy lacks wait for a person when it runs again", async () => {
     const wire = await Wire.to(server.url);
     configure(wire.url);
     await pairThatOwes();

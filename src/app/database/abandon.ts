@@ -1,4 +1,4 @@
-/** Going back to legacy while modern's database is dead: the rules for the people who decide it. */
+/** The return to legacy while modern's database is dead, with the rules for the people who decide it. */
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
@@ -14,20 +14,21 @@ export interface AbandonCommand {
   readonly config?: string;
   readonly reason: string;
   readonly actor?: string;
-  /** Whether the abandoned database is given up: it never returns. */
+  /** Whether the abandoned database is given up because it never returns. */
   readonly lost: boolean;
 }
 
 export interface AbandonReport {
   /**
-   * - `requested`: a second person must say the same within an hour.
-   * - `abandoned`: legacy is authoritative; what modern owes is settled when its database returns.
-   * - `returned`: modern's database is back, and what it owed and legacy lacks waits for a person.
-   * - `given_up`: nothing waits for modern's database any more.
+   * - `requested`: a second person must make the same request within an hour.
+   * - `abandoned`: legacy is authoritative; the writes that modern owes are settled when its database
+   * returns.
+   * - `returned`: modern's database is back, and the owed writes that legacy lacks wait for a person.
+   * - `given_up`: nothing waits for modern's database any longer.
    */
   readonly state: "requested" | "abandoned" | "returned" | "given_up";
   readonly epoch: number;
-  /** Writes that went to the quarantine now. */
+  /** The number of writes that this call put into the quarantine. */
   readonly quarantined: number;
 }
 
@@ -35,8 +36,8 @@ const requestMsMax = 3_600_000;
 
 /**
  * Makes legacy authoritative while modern's database, which is authoritative, cannot be opened. Two people
- * ask: the first call records the request, and another person's call within an hour carries it out. Throws
- * REFUSED while the plan names modern, and BAD_CONFIG without a control store.
+ * must agree: the first call records the request, and another person's call within an hour carries it out.
+ * Throws REFUSED while the plan names modern, and BAD_CONFIG without a control store.
  */
 export async function abandon(options: AbandonCommand): Promise<AbandonReport> {
   const settings = await settingsOf(options);
@@ -102,7 +103,10 @@ async function abandonUnder(session: OperatorSession, { pair, by, isLost }: Aske
   }
 }
 
-/** Who else has asked for the same within the last hour; otherwise records the request. */
+/**
+ * Returns another person who has made the same request within the last hour. If there is none, records the
+ * request.
+ */
 async function otherPerson({ store }: OperatorSession, by: By, gate: string): Promise<string | undefined> {
   const [{ grantedPhase }, signOffs] = [await store.read(), await store.signOffs()];
   const other = signOffs.find((one) => one.gate === gate && personName(one.actor) !== by.actor);
@@ -118,8 +122,8 @@ async function otherPerson({ store }: OperatorSession, by: By, gate: string): Pr
 }
 
 /**
- * How many writes the returned database has handed over; undefined while it is unreachable or another
- * database.
+ * Returns the number of writes that the returned database has put into the quarantine; undefined while it is
+ * unreachable or another database.
  */
 async function returned(settings: PairSettings): Promise<number | undefined> {
   return withPair(settings, prepared, (pair) => takeBack(pair, systemClock.nowMs()).catch(() => undefined));

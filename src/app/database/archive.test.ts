@@ -107,7 +107,7 @@ const newTrade = `INSERT INTO processed_trades (trade_id, instrument_name, trade
   VALUES ('9', 'XCMEFFDPSX20250919U0ZN', '2025-07-15', '2025-07-15 13:08:35.561000', 7, 110.515625, 'B', 'trades_20250715.csv')`;
 
 describe("the archive of legacy's database", () => {
-  it("is made when all evidence holds, is noted in the audit, and overwrites nothing", async () => {
+  it("is made when all evidence holds, is recorded in the audit, and overwrites nothing", async () => {
     const report = await archive();
     expect(report.evidence.map(({ name, holds }) => [name, holds])).toEqual(
       ["window", "fleet", "writes", "files", "rows"].map((name) => [name, true]),
@@ -122,7 +122,7 @@ describe("the archive of legacy's database", () => {
     await expect(archive()).rejects.toMatchObject({ code: "UNWRITABLE" });
   });
 
-  it("is refused in a dual phase, and says how the window is closed", async () => {
+  it("is refused in a dual phase, with the command that closes the window", async () => {
     rmSync(join(folder, "control.db"));
     const { archived, evidence } = await archive();
     expect(archived).toBe(false);
@@ -130,7 +130,7 @@ describe("the archive of legacy's database", () => {
     expect(tablesOf(legacy).filter(isOwn)).not.toEqual([]);
   });
 
-  it("is refused until the window has been closed, and legacy has got no write, for the required days", async () => {
+  it("is refused until the window has been closed, and legacy has received no write, for the required number of days", async () => {
     expect(await missing({ days: 7 })).toEqual({ archived: false, missing: ["window", "writes", "rows"] });
   });
 
@@ -184,7 +184,7 @@ describe("the archive of legacy's database", () => {
 });
 
 describe("the removal of the bridge", () => {
-  it("lists what it would remove, changes nothing without a confirmation, and then leaves both databases as if there had never been a bridge", async () => {
+  it("lists the objects to remove, changes nothing without a confirmation, and then leaves both databases as if there had never been a bridge", async () => {
     const { archived, objects, removed } = await archive({ removeBridge: true });
     expect([archived, removed]).toEqual([false, false]);
     for (const [side, path] of [
@@ -209,7 +209,7 @@ describe("the removal of the bridge", () => {
     });
   });
 
-  it("continues where a process that died has stopped, and uses the archive that was made before", async () => {
+  it("continues at the point where a process died, and uses the archive that was made before", async () => {
     await archive();
     await removeBridge(pairOf(await settingsOf({ config })), { legacy: false, modern: true });
     expect(tablesOf(legacy).filter(isOwn)).not.toEqual([]);
@@ -243,7 +243,7 @@ describe.skipIf(noPostgres !== undefined)(`PostgreSQL ${noPostgres ?? ""}`, () =
   });
   afterAll(() => server.stop());
 
-  it("loses the bridge too, at the second call after the first one died, and keeps its rows", async () => {
+  it("keeps its rows when a second call removes the bridge's tables after the first call stopped half-way", async () => {
     configure(server.url);
     rmSync(legacy);
     rmSync(join(folder, "control.db"));

@@ -1,4 +1,4 @@
-/** Leaving: archives legacy's database, and removes the bridge from both databases. */
+/** Archives legacy's database, and removes the bridge from both databases. */
 import { existsSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Archive, archiveSqlite, besideFiles, checkArchive } from "../../adapters/sqlite/index.ts";
@@ -19,12 +19,15 @@ import { isPrepared } from "./reconcile.ts";
 export interface ArchiveCommand {
   readonly config?: string;
   readonly out: string;
-  /** How many days must have passed since anything reached legacy. */
+  /** The number of days that must have passed since a call or write last reached legacy. */
   readonly days: number;
   /** Evidence for which a person vouches, because the bridge cannot know it or a person knows better. */
   readonly accept: readonly string[];
   readonly removeBridge: boolean;
-  /** Without it, `removeBridge` only lists what would be removed, and nothing is written. */
+  /**
+   * Confirms the removal. Without it, `removeBridge` only lists the objects to remove, and nothing is
+   * written.
+   */
   readonly yes: boolean;
   readonly reason: string;
   readonly actor?: string;
@@ -40,20 +43,20 @@ interface ArchiveReport {
    * database and the archive.
    */
   readonly tables: Archive;
-  /** What the bridge has put into each database; empty for a database that has nothing of it. */
+  /** The objects that the bridge has created in each database. */
   readonly objects: Readonly<Record<Side, readonly OwnObject[]>> | null;
   readonly removed: boolean;
   /**
-   * How many rows each of modern's tables has, all of which could be read and written without the bridge;
-   * null if this call has not removed the bridge from modern.
+   * The number of rows of each of modern's tables, which could be read and written without the bridge; null
+   * if this call has not removed the bridge from modern.
    */
   readonly proved: Readonly<Record<string, number>> | null;
 }
 
 /**
- * Archives legacy's database if nothing uses it any more, and removes the bridge from both databases if that
- * is asked for. A removal may be repeated: it verifies the archive again, and goes on where the last one
- * ended. Throws BAD_CONFIG, BAD_USAGE, and what `archiveSqlite` throws.
+ * Archives legacy's database if nothing uses it any longer, and removes the bridge from both databases if
+ * `removeBridge` is set. A removal may be repeated: it verifies the archive again, and continues where the
+ * last one ended. Throws BAD_CONFIG, BAD_USAGE, and the errors of `archiveSqlite`.
  */
 export async function archiveLegacy(options: ArchiveCommand): Promise<ArchiveReport> {
   const unknown = options.accept.find((name) => !evidenceNames.some((one) => one === name));
@@ -90,7 +93,9 @@ export async function archiveLegacy(options: ArchiveCommand): Promise<ArchiveRep
   return { archived: true, ...nothing, tables, objects, removed: true, proved };
 }
 
-/** The bridge's tables, and SQLite's own table of counters, which has a row for one of them. */
+/**
+ * The names of the bridge's tables, and of SQLite's own table of counters, which has a row for one of them.
+ */
 const ownNames: ReadonlySet<string> = new Set([
   ...ownTables.map((name) => `pnlb_${name}`),
   "sqlite_sequence",
@@ -107,13 +112,13 @@ async function ownObjects(pair: PairSettings, has: Has): Promise<Record<Side, re
   return { legacy, modern: await objectsOf("modern") };
 }
 
-/** The bridge's own files beside legacy's database. */
+/** Returns the bridge's own files beside legacy's database. */
 const filesOf = (pair: PairSettings): readonly string[] =>
   Object.values(besideFiles(pathOf(pair, "legacy") ?? "")).filter((file) => existsSync(file));
 
 /**
- * Removes the bridge from the databases that still have its tables, each in one transaction. Modern's is the
- * first: as long as legacy has its fence, no writer of the bridge writes legacy.
+ * Removes the bridge from the databases that still have its tables, each in one transaction. Modern's
+ * database is first: as long as legacy has its fence, no writer of the bridge writes to legacy.
  */
 export async function removeBridge(pair: PairSettings, has: Has): Promise<ArchiveReport["proved"]> {
   const proved = has.modern

@@ -6,12 +6,12 @@ import type { OpenedDatabase } from "./open.ts";
 import type { Pair } from "./pair.ts";
 
 /**
- * The authority over the records for one command: opens the pair for each question. Undefined if no pair is
- * configured. A question creates no table; a move creates those that `db init` creates.
+ * Returns the authority over the records for one command; undefined if no pair is configured. Each question
+ * opens the pair and creates no table; a move creates the tables that `db init` creates.
  */
 export function commandAuthority(settings: ControlSettings): DataAuthority | undefined {
   if (!isPairConfigured(settings.config)) return undefined;
-  // Most commands need no pair, and an operator in a hurry does not wait for its modules.
+  // The modules are loaded late, because most commands need no pair and an operator in a hurry must not wait.
   const modules = async () => ({ ...(await import("./open.ts")), ...(await import("./pair.ts")) });
   const opened = async <T>(
     open: { readonly mirrors: boolean; readonly creates: boolean },
@@ -27,7 +27,7 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
       await database.close();
     }
   };
-  // A pair that `db init` has not prepared yet owes nothing, and nothing waits in it.
+  // In a pair that `db init` has not prepared yet, nothing is owed and no row waits.
   const asked = async <T>(empty: T, work: (pair: Pair) => Promise<T>): Promise<T> => {
     const { pairOf, prepared, withPair } = await modules();
     try {
@@ -50,7 +50,8 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
 }
 
 /**
- * How many rows of a pair wait for a person. Throws SYSTEM_DOWN while an abandoned database may have more.
+ * Returns the number of rows of a pair that wait for a person. Throws SYSTEM_DOWN while an abandoned database
+ * may have more.
  */
 export async function waitingRows(pair: Pair): Promise<number> {
   const { abandonedStep } = await import("../../bridges/database/index.ts");
@@ -64,7 +65,7 @@ export async function waitingRows(pair: Pair): Promise<number> {
   return (await Promise.all(counts)).reduce((sum, { rows, reviews }) => sum + rows + reviews, 0);
 }
 
-/** Turns the report of a cut-over into the answer to a move. */
+/** Returns the answer to a move from the report of its cut-over. */
 export const answeredBy = (
   { authority, failed }: Awaited<ReturnType<OpenedDatabase["cutover"]>>,
   side: Side,

@@ -1,4 +1,4 @@
-/** A pair whose bridge's tables are beside legacy's database. */
+/** Tests of a pair in which the bridge's tables are in a file beside legacy's database. */
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,7 +93,8 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(schemaDump(legacy)).toBe(schema);
     expect(rows(legacy, "SELECT * FROM processed_trades WHERE trade_id = '0'")).toEqual(before);
     expect(rows(legacy, "SELECT trade_id FROM processed_trades")).toHaveLength(2);
-    // An unmapped connection sees a file of the desk's own, in the desk's own journal mode.
+    // A connection without the bridge's mapping sees only the desk's own file, in the desk's own journal
+    // mode.
     expect(await reconcilePair(await reconcileSettings({ config }))).toMatchObject({ unexplained: 0 });
   });
 
@@ -116,7 +117,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     );
   });
 
-  it("one process writes: a second one is refused until the first has closed, also if it opens legacy through another link", async () => {
+  it("only one process writes: a second one is refused until the first has closed, even if it opens legacy through another link", async () => {
     const first = await open();
     symlinkSync(legacy, join(folder, "link.db"));
     const link = { legacy: `sqlite:${join(folder, "link.db")}` };
@@ -131,7 +132,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(readdirSync(folder).filter((name) => name.startsWith("link"))).toEqual(["link.db"]);
   });
 
-  it("a process that was suspended for longer than its lease writes no more, once another one is the writer", async () => {
+  it("a process that was suspended for longer than its lease writes nothing after another process has become the writer", async () => {
     await using(async (bridge) => {
       const other = "UPDATE pnlb_leases SET holder = 'another', until_ms = 9e15 WHERE name = 'writer'";
       runSql(`${legacy}.pnlb`, `PRAGMA busy_timeout = 5000; ${other}`);
@@ -165,7 +166,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(rows(legacy, "SELECT * FROM positions")).toEqual([]);
   });
 
-  it("a write that cannot be decided waits for a person, who sees both images and settles it", async () => {
+  it("a write of unknown outcome waits for a person, who sees both images and settles it", async () => {
     await using((bridge) => bridge.write([positionRecord("1")], { idempotencyKey: "one" }));
     const [position] = rows(legacy, "SELECT instrument_name FROM positions") as { instrument_name: string }[];
     const change = {
@@ -204,7 +205,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(await again()).toMatchObject({ kind: "acknowledged", version: 2 });
   });
 
-  it("a pair whose tables are not where the configuration expects them is refused, and the message says where they are", async () => {
+  it("a pair whose tables are not at the configured place is refused, and the message names their place", async () => {
     await initDatabases({ config });
     const refused = (where: string) => ({
       code: "BAD_DATABASE",

@@ -15,12 +15,12 @@ export interface DatabaseBridgeSettings {
   readonly legacy: string;
   /** `sqlite:FILE` or `postgres://…`. */
   readonly modern: string;
-  /** Which store is authoritative, and whether the other one gets the writes. */
+  /** The phase. It decides which store is authoritative, and whether the other one gets the writes. */
   readonly phase: Phase;
   /**
-   * Where the bridge keeps its own tables: `inside` legacy's file, which is the default, or in a file
-   * `beside` it. With `beside`, legacy's file gets only its own rows, one process writes, and modern never
-   * becomes authoritative.
+   * The place of the bridge's own tables: `inside` legacy's file, which is the default, or in a file `beside`
+   * it. With `beside`, legacy's file gets only its own rows, one process writes, and modern never becomes
+   * authoritative.
    */
   readonly bridgeTables?: Config["database"]["bridgeTables"];
   readonly onEvent?: (event: PairEvent) => void;
@@ -42,17 +42,20 @@ export interface OpenDatabaseBridge {
   drain(options: {
     readonly timeoutMs: number;
   }): Promise<{ readonly drained: boolean; readonly owed: number }>;
-  /** Compares both stores in a process of its own, all rows or the kinds and days that are asked for. */
+  /** Compares both stores in a separate process: all rows, or those of the requested kinds and days. */
   reconcile(asked?: ApartAsked): Promise<ReconcileReport>;
   status(): Promise<DatabaseStatus>;
-  /** Ends the relay and closes both stores. What the other store lacks is carried after the next start. */
+  /**
+   * Ends the relay and closes both stores. Writes that the other store lacks are carried after the next
+   * start.
+   */
   close(): Promise<void>;
 }
 
 /**
  * Opens the pair and creates what `db init` creates. The phase decides which store of a new pair is
- * authoritative. Throws REFUSED (AUTHORITY_DIFFERS) if the other store of an existing pair is, and
- * BAD_DATABASE, UNWRITABLE or DATABASE_BUSY.
+ * authoritative. Throws REFUSED (AUTHORITY_DIFFERS) if the other store of an existing pair is authoritative,
+ * and BAD_DATABASE, UNWRITABLE or DATABASE_BUSY.
  */
 export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Promise<OpenDatabaseBridge> {
   const { legacy, modern, phase, bridgeTables = "inside", onEvent } = settings;

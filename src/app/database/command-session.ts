@@ -1,4 +1,4 @@
-/** Opens the pair under the plan in force for the commands of `db`, and notes what they did in the audit. */
+/** Opens the pair under the plan in force for the commands of `db`, and records their work in the audit. */
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { type ByOptions, byOf, openOperator, settingsOf } from "../control/session.ts";
@@ -10,7 +10,7 @@ export interface PairOptions {
   readonly config?: string;
 }
 
-/** The plan in force: the control store's, else the file's. */
+/** Returns the plan in force: the control store's, else the file's. */
 export async function planOfFleet(settings: ControlSettings): Promise<MigrationPlan> {
   if (settings.config.stores.control === null) return settings.config.plan;
   const session = await openOperator(settings);
@@ -39,7 +39,7 @@ export async function withDatabase<T>(
   }
 }
 
-/** Notes in the audit what a command has done, where there is a control store. */
+/** Records the work of a command in the audit, if there is a control store. */
 export async function note(
   settings: ControlSettings,
   by: ByOptions,

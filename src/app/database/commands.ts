@@ -9,7 +9,7 @@ import { directionOf, type PairEvent } from "./open.ts";
 import { pairOf, prepared, withPair } from "./pair.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
-/** Reads what `db status` shows, without a relay. */
+/** Reads the status for `db status`, without starting a relay. */
 export async function readStatus(options: PairOptions): Promise<DatabaseStatus> {
   const settings = await settingsOf(options);
   const plan = await planOfFleet(settings);
@@ -24,15 +24,15 @@ export const drainDatabases = (
   withDatabase(options, async ({ bridge, pair, cutover }, plan) => {
     const { authority } = await pair.legacy.call("fence", null);
     const drained = await bridge.drain(options);
-    // After a rollback without a running process nobody else moves the authority back.
+    // After a rollback, if no process runs, only this command moves the authority back.
     if (drained.drained && authority === "modern" && directionOf(plan)?.authority === "legacy")
       await cutover("legacy");
     return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };
   });
 
 /**
- * Brings the rows of legacy into modern, or only reads them in a dry run. Continues where an earlier run
- * ended. The report names the book that the rows get; an empty one means none.
+ * Copies the rows of legacy into modern, or only reads them in a dry run. Continues where an earlier run
+ * ended. The report names the book that the rows get; an empty name means no book.
  */
 export const backfill = (
   options: PairOptions & { readonly dryRun?: boolean; readonly onEvent: (event: PairEvent) => void },

@@ -1,7 +1,7 @@
 import { unreachable } from "../../base/errors.ts";
 import type { DatabaseEvent } from "./service.ts";
 
-/** The line of the log for an event; undefined for one that a person need not see. */
+/** Returns the line of the log for an event; undefined for an event that a person need not see. */
 export const databaseLine = (event: DatabaseEvent): string | undefined => {
   switch (event.kind) {
     case "unopened":

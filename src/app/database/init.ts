@@ -11,7 +11,7 @@ import { isBeside, pairOf, pathOf, withPair } from "./pair.ts";
 import { isPrepared } from "./reconcile.ts";
 
 export interface InitReport {
-  /** Which store is authoritative. */
+  /** The store that is authoritative. */
   readonly authority: Side;
   readonly epoch: number;
   readonly incarnations: Readonly<Record<Side, string>>;
@@ -36,7 +36,10 @@ export async function initDatabases(options: PairOptions): Promise<InitReport> {
   });
 }
 
-/** Which tables `db init` would create in each database; an empty list for a database that is prepared. */
+/**
+ * Returns the tables that `db init` would create in each database; an empty list for a database that is
+ * prepared.
+ */
 export async function plannedTables(
   options: PairOptions,
 ): Promise<readonly { readonly side: Side; readonly where: string; readonly tables: readonly string[] }[]> {

@@ -1,4 +1,4 @@
-/** Collects the evidence that nothing uses legacy any more. */
+/** Collects the evidence that nothing uses legacy any longer. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { usersOf } from "../../platform/open-files.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
@@ -17,7 +17,7 @@ interface Finding {
 
 export interface Evidence extends Finding {
   readonly name: (typeof evidenceNames)[number];
-  /** Whether a person vouches for it. */
+  /** Whether a person vouches for the evidence. */
   readonly accepted: boolean;
 }
 
@@ -25,10 +25,10 @@ interface Asked extends PairOptions {
   readonly pair: PairSettings;
   /** Legacy's file. */
   readonly file: string;
-  /** How many days must have passed since anything reached legacy. */
+  /** The number of days that must have passed since a call or write last reached legacy. */
   readonly days: number;
   readonly accept: readonly string[];
-  /** Whether the removal of the bridge has begun, so that one database cannot be asked any more. */
+  /** Whether the removal of the bridge has begun, so that one database can no longer be asked. */
   readonly hasBegun: boolean;
 }
 
@@ -47,7 +47,7 @@ export async function evidenceOf(settings: ControlSettings, asked: Asked): Promi
   };
   const evidence = (): readonly Evidence[] =>
     evidenceNames.map((name) => ({ name, ...found[name], accepted: asked.accept.includes(name) }));
-  // The comparison brings rows into modern, so it comes last.
+  // The comparison comes last, because it copies new rows into modern.
   const isDue = !asked.hasBegun && !asked.accept.includes("rows");
   if (isDue && evidence().every(({ name, holds, accepted }) => name === "rows" || holds || accepted))
     found.rows = await rowsOf(asked);
@@ -56,7 +56,10 @@ export async function evidenceOf(settings: ControlSettings, asked: Asked): Promi
 
 const isLongAgo = (ms: number, days: number): boolean => systemClock.nowMs() - ms >= days * 86_400_000;
 
-/** Finds out since when no call has been sent to legacy, and which processes of the fleet still run. */
+/**
+ * Returns the time since which no call has been sent to legacy, and the processes of the fleet that still
+ * run.
+ */
 async function controlEvidence(settings: ControlSettings, days: number) {
   const { stores, control } = settings.config;
   const unknown = missing("unknown, because no control store is configured");
@@ -77,7 +80,10 @@ async function controlEvidence(settings: ControlSettings, days: number) {
   }
 }
 
-/** After its window is closed, neither a plan nor a kill switch sends a call or a write to legacy. */
+/**
+ * Checks legacy's window. After it is closed, neither a plan nor a kill switch sends a call or a write to
+ * legacy.
+ */
 async function windowOf(store: ControlStore, settings: ControlSettings, days: number): Promise<Finding> {
   if ((await store.read()).legacyWindow !== "closed")
     return missing(
@@ -97,7 +103,7 @@ async function windowOf(store: ControlStore, settings: ControlSettings, days: nu
   }
 }
 
-/** The time of the last stored comparison, for which legacy was called too; 0 if there is none. */
+/** Returns the time of the last stored comparison, because legacy was called for it; 0 if there is none. */
 async function lastComparedMs(settings: ControlSettings): Promise<number> {
   const store = await openEvidenceStore(settings);
   try {
@@ -108,7 +114,7 @@ async function lastComparedMs(settings: ControlSettings): Promise<number> {
   }
 }
 
-/** Finds in both outboxes the last write that legacy took as the authority, or got from modern. */
+/** Finds in both outboxes the last write that legacy stored as the authority or received from modern. */
 const writesOf = ({ pair, days }: Asked): Promise<Finding> =>
   withPair(pair, prepared, async ({ legacy, modern }) => {
     const { authority } = await legacy.call("fence", null);
@@ -131,14 +137,14 @@ function notOpen(file: string): Finding {
 }
 
 /**
- * Compares each row of legacy with what the bridge wrote or read last. A new row enters modern, so that it is
- * not lost, and every other change waits for a person.
+ * Compares each row of legacy with the values that the bridge wrote or read last. A new row is copied into
+ * modern, so that it is not lost, and every other change waits for a person.
  */
 const rowsOf = (asked: PairOptions): Promise<Finding> =>
   withDatabase(asked, async ({ backfill, pair }) => {
     const last = await pair.modern.call("lastReconcile", null);
     if (last === null) return missing("the databases were never compared: pnl-bridge db reconcile");
-    // Writes that legacy is owed since its window was closed make a comparison incomplete, not wrong.
+    // Writes that are owed to legacy since its window was closed make a comparison incomplete, not wrong.
     if (!last.ok && (last.breaks > 0 || last.complete))
       return missing("the last comparison found differences: pnl-bridge db reconcile");
     const { finished, tables } = await backfill.run({ pass: "all_rows", isUrgent: true });

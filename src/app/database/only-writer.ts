@@ -10,7 +10,9 @@ interface OnlyWriter {
   end(): Promise<void>;
 }
 
-/** Makes this process the one that writes records. Throws REFUSED while another process is. */
+/**
+ * Makes this process the only one that writes records. Throws REFUSED while another process is the writer.
+ */
 export async function onlyWriter({ legacy, modern }: Pair, lease: LeaseHolder): Promise<OnlyWriter> {
   const take = (): Promise<LeaseAnswer> => takeLease(legacy, "writer", { clock: systemClock, lease });
   let last: LeaseAnswer | undefined;
@@ -30,7 +32,7 @@ export async function onlyWriter({ legacy, modern }: Pair, lease: LeaseHolder): 
       (answer) => {
         last = answer;
       },
-      // Legacy is locked or cannot be written, so nobody else can take the lease either.
+      // If legacy is locked or cannot be written, no other process can take the lease either.
       () => {},
     );
   });

@@ -30,14 +30,14 @@ import { describeSymbol } from "../symbols/symbols.ts";
 import { onlyWriter } from "./only-writer.ts";
 import { isBeside, openPair, type Pair, type PairSettings, pathOf, prepared, thisHolder } from "./pair.ts";
 
-/** How a plan uses the pair; undefined while the plan is not known. */
+/** Returns the use that a plan makes of the pair; undefined while the plan is not known. */
 export function directionOf(plan: MigrationPlan): Direction | undefined {
-  // A process that has not read the plan of its fleet yet.
+  // This process has not read the plan of its fleet yet.
   if (plan.epoch === 0) return undefined;
   return directionTo(writesOf(plan));
 }
 
-/** The direction of a phase whose plan has no overrides. */
+/** Returns the direction of a phase for a plan without overrides. */
 export const directionOfPhase = (phase: Phase): Direction => directionTo(phasePolicies[phase].writes);
 
 const directionTo = ([authority, mirror]: readonly [Side, ...Side[]]): Direction => ({
@@ -51,11 +51,13 @@ export interface OpenOptions {
    * Whether the plan is certainly the one in force; the authority is moved back only then. Default: always.
    */
   readonly isFresh?: () => boolean;
-  /** Whether a new pair is made ready. Default: yes; without it, an unprepared pair is BAD_DATABASE. */
+  /**
+   * Whether a new pair is prepared. Default: yes. If not, an unprepared pair is refused with BAD_DATABASE.
+   */
   readonly creates?: boolean;
   /**
-   * Whether callers' records are written. With the bridge's tables beside legacy's database one process alone
-   * may do so. Default: no.
+   * Whether callers' records are written. If the bridge's tables are beside legacy's database, only one
+   * process may do so. Default: no.
    */
   readonly writes?: boolean;
   readonly onEvent?: (event: PairEvent) => void;
@@ -89,17 +91,20 @@ export const databaseTools: DatabaseBridgeOptions["tools"] = {
 
 const dayMs = 86_400_000;
 const drainMsMax = 60_000;
-/** A file of this name beside the configuration halts the backfill. */
+/** A file with this name beside the configuration stops the backfill. */
 const stopName = "STOP_BACKFILL";
-/** How often the bridge looks for rows that legacy's own programs have added. */
+/** The time between two searches for rows that legacy's own programs have added. */
 const foreignRowsMs = 1_000;
-/** How often the bridge looks for rows that legacy's own programs have changed or deleted. */
+/** The time between two searches for rows that legacy's own programs have changed or deleted. */
 const foreignChangesMs = 15 * 60_000;
-/** How often the plan and the fence are compared. */
+/** The time between two comparisons of the plan with the fence. */
 const lookMs = 250;
-/** How often the size of legacy's WAL is looked at. The store itself empties it when it can. */
+/** The time between two checks of the size of legacy's WAL. The store itself empties the WAL when it can. */
 const walLookMs = 60_000;
-/** How long the plan must name legacy, while modern is authoritative, before the authority moves back. */
+/**
+ * The time for which the plan must name legacy, while modern is authoritative, before the authority moves
+ * back.
+ */
 const settledMs = 750;
 
 /**
@@ -198,7 +203,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     const bytes = statSync(walPath, { throwIfNoEntry: false })?.size ?? 0;
     if (bytes > walBytesMax) onEvent({ kind: "wal_large", bytes });
   });
-  // A living process may be moving the authority now.
+  // This may fail because a living process is moving the authority now.
   await recover().catch(() => {});
   return {
     bridge,

@@ -19,7 +19,7 @@ export interface PairSettings extends Pick<Config, "database"> {
 
 export type Pair = Readonly<Record<Side, RecordStore>>;
 
-/** Throws BAD_CONFIG if one of the two databases is not configured. */
+/** Returns the pair of a configuration. Throws BAD_CONFIG if one of the two databases is not configured. */
 export function pairOf({
   config,
   folder,
@@ -36,13 +36,13 @@ export function pairOf({
   return { addresses: { legacy, modern }, folder, database: config.database };
 }
 
-/** The file of a database; undefined if it is on a server. */
+/** Returns the file of a database; undefined if it is on a server. */
 export function pathOf({ addresses, folder }: PairSettings, side: Side): string | undefined {
   const file = sqliteFile(addresses[side]);
   return file === undefined ? undefined : resolve(folder, file);
 }
 
-/** Whether the bridge's tables are in a file of their own beside legacy's database. */
+/** Whether the bridge's tables are in a separate file beside legacy's database. */
 export const isBeside = ({ database }: PairSettings): boolean => database.bridgeTables === "beside";
 
 export const openSide = (
@@ -54,7 +54,7 @@ export const openSide = (
 
 /**
  * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then each call to it
- * tries to open it. Otherwise passes on the errors of opening them.
+ * tries to open it. Otherwise throws the errors of opening them.
  */
 export async function openPair(
   settings: PairSettings,
@@ -65,7 +65,7 @@ export async function openPair(
   try {
     const { authority, step } = await legacy.call("fence", null);
     const isAbandoned = step === abandonedStep;
-    // A new store in the place of the abandoned one would hide what was lost.
+    // A new store in the place of the abandoned one would hide the lost writes.
     const modern = new LateStore("modern", () => open("modern", options.creates && !isAbandoned));
     await modern.opened().catch((failure) => {
       if (authority !== "legacy" || !(isAbandoned || codeOf(failure) === "SYSTEM_DOWN")) throw failure;
@@ -77,7 +77,7 @@ export async function openPair(
   }
 }
 
-/** Opens both stores for some work, and closes them. */
+/** Opens both stores, runs `work`, and closes the stores. */
 export async function withPair<T>(
   settings: PairSettings,
   options: Pick<RecordOptions, "authority" | "creates">,
@@ -91,7 +91,7 @@ export async function withPair<T>(
   }
 }
 
-/** A prepared pair, whose fence says which store is authoritative. */
+/** The options for a pair that is prepared already; its fence then decides which store is authoritative. */
 export const prepared = { authority: "legacy", creates: false } as const;
 
 /**
@@ -133,8 +133,8 @@ const openAgainMs = 1_000;
 let opened = 0;
 
 /**
- * The name under which this process holds leases. A holder on this host counts as dead when its process has
- * ended.
+ * Returns the identity under which this process holds leases. A holder on this host counts as dead when its
+ * process has ended.
  */
 export const thisHolder = (lastsMs: number): LeaseHolder => ({
   name: `${hostname()}/${process.pid}/${++opened}`,

@@ -1,4 +1,4 @@
-/** Runs a reconciliation in a process of its own, which shares no lock and no memory with the caller's. */
+/** Runs a reconciliation in a separate process, which shares no lock and no memory with the caller's. */
 import { fork } from "node:child_process";
 import { BridgeError, type ErrorCode } from "../../base/errors.ts";
 import { threadFile } from "../../platform/thread-rpc.ts";
@@ -11,7 +11,10 @@ export type ApartAnswer =
   | { readonly report: ReconcileReport }
   | { readonly failure: { readonly code: ErrorCode; readonly what: string; readonly where?: string } };
 
-/** Throws what `reconcilePair` throws, and SYSTEM_DOWN if the process ends without an answer. */
+/**
+ * Compares the databases of a pair. Throws the errors of `reconcilePair`, and SYSTEM_DOWN if the process ends
+ * without an answer.
+ */
 export function reconcileApart(settings: ReconcileSettings, asked: ApartAsked): Promise<ReconcileReport> {
   const child = fork(threadFile("reconcile-process", import.meta.url), { execArgv: [] });
   return new Promise((resolve, reject) => {

@@ -15,19 +15,19 @@ import { repairPlan } from "./repair.ts";
 
 export interface ReconcileCommand {
   readonly config?: string;
-  /** Names with commas between them. */
+  /** The names of kinds, separated by commas. */
   readonly kinds?: string;
   readonly from?: string;
   readonly to?: string;
   readonly csv?: string;
-  /** A file for the plan of a repair. */
+  /** The file into which the plan of a repair is written. */
   readonly plan?: string;
   readonly onProgress?: (text: string) => void;
 }
 
 /**
  * Compares both databases of a configuration. The result of a pass over all rows is kept in modern's database.
- * Throws BAD_USAGE, BAD_CONFIG, UNWRITABLE, and what `reconcilePair` throws.
+ * Throws BAD_USAGE, BAD_CONFIG, UNWRITABLE, and the errors of `reconcilePair`.
  */
 export async function reconcileDatabases(command: ReconcileCommand): Promise<ReconcileReport> {
   const { from, to, onProgress } = command;

@@ -1,4 +1,4 @@
-/** Every compared figure as CSV in the desk's own shape. */
+/** Writes every compared figure as CSV in the desk's own form. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BridgeError, messageOf } from "../../base/errors.ts";
@@ -10,8 +10,8 @@ const head = "date,symbol,metric,system1_value,system2_value,difference,status";
 const pieceChars = 1 << 16;
 
 /**
- * Writes the figures into a file beside the target, and puts it in place at `commit`; without it, `close`
- * removes it. Holds one piece in memory. Throws UNWRITABLE.
+ * Writes the figures into a file beside the target. `commit` renames that file to the target; without a
+ * `commit`, `close` removes it. Holds one piece in memory. Throws UNWRITABLE.
  */
 export class FigureCsv {
   readonly #path: string;

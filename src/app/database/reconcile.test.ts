@@ -111,7 +111,7 @@ const foreignTrade = (id: number): string =>
    (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file) VALUES
    ('F${id}', '${zn}', '2025-07-15', '2025-07-15 13:08:35.561000', 2, 110.515625, 'B', 'foreign.csv')`;
 
-/** A pair that the bridge has written and that agrees. */
+/** Makes a pair that the bridge has written and that agrees. */
 async function written(): Promise<void> {
   const { bridge, close } = await open();
   expect(await bridge.write(records, { idempotencyKey: "all" })).toMatchObject({ kind: "acknowledged" });
@@ -135,7 +135,7 @@ function valueIn(side: Side, sql: string): unknown {
   return value;
 }
 
-/** Another legal value for a column of either store; both as SQL. */
+/** Returns another legal value for a column of either store; both values are SQL text. */
 function otherValue(old: string): string {
   if (old === "'B'") return "'S'";
   if (/^-?[\d.]+$/.test(old)) return "7.25";
@@ -271,7 +271,7 @@ describe("a pair of SQLite files", () => {
       ["daily", "row", "diverged", "MISSING_IN_MODERN"],
     ],
     [
-      "a DATE that is no text but looks like modern's",
+      "a DATE that is not text but looks like modern's",
       "modern",
       "UPDATE newpnl_daily SET trading_day = '20250715' WHERE trading_day = '2025-07-15'",
       ["daily", "row", "diverged", "MISSING_IN_LEGACY"],
@@ -351,7 +351,7 @@ describe("a pair of SQLite files", () => {
     expect(Number(report.drift.unrealized)).toBeCloseTo(-0.001);
   });
 
-  it("names the reason why legacy keeps a trade apart, pairs no row of legacy with it, and the status counts it", async () => {
+  it("names the reason why a trade is in pnlb_unstorable, pairs no row of legacy with it, and the status counts it", async () => {
     const { bridge, pair: stores, close } = await open();
     const trades = [
       ...["2", "3", "4"].map((quantity) => trade(688, { quantity })),
@@ -434,7 +434,7 @@ describe("a pair of SQLite files", () => {
     opened = undefined;
   });
 
-  it("a trade that the backfill has brought in may be overwritten only by a write from a file", async () => {
+  it("only a write from a file may replace a trade that the backfill has copied", async () => {
     const { bridge, backfill, close } = await open();
     using legacy = connectionTo(paths.legacy, { timeout: 5_000 });
     legacy.exec(foreignTrade(1));
@@ -469,7 +469,7 @@ describe("a pair of SQLite files", () => {
     expect((await compared()).rows).toEqual([]);
   });
 
-  it("compares the kinds and days that are asked for, and is not complete then", async () => {
+  it("a comparison of some kinds and days compares only these, and is not complete", async () => {
     await written();
     runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 9");
     expect(await compared({ kinds: ["trade"] })).toMatchObject({ ok: true, complete: false });
@@ -479,7 +479,7 @@ describe("a pair of SQLite files", () => {
     ]);
   });
 
-  it("says of a key whose write is still owed that it cannot be compared", async () => {
+  it("reports a key whose write is still owed as one that cannot be compared", async () => {
     await written();
     runSql(paths.legacy, "UPDATE pnlb_outbox SET state = 'pending'; UPDATE eod_pnl SET closing_position = 9");
     const report = await compared({ waitMsMax: 0 });
@@ -505,19 +505,19 @@ describe("a pair of SQLite files", () => {
     try {
       while ((passes.at(-1)?.position ?? 0) < 20) {
         passes.push(await compared());
-        // A pass does not let the writer in between, so the writer gets its turn here.
+        // A pass blocks the event loop, so the writer runs here.
         await sleep(5);
       }
     } finally {
       isOver = true;
       await writer;
     }
-    // The position changes with every write. A pass that never meets it at rest reports it as owed.
+    // The position changes with every write. A pass that always finds a write of it owed reports it as OWED.
     for (const { rows } of passes) expect(rows.filter(({ cause }) => cause !== "OWED")).toEqual([]);
   });
 });
 
-it("a program compares the databases that it writes, in a process of its own", async () => {
+it("a program compares the databases that it writes in a separate process", async () => {
   const { legacy, modern } = pair.addresses;
   const bridge = await openDatabaseBridge({ legacy, modern, phase: "dual_write" });
   try {
@@ -590,7 +590,7 @@ it("finds each planted break among many ranges of rows, and lists at most 10,000
   expect(await compared()).toMatchObject({ ok: false, rowsLeftOut: 10_051 + 4 - 10_000 });
 });
 
-it("compares both files by searches only: no table is scanned inside a scan", async () => {
+it("compares both files by index searches only: no table is scanned inside another scan", async () => {
   await written();
   const daily = new AttachedDaily(paths.legacy, paths.modern);
   const plan = daily.plan({ after: "2025-07-14", upTo: "2025-07-16" });
@@ -613,7 +613,7 @@ describe.skipIf(missing !== undefined)(`a pair of SQLite and PostgreSQL ${missin
     await server.stop();
   });
 
-  it("agrees after the bridge has written it, and names what is changed on the server", async () => {
+  it("agrees after the bridge has written it, and names the rows that are changed on the server", async () => {
     pair = { ...pair, addresses: { ...pair.addresses, modern: server.url } };
     await written();
     expect(await compared()).toMatchObject({ ok: true, complete: true, rows: [], position: 1 });
@@ -631,7 +631,7 @@ describe.skipIf(missing !== undefined)(`a pair of SQLite and PostgreSQL ${missin
     }
   });
 
-  it("reads what modern owes where modern is the authority", async () => {
+  it("reads the writes that modern owes if modern is the authority", async () => {
     pair = { ...pair, addresses: { ...pair.addresses, modern: `${server.url}?schema=second` } };
     opened = await openDatabase(pair, { direction: () => directionOfPhase("primary_switch") });
     expect(await opened.bridge.write(records, { idempotencyKey: "all" })).toMatchObject({

@@ -1,5 +1,5 @@
 /**
- * Compares the two databases of a configuration, in this process, which must not have them open otherwise.
+ * Compares the two databases of a configuration in this process, which must have no other connection to them.
  */
 import { systemClock } from "../../adapters/host/index.ts";
 import { AttachedDaily, SqliteReader } from "../../adapters/sqlite/index.ts";
@@ -55,7 +55,7 @@ export async function reconcilePair(
   });
 }
 
-/** Keeps the result in modern's store, where `db status` and the cut-over find it. */
+/** Stores the result in modern's store, from which `db status` and the cut-over read it. */
 export async function recordReconcile({ pair }: ReconcileSettings, report: ReconcileReport): Promise<void> {
   const store = await openSide(pair, "modern", prepared);
   try {

@@ -82,7 +82,7 @@ afterEach(async () => {
 
 const phases = { legacy: "dual_write", modern: "primary_switch" } as const satisfies Record<Side, Phase>;
 
-/** Runs work on the opened pair, and closes the pair. */
+/** Opens the pair, runs `work` on it, and closes it. */
 async function withPair<T>(authority: Side, work: (database: OpenedDatabase) => Promise<T>): Promise<T> {
   const database = await openDatabase(settings, { direction: () => directionOfPhase(phases[authority]) });
   opened.push(database);
@@ -107,7 +107,7 @@ async function compared(): Promise<{ report: ReconcileReport; breaks: ReconcileB
   return { report, breaks };
 }
 
-/** The plan as it is read from a file that a person kept. */
+/** Returns the plan as it is read from a file. */
 const planned = async (): Promise<RepairPlan> =>
   JSON.parse(JSON.stringify(await repairPlan(settings, (await compared()).breaks)));
 
@@ -177,7 +177,7 @@ describe.each<Side>(["legacy", "modern"])("a pair in which %s is authoritative",
     expect(await write(authority, "later", [position("13")])).toEqual({ drained: true, owed: 0 });
   });
 
-  it("gets back a trade that legacy keeps apart, and the removal of one, from the authority", async () => {
+  it("gets back a trade in pnlb_unstorable, and the removal of such a trade, from the authority", async () => {
     const equal = { ...trade(1), quantity: "3" } as const;
     await withPair(authority, async ({ bridge }) => {
       const keeps = { keepsUnstorable: true };
@@ -234,7 +234,7 @@ describe.each<Side>(["legacy", "modern"])("a pair in which %s is authoritative",
     expect((await compared()).report.rows).toEqual([]);
   });
 
-  it("writes that the mirror refused as FOREIGN_ROW and VERSION_GAP go through after the repair", async () => {
+  it("writes that the mirror refused as FOREIGN_ROW and VERSION_GAP are applied after the repair", async () => {
     await write(authority, "one", [position("12"), trade(1)]);
     for (const [, sql] of damages[authority].slice(0, 2)) runSql(paths[mirror], sql);
     expect(await write(authority, "two", [position("13"), trade(2)])).toMatchObject({ owed: 1 });
@@ -278,7 +278,7 @@ it("a row of the authority that another program has changed stays, unless a pers
 describe.each<Side>(["legacy", "modern"])(
   "%s is authoritative and restored from an older copy",
   (authority) => {
-    it("gets back what the mirror has of its lost writes, and later writes reach the mirror", async () => {
+    it("gets back those of its lost writes that the mirror has, and later writes reach the mirror", async () => {
       const copy = join(folder, "copy.db");
       await write(authority, "one", [trade(1), position("12")]);
       runSql(paths[authority], `VACUUM INTO '${copy}'`);

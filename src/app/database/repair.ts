@@ -17,7 +17,10 @@ import { note, type PairOptions, withDatabase } from "./command-session.ts";
 import { databaseTools } from "./open.ts";
 import { type PairSettings, prepared, withPair } from "./pair.ts";
 
-/** Reads the differing rows in both databases, and plans what would make them equal. Changes nothing. */
+/**
+ * Reads the differing rows in both databases, and plans the changes that would make them equal. Changes
+ * nothing.
+ */
 export async function repairPlan(pair: PairSettings, breaks: readonly ReconcileBreak[]): Promise<RepairPlan> {
   const tools = { ...databaseTools, book: pair.database.legacyBook };
   return withPair(pair, prepared, (stores) =>

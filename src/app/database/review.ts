@@ -16,21 +16,21 @@ export interface ReviewOptions extends PairOptions {
 type QuarantineEntry = Answer<"quarantine">[number];
 
 export interface ReviewReport {
-  /** The rows that wait for a person, after the settling. */
+  /** The rows that still wait for a person after this call. */
   readonly waiting: readonly QuarantineEntry[];
   readonly settled: readonly QuarantineEntry[];
 }
 
 const reviewPage = 500;
 
-/** Lists the rows that wait for a person, or settles some of them: they are accepted as they are. */
+/** Lists the rows that wait for a person, or settles some of them, which accepts them as they are. */
 export async function review(options: ReviewOptions): Promise<ReviewReport> {
   const { settle, settleCode, reason, actor, ...rest } = options;
   if ((settle !== undefined || settleCode !== undefined) && reason === undefined)
     throw new BridgeError("BAD_USAGE", { what: "settling a row needs a reason", fix: "add --reason TEXT" });
   const settings = await settingsOf(rest);
   return withPair(pairOf(settings), prepared, async (pair) => {
-    // Legacy's store has the writes of which it is not known whether legacy took them.
+    // Legacy's store has the writes of which it is unknown whether legacy stored them.
     const found = [...(await waitingOf(pair.modern)), ...(await waitingOf(pair.legacy))];
     const isMeant = ({ key, code }: QuarantineEntry) => key === settle || code === settleCode;
     const settled = found.filter(isMeant);

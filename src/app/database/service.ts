@@ -23,12 +23,12 @@ interface ServiceOptions {
 }
 
 const openAgainMs = 1_000;
-/** How often the status is read. */
+/** The time between two reads of the status. */
 const lookMs = 1_000;
 
 /**
  * Opens the pair in the background and tries again each second. Until it is open, writes are refused, and
- * legacy counts as behind where modern is authoritative.
+ * legacy counts as behind if modern is authoritative.
  */
 export class DatabaseService implements DataAuthority {
   readonly #options: ServiceOptions;
@@ -63,8 +63,9 @@ export class DatabaseService implements DataAuthority {
   }
 
   /**
-   * The writes owed to legacy, as last read from the store and counted since; never waits. Until the pair is
-   * open: one where modern is authoritative, else none.
+   * Returns the writes owed to legacy: those that were last read from the store, plus this process's writes
+   * since then. Never waits. Until the pair is open, it reports one owed write if modern is authoritative,
+   * else none.
    */
   owed(): { readonly count: number; readonly oldestMs: number } {
     if (this.#opened !== undefined) return this.#opened.bridge.owedToLegacy();

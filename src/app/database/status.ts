@@ -1,4 +1,4 @@
-/** What a person on duty must know of the pair of databases. */
+/** The status of the pair of databases for a person on duty. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { messageOf } from "../../base/errors.ts";
 import { abandonedStep, type Direction } from "../../bridges/database/index.ts";
@@ -9,18 +9,22 @@ import type { Owed, RecordStore } from "../../ports/record-store.ts";
 import type { Pair } from "./pair.ts";
 
 export interface DatabaseStatus {
-  /** The authority that the plan names. Writes are refused as DRAINING while the other store has it. */
+  /**
+   * The authority that the plan names. Writes are refused as DRAINING while the other store is authoritative.
+   */
   readonly shouldBe: Side;
   readonly authority: Side;
-  /** The move of the authority that is under way; empty if none is. */
+  /** The step of the move of the authority that is under way; empty if there is none. */
   readonly step: string;
   readonly epoch: number;
   readonly mode: MigrationMode;
-  /** Null for legacy while modern's database does not answer. */
+  /** The owed writes; null for legacy while modern's database does not answer. */
   readonly owed: Readonly<Record<"toLegacy", OwedCount | null>> & Readonly<Record<"toModern", OwedCount>>;
-  /** Why modern's database does not answer, in which case its own values are null; null if it answers. */
+  /**
+   * The reason why modern's database does not answer, in which case its values are null; null if it answers.
+   */
   readonly modernAway: string | null;
-  /** Writes that the other store refuses, by row. At most a hundred. */
+  /** The writes that the other store refuses, by row; at most a hundred. */
   readonly parked: readonly ParkedRow[];
   /** The last comparison of all rows. */
   readonly lastReconcile: {
@@ -29,13 +33,19 @@ export interface DatabaseStatus {
     readonly breaks: number;
     readonly notComparable: number;
   } | null;
-  /** Rows of legacy that modern cannot hold; they wait for a person. */
+  /** The number of rows of legacy that modern cannot hold; they wait for a person. */
   readonly quarantine: number | null;
-  /** Pairs of rows that differ, and writes that legacy may or may not have; they wait for a person. */
+  /**
+   * The number of pairs of rows that differ, and of writes that legacy may or may not have; they wait for a
+   * person.
+   */
   readonly reviews: number | null;
-  /** Trades that legacy's own tables cannot hold: legacy's store keeps them in `pnlb_unstorable`. */
+  /** The number of trades that legacy's own tables cannot hold; legacy's store keeps them in `pnlb_unstorable`. */
   readonly unstorable: number;
-  /** Rows that legacy's own programs wrote: those that entered modern, and those that wait for a person. */
+  /**
+   * The rows that legacy's own programs wrote: the number that was copied into modern, and the number that
+   * waits for a person.
+   */
   readonly foreignRows: { readonly imported: number; readonly inReview: number } | null;
   /** Of the `total` rows of legacy, `done` have been read. */
   readonly backfill: { readonly done: number; readonly total: number; readonly running: boolean } | null;
@@ -49,7 +59,7 @@ interface ParkedRow {
   readonly code: string;
   readonly why: string;
   readonly sinceMs: number;
-  /** How many writes need this row and wait with it. */
+  /** The number of writes that have this row and wait with it. */
   readonly groups: number;
 }
 
@@ -130,7 +140,7 @@ async function modernStatus(modern: RecordStore, nowMs: number) {
 }
 
 /**
- * Stands for modern's counts while its database is unreachable; they are not used while legacy is
+ * The counts that replace modern's while its database is unreachable; they are not used while legacy is
  * authoritative.
  */
 const nothing: Owed = { count: 0, parked: 0, oldestMs: 0 };
@@ -172,7 +182,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
     modernAway,
   } = status;
   const owes = (side: string, owed: OwedCount | null): string => {
-    if (owed === null) return `what is owed to ${side} is unknown`;
+    if (owed === null) return `the writes owed to ${side} are unknown`;
     const { count, oldestMs } = owed;
     return count === 0
       ? `nothing is owed to ${side}`
@@ -181,11 +191,11 @@ export function databaseStatusText(status: DatabaseStatus): string {
   return [
     `authority     ${authority}, epoch ${epoch}${shouldBe === authority ? "" : `; the plan names ${shouldBe}: writes are refused until the authority has moved`}`,
     ...(step === abandonedStep
-      ? ["abandoned     modern's database is to return: the writes that legacy lacks are in it"]
+      ? ["abandoned     modern's database must return, because it has the writes that legacy lacks"]
       : step === ""
         ? []
         : [`moving        ${step}`]),
-    ...(modernAway === null ? [] : [`away          modern's database does not answer: ${modernAway}`]),
+    ...(modernAway === null ? [] : [`unreachable   modern's database does not answer: ${modernAway}`]),
     `owed          ${owes("legacy", owed.toLegacy)}; ${owes("modern", owed.toModern)}`,
     ...(backfill === null ? [] : [`reconciled    ${reconciledText(lastReconcile)}`, backfillText(backfill)]),
     ...(foreignRows === null

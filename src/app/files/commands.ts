@@ -41,16 +41,18 @@ interface Session extends OpenedFiles {
   readonly plan: MigrationPlan;
 }
 
-/** How long the other store may take to get the rows of `watch --once`. */
+/** The longest time that `watch --once` waits until the other store has the rows. */
 const drainMsMax = 30_000;
-/** How long a decision may take in another process that watches. */
+/** The longest time to wait until another process that watches carries out a decision. */
 const decisionMsMax = 15_000;
 
-/** Reads what is there and applies it. Throws if it could not: REFUSED, UNREADABLE, SYSTEM_DOWN. */
+/**
+ * Reads all watched files and applies their rows. Throws REFUSED, UNREADABLE or SYSTEM_DOWN if it could not.
+ */
 export async function watchOnce(
   options: WatchOptions & { readonly onEvent: (event: FileEvent) => void },
 ): Promise<FilesStatus> {
-  // Before the databases are opened: the other process is at work there.
+  // This is checked before the databases are opened, because another process that watches is writing to them.
   await withJournal(await settingsOf(options), async (journal) => {
     const holder = livingHolder(await journal.call("report", null));
     if (holder !== undefined) throw isWatchedBy(holder);
@@ -107,12 +109,12 @@ export async function watchUntil(
   }
 }
 
-/** Reads what `watch status` shows, whether a watcher runs or not. */
+/** Reads the status for `watch status`, whether a watcher runs or not. */
 export async function watchStatus(options: WatchOptions): Promise<FilesStatus> {
   const settings = await settingsOf(options);
   const [plan, databases] = await Promise.all([
     planOfFleet(settings),
-    // Before the first watcher there is no pair of databases either.
+    // Before the first watcher runs, there may be no pair of databases yet.
     readStatus(options).catch(() => undefined),
   ]);
   watchedRoots(settings);
@@ -122,7 +124,7 @@ export async function watchStatus(options: WatchOptions): Promise<FilesStatus> {
 export const listReviews = async (options: WatchOptions): Promise<readonly Review[]> =>
   withJournal(await settingsOf(options), (journal) => journal.call("reviews", null));
 
-/** A review by its number, or that of a root by its path. Throws NO_INPUT. */
+/** Returns a review by its number, or the review of a root by its path. Throws NO_INPUT. */
 export async function showReview(options: WatchOptions & { readonly review: string }): Promise<Review> {
   const settings = await settingsOf(options);
   return withJournal(settings, (journal) => namedReview(journal, settings, options.review));
@@ -135,8 +137,8 @@ export interface DecidedReview {
 }
 
 /**
- * Decides a review and has the decision carried out: by the process that watches, else by this one. Throws
- * REFUSED (STALE_REVIEW) if the file no longer has the content that the review was made from.
+ * Decides a review. The process that watches carries the decision out; if there is none, this process does.
+ * Throws REFUSED (STALE_REVIEW) if the file no longer has the content that the review shows.
  */
 export async function decideReview(
   options: WatchOptions & { readonly review: string; readonly decision: Decision },
@@ -150,7 +152,8 @@ export async function decideReview(
     const holder = livingHolder(await journal.call("report", null));
     if (holder === undefined)
       await withWatcher({ ...options, onEvent: () => {} }, onlyOnce).catch((failure) => {
-        // The folders or a store may be away. The decision stands, and waits.
+        // The folders or a store may be unreachable. The decision stays in the journal and is carried out
+        // later.
         if (!(failure instanceof BridgeError)) throw failure;
       });
     const endMs = systemClock.monotonicMs() + decisionMsMax;

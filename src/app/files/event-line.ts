@@ -1,7 +1,7 @@
 import { unreachable } from "../../base/errors.ts";
 import type { FileServiceEvent } from "./service.ts";
 
-/** The line of the log for an event; undefined for one that a person need not see. */
+/** Returns the line of the log for an event; undefined for an event that a person need not see. */
 export const fileLine = (event: FileServiceEvent): string | undefined => {
   switch (event.kind) {
     case "standing_by":
@@ -9,11 +9,11 @@ export const fileLine = (event: FileServiceEvent): string | undefined => {
     case "root_lost":
       return `the folder ${event.root} is lost: ${event.code}: ${event.why}`;
     case "root_back":
-      return `the folder ${event.root} is there`;
+      return `the folder ${event.root} is back`;
     case "file":
       return `${event.path}: ${event.state}, ${event.rows} rows`;
     case "vanished":
-      return `${event.path} is gone; its rows count on`;
+      return `${event.path} is gone; its rows still count`;
     case "watch_failed":
       return `the watched folders could not be read, and are tried again: ${event.why}`;
     case "sink_failed":

@@ -4,7 +4,7 @@ import { at } from "../../base/present.ts";
 import type { ControlSettings } from "../stores.ts";
 import { watchedRoots } from "./open.ts";
 
-/** How a watched folder is looked at, for `doctor`. */
+/** The result of examining a watched folder, for `doctor`. */
 interface ExaminedFolder {
   readonly ok: boolean;
   readonly detail: string;
@@ -12,7 +12,10 @@ interface ExaminedFolder {
 
 const shownMax = 3;
 
-/** Looks once at every watched folder: whether it is there, how its changes are noticed, and what else is in it. */
+/**
+ * Looks once at every watched folder. Reports whether it exists, how its changes are noticed, and the
+ * databases in it.
+ */
 export async function examineFolders(settings: ControlSettings): Promise<readonly ExaminedFolder[]> {
   const { mode, include } = settings.config.watch;
   const roots = watchedRoots(settings);
@@ -41,7 +44,10 @@ export async function examineFolders(settings: ControlSettings): Promise<readonl
   }
 }
 
-/** SQLite files by their names; opening and closing one would drop the locks of this process. */
+/**
+ * Returns the SQLite files of a folder by their names, because opening and closing one would drop the locks
+ * of this process.
+ */
 const databasesIn = (folder: string): readonly string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => /\.(?:db3?|sqlite3?|s3db)$/i.test(name))

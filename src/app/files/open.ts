@@ -56,13 +56,16 @@ export interface OpenedFiles {
 /** The sinks by name, as the journal keeps their receipts. */
 export const sinkNames = { stores: "stores", calculated: "calculated", own: "own_entry" } as const;
 
-/** Whether `serve` watches files: a folder is named, and both stores. */
+/** Whether `serve` watches files: the configuration names a folder and both stores. */
 export const isWatching = (config: Config): boolean =>
   (config.watch.tradeLedger !== null || config.watch.marketPrices.length > 0) && isPairConfigured(config);
 
 export const journalFile = (settings: ControlSettings): string => join(stateFolder(settings), "files.db");
 
-/** The watched folders as absolute paths, ledgers first. Throws BAD_CONFIG if none is named. */
+/**
+ * Returns the watched folders as absolute paths, ledgers first. Throws BAD_CONFIG if the configuration names
+ * none.
+ */
 export function watchedRoots({ config, folder }: ControlSettings): readonly string[] {
   const { tradeLedger, marketPrices } = config.watch;
   const named = [...(tradeLedger === null ? [] : [tradeLedger]), ...marketPrices];
@@ -74,13 +77,13 @@ export function watchedRoots({ config, folder }: ControlSettings): readonly stri
   return [...new Set(named.map((path) => resolve(folder, path)))];
 }
 
-/** The living process that watches; undefined if none does. */
+/** Returns the living process that watches; undefined if there is none. */
 export function livingHolder({ holder }: Pick<JournalReport, "holder">): string | undefined {
   if (holder === null || holder.untilMs <= systemClock.nowMs()) return undefined;
   return thisHolder(0).isDead(holder.holder) ? undefined : holder.holder;
 }
 
-/** How rows of files enter legacy under a plan. */
+/** Returns the way in which rows of files enter legacy under a plan. */
 export const legacyWay = ({ watch }: Config, { phase }: MigrationPlan): Config["watch"]["legacySink"] =>
   phasePolicies[phase].files.legacy === "as-configured" ? watch.legacySink : "records";
 
@@ -136,7 +139,7 @@ export async function openFileWatcher(
       ),
     today: () => {
       const wallUs = wallOfInstant(systemClock.nowMs() * 1_000);
-      // The rule by file name has no day for a moment.
+      // The day rule that uses file names gives no day for a moment.
       return dayRule.dayOf(wallUs, undefined) ?? Math.floor(wallUs / dayUs);
     },
     lease: thisHolder(leaseMs),
@@ -149,8 +152,8 @@ export async function openFileWatcher(
 }
 
 /**
- * The kind of a file by its name and place: the folders of ledgers and prices may be one, or inside each
- * other.
+ * Returns a function that decides the kind of a file from its name and place, because the folders of ledgers
+ * and prices may be the same, or one inside the other.
  */
 function kindsOf({ config, folder }: ControlSettings): (root: string, path: string) => FileKind | undefined {
   const { tradeLedger, marketPrices } = config.watch;
@@ -168,7 +171,10 @@ function kindsOf({ config, folder }: ControlSettings): (root: string, path: stri
   };
 }
 
-/** Creates legacy's database where it is absent, if the built-in desk is legacy: other desks create their own. */
+/**
+ * Creates legacy's database if it does not exist and the built-in desk is legacy. Other desks create their
+ * own database.
+ */
 export async function createLegacy({ config, folder }: ControlSettings): Promise<void> {
   const { legacy } = config.systems;
   const file = sqliteFile(config.stores.legacy ?? "");

@@ -8,7 +8,7 @@ import { foreignSystem } from "../bridge/pnl-bridge.ts";
 import { builtinDesk } from "../builtin-systems.ts";
 import type { ControlSettings } from "../stores.ts";
 
-/** How legacy itself stores a ledger. */
+/** Legacy's own method that stores a ledger. */
 interface OwnEntry {
   enter(path: string): Promise<void>;
   close(): Promise<void>;
@@ -17,8 +17,8 @@ interface OwnEntry {
 const enterMsMax = 60_000;
 
 /**
- * Has legacy itself store each ledger with new rows, by its own method for files. Nothing else is sent to legacy:
- * trades that count no longer, or with another fee, become a review for a person who changes them there.
+ * Makes legacy store each ledger with new rows by its own method for files. Nothing else is sent to legacy:
+ * trades that no longer count, or have another fee, become a review for a person, who changes them there.
  */
 export class OwnEntrySink extends ClaimSink {
   readonly #entry: OwnEntry;

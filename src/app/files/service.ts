@@ -23,9 +23,9 @@ interface FileServiceOptions {
 }
 
 const openAgainMs = 1_000;
-/** How often the journal is summed up. */
+/** The time between two reads of the journal's totals. */
 const lookMs = 5_000;
-/** How long an offered file may take to be read before its state is answered as it is. */
+/** The longest wait for an offered file to be read. After that, the present state is returned. */
 const offerMsMax = 2_000;
 
 export class FileService {
@@ -44,19 +44,19 @@ export class FileService {
     this.#opening = this.#open();
   }
 
-  /** The counts of a moment ago; undefined while they are not known. */
+  /** The counts that were read last; undefined while they are not known. */
   get latest(): FilesSummary | undefined {
     return this.#latest;
   }
 
-  /** Answers the function that ends the listening. */
+  /** Registers a listener. Returns a function that removes it. */
   onEvent(listener: (event: FileServiceEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /**
-   * Looks at a file now, and answers its state; undefined if it is not there, or its name is not watched. A
+   * Looks at a file now, and returns its state; undefined if it does not exist, or its name is not watched. A
    * relative path starts in the configuration's folder. Throws BAD_USAGE for a path outside of the folders, and
    * SYSTEM_DOWN.
    */

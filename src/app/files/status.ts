@@ -1,4 +1,4 @@
-/** What a person on duty must know of the watched files. */
+/** The status of the watched files for a person on duty. */
 import { statSync } from "node:fs";
 import { systemClock } from "../../adapters/host/index.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
@@ -30,17 +30,20 @@ interface RootStatus {
   readonly path: string;
   readonly mode: string;
   readonly ok: boolean;
-  /** When the present state began. */
+  /** The time at which the present state began. */
   readonly since: string;
   readonly error?: { readonly code: string; readonly since: string; readonly why: string };
 }
 
 interface SinkStatus {
-  /** The trades that count and that the store has. */
+  /** The number of trades that count and that the store has. */
   readonly rows: number;
-  /** 0 if nothing waits. */
+  /** The age of the oldest claim that waits; 0 if none does. */
   readonly oldestUnappliedMs: number;
-  /** `off`: the phase or `watch.legacy_sink` feeds the store in no way that the bridge sees. */
+  /**
+   * `off`: the watcher passes no rows to the store, because of the phase or because `watch.legacy_sink` is
+   * `none`.
+   */
   readonly state: "ok" | "behind" | "failing" | "calculates" | "off";
   readonly why?: string;
 }
@@ -51,7 +54,7 @@ export interface FileStatus {
   readonly root: string;
   readonly state: FileState;
   readonly rowsApplied: number;
-  /** Rows that count for another file, which has them too. */
+  /** The number of rows that count for another file, which has them too. */
   readonly rowsElsewhere: number;
   readonly rowsRefused: number;
   readonly waiting?: { readonly why: string; readonly sinceMs: number };
@@ -70,7 +73,7 @@ interface StatusSources {
   readonly journal: FileJournal;
   readonly settings: ControlSettings;
   readonly plan: MigrationPlan;
-  /** What the databases owe each other; undefined while it is unknown. */
+  /** The writes that the databases owe each other; undefined while they are unknown. */
   readonly owed: DatabaseStatus["owed"] | undefined;
 }
 
@@ -91,7 +94,7 @@ export async function filesStatus(sources: StatusSources): Promise<FilesStatus> 
   };
 }
 
-/** What metrics show. */
+/** Returns the totals for the metrics. */
 export interface FilesSummary extends Omit<JournalTotals, "sinks"> {
   readonly sinks: FilesStatus["sinks"];
 }
@@ -101,7 +104,7 @@ export async function filesSummary(sources: StatusSources): Promise<FilesSummary
   return { ...totals, sinks: await sinksStatus(sources, totals.sinks) };
 }
 
-/** What the authority owes the mirror. */
+/** Returns the writes that the authority owes the mirror. */
 const toMirror = ({ plan, owed }: StatusSources) =>
   owed?.[writesOf(plan)[0] === "legacy" ? "toModern" : "toLegacy"] ?? nothing;
 
@@ -167,7 +170,7 @@ const sinkStatus = (
 
 type KnownRoot = JournalReport["roots"][number];
 
-/** A root as the watcher knows it; without a running watcher, as the file system shows it. */
+/** Returns the state of a root: from the watcher, or from the file system if no watcher runs. */
 function rootStatus(path: string, known: KnownRoot | undefined, isWatched: boolean): RootStatus {
   const { mode = "poll", ok = true, code = "", why = "", sinceMs = systemClock.nowMs() } = known ?? {};
   const seen = isWatched ? undefined : failureOf(path);
@@ -180,7 +183,7 @@ function rootStatus(path: string, known: KnownRoot | undefined, isWatched: boole
 function failureOf(path: string): { readonly code: string; readonly why: string } | undefined {
   try {
     if (statSync(path).isDirectory()) return undefined;
-    return { code: "ENOTDIR", why: "it is no folder" };
+    return { code: "ENOTDIR", why: "it is not a folder" };
   } catch (failure) {
     return { code: codeOf(failure), why: messageOf(failure) };
   }
@@ -222,11 +225,11 @@ export const reviewText = ({ id, kind, path, added, removed, changed, decision }
   `review ${id}, ${kind}: ${path}: ${added} added, ${removed} removed, ${changed} changed` +
   (decision === undefined ? "" : `; the decision to ${decision} is not carried out yet`);
 
-/** What a person must see to, a line for each thing; empty if all is well. */
+/** Returns one line for each matter that needs a person; no line if all is well. */
 export function attentionOf({ roots, sinks, files, reviews }: FilesStatus): {
-  /** The watcher cannot work on. */
+  /** The reasons why the watcher cannot continue. */
   readonly failures: readonly string[];
-  /** Something waits: for a person, or for its writer. */
+  /** The matters that wait for a person, or for the writer of a file. */
   readonly waiting: readonly string[];
 } {
   return {
@@ -269,7 +272,7 @@ export function filesStatusText(status: FilesStatus): string {
     files.reduce((total, file) => total + of(file), 0);
   const sink = (side: "legacy" | "modern"): string => {
     const { rows, state } = sinks[side];
-    return `${side} ${state === "off" ? "is not fed here" : `has ${rows} rows (${state})`}`;
+    return `${side} ${state === "off" ? "gets no rows here" : `has ${rows} rows (${state})`}`;
   };
   const counts = [...states].map(([state, { length }]) => `${length} ${state}`);
   return [
@@ -285,7 +288,7 @@ export function filesStatusText(status: FilesStatus): string {
 
 const compared = ["side", "quantity", "symbol", "book", "price", "fee", "timeUs"] as const;
 
-/** A row of a review in one line; of a row that has changed, also the fields that differ. */
+/** Returns a row of a review in one line; for a changed row, with the fields that differ. */
 export function rowText({ what, line, was, is }: ReviewRow): string {
   const trade = is ?? was ?? {};
   const time = (timeUs: number | undefined): string => (timeUs === undefined ? "" : formatInstant(timeUs));

@@ -19,8 +19,9 @@ export const dayRule = () =>
   new Option("--day-rule <name>", "the rule that assigns a trade to a trading day").choices(dayRules);
 export const json = () => new Option("--json", "print one JSON document");
 /**
- * The usual file if the working folder holds it, else the built-in configuration. The default is looked up
- * when the command is set up, not when this module is loaded.
+ * Returns the option of the configuration file. Its default is the usual file if the working folder holds it,
+ * else the built-in configuration. The default is determined when the command is set up, not when this module
+ * is loaded.
  */
 export const config = () => {
   const option = new Option(

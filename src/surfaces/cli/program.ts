@@ -20,7 +20,7 @@ const groups: Readonly<Record<string, string>> = {
   whitelist: "Lists and changes the users who get modern's answers, whatever the percentage",
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
   db: "Prepares, watches and moves the two databases that hold the records",
-  "watch review": "Lists, shows and decides what waits for a person; no decision is taken by itself",
+  "watch review": "Lists, shows and decides the changes that wait for a person; no decision is automatic",
   audit: "Prints and checks who changed what and why, as a chain of hashes",
 };
 
@@ -28,7 +28,8 @@ const groups: Readonly<Record<string, string>> = {
 const mainExamples: readonly string[] = ["demo", "replay", "compare", "status", "rollback"];
 
 /**
- * Builds the program. To start faster, only the commands that begin with the `typed` word, if there are any.
+ * Builds the program. To start faster, it has only the commands whose files begin with the `typed` word, or
+ * all if there are none.
  */
 export async function programOf(streams: Streams, typed = ""): Promise<Command> {
   const program = new Command("pnl-bridge")
@@ -93,11 +94,14 @@ function addCommand(
   });
 }
 
-/** The typed options. A command that is a group too takes those of its commands, wherever they stand. */
+/**
+ * Returns the options that were typed, including those that commander assigned to a parent: a parent that is
+ * a command itself also captures the options of its subcommands.
+ */
 const optionsOf = (command: Command, program: Command): object =>
   command === program ? {} : { ...command.opts(), ...(command.parent && optionsOf(command.parent, program)) };
 
-/** The command or group of this full name, which is created where it is missing. */
+/** Returns the command or group with this full name; creates groups that are missing. */
 function groupNamed(program: Command, name: string): Command {
   const words = name.split(" ");
   return words.reduce((parent, word, at) => {

@@ -3,14 +3,17 @@ import { plainJson } from "../../base/plain-text.ts";
 
 interface ServerLog {
   readonly log: pino.Logger;
-  /** Writes what is buffered; gives up after two seconds if stderr is not read. */
+  /** Writes the buffered lines; gives up after two seconds if stderr is not read. */
   close(): Promise<void>;
-  /** Discards what is buffered, so that the process can end at once. */
+  /** Discards the buffered lines, so that the process can end at once. */
   abandon(): void;
 }
 
 const flushMsMax = 2_000;
-/** The most bytes buffered while stderr is not read; further lines are dropped and counted. */
+/**
+ * The largest number of bytes that are buffered while stderr is not read; further lines are dropped and
+ * counted.
+ */
 const waitingBytesMax = 4_194_304;
 
 /**

@@ -111,7 +111,7 @@ export const progressAfterMs = 2_000;
 
 interface Progress {
   readonly report: (text: string) => void;
-  /** Removes the progress line. Must be called when the work ends, also if it fails. */
+  /** Removes the progress line. Must be called when the work ends, even if it fails. */
   readonly done: () => Promise<void>;
 }
 

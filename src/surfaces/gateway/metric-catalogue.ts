@@ -132,7 +132,7 @@ export const signals = {
     "Age of the oldest row of a watched file that a database lacks, in seconds",
   ),
   fileReviews: gauge("file_reviews", [], "Changes of watched files and folders that wait for a person"),
-  fileRootsLost: gauge("file_roots_lost", [], "Watched folders that are away"),
+  fileRootsLost: gauge("file_roots_lost", [], "Watched folders that cannot be reached"),
   shadowsInFlight: gauge("shadows_in_flight", [], "Shadow calls under way"),
   evidenceDropped: counter("evidence_dropped_total", [], "Comparisons that were not kept"),
   requests: counter(

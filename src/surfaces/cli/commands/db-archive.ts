@@ -25,8 +25,11 @@ export const commands: readonly CommandSpec[] = [
         "--accept <names>",
         "evidence for which you vouch, one or more of window,fleet,writes,files,rows; needs --reason",
       ),
-      new Option("--remove-bridge", "list what the bridge has put into both databases; remove it with --yes"),
-      new Option("--yes", "with --remove-bridge: make the archive, then remove what is listed"),
+      new Option(
+        "--remove-bridge",
+        "list the bridge's tables and indexes in both databases; remove them with --yes",
+      ),
+      new Option("--yes", "with --remove-bridge: make the archive, then remove the listed objects"),
       new Option("--reason <text>", "the reason, recorded in the audit"),
       option.actor(),
       option.fleetConfig(),
@@ -69,7 +72,7 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
     yes,
     days: Number(options.days),
     accept: accept?.split(",").map((name) => name.trim()) ?? [],
-    reason: reason ?? "legacy is not used any more",
+    reason: reason ?? "legacy is no longer used",
   });
   const { evidence, tables, objects, removed, proved } = report;
   const isGiven = evidence.every(({ holds, accepted }) => holds || accepted);

@@ -7,7 +7,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db backfill",
     about:
-      "Brings the rows of legacy's database into modern's, while both are in use; " +
+      "Copies the rows of legacy's database into modern's, while both are in use; " +
       "continues where an earlier run ended",
     example: "db backfill --dry-run",
     options: [

@@ -15,7 +15,7 @@ export const commands: readonly CommandSpec[] = [
       new Option("--timeout <duration>", "how long to try, such as 30s or 5m").default("30s"),
       new Option(
         "--abandon",
-        "make legacy authoritative without modern's database: the first call records the request, and the same call by a second person within an hour carries it out; what legacy lacks waits for a person once that database is back",
+        "make legacy authoritative without modern's database: the first call records the request, and the same call by a second person within an hour carries it out; the writes that legacy lacks wait for a person once that database is back",
       ),
       new Option("--lost", "with --abandon: give up the abandoned database, which never returns"),
       new Option("--reason <text>", "with --abandon: the reason, recorded in the audit"),
@@ -64,7 +64,7 @@ async function abandon({ reason = "", lost = false, ...options }: Options): Prom
   if (options.json) return jsonResult(report, isDone);
   const texts: Readonly<Record<typeof state, string>> = {
     requested: "recorded: a second person must give the same command within an hour",
-    abandoned: `legacy is authoritative, epoch ${epoch}, and takes writes; what modern's database owes it is settled when that database is back`,
+    abandoned: `legacy is authoritative, epoch ${epoch}, and takes writes; the writes that modern's database owes it are settled when that database is back`,
     returned: `modern's database is back; ${quarantined} of its writes never reached legacy and wait for a person`,
     given_up: "modern's database is given up; its writes that legacy lacks are lost",
   };

@@ -9,7 +9,7 @@ export const commands: readonly CommandSpec[] = [
     about: "Creates the tables of the database bridge in both databases; existing tables stay as they are",
     example: "db init --config pnl_migration_config.yaml",
     options: [
-      new Option("--dry-run", "print what would be created, and create nothing"),
+      new Option("--dry-run", "print the tables that would be created, and create nothing"),
       option.fleetConfig(),
       option.json(),
     ],

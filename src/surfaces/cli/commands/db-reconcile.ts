@@ -11,7 +11,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db reconcile",
     about:
-      "Compares both databases row by row while they are written, and lists what differs; changes nothing in them",
+      "Compares both databases row by row while they are written, and lists the differences; " +
+      "changes nothing in them",
     example: "db reconcile --kinds position,daily --csv differences.csv",
     options: [
       new Option("--kinds <names>", "kinds of rows, some of trade,position,daily,price (default: all)"),
@@ -76,7 +77,7 @@ function lineOf(report: ReconcileReport): string {
   const verdict = ok
     ? "equal"
     : unexplained === 0
-      ? "equal but for figures with a known reason"
+      ? "equal except for figures with a known reason"
       : "NOT EQUAL";
   return `${at} ${verdict} at write ${position}: ${counts}${near}${complete ? "" : "; not complete"}`;
 }

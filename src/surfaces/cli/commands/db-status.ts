@@ -6,7 +6,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db status",
     about:
-      "Shows which database is authoritative, what it owes the other one, and whether the desk can go back now",
+      "Shows which database is authoritative, how many writes it owes the other one, " +
+      "and whether the desk can go back now",
     example: "db status",
     options: [option.fleetConfig(), option.json()],
     run,

@@ -27,7 +27,7 @@ export const commands: readonly CommandSpec[] = [
     name: "watch review apply",
     about:
       "Takes a file as it is now: its rows are added, removed and changed in both stores; " +
-      "or takes a folder that stands where another one stood",
+      "or accepts a folder that has replaced another one",
     example: "watch review apply 3",
     options,
     argument: review(),
@@ -36,7 +36,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "watch review ignore",
-    about: "Leaves what was applied as it is, and reads on from the end of the present file",
+    about: "Leaves the applied rows as they are, and continues from the end of the present file",
     example: "watch review ignore 3",
     options,
     argument: review(),

@@ -10,10 +10,10 @@ export const commands: readonly CommandSpec[] = [
     name: "watch",
     about:
       "Feeds the files of the watched folders to both databases, each row once; " +
-      "exits with 1 if something waits, 2 if a folder or a database is away",
+      "exits with 1 if something waits, 2 if a folder or a database cannot be reached",
     example: "watch --once --config pnl_migration_config.yaml",
     options: [
-      new Option("--once", "apply what is there, and end").conflicts("follow"),
+      new Option("--once", "apply the present files, and end").conflicts("follow"),
       new Option("--follow", "watch until it is interrupted; a line for each file"),
       option.fleetConfig(),
       option.json(),
