@@ -2,7 +2,8 @@
 
 Reads an order from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
 which call the methods of the service. To find the service's names of the fields, it creates the service
-(read-only if the service supports this) and calls, once each, the methods that the order names. The order is:
+(read-only if the service supports this) and calls, once each, the methods that the order names. The order has
+this form:
 
     {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
      "adapter": "desk_adapter", "pnlIn": "money" or "points",
@@ -43,12 +44,12 @@ class Adapter:
             self.answers[method] = self.ask(method) if method in self.names else None
 
     def ask(self, method):
-        """Calls a method that only reads, and returns its answer as JSON holds it.
+        """Calls a method that only reads, and returns its answer as JSON values.
 
-        None if the method fails, or needs an argument that is unknown here.
+        Returns None if the method fails, or needs an argument that is unknown here.
         """
         if method == "calculatePnl":
-            return None  # The names of the fields of its trades are not known yet.
+            return None  # The field names of its trades are not known yet.
         row = self.first_row("POSITION") if method != "openPositions" else None
         known = {"symbol": (row or {}).get(self.theirs("symbol", row)), "method": "fifo", "limit": 5}
         try:
@@ -209,7 +210,7 @@ CHECK, and keep it beside the service. In the configuration, name %(adapter)s:De
 
 from %(module)s import %(name)s
 
-# The bridge's name of each field, and the service's.
+# The bridge's name of each field, and the service's name.
 %(tables)s
 
 
@@ -248,7 +249,7 @@ def is_selected(row, request):
 
 def main():
     order = json.load(sys.stdin)
-    # What the service prints goes to stderr: stdout is for the adapter.
+    # The output of the service goes to stderr, because stdout is for the adapter.
     _, out = private_descriptors()
     sys.path.insert(0, os.getcwd())
     os.write(out, Adapter(order).text().encode("utf-8"))

@@ -77,8 +77,8 @@ SIDES = {"B": "B", "BUY": "B", "S": "S", "SELL": "S"}
 class BridgeError(Exception):
     """A call that failed.
 
-    `code` is from the bridge's catalogue (or DOWN, TIMEOUT, GARBLED if no gateway answered). `what` says what
-    went wrong, and `fix` how to fix it (it may be empty). `status` is the status of the HTTP answer, or None.
+    `code` is from the bridge's catalogue (or DOWN, TIMEOUT, GARBLED if no gateway answered). `what` names the
+    fault, and `fix` the remedy (it may be empty). `status` is the status of the HTTP answer, or None.
     """
 
     def __init__(self, code, what, fix="", status=None):
@@ -160,7 +160,7 @@ class Client:
             raise BridgeError("GARBLED", what, "check the URL", answer.status) from failure
 
     def _problem(self, failure):
-        """The error that a problem document describes."""
+        """Returns the error that a problem document describes."""
         try:
             problem = json.loads(failure.read(1 << 20).decode("utf-8"))
             return BridgeError(problem["code"], problem["detail"], problem.get("fix", ""), failure.code)
@@ -209,7 +209,7 @@ class PnLServiceBridge(Client):
         return result
 
     def calculate_pnl(self, trades, prices=None, method="fifo", **more):
-        """Returns the P&L of these trades alone.
+        """Returns the P&L of these trades only.
 
         `prices` are marks by symbol; `more` may hold `instruments` and `asOf`. The fields of a trade have the
         bridge's names (id, symbol, side, quantity, price, time, fee, book) or those of the desk's ledgers
@@ -271,10 +271,11 @@ class DatabaseBridge(Client):
         return self.write([dict(record_of(daily), kind="daily_pnl")], key)
 
     def write(self, records, key=None):
-        """Writes records as one transaction; returns an Answer whose `answer` says what became of it.
+        """Writes records as one transaction; returns an Answer whose `answer` is the outcome.
 
-        `acknowledged`: both databases have them or will have them. `refused`: neither has; `code` and `because`
-        say why. `unresolved`: unknown; send the same records again with the `key` of the answer.
+        `acknowledged`: both databases have the records or will have them. `refused`: neither has them;
+        `code` and `because` give the reason. `unresolved`: the outcome is unknown; send the same records
+        again with the `key` of the answer.
         """
         key = key or uuid.uuid4().hex
         for attempt in range(1, self.attempts + 1):
@@ -295,14 +296,14 @@ class DatabaseBridge(Client):
 
 
 class FileWatcherAdapter(Client):
-    """Offers files of the watched folders that somebody else's watcher saw.
+    """Offers files of the watched folders that another watcher has noticed.
 
-    The effect of each row is exactly once, however often its file is offered, and also if it never is: the
-    bridge watches the folders itself.
+    Each row takes effect exactly once, however often its file is offered, even if it is never offered,
+    because the bridge watches the folders itself.
     """
 
     def on_file_change(self, filepath):
-        """Has the bridge look at a file now; returns its state, as `watch status` shows it."""
+        """Makes the bridge look at a file now; returns its state as `watch status` shows it."""
         return self.request("POST", "/files", {"path": os.path.abspath(filepath)})
 
 
@@ -356,7 +357,7 @@ class SymbolTranslationBridge(Client):
 
 
 class PnLComparisonValidator(Client):
-    """Compares two results exactly, as the bridge does.
+    """Compares two results exactly, like the bridge.
 
     Quantities and prices may differ by `position`, and P&L by `pnl`.
     """
@@ -443,7 +444,7 @@ def fields_of(row):
 
 
 def is_missing(value):
-    """Whether a value is None, NaN or NaT, which stand for missing values in a frame."""
+    """Returns whether a value is None, NaN or NaT, which mean missing values in a frame."""
     is_nan = isinstance(value, (float, datetime.date)) and value != value
     return value is None or is_nan or str(value) in ("<NA>", "NaT")
 

@@ -24,7 +24,7 @@ Answers are written as JSON exactly; a value that JSON cannot hold is reported:
 | Timestamp, datetime64        |                                                                             |
 | timedelta                    | number of seconds                                                           |
 | Enum                         | its value                                                                   |
-| dataclass, namedtuple,       | object; keys that are not text become text if none then repeats             |
+| dataclass, namedtuple,       | object; keys that are not text become text; two equal keys are refused      |
 | mapping                      |                                                                             |
 | list, tuple, deque, range,   | list                                                                        |
 | generator, numpy array       |                                                                             |
@@ -35,13 +35,14 @@ Answers are written as JSON exactly; a value that JSON cannot hold is reported:
 | any other with to_dict()     | the value that to_dict() returns                                            |
 | any other                    | the call fails with the place and the type of the value                     |
 
-Whatever the object prints goes to stderr, also from C code and from child processes: stdout belongs to the
-protocol. Its stdin is empty. An error is reported with its class, its message, and its `code` if that is
-text; the traceback goes to stderr.
+The output of the object goes to stderr, also from C code and from child processes, because stdout belongs
+to the protocol. Its stdin is empty. An error is reported with its class, its message, and its `code` if
+that is text; the traceback goes to stderr.
 
 The bridge names the methods that it calls when it starts the worker, and the worker refuses all others. A
-bridge that names none may call every public method. Never offered are names that begin with an underscore,
-properties, classes, and callable objects that are not methods, such as an open database connection.
+bridge that names none may call every public method. The worker never offers names that begin with an
+underscore, properties, classes, and callable objects that are not methods, such as an open database
+connection.
 
 The worker makes one call at a time, in the main thread, which also made the object (sqlite3 requires this).
 With `--threads N` it makes N calls at a time, and the object must be thread-safe. A call is not made if its
@@ -231,7 +232,7 @@ def from_numpy(value, path, depth, notes):
     if isinstance(value, numpy.bool_):
         return bool(value)
     if isinstance(value, numpy.integer):
-        # A timedelta64 is an integer, too, in a unit of its own.
+        # A timedelta64 is an integer too, in its own unit.
         if isinstance(value, numpy.timedelta64):
             return None if numpy.isnat(value) else float(value / numpy.timedelta64(1, "s"))
         return int(value)
@@ -283,13 +284,13 @@ def from_pandas(value, path, depth, notes):
 
 
 def cells_of(series):
-    """The cells as Python values; but a float32 stays as it is, since its short text would be lost."""
+    """Returns the cells as Python values. A float32 is not converted, because its short text would be lost."""
     is_small_float = series.dtype.kind == "f" and series.dtype.itemsize < 8
     return list(series.to_numpy()) if is_small_float else series.tolist()
 
 
 def from_cell(cell, path, depth, notes):
-    """Converts a cell. NaN is not noted, since pandas uses it for a missing value."""
+    """Converts a cell. Adds no note for NaN, because pandas uses it for a missing value."""
     if isinstance(cell, numbers.Real) and math.isnan(cell):
         return None
     return jsonable(cell, path, depth + 1, notes)
@@ -374,7 +375,7 @@ def describe_methods(value):
     for name in dir(value):
         if name.startswith("__") or name == "set_read_only":
             continue
-        # A property is not a method, and reading it might run code.
+        # A property is not a method, and reading it may run code.
         static = inspect.getattr_static(value, name)
         if isinstance(static, functools.cached_property) or inspect.isdatadescriptor(static):
             continue
@@ -395,7 +396,7 @@ def describe_methods(value):
 
 
 def parameters_of(method):
-    """The parameters as the source writes them, without annotations; None if Python does not know them."""
+    """Returns the parameters as in the source, without annotations; None if Python does not know them."""
     signature = signature_of(method)
     if signature is None:
         return None
@@ -505,7 +506,7 @@ class Worker:
             other.join()
 
     def read(self):
-        """Reads stdin in a thread of its own, so that its end is noticed while a call runs."""
+        """Reads stdin in a separate thread, so that its end is noticed while a call runs."""
         try:
             for line, too_long in self.wire.lines():
                 self.take(line, too_long)
@@ -573,7 +574,7 @@ class Worker:
                 os._exit(0)
             except Refusal as refusal:
                 self.wire.fail(identity, refusal.code, str(refusal))
-            except BaseException as error:  # Also SystemExit: an object may not end the worker.
+            except BaseException as error:  # SystemExit too, so that an object cannot end the worker.
                 traceback.print_exc()
                 self.wire.fail(identity, FAILED, message_of(error), data_of(error))
             flush()
@@ -657,7 +658,7 @@ def flush():
 
 
 def private_descriptors():
-    """Returns file descriptors of stdin and stdout for the protocol alone.
+    """Returns file descriptors of stdin and stdout that only the protocol uses.
 
     From then on descriptor 0 is empty and descriptor 1 is stderr, for Python, C code and child processes.
     """

@@ -1,7 +1,7 @@
 /**
- * The bridge's tables are beside legacy's file, so a commit goes through two files. A process dies before and after
- * each statement of its files, and between the two halves of each commit, in either order; then another program
- * changes legacy, or does not, before the next process recovers.
+ * Tests of crashes while the bridge's tables are in a file beside legacy's, so that a commit writes two
+ * files. A process dies before and after each statement of its files, and between the two halves of each
+ * commit, in either order. Then another program may change legacy before the next process recovers.
  */
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ const zn = "XCMEFFDPSX20250919U0ZN";
 const ends = { legacy: ["", "-wal"], beside: [".pnlb", ".pnlb-wal"] } as const;
 const others = [".pnlb-intents", ".pnlb-intents-wal", ".modern", ".modern-wal"];
 
-/** What another program does between the crash and the recovery. */
+/** The changes that another program makes between the crash and the recovery. */
 const foreignChanges = {
   nothing: [],
   "a position": [
@@ -107,7 +107,7 @@ type Process = ReturnType<typeof begin>;
 
 type Told = Map<string, string>;
 
-/** Everything that a process does in its life. */
+/** Runs all work of a process. */
 async function live({ bridge, backfill }: Process, told: Told): Promise<void> {
   await bridge.write([], { idempotencyKey: "none" });
   for (const [at, group] of groups.entries()) {
@@ -124,7 +124,7 @@ async function live({ bridge, backfill }: Process, told: Told): Promise<void> {
 
 type Life = ReturnType<typeof beginLife>;
 
-/** Lives in new files until the process dies, at a step or as `prepare` arranges it. */
+/** Runs a process on new files until it dies, at a step or as `prepare` arranges it. */
 async function lived(
   journal: "wal" | "rollback",
   { dieAt = Number.POSITIVE_INFINITY, prepare = (_life: Life, _path: string) => {} } = {},
@@ -206,7 +206,8 @@ async function recover(path: string, told: Told, foreign: Foreign): Promise<read
     if (!isSeen) expect(modern).toEqual(quantity.map(String));
     if (foreign === "nothing") expect([reviews, waiting]).toEqual([[], []]);
 
-    // A write may be sent again: it is unresolved as long as it waits, and is stored once afterwards.
+    // A write may be sent again: its answer is `unresolved` as long as it waits, and afterwards it is stored
+    // once.
     for (const key of waiting)
       expect(await bridge.write(writes[key] ?? [], { idempotencyKey: key })).toMatchObject({
         kind: "unresolved",
@@ -231,7 +232,7 @@ async function recover(path: string, told: Told, foreign: Foreign): Promise<read
 const isLong = isLongRun("db-points");
 const foreigns = Object.keys(foreignChanges) as Foreign[];
 
-it("a process may die before and after each statement of its files: the next one loses nothing, doubles nothing, and leaves what cannot be decided to a person", async () => {
+it("a process may die before and after each statement of its files: the next one loses nothing, doubles nothing, and leaves writes of unknown outcome to a person", async () => {
   const { steps, told, path } = await lived("wal");
   expect(Object.fromEntries(told)).toMatchObject({
     one: "acknowledged",
@@ -253,7 +254,10 @@ it("a process may die before and after each statement of its files: the next one
   if (isLong) console.info(`db-points, tables beside legacy: ${tried} of ${steps} points`);
 });
 
-/** Ends a process at a commit that reaches one of the two files. Undefined if it makes fewer commits. */
+/**
+ * Ends a process at a commit that reaches only one of the two files. Returns undefined if the process makes
+ * fewer commits.
+ */
 async function torn(half: keyof typeof ends, commit: number) {
   let commits = 0;
   let isTorn = false;
@@ -283,7 +287,7 @@ it.each([
   ["legacy's file", "legacy", ["three", "flat", "five"]],
   ["the bridge's file", "beside", []],
 ] as const)(
-  "a commit that reached %s alone is completed or forgotten, unless nothing in legacy's rows tells what happened",
+  "a commit that reached only %s is completed or undone, unless legacy's rows do not show its outcome",
   async (_, half, mayWait) => {
     const waited = new Set<string>();
     let tried = 0;

@@ -36,7 +36,7 @@ const open: Desk[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((desk) => desk[Symbol.asyncDispose]()));
 });
-/** In a short run the processes make fewer calls, since most of the time goes into them. */
+/** In a short run the processes make fewer calls, because calls take most of the time. */
 const everyMs = isLongRun("kill") || isLongRun("faults") ? 5 : 25;
 function deskOf(options: DeskOptions = {}): Desk {
   const desk = new Desk({ everyMs, ...options });
@@ -60,7 +60,9 @@ async function deskIn(
   return { desk, session, processes };
 }
 
-/** From the audit: the side that may answer under each epoch, and the authoritative side for writes. */
+/**
+ * Returns, from the audit, the side that may answer under each epoch, and the authoritative side for writes.
+ */
 function plansOf(
   rows: readonly AuditRow[],
 ): ReadonlyMap<number, { readonly answer: string; readonly authority: string }> {
@@ -140,7 +142,7 @@ const later = (processes: readonly DeskProcess[], sinceMs: number) =>
 const sourcesOf = (reads: readonly { readonly source: string }[]): readonly string[] => [
   ...new Set(reads.map(({ source }) => source)),
 ];
-/** The sides that answer a process's calls from now on, over a few calls. */
+/** Returns the sides that answer the next calls of a process. */
 async function answersNow(process: DeskProcess, ms = 60): Promise<readonly string[]> {
   const sinceMs = nowMs();
   await until(() => later([process], sinceMs).length >= 3);
@@ -204,7 +206,7 @@ describe("kill -9", () => {
       // Waits until legacy lacks writes, so that its answers are stale.
       await session.store.change({ ...by, action: "test", set: { useNewPnlSystem: null } });
       const { epoch } = await session.store.read();
-      // A process serves as soon as it can, also before it has registered.
+      // A process serves as soon as it can, even before it has registered.
       await until(async () => {
         const following = (await session.store.instances()).filter(({ seenEpoch }) => seenEpoch >= epoch);
         return names.every((name) => following.some((one) => one.name === name));
@@ -317,7 +319,7 @@ describe("the control file", () => {
     readonly isNoticed: boolean;
     readonly harm: (path: string) => void;
   }[] = [
-    // Damage in pages that a process has already read is not noticed: the process keeps its plan, which
+    // A process does not notice damage in pages that it has already read: the process keeps its plan, which
     // nobody can change in such a file. (Truncating the -shm file kills every process that has it mapped, so
     // that case is not tested.)
     {
@@ -701,8 +703,8 @@ describe.runIf(isLong)("a clock that is an hour off", () => {
     for (const [at, off] of [hour, -hour, hour].entries()) processes[at]?.setClock(off);
     await until(async () => (await session.store.read()).overrides.newSystemPercentage === 100);
     expect(nowMs() - beganMs).toBeGreaterThan(1_150);
-    // As if the machine's clock had jumped an hour ahead: each heartbeat looks old although its process is
-    // alive.
+    // This is the effect of a machine's clock that jumps an hour ahead: each heartbeat looks old although its
+    // process is alive.
     runSql(
       join(desk.state, "live.db"),
       `PRAGMA busy_timeout = 5000; UPDATE instances SET beat_ms = beat_ms - ${hour}`,
@@ -710,8 +712,8 @@ describe.runIf(isLong)("a clock that is an hour off", () => {
     const rollback = inStore(await session.operator.rollback(eve));
     expect(rollback.acknowledged.toSorted()).toEqual(["fast", "right", "slow"]);
     expect(rollback).toMatchObject({ gone: [], waiting: [] });
-    // As if it had jumped an hour back: a dead process's heartbeat lies in the future, and the wait still
-    // ends.
+    // This is the effect of a clock that jumps an hour back: a dead process's heartbeat lies in the future,
+    // and the wait still ends.
     await processes[2]?.kill();
     runSql(
       join(desk.state, "live.db"),

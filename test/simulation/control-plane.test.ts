@@ -277,7 +277,7 @@ class Simulation {
     await this.#try(() => this.fleet.operator.publish(publishedSection({ plan, twoPerson }), amy));
   }
 
-  /** Advances as a well-run desk does: all faults are cleared, modern is in use, and two people approve. */
+  /** Advances like a well-run desk: all faults are cleared, modern is in use, and two people approve. */
   async #clearAndAdvance(): Promise<void> {
     this.fleet.place.away = false;
     this.fleet.quarantined = 0;
@@ -390,7 +390,10 @@ class Simulation {
     }
   }
 
-  /** From the audit alone: the granted phase rises one phase at a time, each time by an open verdict. */
+  /**
+   * Checks, from the audit alone, that the granted phase rises one phase at a time, each time by an open
+   * verdict.
+   */
   #checkGrants(): void {
     let allowed: Phase = "read_only";
     for (const { action, after, evidence, seq } of this.fleet.place.rows) {
@@ -415,7 +418,7 @@ class Simulation {
   }
 }
 
-/** The side that answers a call without user and book. */
+/** Returns the side that answers a call without user and book. */
 const answerOf = (plan: MigrationPlan) => routeOf(plan, {}, 0).answer;
 
 it("a fleet obeys only legal plans, advances only by verdicts, can always go back, and keeps each call in one epoch", async () => {

@@ -1,6 +1,7 @@
 /**
- * A process dies before and after each statement and commit of both real stores, while it writes, relays, fills
- * modern from legacy, moves the authority to modern, and moves it back. The next process recovers without a person.
+ * Tests of crashes at each statement and commit of both real stores, while a process writes, relays, fills
+ * modern from legacy, moves the authority to modern, and moves it back. The next process recovers without a
+ * person.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
@@ -40,7 +41,7 @@ async function storeAt(address: string): Promise<RecordStore> {
   if (mortal.life !== undefined)
     mortal.life.cutConnections = () => {
       death.reject(dead);
-      // The store goes on for some seconds, asks for the outcome of its last commit, and reaches nobody.
+      // For some seconds the store still asks for the outcome of its last commit, and gets no answer.
       void wire.close();
     };
   const store = await unlessDead(openPostgresRecordStore(wire.url, { authority: "legacy" }));
@@ -125,12 +126,16 @@ async function write({ bridge }: Process, lines: Line[], ...ids: readonly number
   await Promise.all(writes);
 }
 
-/** Trades with one id in one file, of which legacy can hold one, by quantity. */
+/**
+ * Returns a trade that has the same id and file as its rivals and another quantity; legacy can hold only one
+ * of them.
+ */
 const rival = (quantity: number) => ({ ...tradeRecord(7), id: changingId, quantity: String(quantity) });
 
 /**
- * What a write does beside its trade and position: the first ones store two trades of one id, one of which legacy
- * keeps apart. Each later one corrects or removes one of them, or stores a removed one again.
+ * Returns the records that a write has beside its trade and position. The first writes store two trades of
+ * one id, one of which goes to `pnlb_unstorable`. Each later write corrects or removes one of them, or stores
+ * a removed one again.
  */
 const changesOf = (id: number): readonly BridgeRecord[] =>
   ({
@@ -142,7 +147,7 @@ const changesOf = (id: number): readonly BridgeRecord[] =>
     99: [rival(3)],
   })[id] ?? [];
 
-/** Everything that a process does in its life. Throws when the process dies. */
+/** Runs all work of a process. Throws when the process dies. */
 async function live(process: Process, lines: Line[]): Promise<void> {
   const move = async (side: Side): Promise<void> => {
     wanted = side;

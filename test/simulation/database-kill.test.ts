@@ -1,7 +1,8 @@
 /**
- * Real processes on a pair of databases are killed at random moments: writers with their relay and backfill,
- * moves of the authority, and a program that writes legacy without the bridge. Every acknowledged write is in both
- * stores once, every refused one in neither, every unresolved one in both or neither, and no person helps.
+ * Kills real processes on a pair of databases at random moments: writers with their relay and backfill,
+ * moves of the authority, and a program that writes legacy without the bridge. Afterwards every acknowledged
+ * write must be in both stores once, every refused one in neither, and every unresolved one in both or
+ * neither, without a person's help.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -32,7 +33,10 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-/** Lets processes work on a new pair, kills some of them, and checks the pair when the last one has settled it. */
+/**
+ * Runs processes on a new pair, kills some of them, and checks the pair when the last process has completed
+ * all work.
+ */
 async function episode(kind: (typeof kinds)[number], random: Random, untilMs: number): Promise<Counts> {
   const counts = { kills: 0, recoveries: 0 };
   const authority: Side = kind === "PostgreSQL to SQLite" || random.chance(0.3) ? "modern" : "legacy";

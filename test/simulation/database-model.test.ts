@@ -1,7 +1,8 @@
 /**
- * A whole bridge on a pair of databases, with a control store, lives through random writes, phase moves, SQL
- * statements of an operator, rollbacks and restarts. Its relay and backfill run, and a program of the desk writes
- * legacy without the bridge. At the end both databases hold what a model of the desk holds.
+ * Tests a whole bridge on a pair of databases, with a control store, by random writes, phase moves, SQL
+ * statements of an operator, rollbacks and restarts. Its relay and backfill run, and a program of the desk
+ * writes to legacy without the bridge. At the end both databases must hold the same rows as a model of the
+ * desk.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,8 +42,8 @@ class Desk {
   readonly lines: Line[] = [];
   readonly acknowledged = new Set<number>();
   /**
-   * The acknowledged writes of the last group that has any. They ran at once, so the stored position may come
-   * from any of them.
+   * The acknowledged writes of the last group that has any. They ran at the same time, so the stored position
+   * may come from any of them.
    */
   last: readonly number[] = [];
   readonly #config: string;
@@ -130,7 +131,7 @@ class Desk {
   }
 
   /**
-   * Acts as an operator: fills modern, reconciles, lets a colleague approve, and moves one phase forward. While
+   * Acts as an operator: fills modern, reconciles, lets a colleague approve, and moves one phase forward. If
    * modern is out of use, takes it back into use instead. A closed gate may refuse the move.
    */
   async advance(): Promise<void> {
@@ -156,7 +157,7 @@ class Desk {
     await this.#operator.rollback(by).catch(() => {});
   }
 
-  /** If `canGoBack` is true, legacy has every write that was acknowledged before the question. */
+  /** Checks that legacy has every write that was acknowledged before the question, if `canGoBack` is true. */
   async askWhetherItCanGoBack(): Promise<void> {
     const before = [...this.acknowledged];
     const { canGoBack } = await this.#database.status();
@@ -165,7 +166,7 @@ class Desk {
     expect(before.filter((id) => !inLegacy.has(String(id)))).toEqual([]);
   }
 
-  /** Makes both databases get the writes, and waits until they have everything. */
+  /** Sets a plan under which both databases get the writes, and waits until they have all of them. */
   async settle(): Promise<void> {
     this.sql("use_new_pnl_system = NULL, migration_mode = NULL");
     await until(async () => {
@@ -217,13 +218,13 @@ async function episode(seed: number): Promise<void> {
   expect(desk.last.map(String)).toContain(quantity);
 }
 
-it("random writes, moves, statements, rollbacks and restarts leave both databases as the model says", () =>
+it("random writes, moves, statements, rollbacks and restarts leave both databases equal to the model", () =>
   overSeeds("db-model", 1, episode));
 
 /**
- * A desk moves to modern and back by the commands of the product, while the program of a trader, which knows nothing
- * of it, writes legacy all the time. `audit` finds each error that the program met, and each of its trades that
- * modern lacks.
+ * Moves a desk to modern and back by the commands of the product, while a trader's program, which does not
+ * know the bridge, writes to legacy all the time. `audit` finds each error that the program met, and each of
+ * its trades that modern lacks.
  */
 async function journey(postgres?: string): Promise<void> {
   const random = randomFrom(1);
@@ -260,14 +261,14 @@ async function journey(postgres?: string): Promise<void> {
 }
 
 it.skipIf(pythonMissing() !== undefined)(
-  `a trader's program that knows nothing of the bridge writes legacy while the desk moves to modern and back, meets no error, and all its trades are in modern ${pythonMissing() ?? ""}`,
+  `a trader's program that does not know the bridge writes to legacy while the desk moves to modern and back, meets no error, and all its trades are in modern ${pythonMissing() ?? ""}`,
   () => journey(),
 );
 
 describe.runIf(isLongRun("db-model") && postgresMissing() === undefined && pythonMissing() === undefined)(
   "with modern in PostgreSQL",
   () => {
-    it("a trader's program writes legacy meanwhile, and all its trades are in modern", async () => {
+    it("a trader's program writes to legacy meanwhile, and all its trades are in modern", async () => {
       const server = await startPostgres();
       try {
         await journey(server.url);

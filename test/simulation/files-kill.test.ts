@@ -1,7 +1,7 @@
 /**
- * Real processes watch real folders, while a program appends, rewrites, replaces and renames ledgers. Some are
- * killed at random moments. At the end both stores hold each row once, as an independent model says, and no
- * person helps.
+ * Kills real processes that watch real folders at random moments, while a program appends to, rewrites,
+ * replaces and renames ledgers. At the end both stores must hold each row once, like an independent model,
+ * without a person's help.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import {
@@ -35,9 +35,12 @@ const killsMax = Number(process.env.KILLS ?? (isLong ? 200 : 3));
 const killsOfEpisode = isLong ? 10 : 3;
 const names = ["22", "22_b", "23", "24"].map((day) => `trades_202507${day}.csv`);
 
-/** A folder of ledgers and a program that writes them as an exporter does. */
+/** A folder of ledgers and a program that writes them like an exporter. */
 class Exporter {
-  /** What each file counts for. A name that is renamed away keeps its last content. */
+  /**
+   * The content of each file that must count. A file that is renamed keeps its last content under its former
+   * name.
+   */
   readonly contents = new Map<string, string>();
   readonly #folder: string;
   readonly #random: Random;
@@ -48,7 +51,7 @@ class Exporter {
     this.#random = random;
   }
 
-  /** Changes one file in one of the ways that a watcher must bear. */
+  /** Changes one file in one of the ways that a watcher must handle. */
   async change(): Promise<void> {
     const random = this.#random;
     const name = at(names, random.below(names.length));
@@ -85,7 +88,7 @@ class Exporter {
     this.contents.set(name, longer);
   }
 
-  /** Writes every file once more: after a rename, a name may be missing. */
+  /** Writes every file once more, because after a rename a name may be missing. */
   async end(): Promise<void> {
     for (const [name, content] of this.contents) await this.#write(name, content);
   }
@@ -96,7 +99,9 @@ class Exporter {
     await this.#append(name, content);
   }
 
-  /** Appends in pieces that end anywhere, with pauses in which a watcher may take a cut row for whole. */
+  /**
+   * Appends in pieces that end anywhere, with pauses in which a watcher may read a cut row as a whole one.
+   */
   async #append(name: string, added: string): Promise<void> {
     const path = join(this.#folder, name);
     for (let from = 0; from < added.length; ) {
@@ -148,7 +153,7 @@ class WatchedDesk {
     writeFileSync(this.#config, JSON.stringify(config));
   }
 
-  /** Starts a process that watches. `hasTold` answers whether it has written a line. */
+  /** Starts a process that watches. `hasTold` returns whether it has written a line. */
   start(mode: "auto" | "poll", ...command: readonly string[]): { readonly hasTold: () => boolean } {
     this.#configure(mode);
     const args = ["--disable-warning=ExperimentalWarning", program, ...command];
@@ -179,7 +184,7 @@ class WatchedDesk {
     return pnlBridge([...args, "--json"], { cwd: this.folder });
   }
 
-  /** The trades of modern's store, as the model names them. */
+  /** Returns the trades of modern's store in the model's form. */
   trades(): readonly string[] {
     const columns = "trade_id, symbol, side, quantity, price, traded_at, occurrence";
     return this.#modern(`SELECT ${columns} FROM newpnl_trades`)
@@ -190,7 +195,7 @@ class WatchedDesk {
       .sort();
   }
 
-  /** Expects that both stores hold what the model makes of the files that count. */
+  /** Checks that both stores hold the rows that the model computes from the files that count. */
   async check(contents: ReadonlyMap<string, string>): Promise<void> {
     const model = expected(contents, () => true);
     expect(this.trades()).toEqual(model.trades);
@@ -220,7 +225,9 @@ const numberOf = (text = "0"): number => {
   return Number(numerator) / Number(denominator);
 };
 
-/** Lets processes watch, kills them, ends the work with one more, and checks both stores. */
+/**
+ * Runs processes that watch, kills them, completes the work with one more process, and checks both stores.
+ */
 async function episode(random: Random, untilMs: number): Promise<number> {
   await using desk = new WatchedDesk();
   const exporter = new Exporter(desk.ledgers, random);
@@ -257,7 +264,7 @@ it("processes that watch folders and are killed lose no row, double none, and ne
   if (isLong) console.info(`files-kill: ${kills} kills`);
 });
 
-/** Writes the ledgers of a day as a desk's exporter does, in some seconds. */
+/** A program that writes the ledgers of a day like a desk's exporter, in some seconds. */
 const exporterProgram = `
 import datetime, os, random, sys, time
 folder = sys.argv[1]

@@ -1,6 +1,7 @@
 /**
- * Modern's store hangs or throws for a simulated hour while ledgers grow. Legacy gets each row at the next look,
- * and modern gets all of them when it works again. The stores are real files behind the real database bridge.
+ * Tests a modern store that hangs or throws for a simulated hour while ledgers grow. Legacy must get each row
+ * at the next look, and modern must get all of them when it works again. The stores are real files behind the
+ * real database bridge.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** How calls of modern's store end: nobody answers before `ends`, or each one fails. */
+/** The faults of modern's store: its calls get no answer before `ends`, or each call fails. */
 const faults = {
   hangs: (ends: Promise<unknown>) => ends,
   throws: async () => {
@@ -33,7 +34,7 @@ const faults = {
 };
 
 it.each(["hangs", "throws"] as const)(
-  "a modern store that %s for an hour delays legacy by nothing and catches up by itself",
+  "a modern store that %s for an hour does not delay legacy, and catches up without help",
   async (fault) => {
     const { promise: end, resolve: endFault } = Promise.withResolvers<void>();
     let isFaulty = false;

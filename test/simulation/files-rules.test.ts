@@ -1,6 +1,6 @@
 /**
- * Rules of the file watcher, each over a disk in memory. The random simulation (files-sim.test.ts) mixes what these
- * rules show one by one.
+ * Tests the rules of the file watcher one by one, over a disk in memory. The random simulation
+ * (files-sim.test.ts) tests them in combination.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ const today = "trades_20250724.csv";
 const yesterday = "trades_20250723.csv";
 const dayMs = 86_400_000;
 
-/** The row of a trade; trades of different ids have different times. */
+/** Returns the row of a trade; trades of different ids have different times. */
 const row = (id: number, changes: Partial<ModelTrade> = {}): string => {
   const time = new Date(Date.UTC(2025, 6, 24, 8) + id * 1_000).toISOString().slice(0, 19).replace("T", " ");
   const side = id % 3 === 0 ? "S" : "B";
@@ -31,7 +31,7 @@ const rows = (from: number, to: number): string =>
 const rowsOfYesterday = (from: number, to: number): string => rows(from, to).replaceAll("07-24", "07-23");
 const ledger = (...parts: readonly string[]): string => header + parts.join("");
 
-/** A world in which a process watches, with files that it has read. */
+/** Returns a world in which a process watches and has read the given files. */
 async function watched(
   options: Partial<WorldOptions> = {},
   files: Readonly<Record<string, string>> = {},
@@ -42,7 +42,7 @@ async function watched(
   return world;
 }
 
-/** The ids of the stored trades, in order, each as often as it is stored. */
+/** Returns the ids of the stored trades, in order, each as often as it is stored. */
 const ids = (world: World): string => {
   const found = world.stores.trades().map((key) => Number(JSON.parse(key)[0]));
   return found.sort((a, b) => a - b).join(" ");
@@ -52,7 +52,7 @@ const report = (world: World) => world.journal.call("report", null);
 const fileOf = (world: World, path: string) => report(world).files.find((file) => file.path === path);
 const reviews = (world: World) => world.journal.call("reviews", null);
 const quarantine = (world: World) => world.journal.call("quarantine", { limit: 1_000 });
-/** How many changes the journal has claimed. */
+/** Returns the number of changes that the journal has claimed. */
 const claims = (world: World): number =>
   world.journal.call("claims", { sink: "nobody", limit: 100_000 }).length;
 const counted = (files: Readonly<Record<string, string>>): ReadonlyMap<string, string> =>
@@ -102,7 +102,7 @@ describe("the identity of a file", () => {
     world.check(counted(files));
   });
 
-  it("a header without rows is empty, and its first row is read as soon as it is whole", async () => {
+  it("a file of a header without rows is empty, and its first row is read as soon as the row is whole", async () => {
     const world = await watched({}, { [today]: header });
     expect(fileOf(world, today)?.state).toBe("empty");
     world.disk.append(ledgers, today, row(1));
@@ -120,7 +120,7 @@ describe("the identity of a file", () => {
     expect(fileOf(world, today)).toMatchObject({ state: "applied" });
   });
 
-  it("an absence of one look has no effect", async () => {
+  it("a file that is missing for a while and comes back has no effect", async () => {
     const world = await watched({}, { [today]: ledger(rows(1, 5)) });
     const before = claims(world);
     world.disk.rename(ledgers, today, "moved.tmp");
@@ -163,7 +163,7 @@ describe("the identity of a file", () => {
   });
 });
 
-describe("what is published again", () => {
+describe("re-publication", () => {
   it("a prefix of any length that is rewritten within one tick of the clock is noticed", async () => {
     const [before, after] = [rows(1, 6), rows(11, 18)];
     // One file for each length of the part that is applied before the rewrite.
@@ -212,7 +212,7 @@ describe("what is published again", () => {
     }
   });
 
-  it("a file that is saved whole with one row more is that one row", async () => {
+  it("a file that is saved again with one row more adds only that row", async () => {
     const world = await watched({}, { [today]: ledger(rows(1, 5)) });
     const before = claims(world);
     for (let last = 6; last <= 9; last += 1) {
@@ -239,7 +239,7 @@ describe("what is published again", () => {
     expect(removed.map(({ trade }) => trade.id)).toEqual(["1"]);
   });
 
-  it("copy and truncate loses and doubles no row, wherever the looks come", async () => {
+  it("a file that is copied and truncated loses no row and doubles none, at whatever times the watcher looks", async () => {
     for (let looks = 0; looks < 8; looks += 1) {
       for (const republished of ["quarantine", "apply"] as const) {
         const world = await watched({ republished }, { [today]: ledger(rows(1, 5)) });
@@ -281,7 +281,7 @@ describe("what is published again", () => {
     ["apply", edited, 0],
     ["ignore", ledger(rows(1, 8)), 0],
   ] as const)(
-    "the policy `%s` decides what an edited ledger counts for",
+    "the policy `%s` decides which content of an edited ledger counts",
     async (republished, counts, open) => {
       const world = await watched({ republished }, { [today]: ledger(rows(1, 8)) });
       world.disk.write(ledgers, today, edited);
@@ -303,7 +303,7 @@ describe("what is published again", () => {
   it.each([
     ["apply", edited],
     ["ignore", ledger(rows(1, 8))],
-  ] as const)("a person decides `%s`, and the review is over", async (decision, counts) => {
+  ] as const)("a person decides `%s`, and the review is closed", async (decision, counts) => {
     const world = await watched({}, { [today]: ledger(rows(1, 8)) });
     world.disk.write(ledgers, today, edited);
     await world.settle();
@@ -315,7 +315,7 @@ describe("what is published again", () => {
     world.check(counted({ [today]: counts + row(20) }));
   });
 
-  it("a decision is about the content that was shown: another content is another review", async () => {
+  it("a decision applies only to the content that was shown; other content gets another review", async () => {
     const world = await watched({}, { [today]: ledger(rows(1, 8)) });
     world.disk.write(ledgers, today, edited);
     await world.settle();
@@ -325,7 +325,7 @@ describe("what is published again", () => {
     world.check(counted({ [today]: ledger(rows(1, 8)) }));
   });
 
-  it("a review ends by itself when the file again extends what was applied", async () => {
+  it("a review is closed without a decision when the file begins with its applied content again", async () => {
     const world = await watched({}, { [today]: ledger(rows(1, 8)) });
     world.disk.write(ledgers, today, edited);
     await world.settle();
@@ -374,7 +374,7 @@ describe("what is published again", () => {
     }
   });
 
-  it("the versions of a ledger under one name end as the last one, in every order of publication", async () => {
+  it("whatever the order in which versions of a ledger are published under one name, the rows of the last one count", async () => {
     const versions = [
       ledger(rows(1, 4)),
       ledger(rows(1, 6)),
@@ -452,7 +452,7 @@ describe("rows in several files", () => {
 
   const similar = { price: "99", quantity: "3", side: "S", time: "2025-07-24 08:00:01.250" } as const;
   it.each(Object.keys(similar) as (keyof typeof similar)[])(
-    "a row of another file with another %s alone waits for a person",
+    "a row that differs from a row of another file only in its %s waits for a person",
     async (field) => {
       for (const decision of ["apply", "ignore"] as const) {
         const world = await watched(
@@ -469,7 +469,7 @@ describe("rows in several files", () => {
     },
   );
 
-  it("rows with two other fields, and rows of one file, are trades of their own", async () => {
+  it("rows that differ in two fields, and similar rows of one file, are separate trades", async () => {
     const world = await watched(
       {},
       {
@@ -480,7 +480,7 @@ describe("rows in several files", () => {
     expect([ids(world), reviews(world)]).toEqual(["1 1 1", []]);
   });
 
-  it("a row waits for a person no longer than the row that it resembles stands in a file", async () => {
+  it("a row stops waiting for a person when no file contains the row that it resembles", async () => {
     // The last row of the first file is cut when the second file is read.
     const whole = ledger(rowsOfYesterday(1, 3));
     const world = await watched({}, { [yesterday]: whole.slice(0, -2) });
@@ -506,7 +506,7 @@ describe("rows in several files", () => {
     ["apply", "1.5"],
     ["ignore", "0"],
   ] as const)(
-    "another fee of a trade waits for a person: `%s` leaves one trade with fee %s",
+    "a different fee of a trade waits for a person: `%s` leaves one trade with fee %s",
     async (decision, fee) => {
       const withFee = `${header.trimEnd()},fee\n${row(1).trimEnd()},1.5\n`;
       const world = await watched({}, { [yesterday]: ledger(row(1)) });
@@ -539,7 +539,7 @@ describe("the last row and readiness", () => {
     expect([ids(world), fileOf(world, yesterday)?.revocable]).toEqual([upTo(3), null]);
   });
 
-  it("while the trading day is open, no wait makes half a row a row", async () => {
+  it("while the trading day is open, an incomplete last row is not read, however long it stays so", async () => {
     const half = row(1).slice(0, -2);
     const world = await watched({}, { [today]: ledger(half) });
     await world.looks(...Array.from({ length: 10 }, () => 60_000));
@@ -549,7 +549,7 @@ describe("the last row and readiness", () => {
     expect([ids(world), quarantine(world)]).toEqual(["1", []]);
   });
 
-  it("an old time of a file does not make it settled: a slow copy is never cut", async () => {
+  it("a file is not settled because its time is old, so a slow copy is never cut", async () => {
     // All times on this disk are equal.
     const world = await watched({ tickMs: 1e15 });
     const content = ledger(rowsOfYesterday(1, 9));
@@ -565,7 +565,7 @@ describe("the last row and readiness", () => {
     ).toEqual([]);
   });
 
-  it("a file that is there at the start settles like any other", async () => {
+  it("a file that exists at the start settles like any other", async () => {
     const world = new World({ republished: "quarantine" });
     world.disk.write(ledgers, yesterday, ledger(rowsOfYesterday(1, 1)).slice(0, -3));
     world.start(Number.POSITIVE_INFINITY);
@@ -592,7 +592,7 @@ describe("the last row and readiness", () => {
     expect([ids(world), quarantine(world), reviews(world)]).toEqual([upTo(6), [], []]);
   });
 
-  it("whole rows are taken at the next look, however long a file goes on growing", async () => {
+  it("whole rows are read at the next look, however long a file continues to grow", async () => {
     const world = await watched({}, { [today]: header });
     const content = rows(1, 100);
     for (let from = 0; from < content.length; from += 25) {
@@ -606,21 +606,24 @@ describe("the last row and readiness", () => {
   it.each([
     ["a day ahead", dayMs],
     ["a day behind", -dayMs],
-  ])("a clock of the disk that is %s decides nothing, and neither do steps of our own", async (_, skewMs) => {
-    const world = await watched(
-      { skewMs },
-      { [yesterday]: ledger(rowsOfYesterday(1, 3)).trimEnd(), [today]: ledger(row(4)) },
-    );
-    expect(ids(world)).toBe(upTo(4));
-    world.clock.jump(-3_600_000);
-    world.disk.append(ledgers, today, row(5));
-    await world.looks(1, 1_000, 6_000);
-    expect(ids(world)).toBe(upTo(5));
-  });
+  ])(
+    "a clock of the disk that is %s affects no decision, and neither do jumps of our own clock",
+    async (_, skewMs) => {
+      const world = await watched(
+        { skewMs },
+        { [yesterday]: ledger(rowsOfYesterday(1, 3)).trimEnd(), [today]: ledger(row(4)) },
+      );
+      expect(ids(world)).toBe(upTo(4));
+      world.clock.jump(-3_600_000);
+      world.disk.append(ledgers, today, row(5));
+      await world.looks(1, 1_000, 6_000);
+      expect(ids(world)).toBe(upTo(5));
+    },
+  );
 });
 
-describe("bytes that are not there", () => {
-  it("pages of zeros that arrive later are read then, and refuse nothing", async () => {
+describe("missing bytes", () => {
+  it("pages that are zeros at first are read when their data arrives, and no row is refused", async () => {
     const world = await watched({}, { [today]: ledger(rows(1, 2)) });
     const from = ledger(rows(1, 2)).length;
     world.disk.append(ledgers, today, rows(3, 8));
@@ -631,7 +634,7 @@ describe("bytes that are not there", () => {
     expect([ids(world), quarantine(world)]).toEqual([upTo(8), []]);
   });
 
-  it("a size that is ahead of the data neither cuts a row nor makes a file published again", async () => {
+  it("a size that grows before the data arrives neither cuts a row nor counts as a re-publication", async () => {
     for (const from of [header.length + 10, ledger(rows(1, 5)).length, ledger(rows(1, 6)).length + 9]) {
       const world = await watched({}, { [today]: ledger(rows(1, 5)) });
       world.disk.append(ledgers, today, rows(6, 8));
@@ -644,7 +647,7 @@ describe("bytes that are not there", () => {
     }
   });
 
-  it("zeros that stay are refused as one row, and the rows behind them count", async () => {
+  it("zeros that do not go away are refused as one row, and the rows after them count", async () => {
     const nul = "\u0000".repeat(500);
     const world = await watched(
       {},
@@ -660,7 +663,7 @@ describe("bytes that are not there", () => {
     expect([ids(world), quarantine(world).length]).toEqual(["1 2 3 4 5 7", 2]);
   });
 
-  it("a file with zeros keeps no other file waiting", async () => {
+  it("a file with zeros does not delay any other file", async () => {
     const world = new World({ republished: "quarantine" });
     world.disk.write(ledgers, yesterday, ledger("\u0000".repeat(99)));
     world.disk.write(ledgers, today, ledger(row(1)));
@@ -670,7 +673,7 @@ describe("bytes that are not there", () => {
   });
 
   it.each(["EBUSY", "EPERM", "EACCES", "EMFILE"])(
-    "a file that answers %s waits, and is read when it answers",
+    "a file whose reads fail with %s waits, and is read when it can be",
     async (code) => {
       const world = await watched({}, { [today]: ledger(row(1)) });
       world.disk.append(ledgers, today, row(2));
@@ -684,7 +687,7 @@ describe("bytes that are not there", () => {
       });
       await world.looks(2_000, 2_000);
       expect(fileOf(world, today)?.sinceMs).toBe(waits?.sinceMs);
-      // What waits is in the journal: a restart changes nothing.
+      // The waiting state is in the journal, so a restart changes nothing.
       world.start(Number.POSITIVE_INFINITY);
       await world.looks(2_000);
       expect([ids(world), reviews(world)]).toEqual(["1", []]);
@@ -730,7 +733,7 @@ describe("bytes that are not there", () => {
     expect([ids(world), reviews(world)]).toEqual(["1 2", []]);
   });
 
-  it("another folder at a root's path that has all files of the root goes on", async () => {
+  it("watching continues if another folder at a root's path has all files of the root", async () => {
     const world = await watched({}, { [today]: ledger(row(1)) });
     world.disk.mount(ledgers);
     world.disk.write(ledgers, today, ledger(rows(1, 2)));
@@ -741,7 +744,7 @@ describe("bytes that are not there", () => {
 });
 
 describe("claims and receipts", () => {
-  it("a ledger of refused rows alone is read once, and each row is refused once", async () => {
+  it("a ledger that has only refused rows is read once, and each row is refused once", async () => {
     const world = await watched({}, { [today]: ledger("oops,,,\n".repeat(7)) });
     const refused = quarantine(world);
     expect(refused.map(({ line }) => line)).toEqual([2, 3, 4, 5, 6, 7, 8]);
@@ -772,7 +775,7 @@ describe("claims and receipts", () => {
       }
   });
 
-  it("a file that cannot be read, and a process that may not watch, release nothing that is applied", async () => {
+  it("a file that cannot be read changes no applied row, and a process that does not hold the lease cannot release it", async () => {
     const world = await watched({}, { [today]: ledger(row(1)) });
     const before = claims(world);
     world.disk.lock(ledgers, today, "EIO");
@@ -787,7 +790,7 @@ describe("claims and receipts", () => {
     ["reads new rows", ledger(rows(1, 5))],
     ["applies a new publication", ledger(row(1), rows(3, 5))],
   ])(
-    "a process that stood still beyond its lease while it %s changes nothing when it goes on",
+    "a process that was suspended beyond its lease while it %s changes nothing when it continues",
     async (_, content) => {
       for (let steps = 1; ; steps += 1) {
         const world = new World({ republished: "apply" });
@@ -827,7 +830,7 @@ describe("claims and receipts", () => {
     },
   );
 
-  it("a claim is sent again as it was sent first, although its trades count for other lines since then", async () => {
+  it("a claim is sent again with the same records, although its trades now count for other lines", async () => {
     const world = await watched({ republished: "apply" });
     world.stores.fault = "lost answer";
     world.disk.write(ledgers, today, ledger(rowsOfYesterday(1, 4)));
@@ -840,7 +843,7 @@ describe("claims and receipts", () => {
     world.check(counted(files));
   });
 
-  it("looks during a slow write offer a file's content once", async () => {
+  it("while the stores are down, content that is saved again unchanged is claimed once", async () => {
     const world = await watched({}, { [today]: ledger(row(1)) });
     const before = claims(world);
     world.stores.fault = "down";
@@ -855,7 +858,7 @@ describe("claims and receipts", () => {
     expect([claims(world), ids(world)]).toEqual([before + 1, "1 2"]);
   });
 
-  it("a row of today passes a backlog of old ledgers", async () => {
+  it("a row of today is read before a backlog of old ledgers", async () => {
     const world = new World({ republished: "quarantine" });
     const big = ledger(rows(20_000, 26_000));
     world.disk.write(ledgers, "trades_20250701.csv", big);
@@ -865,7 +868,7 @@ describe("claims and receipts", () => {
     world.stores.fault = "down";
     world.start(Number.POSITIVE_INFINITY);
     await world.looks(0, 1, 1);
-    // The stores are far behind, and still today's rows are read.
+    // Today's rows are read although the stores are far behind.
     world.disk.append(ledgers, today, row(2));
     await world.looks(1);
     expect(fileOf(world, today)?.rowsApplied).toBe(2);
@@ -1007,7 +1010,7 @@ describe("price files", () => {
 });
 
 describe.skipIf(!hasSharedData)("the desk's own ledgers", () => {
-  it("published in several versions under one name, end as the last version, in every order", async () => {
+  it("published in several versions under one name, leave trades that depend on the last version only", async () => {
     const folders = ["ledgers", "ledgers-mock", "ledgers-module"].map((name) => `${sharedData}/${name}`);
     const versions = Map.groupBy(
       folders.flatMap((folder) => readdirSync(folder).map((name) => ({ name, path: `${folder}/${name}` }))),

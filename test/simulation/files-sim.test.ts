@@ -6,7 +6,7 @@ import { hasSharedData, sharedData } from "../shared-data.ts";
 import { header, type ModelTrade, rowOf, symbols } from "./files/model.ts";
 import { World } from "./files/world.ts";
 
-/** A generator of numbers below `n`, the same for a seed. */
+/** Returns a generator of numbers below `n`, whose sequence follows from the seed. */
 function randomOf(seed: number): (n: number) => number {
   let state = seed * 2_654_435_761;
   return (n) => {
@@ -15,14 +15,14 @@ function randomOf(seed: number): (n: number) => number {
   };
 }
 
-/** The disk's writers, and what the rules say that each file counts for. */
+/** The writers of the disk, and the content of each file that must count by the rules. */
 class Desk {
   readonly world: World;
   readonly #draw: (n: number) => number;
   readonly #republished: "quarantine" | "apply";
-  /** The content of each file that counts, whatever became of the file. */
+  /** The content of each file that must count, even after the file was renamed or removed. */
   readonly counted = new Map<string, string>();
-  /** What the writers do in this burst, one step at a time. */
+  /** The writers' actions in this burst, one step each. */
   #steps: (() => void)[] = [];
   #ids = 0;
 
@@ -56,7 +56,7 @@ class Desk {
     }
   }
 
-  /** The root comes and goes, files are open elsewhere, and the journal's disk is full for a while. */
+  /** Draws new faults: the root may be lost, files may be locked, and the journal's disk may be full. */
   #fault(): void {
     const draw = this.#draw;
     const { disk } = this.world;
@@ -72,10 +72,10 @@ class Desk {
     for (const path of disk.contents(0).keys()) disk.lock(0, path, undefined);
   }
 
-  /** What the files on the disk make of what counted before. */
+  /** Updates the content that must count for each file from the files that are on the disk now. */
   count(): void {
     const there = this.world.disk.contents(0);
-    // A last row without a newline never counts if its file goes before the day is over.
+    // A last row without a newline never counts if its file is removed before the day is over.
     for (const [name, content] of this.counted)
       if (!there.has(name) && !this.world.isOver(name))
         this.counted.set(name, content.slice(0, content.lastIndexOf("\n") + 1));
@@ -140,7 +140,7 @@ class Desk {
         return this.#pieces(added).map((piece) => () => disk.append(0, name, piece));
       }
       case 3:
-        // Written beside and renamed over.
+        // The file is written under another name and renamed over the old one.
         return [
           () => {
             disk.write(0, "next.tmp", open + this.#rows(name));
@@ -148,7 +148,7 @@ class Desk {
           },
         ];
       case 4: {
-        // Saved in place: emptied, then written in pieces.
+        // The file is saved in place: it is emptied, then written in pieces.
         const pieces = this.#pieces(open + this.#rows(name));
         return [() => disk.truncate(0, name, 0), ...pieces.map((piece) => () => disk.append(0, name, piece))];
       }
@@ -159,7 +159,8 @@ class Desk {
         return [
           () => {
             disk.append(0, name, added);
-            // Pages that are missing for a minute of settling looks would count as damage.
+            // The pages are missing for a few looks only, because missing pages count as damage after a
+            // minute.
             disk.withhold(0, name, { from: now.length, looks: 1 + draw(3) });
           },
         ];
@@ -197,7 +198,7 @@ class Desk {
       quantity: `${1 + draw(9)}`,
       price: `110.${1 + draw(99)}`,
     };
-    // Some rows stand more than once.
+    // Some rows occur more than once.
     return draw(6) === 0 ? rowOf(trade).repeat(2) : rowOf(trade);
   }
 
@@ -209,7 +210,7 @@ class Desk {
     return lines.join("\n");
   }
 
-  /** A text in pieces that end anywhere. */
+  /** Divides a text into pieces that end anywhere. */
   #pieces(text: string): string[] {
     const cut = this.#draw(text.length + 1);
     return this.#draw(2) === 0
@@ -221,7 +222,7 @@ class Desk {
 const draw3 = (draw: (n: number) => number): number => 1 + draw(4);
 
 describe("the file watcher over a disk in memory", () => {
-  it("has each row's effect once, whatever writers, faults and crashes come", async () => {
+  it("has each row's effect once, whatever writers, faults and crashes occur", async () => {
     await overSeeds("files-sim", 200, async (seed) => {
       const desk = new Desk(seed);
       for (let burst = 0; burst < 6; burst += 1) {
@@ -254,7 +255,7 @@ describe.skipIf(!hasSharedData)("the desk's real ledgers", () => {
       const world = new World({ republished: "apply" });
       world.clock.advance(60 * 86_400_000);
       const left = files.map(([name, content]) => ({ name, content, at: 0 }));
-      // Some files stand there first with the content that another system published under their name.
+      // Some files first have the content that another system published under their name.
       for (const name of readdirSync(`${sharedData}/ledgers-module`))
         if (draw(2) === 0) world.disk.write(0, name, readFileSync(`${sharedData}/ledgers-module/${name}`));
       for (; left.length > 0; world.clock.advance(draw(900))) {

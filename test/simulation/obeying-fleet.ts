@@ -22,7 +22,7 @@ export const statements = [
 const reset =
   "UPDATE config SET use_new_pnl_system = NULL, migration_mode = NULL, new_system_percentage = 100";
 const acknowledgedMsMax = 10_000;
-/** How long the fleet serves after an acknowledgement, so that there are calls to check. */
+/** The time for which the fleet serves after an acknowledgement, so that there are calls to check. */
 const observeMs = 25;
 
 export interface ObeyReport {
@@ -31,7 +31,7 @@ export interface ObeyReport {
   readonly times: Readonly<Record<string, readonly number[]>>;
   /** The number of calls that began after an acknowledgement. */
   readonly callsAfter: number;
-  /** Those of them that did not follow the statement. */
+  /** The calls among them that did not follow the statement. */
   readonly disobeyed: readonly string[];
   readonly servedByModern: number;
 }

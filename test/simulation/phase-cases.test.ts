@@ -44,7 +44,7 @@ import { isLongRun } from "../campaigns.ts";
 
 interface World {
   readonly open: () => Promise<ControlStore>;
-  /** Runs a statement as an operator does in a shell. */
+  /** Runs a statement like an operator in a shell. */
   readonly sql: (statement: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -163,7 +163,7 @@ class Rig {
     await this.settled();
   }
 
-  /** Advances as a desk does: takes modern back into use, then moves one phase at a time, with approvals. */
+  /** Advances like a desk: takes modern back into use, then moves one phase at a time, with approvals. */
   async forward(to: Phase): Promise<void> {
     for (;;) {
       const { record, effective } = await this.operator.overview();
@@ -214,7 +214,7 @@ class Rig {
   }
 }
 
-/** The record without the values that differ each time. */
+/** Returns the record without the values that differ each time. */
 function lasting({ overrides, published, grantedPhase, latched, ramp, legacyWindow }: ControlRecord): object {
   const { nextAt: _, ...rest } = ramp ?? { nextAt: "" };
   return { overrides, published, grantedPhase, latched, ramp: ramp && rest, legacyWindow };

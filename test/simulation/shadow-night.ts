@@ -28,7 +28,7 @@ export interface NightReport {
    * values that modern keeps.
    */
   readonly heapBytes: readonly number[];
-  /** Listeners, inputs and promises that modern kept. */
+  /** The number of listeners, inputs and promises that modern kept. */
   readonly kept: number;
 }
 
@@ -157,7 +157,7 @@ export function complaintsOf(report: NightReport, growthBytesMax: number): reado
 const pnlOf = ({ trades }: Request): number => trades.reduce((sum, pnl) => sum + pnl, 0);
 const right = async (request: Request): Promise<Answer> => ({ id: request.id, pnl: pnlOf(request) });
 
-/** A modern side that fails in every way, most of them seldom, since a hanging call occupies a slot. */
+/** A modern side that fails in every way; most failures are rare, because a hanging call occupies a slot. */
 class BadDesk {
   readonly #random: Random;
   readonly desk: Desk;

@@ -2,9 +2,9 @@
  * Processes that die before or after a statement of their databases.
  *
  * The statements run in this process, so a death is exact and cheap: at one statement all files are closed,
- * which rolls back what is not committed as the end of a process does, the connections to PostgreSQL are cut,
- * and every later statement fails. At a statement of PostgreSQL the death comes before the statement is sent,
- * or after the server has executed it, so that nobody learns the answer.
+ * which rolls back uncommitted changes like the end of a process, the connections to PostgreSQL are cut, and
+ * every later statement fails. At a statement of PostgreSQL the process dies before the statement is sent, or
+ * after the server has executed it and before the answer arrives.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -19,7 +19,7 @@ export const dead = new Error("the process is dead");
 const { prepare, exec } = Database.prototype;
 const { query } = Client.prototype;
 
-/** The life of a process that will die. A step is before or after a statement. */
+/** The life of a process that will die. It has a step before each statement and a step after it. */
 interface Life {
   dieAt: number;
   steps: number;
@@ -97,7 +97,7 @@ export function watchStatements(): void {
 }
 
 /**
- * A store in this thread. It waits for a lock of the other connection, as the thread of a real store does.
+ * A store in this thread. It waits for a lock of the other connection, like the thread of a real store.
  */
 export function storeIn(
   path: string,
@@ -125,7 +125,10 @@ export function storeIn(
   };
 }
 
-/** Yields the numbers from 1 to `all`, in an order in which any first part is spread over the whole range. */
+/**
+ * Yields the numbers from 1 to `all` in an order in which the first numbers, however many, are spread over
+ * the whole range.
+ */
 export function* spread(all: number): Generator<number> {
   const golden = 0.618_033_988_75;
   const indexes = Array.from({ length: all }, (_, index) => index);

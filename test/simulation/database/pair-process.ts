@@ -1,7 +1,7 @@
 /**
- * One process on a pair of databases in tests: `node pair-process.ts JSON`. It reports what it does on its
- * standard output as a JSON array on one line, synchronously: a killed process has reported everything that
- * it has done. The end of its standard input ends it.
+ * One process on a pair of databases in tests: `node pair-process.ts JSON`. It reports each of its actions on
+ * its standard output as a JSON array on one line, synchronously, so that a killed process has reported all
+ * of its actions. It ends at the end of its standard input.
  */
 import { readFileSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
@@ -17,7 +17,7 @@ import { positionRecord, tradeRecord } from "../../../src/testing/records.ts";
 export interface PairProcessOptions {
   readonly addresses: PairSettings["addresses"];
   /**
-   * The folder with the file `wanted`, which stands for the plan: it names the side that should be
+   * The folder with the file `wanted`, which replaces the plan: it names the side that should be
    * authoritative.
    */
   readonly folder: string;
@@ -94,7 +94,7 @@ async function settle({ bridge, backfill }: OpenedDatabase): Promise<void> {
 }
 
 /**
- * Moves the authority to the wanted side, as an operator does: reconciles, and repeats a move that failed.
+ * Moves the authority to the wanted side like an operator: reconciles, and repeats a move that failed.
  */
 async function move(): Promise<void> {
   const { positionThreshold, comparisonThreshold } = defaultConfig.validation;

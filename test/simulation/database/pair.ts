@@ -1,4 +1,4 @@
-/** A pair of databases with real processes on it, for simulations; and what must be true of the pair at the end. */
+/** A pair of databases with real processes on it, for simulations, and the check of the pair at the end. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,8 +18,8 @@ import type { PairProcessOptions } from "./pair-process.ts";
 const program = fileURLToPath(new URL("pair-process.ts", import.meta.url));
 
 /**
- * A trader's own program. It knows nothing of the bridge, and waits five seconds for a lock, as legacy's program
- * does.
+ * A trader's own program. It does not know the bridge, and waits five seconds for a lock, like legacy's
+ * program.
  */
 const foreignProgram = `
 import random, sqlite3, sys, time
@@ -45,7 +45,7 @@ while True:
     time.sleep(random.random() * 0.06)
 `;
 
-/** Why no foreign writer in Python runs here; undefined if one can. */
+/** Returns the reason why no foreign writer in Python can run here; undefined if one can. */
 export const pythonMissing = (): string | undefined =>
   spawnSync("python3", ["--version"]).status === 0 ? undefined : "(skipped: there is no python3)";
 
@@ -117,7 +117,7 @@ export interface PairOptions {
   /** The address of a PostgreSQL server for modern, or undefined for a SQLite file. */
   readonly postgres?: string;
   readonly journal?: "wal" | "rollback";
-  /** Rows that legacy has before the bridge comes. */
+  /** The number of rows that legacy has before the bridge is set up. */
   readonly rows?: number;
   readonly authority: Side;
 }
@@ -182,7 +182,10 @@ export class PairOfDatabases {
     return started;
   }
 
-  /** The rows of a statement, each as its values as text. `{table}` stands for the modern table's full name. */
+  /**
+   * Returns the rows of a statement, each as a list of its values as text. `{table}` means the modern table's
+   * full name.
+   */
   async sql(side: Side, statement: string): Promise<readonly (readonly string[])[]> {
     const textOf = (rows: readonly unknown[]) =>
       rows.map((row) => Object.values(row as object).map((value) => String(value)));
@@ -198,7 +201,7 @@ export class PairOfDatabases {
     return textOf((await client.query(named)).rows);
   }
 
-  /** The connection of this object to the server, which it opens once. */
+  /** Returns the connection of this object to the server, which it opens once. */
   async #onServer(): Promise<{ readonly client: Client; readonly schema: string }> {
     const [url = "", schema = ""] = this.addresses.modern.split("?schema=");
     this.#client ??= connected(url);
@@ -226,7 +229,7 @@ export interface Counts {
   recoveries: number;
 }
 
-/** The writes whose answers a process's caller does not know. */
+/** Returns the writes whose answers a process's caller does not know. */
 export const unanswered = ({ lines }: PairProcess): readonly number[] => {
   const open = new Set<number>();
   for (const [kind, id, key, answer] of lines) {
@@ -237,7 +240,7 @@ export const unanswered = ({ lines }: PairProcess): readonly number[] => {
   return [...open];
 };
 
-/** The id of trades that a test changes and removes, and that `audit` leaves to it. */
+/** The id of trades that a test changes and removes, and that `audit` does not check. */
 export const changingId = "changes";
 
 /**

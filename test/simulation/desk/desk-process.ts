@@ -36,7 +36,7 @@ const folder = dirname(options.config);
 /** The length of each line in the ledgers. */
 const lineBytes = 24;
 const sizeOf = (name: string): number => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
-/** The writes that modern accepted and legacy's ledger lacks. The test carries them over. */
+/** The writes that modern accepted and legacy's ledger lacks. The test carries them to legacy. */
 const owed = {
   owedToLegacy: () => ({ count: (sizeOf("to-legacy") - sizeOf("carried")) / lineBytes, oldestMs: 1 }),
 };
@@ -122,7 +122,7 @@ async function serve(): Promise<void> {
 }
 void serve();
 
-/** Shifts Date, and no monotonic clock, as on a machine whose clock is wrong. */
+/** Shifts Date but not the monotonic clock, as on a machine whose clock is wrong. */
 function shiftDate(): void {
   const RealDate = Date;
   globalThis.Date = class extends RealDate {

@@ -1,6 +1,6 @@
 /**
- * What both stores must hold, from the content of the files alone. It shares no code with the watcher: it parses
- * by splitting, counts by sorting, and matches lots with the independent oracle.
+ * Computes the content that both stores must hold, from the content of the files alone. It shares no code
+ * with the watcher: it parses by splitting, counts by sorting, and matches lots with the independent oracle.
  */
 import { type OracleTrade, oracle } from "../../../src/testing/slow-oracle.ts";
 
@@ -21,7 +21,7 @@ export const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,p
 export const rowOf = ({ id, symbol, time, side, quantity, price }: ModelTrade): string =>
   `${id},${symbol},${time},${side},${quantity},${price}\n`;
 
-/** The good rows of a file; a last one without a newline counts if the day is over. */
+/** Returns the good rows of a file; a last row without a newline counts if the day is over. */
 function placed(file: string, content: string, isOver: boolean): readonly Placed[] {
   const lines = content.split("\n");
   if (!isOver || lines.at(-1) === "") lines.pop();
@@ -45,12 +45,15 @@ export const symbols = ["XCMEFFDPSX20250919U0ZN", "XCMEFFDPSX20250930U0ZF"] as c
 const knownSymbols: ReadonlySet<string> = new Set(symbols);
 
 export interface Expected {
-  /** Content and occurrence of each trade. */
+  /** The content and the occurrence of each trade. */
   readonly trades: readonly string[];
   readonly positions: ReadonlyMap<string, { readonly quantity: string; readonly points: string }>;
 }
 
-/** `files` by name, in any order; names sort as `replay` reads them. */
+/**
+ * Returns the expected content of the stores. `files` maps names to contents, in any order; `replay` reads
+ * files in the order of their names.
+ */
 export function expected(files: ReadonlyMap<string, string>, isOver: (file: string) => boolean): Expected {
   const byContent = new Map<string, Map<string, Placed[]>>();
   for (const file of [...files.keys()].sort())

@@ -3,7 +3,7 @@ import type { RecordWriter } from "../../../src/bridges/files/index.ts";
 import type { BridgeRecord, PositionRecord, TradeRecord } from "../../../src/ports/records.ts";
 
 export class MemoryStores implements RecordWriter {
-  /** How calls go wrong now. */
+  /** The present fault of the calls. */
   fault: "none" | "down" | "lost answer" = "none";
   readonly #keys = new Map<string, string>();
   readonly #trades = new Map<string, TradeRecord>();
@@ -42,12 +42,12 @@ export class MemoryStores implements RecordWriter {
       this.#rows.set(JSON.stringify(["price", record.symbol, record.markKind, record.tradingDay]), record);
   }
 
-  /** The identity and occurrence of each stored trade. */
+  /** Returns the identity and occurrence of each stored trade. */
   trades(): readonly string[] {
     return [...this.#trades.keys()].sort();
   }
 
-  /** Each position that is not flat or was, by book and symbol. */
+  /** Returns each position by book and symbol, including those that are flat now. */
   positions(): ReadonlyMap<string, PositionRecord> {
     const found = new Map<string, PositionRecord>();
     for (const row of this.#rows.values())
@@ -55,7 +55,7 @@ export class MemoryStores implements RecordWriter {
     return found;
   }
 
-  /** The records of one kind, and trades as they are stored now. */
+  /** Returns the present records: the last one for each key, and the stored trades. */
   records(): readonly BridgeRecord[] {
     return [...this.#trades.values(), ...this.#rows.values()];
   }

@@ -20,7 +20,7 @@ const dayRule = tradingDayRules["chicago-17"];
 export const settleMs = 500;
 export const leaseMs = 3_000;
 
-/** One process: each of its calls is a step, at one of which it dies, before or after the call's effect. */
+/** One process. Each of its calls is a step; it dies at one of them, before or after the call's effect. */
 class Life {
   #steps: number;
   readonly #diesBefore: boolean;
@@ -50,7 +50,7 @@ class Life {
     return this.#isDead ? never : value;
   }
 
-  /** Stands still before its step `steps`, until the function that it answers is called. */
+  /** Stops before the step `steps`, until the returned function is called. */
   freeze(steps: number): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stepsToFreeze = steps - 1;
@@ -70,11 +70,11 @@ export interface WorldOptions {
   readonly skewMs?: number;
   /** The world of another process on the same machine, which lives until its own world ends it. */
   readonly beside?: World;
-  /** Takes the records in the place of `stores`. */
+  /** Receives the records instead of `stores`. */
   readonly writer?: RecordWriter;
 }
 
-/** The watched folders, as the disk numbers them. */
+/** The numbers of the watched folders on the disk. */
 export const ledgers = 0;
 export const prices = 1;
 
@@ -83,7 +83,7 @@ export class World {
   readonly disk: FakeDisk;
   readonly stores: MemoryStores;
   readonly journal: JournalFile;
-  /** What the watcher told of, except what it read, as `kind code-or-path`. */
+  /** The watcher's events as `kind code-or-path`, except `read`. */
   readonly events: string[] = [];
   readonly #options: WorldOptions;
   #life = new Life(Number.POSITIVE_INFINITY, false);
@@ -168,7 +168,7 @@ export class World {
     return dayRule.dayOf(wall) ?? Math.floor(wall / dayUs);
   }
 
-  /** One pass of the living process. Answers whether it died. */
+  /** Runs one pass of the living process. Returns whether the process died. */
   async pass(): Promise<boolean> {
     const work = async (): Promise<"passed"> => {
       await this.#watcher?.attempt();
@@ -178,12 +178,12 @@ export class World {
     return (await Promise.race([work(), this.#life.death])) === "died";
   }
 
-  /** The living process stands still before its step `steps`, until the function that this answers is called. */
+  /** Stops the living process before its step `steps`, until the returned function is called. */
   freeze(steps: number): () => void {
     return this.#life.freeze(steps);
   }
 
-  /** One pass after each of some times. */
+  /** Runs a pass after each of some times. */
   async looks(...afterMs: readonly number[]): Promise<void> {
     for (const ms of afterMs) {
       this.clock.advance(ms);
@@ -191,7 +191,7 @@ export class World {
     }
   }
 
-  /** Passes by a process that does not die, until every file is as it stays. */
+  /** Runs passes of a process that does not die, until the state of every file is final. */
   async settle(): Promise<void> {
     this.stores.fault = "none";
     this.isJournalFull = false;
@@ -211,7 +211,7 @@ export class World {
 
   readonly isOver = (path: string): boolean => (dayInName(path) ?? 0) < this.today();
 
-  /** Expects that the stores hold what the model makes of the files that count. */
+  /** Checks that the stores hold the rows that the model computes from the files that count. */
   check(counted: ReadonlyMap<string, string>): void {
     const { sinks } = this.journal.call("report", null);
     expect(sinks.map(({ oldestMs, why }) => [oldestMs, why])).toEqual(sinks.map(() => [null, ""]));
