@@ -1,7 +1,7 @@
 /**
  * The known ways in which a P&L system departs from the rules of the reference. Each is a counterfactual: a
- * switch of the reference engine. A cause is named only because the reference with its switch gives what the
- * system reported.
+ * switch of the reference engine. A cause is named only if the reference with its switch gives the figures
+ * that the system reported.
  */
 import { dayUs } from "../domain/market/chicago-time.ts";
 import { formatDay, tradingDayRules } from "../domain/market/trading-day.ts";
@@ -11,7 +11,7 @@ import type { Component, History } from "./history.ts";
 import { type Figures, figuresUnder, type LaneFacts, type Rules } from "./reference.ts";
 import type { Row } from "./row.ts";
 
-/** What each code means, for reports and docs. */
+/** The meaning of each code, for reports and docs. */
 export const explainedCauses = {
   DAY_RULE: "another rule assigns trades to trading days",
   NO_CARRY: "positions are not carried from one file to the next",
@@ -29,7 +29,7 @@ export const explainedCauses = {
   ID_REUSE: "a later row with an id that was used before replaces the earlier row",
   FILE_REJECTED: "a file was given up at a bad row, so the rows after it do not count",
   BAD_SIDE: "a row with a side that is neither B nor S counts as a sale",
-  NEGATIVE_QTY: "a row with a negative quantity counts with its side turned round",
+  NEGATIVE_QTY: "a row with a negative quantity counts with the opposite side",
   ZERO_QTY: "a row with the quantity 0 is accepted and changes no lot",
   NEGATIVE_PRICE: "rows with a negative price do not count",
   TIME_FORMAT: "rows with another form of time do not count",
@@ -61,7 +61,7 @@ export const explainedCauses = {
 } as const;
 type CauseCode = keyof typeof explainedCauses;
 
-/** One way to apply a cause to one component. */
+/** One way in which a cause may apply to one component. */
 export interface Variant {
   readonly code: CauseCode;
   /** Distinguishes the variants of one code. */
@@ -71,7 +71,7 @@ export interface Variant {
   readonly fits?: true;
 }
 
-/** The rules of modern: FIFO unless another method was asked for, and its day rule. */
+/** Returns the rules of modern: FIFO or the given method, and its day rule. */
 export function baseRules(history: History, method: string | undefined, dayRule: string): Rules {
   const rule = Object.values(tradingDayRules).find(({ name }) => name === dayRule);
   const own = rule === undefined || rule.name === history.dayRule.name;
@@ -86,7 +86,7 @@ export function baseRules(history: History, method: string | undefined, dayRule:
     dayOf: own ? ({ day }) => day : ({ wallUs, file }) => rule.dayOf(wallUs, history.fileDays[file]),
     order: "time",
     lots: method === "lifo" || method === "average" ? method : "fifo",
-    melts: undefined,
+    mergesLots: undefined,
     carriesOverFiles: true,
     floats: false,
     multiplierOf: ({ multiplier }) => multiplier,
@@ -102,12 +102,12 @@ export function baseRules(history: History, method: string | undefined, dayRule:
   };
 }
 
-/** What a variant depends on. */
+/** The data on which the variants of a component depend. */
 export interface Case {
   readonly component: Component;
   readonly history: History;
   readonly base: Rules;
-  /** The first line of each file at which a stricter reader gives up. */
+  /** The first line of each file at which a stricter reader would stop. */
   readonly cuts: ReadonlyMap<number, number>;
 }
 
@@ -146,7 +146,7 @@ function some({ component: { world } }: Case, test: (row: Row) => boolean): bool
   return false;
 }
 
-/** The variants of every cause, in the order in which causes of equal merit are named. */
+/** The variants of every cause. If several causes fit equally well, they are named in this order. */
 const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   *DAY_RULE({ history, base, component }) {
     const rows = component.world.rows.ofEachHour;
@@ -176,13 +176,13 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
     const all = new Set(rows.ofEachHour.map(base.dayOf));
     const days = [...all].filter((day) => day !== undefined).sort((a, b) => a - b);
     if (days.length < 2 && component.files.length < 2) return;
-    yield set("a restart before each file", { melts: (row, before) => row.file !== before.file });
+    yield set("a restart before each file", { mergesLots: (row, before) => row.file !== before.file });
     yield set("a restart before each day", {
-      melts: (row, before) => base.dayOf(row) !== base.dayOf(before),
+      mergesLots: (row, before) => base.dayOf(row) !== base.dayOf(before),
     });
     for (const day of days.slice(1, restartsMax))
       yield set(`a restart before ${formatDay(day)}`, {
-        melts: (row, before) => (base.dayOf(row) ?? 0) >= day && (base.dayOf(before) ?? 0) < day,
+        mergesLots: (row, before) => (base.dayOf(row) ?? 0) >= day && (base.dayOf(before) ?? 0) < day,
       });
   },
   FILE_ORDER: () => [set("the order of the file within each day", { order: "file" })],
@@ -398,7 +398,7 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
 
 const [filesMax, restartsMax, tailMax, pricesMax] = [12, 24, 8, 6];
 
-/** All variants that can apply to a component. */
+/** Returns all variants that can apply to a component. */
 export function variantsOf(given: Case): readonly Variant[] {
   const found: Variant[] = [];
   for (const code of codesInOrder)
@@ -409,7 +409,7 @@ export function variantsOf(given: Case): readonly Variant[] {
 const isListed = (code: string): code is keyof typeof catalogue => Object.hasOwn(catalogue, code);
 const codesInOrder = Object.keys(explainedCauses).filter(isListed);
 
-/** Each single change of one trade, as a last resort. */
+/** Yields each single change of one trade; the search tries them last. */
 export function* singleTrades({ component, base }: Case, untilDay: number): Generator<Variant> {
   const variant = (rule: string, change: (row: Row) => readonly Row[], place: number): Variant => ({
     code: "ONE_TRADE",
@@ -424,7 +424,7 @@ export function* singleTrades({ component, base }: Case, untilDay: number): Gene
   }
 }
 
-/** A change of the quantity or the price of one trade, by the amount that the figures lack. */
+/** Yields changes of the quantity or the price of one trade, by the amount that is missing in the figures. */
 export function* alteredTrades(
   { component, base }: Case,
   untilDay: number,
@@ -462,7 +462,7 @@ const without = (given: Case, what: string, test: (row: Row) => boolean): readon
 
 const symbolOf = (lane: string): string => String(JSON.parse(lane)[0]);
 
-/** The multipliers that a row of the report suggests, and the usual ones. */
+/** Returns the multipliers that a row of the report suggests, and the usual ones. */
 function factorsOf(component: Component, base: Rules): readonly number[] {
   const { lanes } = figuresUnder({ ...component.world, days: component.days.legacy }, base);
   const factors = new Set([1, 1000, 2000]);
@@ -482,7 +482,7 @@ function factorsOf(component: Component, base: Rules): readonly number[] {
 const moneyOf = (figures: Figures, field: string): number | null =>
   field === "realized" ? figures.realized : field === "unrealized" ? figures.unrealized : null;
 
-/** The first line of each file at which a stricter reader gives up. */
+/** The first line of each file at which a stricter reader would stop. */
 export function cutsOf({ refused, trades, oddTimes, rowsTaken }: History): ReadonlyMap<number, number> {
   const cuts = new Map<number, number>();
   const see = (file: number, line: number): void => {
@@ -510,7 +510,7 @@ const placeOf = (trades: History["trades"], trade: number): [number, number] => 
   return [file, line];
 };
 
-/** A number that orders lots as the text of their day and number does: 10 comes before 2. */
+/** Returns a number that orders lots like the text of their day and number: 10 comes before 2. */
 function textKey(day: number, number: number): number {
   let key = day;
   let digits = 0;
@@ -524,7 +524,7 @@ function textKey(day: number, number: number): number {
 /** Numbers of rows have at most this many digits. */
 const textDigits = 9;
 
-/** Rows that are older than a row of their lane in an earlier file. */
+/** Returns the rows that are older than a row of their lane in an earlier file. */
 function lateRows(rows: Iterable<Row>): ReadonlySet<number> {
   const late = new Set<number>();
   const newest = new Map<string, { file: number; before: number; time: number }>();
@@ -538,13 +538,13 @@ function lateRows(rows: Iterable<Row>): ReadonlySet<number> {
   return late;
 }
 
-/** 110.515625, which is 110-16.5, as the decimal that its digits 110.165 make. */
+/** Returns a price in 32nds misread as a decimal: 110.515625, which is 110-16.5, becomes 110.165. */
 function asDigits(price: number): number {
   const handle = Math.trunc(price);
   return handle + ((price - handle) * 32) / 100;
 }
 
-/** The marks of a lane, each a priced day later. */
+/** Returns the marks of a lane, each moved to the next day that has a mark. */
 function shifted({ marks }: LaneFacts): ReadonlyMap<number, number> {
   const days = [...marks].sort(([a], [b]) => a - b);
   return new Map(days.slice(1).map(([day], index) => [day, days[index]?.[1] ?? 0]));

@@ -1,4 +1,6 @@
-/** The rows that both systems reported about one component, and how far a run of the reference is from them. */
+/**
+ * The rows that both systems reported about one component, and their comparison with a run of the reference.
+ */
 import { parseFigure } from "../base/fraction.ts";
 import { parseDay } from "../domain/market/trading-day.ts";
 import type { Side } from "../domain/migration/phase.ts";
@@ -25,14 +27,14 @@ const fieldsOf = {
 
 export type Place = Pick<ParityRow, "kind" | "key" | "field">;
 
-/** The name of a lane as rows and keys of a report give it. */
+/** Returns the name of a lane in the form of the rows and keys of a report. */
 export const laneName = (book: string | undefined, symbol: string): string =>
   JSON.stringify(book === undefined ? [symbol] : [symbol, book]);
 
 interface ExpectedField {
   readonly field: string;
   readonly source: keyof Figures;
-  /** Null: the system reports no value. Undefined: something that no run can give. */
+  /** Null if the system reports no value; undefined if it reports a value that no run can give. */
   readonly value: number | null | undefined;
   readonly tolerance: number;
 }
@@ -48,7 +50,7 @@ interface ExpectedRow {
 /** The tolerance of a figure that has none because one side has no number; it covers errors of floats. */
 const dust = 1e-6;
 
-/** What one side reported. */
+/** The rows that one side reported. */
 export class Expected {
   readonly #rows: readonly ExpectedRow[];
   readonly #names: ReadonlySet<string>;
@@ -84,7 +86,9 @@ export class Expected {
     return this.#rows.length;
   }
 
-  /** Counts the figures in which a run of the reference differs, and names the rows that they are in. */
+  /**
+   * Counts the figures in which a run of the reference differs, and returns the rows that have such figures.
+   */
   compare(lanes: ReadonlyMap<string, LaneFigures>): {
     readonly apart: number;
     readonly wrong: ReadonlySet<string>;
@@ -103,7 +107,7 @@ export class Expected {
     return { apart: apart + this.#surplus(lanes), wrong: wrongRows };
   }
 
-  /** Rows of the run that the report does not have on any side. */
+  /** Counts the rows of the run that the report has on neither side. */
   #surplus(lanes: ReadonlyMap<string, LaneFigures>): number {
     let surplus = 0;
     for (const [lane, { position, days }] of lanes) {
@@ -144,7 +148,7 @@ function expectedField(
   return { field, source, value, tolerance: numberOf(tolerance ?? "") ?? dust };
 }
 
-/** The nearest float of decimal text or `p/q`; undefined if it is neither. */
+/** Returns the float nearest to a decimal text or `p/q`; undefined if the text is neither. */
 export function numberOf(text: string): number | undefined {
   const plain = text.includes("/") || text === "" ? Number.NaN : Number(text);
   if (!Number.isNaN(plain)) return plain;
@@ -171,7 +175,7 @@ function figuresAt(
   return kind === "position" ? figures?.position : day === undefined ? undefined : figures?.days.get(day);
 }
 
-/** The figure of a run at a place of the report; null if it has none. */
+/** Returns the figure of a run at a place of the report; null if it has none. */
 export function valueAt(lanes: ReadonlyMap<string, LaneFigures>, { kind, key, field }: Place): number | null {
   const day = key.tradingDay === undefined ? undefined : parseDay(key.tradingDay);
   const sources: Readonly<Record<string, keyof Figures>> = fieldsOf[kind];
@@ -184,7 +188,9 @@ export function valueAt(lanes: ReadonlyMap<string, LaneFigures>, { kind, key, fi
 /** Whether a row of a report differs. */
 export const isApart = ({ verdict }: ParityRow): boolean => !agrees(verdict);
 
-/** The figure of a run at a place as text, or whether it has the row at all. */
+/**
+ * Returns the figure of a run at a place as text, or whether the run has the row if the place is a whole row.
+ */
 export function textAt(lanes: ReadonlyMap<string, LaneFigures> | undefined, place: Place): string {
   if (lanes === undefined) return "";
   const { kind, key, field } = place;

@@ -1,4 +1,4 @@
-/** The input of an explanation: what the systems were given, and the components that it falls into. */
+/** The input of an explanation: the trades and prices of both systems, divided into components. */
 import { type Decimal, parseDecimal, powerOfTen } from "../base/decimal.ts";
 import { at } from "../base/present.ts";
 import { readInstant, wallOfInstant } from "../domain/market/chicago-time.ts";
@@ -34,14 +34,14 @@ export interface History {
   readonly fileDays: readonly (number | undefined)[];
   /** The rule of the trading days of `trades`. */
   readonly dayRule: Pick<TradingDayRule, "name" | "dayOf">;
-  /** Every accepted row, also a repeated one, in a lane of its own spelling. */
+  /** Every accepted row, including repeated ones, in a lane for its own spelling. */
   readonly trades: TradeColumns;
-  /** For a row that repeats a row of an earlier file: that row. Both are indices into `trades`. */
+  /** Maps a row that repeats a row of an earlier file to that row. Both are indices into `trades`. */
   readonly repeats: ReadonlyMap<number, number>;
   readonly refused: readonly RefusedRow[];
-  /** Rows with a time in a form of its own, as `file:line`. */
+  /** The rows with a time in an unusual form, as `file:line`. */
   readonly oddTimes: ReadonlySet<string>;
-  /** Files that a system stopped reading: the number of rows that it had taken. */
+  /** For each file that a system stopped reading: the number of rows that it had accepted. */
   readonly rowsTaken: ReadonlyMap<number, number>;
   /** Trades after this time are in no figure. */
   readonly asOfUs: number;
@@ -49,7 +49,7 @@ export interface History {
   readonly closes: readonly Close[];
   /** Further prices of the files; a system may have chosen one of them. */
   readonly otherPrices: readonly Close[];
-  /** The name under which modern reports a symbol. */
+  /** Returns the name under which modern reports a symbol. */
   readonly nameOf: (symbol: string) => string;
   /** Whether books are matched together. */
   readonly netBooks: boolean;
@@ -64,13 +64,13 @@ export interface Component {
   readonly days: Readonly<Record<Side, readonly number[]>>;
   readonly rows: readonly ParityRow[];
   readonly files: readonly number[];
-  /** Names of lanes that only a system's rows have. */
+  /** The names of lanes that occur only in the rows of the systems. */
   readonly unknown: readonly string[];
   /** Set if the numbers are too large for exact sums. */
   readonly isTooLarge: boolean;
 }
 
-/** The components of a report that have a row apart, in the order of its rows. */
+/** Returns the components of a report that have a row that differs, in the order of its rows. */
 export function componentsOf(report: ParityReport, history: History): readonly Component[] {
   const groups = new Groups();
   const laneOf = lanesReported(report, history);
@@ -83,9 +83,9 @@ export function componentsOf(report: ParityReport, history: History): readonly C
   }
   for (const { book, symbol } of history.refused) groups.join(laneOf(book, symbol), laneName(book, symbol));
   const byLane = Map.groupBy(report.rows, ({ key }) => laneName(key.book, key.symbol));
-  const broken = new Set(report.rows.filter(isApart).map(({ key }) => laneName(key.book, key.symbol)));
-  joinStrangers(groups, { broken, lanesOfTrades, byLane, history });
-  const roots = new Set([...broken].map((lane) => groups.rootOf(lane)));
+  const differing = new Set(report.rows.filter(isApart).map(({ key }) => laneName(key.book, key.symbol)));
+  joinRelatedLanes(groups, { differing, lanesOfTrades, byLane, history });
+  const roots = new Set([...differing].map((lane) => groups.rootOf(lane)));
   const rowsByRoot = new Map<string, ParityRow[]>();
   for (const [lane, rows] of byLane) {
     const root = groups.rootOf(lane);
@@ -100,8 +100,8 @@ export function componentsOf(report: ParityReport, history: History): readonly C
 type LaneOf = (book: string | undefined, symbol: string) => string;
 
 /**
- * The lane under which the trades of a symbol and book are reported: the name of the instrument, or another
- * spelling of it that more sides have a row for.
+ * Returns a function that finds the lane under which the trades of a symbol and book are reported: the name
+ * of the instrument, or another spelling of it for which more sides have a row.
  */
 function lanesReported({ rows }: ParityReport, { netBooks, nameOf }: History): LaneOf {
   const sidesOf = new Map<string, Set<Side>>();
@@ -145,8 +145,8 @@ class Groups {
   }
 }
 
-interface Strangers {
-  readonly broken: ReadonlySet<string>;
+interface RelatedLanes {
+  readonly differing: ReadonlySet<string>;
   /** The spellings of each lane that has trades. */
   readonly lanesOfTrades: ReadonlyMap<string, ReadonlySet<string>>;
   readonly byLane: ReadonlyMap<string, readonly ParityRow[]>;
@@ -154,13 +154,13 @@ interface Strangers {
 }
 
 /**
- * Joins broken lanes that a system may have merged, renamed or netted: those with one text in a translator of
- * the desk, those of one symbol in several books, and a name without trades with the lanes whose rows equal
- * its own. A merge leaves at least one lane without a row.
+ * Joins lanes with a difference that a system may have merged, renamed or netted: those with one text in a
+ * translator of the desk, those of one symbol in several books, and a name without trades with the lanes
+ * whose rows equal its own. A merge leaves at least one lane without a row.
  */
-function joinStrangers(groups: Groups, { broken, lanesOfTrades, byLane, history }: Strangers): void {
+function joinRelatedLanes(groups: Groups, { differing, lanesOfTrades, byLane, history }: RelatedLanes): void {
   const lacking = new Set(
-    [...broken].filter((lane) => byLane.get(lane)?.some(({ field }) => field === "row") === true),
+    [...differing].filter((lane) => byLane.get(lane)?.some(({ field }) => field === "row") === true),
   );
   const joinAll = (lanes: readonly string[]): void => {
     const [first, ...others] = lanes;
@@ -170,7 +170,7 @@ function joinStrangers(groups: Groups, { broken, lanesOfTrades, byLane, history 
   for (const { says } of legacyViews) {
     const byText = new Map<string, string[]>();
     for (const [lane, spellings] of lanesOfTrades) {
-      if (!broken.has(lane)) continue;
+      if (!differing.has(lane)) continue;
       for (const symbol of spellings) {
         const text = says(symbol);
         if (typeof text !== "string") continue;
@@ -181,11 +181,11 @@ function joinStrangers(groups: Groups, { broken, lanesOfTrades, byLane, history 
         byText.set(text, [...lanes, lane]);
       }
     }
-    for (const lanes of byText.values()) joinAll(lanes.filter((lane) => broken.has(lane)));
+    for (const lanes of byText.values()) joinAll(lanes.filter((lane) => differing.has(lane)));
   }
-  for (const lanes of Map.groupBy(broken, symbolIn).values()) joinAll(lanes);
+  for (const lanes of Map.groupBy(differing, symbolIn).values()) joinAll(lanes);
   const byFigures = new Map<string, string>();
-  for (const lane of broken) {
+  for (const lane of differing) {
     for (const row of byLane.get(lane) ?? []) {
       if (row.field !== "row" || row.present === undefined) continue;
       const figures = JSON.stringify([row.kind, row.key.tradingDay, Object.values(row.present).map(rounded)]);
@@ -254,7 +254,7 @@ class Worlds {
     const rowsBefore = this.#rowsBefore();
     const shared = sharedIds(trades, [...tradesByRoot.values()]);
     const [legacy, modern] = [this.#daysOf("legacy"), this.#daysOf("modern")];
-    // One array for equal calendars, so that both sides share what was matched.
+    // Equal calendars are one array, so that both sides share the matched lots.
     const days = { legacy, modern: String(legacy) === String(modern) ? legacy : modern };
     const closesOf = Map.groupBy(history.closes, ({ symbol }) => history.nameOf(symbol));
     const othersOf = Map.groupBy(history.otherPrices, ({ symbol }) => history.nameOf(symbol));
@@ -269,7 +269,7 @@ class Worlds {
     );
   }
 
-  /** The days on which a side reports any row: it values open lots on these. */
+  /** Returns the days on which a side reports any row; it values open lots on these days. */
   #daysOf(side: Side): readonly number[] {
     const days = new Set<number>();
     for (const { key, field, [side]: value } of this.#report.rows) {
@@ -279,7 +279,7 @@ class Worlds {
     return [...days].sort((a, b) => a - b);
   }
 
-  /** The number of rows in the files before each file. */
+  /** Returns the number of rows in the files before each file. */
   #rowsBefore(): readonly number[] {
     const { files, trades, refused } = this.#history;
     const lastLines = files.map(() => 1);
@@ -296,7 +296,7 @@ class Worlds {
     });
   }
 
-  /** For the place of a row that repeats another one: the place of that one. */
+  /** Maps the place of a row that repeats another one to the place of that row. */
   #repeatsIn(order: readonly number[]): ReadonlyMap<number, number> {
     const { repeats } = this.#history;
     const places = new Map<number, number>();
@@ -425,11 +425,11 @@ class Worlds {
 }
 
 /**
- * Of the given trades and all with one of their ids: those whose id an earlier row of the same file has, and those
- * whose id a later row has.
+ * Looks at the given trades and at all trades that share an id with them. Returns the trades whose id an
+ * earlier row of the same file has (`earlier`), and those whose id a later row has (`later`).
  */
 function sharedIds(trades: TradeColumns, groups: readonly (readonly number[])[]): RowSource["sharedIds"] {
-  // Only trades whose hash occurs twice and is wanted are compared by their ids.
+  // Ids are compared only for trades whose hash occurs twice, once in a given trade.
   const bits = Math.max(8, Math.ceil(Math.log2(4 * trades.length + 1)));
   const bucketOf = (trade: number): number => trades.idHash(trade) >>> (32 - bits);
   const buckets = new Uint8Array(2 ** bits);
@@ -469,7 +469,7 @@ interface Admissible {
   readonly timeUs: number;
 }
 
-/** A refused row as a more lenient system takes it; undefined if it has no such reading. */
+/** Returns a refused row as a more lenient system would read it; undefined if there is no such reading. */
 function admissible(row: RefusedRow): Admissible | undefined {
   const [quantity, price] = [parseDecimal(row.quantity.trim()), parseDecimal(row.price.trim())];
   const time = readInstant(row.time.trim());
@@ -481,7 +481,7 @@ function admissible(row: RefusedRow): Admissible | undefined {
   return { ...common, code: quantity.coefficient === 0n ? "ZERO_QTY" : "NEGATIVE_QTY", sign };
 }
 
-/** The places of rows in reading order: the index of a trade, or -(1 + the index of an admitted row). */
+/** Returns the rows in reading order, each as the index of a trade or -(1 + the index of an admitted row). */
 function readingOrder(
   trades: TradeColumns,
   indices: readonly number[],

@@ -1,18 +1,18 @@
 /**
  * The reference engine: lot matching and valuation in the plainest form, with a switch for every rule in which
  * a P&L system is known to depart. It explains a difference by reproducing it. It shares no code with the
- * modern engine, whose figures it gives when no switch is set.
+ * modern engine, and gives the modern engine's figures if no switch is set.
  *
  * Quantities and prices are whole numbers of units (powers of ten chosen by the component), so that sums are
  * exact while they stay below 2^53. Linear in trades, and in days with open lots; lots that are closed in the
- * order of a key cost the logarithm of their number besides.
+ * order of a key also cost the logarithm of their number.
  *
- * A run matches the rows and then values what is open at the end of each day. Rules that only value or report
- * share the matching.
+ * A run matches the rows and then values the open lots at the end of each day. Runs whose rules differ only
+ * in valuing or reporting share the matching.
  */
 import type { Row, Rows } from "./row.ts";
 
-/** What is known of a lane besides its rows. */
+/** The facts about a lane besides its rows. */
 export interface LaneFacts {
   readonly name: string;
   readonly book: string | undefined;
@@ -25,22 +25,25 @@ export interface LaneFacts {
 }
 
 export interface World {
-  /** In the order of reading. */
+  /** The rows in the order of reading. */
   readonly rows: Rows;
   /** The places of rows that a later row repeats. */
   readonly repeated: ReadonlySet<number>;
   readonly lanes: ReadonlyMap<string, LaneFacts>;
-  /** Days on which open lots are valued, ascending; days of trades come on top. */
+  /** The days on which open lots are valued, in ascending order; days with trades are added to them. */
   readonly days: readonly number[];
   readonly asOfDay: number;
-  /** Units per whole lot and per point. */
+  /** The units per whole lot and per point. */
   readonly quantityUnit: number;
   readonly priceUnit: number;
-  /** Keeps what was matched for further runs over the same rows. */
+  /** Keeps the matched lots for further runs over the same rows. */
   readonly memory?: Memory | undefined;
 }
 
-/** A function gives the key by which open lots are ordered; the lot with the lowest key is closed first. */
+/**
+ * The order in which lots are closed. A function returns the key of a lot; the lot with the lowest key is
+ * closed first.
+ */
 type LotRule = "fifo" | "lifo" | "average" | ((row: Row) => number);
 
 export interface Rules {
@@ -50,7 +53,7 @@ export interface Rules {
   readonly keeps: readonly ((row: Row) => boolean)[];
   /** Rows that count twice. */
   readonly doubles: ((row: Row) => boolean) | undefined;
-  /** Change the quantity of each row, in units. */
+  /** Functions that change the quantity of each row, in units. */
   readonly sizes: readonly ((signed: number, row: Row) => number)[];
   readonly edits: readonly ((rows: readonly Row[]) => readonly Row[])[];
   /** The lane under which a row is matched and reported. */
@@ -59,14 +62,14 @@ export interface Rules {
   readonly order: "time" | "file" | "second" | "ties-reversed";
   readonly lots: LotRule;
   /** Whether the open lots become one lot at their average price before a row. */
-  readonly melts: ((row: Row, before: Row) => boolean) | undefined;
+  readonly mergesLots: ((row: Row, before: Row) => boolean) | undefined;
   readonly carriesOverFiles: boolean;
   readonly floats: boolean;
   readonly multiplierOf: (lane: LaneFacts) => number;
   readonly markOf: (lane: LaneFacts, day: number) => number | undefined;
   /** The value of an open position without a mark. */
   readonly unmarked: "none" | "zero" | "last-trade";
-  /** Where a mark of 0 counts as none. */
+  /** The treatment of a mark of 0. */
   readonly zeroMark: "a-price" | "none" | "zero" | "zero-in-positions";
   readonly unrealizedSince: "entry" | "last-close";
   readonly realizedSince: "entry" | "last-close";
@@ -80,12 +83,12 @@ export interface Rules {
 export interface Figures {
   readonly quantity: number;
   readonly averagePrice: number | null;
-  /** In money. Of a day: of that day alone. */
+  /** Realized P&L in money; in a daily row, that of the day only. */
   readonly realized: number;
   readonly realizedToDate: number;
   readonly unrealized: number | null;
   readonly total: number;
-  /** Set if `unrealized` is no value but the convention for a missing mark. */
+  /** Whether `unrealized` is not a value but the convention for a missing mark. */
   readonly isUnmarked: boolean;
 }
 
@@ -114,7 +117,7 @@ interface MatchedLane {
 
 type MatchedLanes = ReadonlyMap<string, MatchedLane>;
 
-/** What was matched under the latest sets of rules. */
+/** The matched lanes under the latest sets of rules. */
 export class Memory {
   readonly #known: { readonly key: readonly unknown[]; readonly lanes: MatchedLanes }[] = [];
 
@@ -146,14 +149,16 @@ const valuing: ReadonlySet<string> = new Set<keyof Rules>([
 const isRebased = ({ unrealizedSince, realizedSince }: Rules): boolean =>
   unrealizedSince === "last-close" || realizedSince === "last-close";
 
-/** All that the matching depends on. */
+/** Returns all values on which the matching depends. */
 const matchingKey = ({ days }: World, rules: Rules): readonly unknown[] => [
   days,
   isRebased(rules) && rules.markOf,
   ...Object.entries(rules).flatMap(([name, rule]) => (valuing.has(name) ? [] : [name, rule].flat())),
 ];
 
-/** The figures of every lane under a set of rules, and the number of trades that had to be matched. */
+/**
+ * Returns the figures of every lane under a set of rules, and the number of trades that had to be matched.
+ */
 export function figuresUnder(
   world: World,
   rules: Rules,
@@ -168,8 +173,8 @@ export function figuresUnder(
 }
 
 /**
- * Matches rows as they are read while that is the order of the rules. A lane that is read in another order is
- * sorted and matched again.
+ * Matches rows while they are read, if that is the order of the rules. A lane that is read in another order
+ * is sorted and matched again.
  */
 function matched(world: World, rules: Rules): { readonly lanes: MatchedLanes; readonly trades: number } {
   const { rows, copiesOf } = population(world, rules);
@@ -205,7 +210,10 @@ function matched(world: World, rules: Rules): { readonly lanes: MatchedLanes; re
   return { lanes, trades };
 }
 
-/** A lane that only a rule knows has the facts of the lane of its first row. */
+/**
+ * Returns the facts of a lane. A lane that exists only under a rule has the facts of the lane of its first
+ * row.
+ */
 const factsOf = (world: World, name: string, row: Row | undefined): LaneFacts => {
   const known = world.lanes.get(row?.lane ?? "");
   return known === undefined ? { ...nothingKnown, name } : { ...known, name };
@@ -219,7 +227,9 @@ const nothingKnown = {
   otherPrices: new Map<number, readonly number[]>(),
 };
 
-/** The rows that count under one set of rules and not, or not in the same way, under the other. */
+/**
+ * Returns the rows that count under one set of rules and do not count, or count differently, under the other.
+ */
 export function rowsTreatedDifferently(
   world: Omit<World, "days">,
   base: Rules,
@@ -232,7 +242,7 @@ export function rowsTreatedDifferently(
     (part) => base[part].length === rules[part].length,
   );
   if (isSame && isNoLonger) return [];
-  // Both populations are in the order of reading; a row may be in one of them several times.
+  // Both lists are in the order of reading; a row may be in a list several times.
   const [before, after] = [counted(world, base), counted(world, rules)];
   let [a, b] = [0, 0];
   return [...world.rows].filter(({ place }) => {
@@ -256,7 +266,7 @@ function counted(world: Omit<World, "days">, rules: Rules): readonly Row[] {
   return taken;
 }
 
-/** The rows in the order of reading, and how often each counts. */
+/** Returns the rows in the order of reading, each with the number of times that it counts. */
 function population(
   world: Omit<World, "days">,
   rules: Rules,
@@ -267,7 +277,7 @@ function population(
     const plain = counted(world, { ...rules, edits: [] });
     return { rows: edits.reduce((edited, edit) => edit(edited), plain), copiesOf: () => 1 };
   }
-  // A repeated row counts if the row that it repeats does not.
+  // A repeated row counts if the row that it repeats does not count.
   const kept = new Set<number>();
   const copiesOf = (row: Row): 0 | 1 | 2 => {
     const { refused, repeats } = row;
@@ -289,7 +299,7 @@ function signedOf({ sizes }: Rules, row: Row): number {
 const timeOf = ({ order }: Rules, row: Row): number =>
   order === "file" ? 0 : order === "second" ? Math.floor(row.timeUs / 1e6) : row.timeUs;
 
-/** Rows in the order of their days and times. */
+/** Returns rows in the order of their days and times. */
 function inOrder(rows: readonly Row[], rules: Rules): readonly Row[] {
   const days = Float64Array.from(rows, (row) => rules.dayOf(row) ?? Number.NEGATIVE_INFINITY);
   const times = Float64Array.from(rows, (row) => timeOf(rules, row));
@@ -301,9 +311,9 @@ function inOrder(rows: readonly Row[], rules: Rules): readonly Row[] {
   return [...rows.keys()].sort(comparison).map((at) => rows[at] as Row);
 }
 
-/** One lane on its way through the days. */
+/** Matches the rows of one lane, day by day. */
 class LaneRun {
-  /** Whether every row came in the order of the rules; the first that does not ends the run. */
+  /** Whether every row came in the order of the rules. The first row that does not ends the run. */
   isInOrder = true;
   readonly #world: World;
   readonly #rules: Rules;
@@ -345,7 +355,7 @@ class LaneRun {
     if (day !== this.#day) this.#passTo(day);
     if (last !== undefined) {
       if (!rules.carriesOverFiles && last.file !== row.file) this.#book.empty();
-      if (rules.melts?.(row, last) === true) this.#book.melt();
+      if (rules.mergesLots?.(row, last) === true) this.#book.mergeLots();
     }
     this.#book.take(row, signedOf(rules, row) / this.#quantityScale, row.price / this.#priceScale);
     this.#time = time;
@@ -376,7 +386,7 @@ class LaneRun {
   }
 }
 
-/** Values what was open at the end of each day, and the position on the as-of day. */
+/** Values the open lots at the end of each day, and the position on the as-of day. */
 function valued(world: World, rules: Rules, { facts, ends, last }: MatchedLane): LaneFigures {
   const lane = new Valuation(world, rules, facts);
   const days = new Map(ends.map((end) => [end.day, lane.figuresOf(end)]));
@@ -391,10 +401,10 @@ class LotBook {
   readonly #isRebased: boolean;
   #prices: number[] = [];
   #signed: number[] = [];
-  /** The price since which a lot's unrealized P&L counts, where that is the last close. */
+  /** The prices since which the lots' unrealized P&L counts, if these are the last closes. */
   #bases: number[] = [];
   #head = 0;
-  /** Where lots have keys: the key of each lot, and a heap of the open lots. */
+  /** The key of each lot, and a heap of the open lots; used only if lots have keys. */
   #keys: number[] = [];
   #heap: number[] = [];
   #quantity = 0;
@@ -455,7 +465,7 @@ class LotBook {
     heap[at] = lot;
   }
 
-  /** Where lots have keys, closed lots keep their place until they are the most. */
+  /** Removes closed lots. If lots have keys, this happens only when most of the lots are closed. */
   #forgetClosed(): void {
     const open = this.#heap.toSorted((a, b) => a - b);
     const kept = (column: readonly number[]): number[] => open.flatMap((lot) => column[lot] ?? []);
@@ -466,7 +476,9 @@ class LotBook {
     this.#heap = [...open.keys()].sort((a, b) => (this.#isBefore(a, b) ? -1 : 1));
   }
 
-  /** Whether a lot is closed before another one; of lots with one key, the earlier one. */
+  /**
+   * Whether a lot is closed before another one. Of two lots with one key, the earlier one is closed first.
+   */
   #isBefore(lot: number, other: number | undefined): boolean {
     if (other === undefined) return true;
     const [key, otherKey] = [this.#keys[lot] as number, this.#keys[other] as number];
@@ -517,14 +529,14 @@ class LotBook {
     this.#cost = 0;
   }
 
-  melt(): void {
+  mergeLots(): void {
     const [quantity, cost] = [this.#quantity, this.#cost];
     if (quantity === 0) return;
     this.#clear();
     this.#push(quantity, cost / quantity, Number.NEGATIVE_INFINITY);
   }
 
-  /** Ends a day. Undefined if the lane neither traded on it nor holds a lot. */
+  /** Ends a day. Returns undefined if the lane neither traded on it nor holds a lot. */
   endDay(day: number, traded: boolean): DayEnd | undefined {
     if (this.#rules.floats) this.#sumLots();
     if (!traded && this.#quantity === 0) return undefined;
@@ -545,7 +557,9 @@ class LotBook {
     };
   }
 
-  /** A restart of a float's sum each time: that is how such systems round. */
+  /**
+   * Sums the lots again from the start, because systems with floats do so and their rounding depends on it.
+   */
   #sumLots(): void {
     this.#quantity = 0;
     this.#cost = 0;
@@ -569,12 +583,12 @@ class LotBook {
   }
 }
 
-/** The figures of one lane from its matched days, which are given in order. */
+/** Computes the figures of one lane from its matched days, which are given in order. */
 class Valuation {
   readonly #rules: Rules;
   readonly #facts: LaneFacts;
   readonly #asOfDay: number;
-  /** What turns units into whole quantities and prices. */
+  /** The divisors that convert units into whole quantities and prices. */
   readonly #quantityUnit: number;
   readonly #priceUnit: number;
   readonly #markUnit: number;
@@ -610,7 +624,10 @@ class Valuation {
     };
   }
 
-  /** The position after the last trade, valued on the as-of day. Undefined if the system has no row for it. */
+  /**
+   * Returns the position after the last trade, valued on the as-of day; undefined if the system has no row
+   * for it.
+   */
   position(last: DayEnd): Figures | undefined {
     const { flat } = this.#rules;
     if (last.quantity === 0 && flat === "no-row") return undefined;
@@ -634,7 +651,7 @@ class Valuation {
     };
   }
 
-  /** Unrealized P&L on a day, in units. */
+  /** Returns the unrealized P&L on a day, in units. */
   #unrealizedOf(
     { quantity, basis, lastPrice }: DayEnd,
     day: number,

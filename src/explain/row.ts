@@ -1,7 +1,7 @@
 import { hourUs, wallOfInstant } from "../domain/market/chicago-time.ts";
 import type { TradeColumns } from "../engine/index.ts";
 
-/** A row that modern refused, as a more lenient system takes it. */
+/** A row that modern refused, as a more lenient system reads it. */
 export interface AdmittedRow {
   readonly file: number;
   readonly line: number;
@@ -18,24 +18,27 @@ export interface AdmittedRow {
   readonly code: string;
 }
 
-/** What the rows of one component have in common. */
+/** The data that the rows of one component share. */
 export interface RowSource {
   readonly trades: TradeColumns;
   /** Units are powers of ten: the decimal places of quantities and prices. */
   readonly scales: { readonly quantity: number; readonly price: number };
-  /** For the place of a row of a later file: the place of the row that it repeats. */
+  /** Maps the place of a row of a later file to the place of the row that it repeats. */
   readonly repeats: ReadonlyMap<number, number>;
   /** The lane in which modern keeps the trades of each instrument. */
   readonly lanes: readonly string[];
   readonly admitted: readonly AdmittedRow[];
   /** The number of rows in the files before each file. */
   readonly rowsBefore: readonly number[];
-  /** Trades whose id an earlier row of the file, or a later row of any file, has; also in another lane. */
+  /**
+   * The trades whose id an earlier row of the file has, and those whose id a later row of any file has, in
+   * whatever lane.
+   */
   readonly sharedIds: { readonly earlier: ReadonlySet<number>; readonly later: ReadonlySet<number> };
   readonly oddTimes: ReadonlySet<string>;
 }
 
-/** What a counterfactual may change in a row. */
+/** The values of a row that a counterfactual may change. */
 interface Change {
   readonly signed?: number;
   readonly price?: number;
@@ -45,11 +48,11 @@ interface Change {
 
 type Units = Pick<RowSource, "trades" | "scales">;
 
-/** The quantity of a trade in units, negative for a sale; NaN if a float cannot hold it. */
+/** Returns the quantity of a trade in units, negative for a sale; NaN if a float cannot hold it. */
 export const signedUnits = ({ trades, scales }: Units, trade: number): number =>
   scaled(trades.quantity, trade, scales.quantity) * trades.sideAt(trade);
 
-/** The price of a trade in units; NaN if a float cannot hold it. */
+/** Returns the price of a trade in units; NaN if a float cannot hold it. */
 export const priceUnits = ({ trades, scales }: Units, trade: number): number =>
   scaled(trades.price, trade, scales.price);
 
@@ -58,13 +61,16 @@ function scaled({ coefficient, scale }: TradeColumns["price"], index: number, to
   return own === to ? value : value * 10 ** (to - own);
 }
 
-/** The rows of a component in the order of reading, or some of them. */
+/** All or some of the rows of a component, in the order of reading. */
 export interface Rows extends Iterable<Row> {
   readonly length: number;
   at(index: number): Row | undefined;
 }
 
-/** All rows of a component. A row is made when it is asked for: objects of a million rows are too slow to keep. */
+/**
+ * All rows of a component. A row object is created on request, because keeping the objects of a million rows
+ * is too slow.
+ */
 export class LedgerRows implements Rows {
   readonly #source: RowSource;
   /** The indices of trades, or -(1 + an index into the admitted rows). */
@@ -89,7 +95,10 @@ export class LedgerRows implements Rows {
     for (const [place, index] of this.#order.entries()) yield new Row(this.#source, index, place);
   }
 
-  /** A row for each hour, file and day: every rule of trading days gives one day to the rows of an hour. */
+  /**
+   * One row for each hour, file and day. It represents all rows of that hour, because every day rule gives
+   * them the same day.
+   */
   get ofEachHour(): readonly Row[] {
     if (this.#ofEachHour !== undefined) return this.#ofEachHour;
     const rows: Row[] = [];
@@ -131,12 +140,12 @@ export class Row {
     return new Row(this.#source, this.#index, this.place, { ...this.#change, ...change });
   }
 
-  /** Quantity in units; negative for a sale. */
+  /** The quantity in units; negative for a sale. */
   get signed(): number {
     return this.#change?.signed ?? this.#admitted?.signed ?? signedUnits(this.#source, this.#index);
   }
 
-  /** Price in units. */
+  /** The price in units. */
   get price(): number {
     return this.#change?.price ?? this.#admitted?.price ?? priceUnits(this.#source, this.#index);
   }
@@ -158,7 +167,7 @@ export class Row {
     return this.#admitted?.line ?? (this.#source.trades.line[this.#index] as number);
   }
 
-  /** Its number in its file and in all files, from 1: rows of other instruments and refused rows count too. */
+  /** The row's number, from 1. Rows of other instruments and refused rows count too. */
   get number(): number {
     return this.#change?.number ?? this.line - 1;
   }
@@ -214,7 +223,7 @@ export class Row {
     return this.#source.sharedIds.later.has(this.#index);
   }
 
-  /** Whether the row's time is written in a form of its own, such as with a `T`. */
+  /** Whether the row's time is written in an unusual form, such as with a `T`. */
   get oddTime(): boolean {
     const { oddTimes } = this.#source;
     return oddTimes.size > 0 && this.#index >= 0 && oddTimes.has(`${this.file}:${this.line}`);

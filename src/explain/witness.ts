@@ -1,4 +1,4 @@
-/** The few trades that, as fresh ledgers, show the same difference. */
+/** Finds the few trades that, as new ledgers, show the same difference. */
 import { formatDecimal, lowest } from "../base/decimal.ts";
 import { dayUs } from "../domain/market/chicago-time.ts";
 import { formatDay } from "../domain/market/trading-day.ts";
@@ -17,9 +17,9 @@ interface WitnessCase {
     run(world: World, rules: Rules): Lanes;
   };
   readonly worlds: Readonly<Record<Side, World>>;
-  /** The row that the witness must show apart: the same field, with the same sign. */
+  /** The first row that differs. The witness must show a difference of the same field with the same sign. */
   readonly first: ParityRow;
-  /** The rules of a side under all causes, or under all but one. */
+  /** Returns the rules of a side under all causes, or under all except one. */
   readonly rulesOf: (side: Side, without?: number) => Rules;
   readonly causes: number;
   readonly codes: readonly string[];
@@ -59,7 +59,10 @@ class Shrinking {
     return { rows, minimal: !this.#wanted.budget.isExhausted };
   }
 
-  /** The shortest prefix in time that is apart: f(none) = same and f(all) = apart have a boundary. */
+  /**
+   * Finds a prefix in time that shows the difference and whose shorter neighbour does not, by growing and
+   * bisection while the budget lasts. It exists because no rows show no difference and all rows show one.
+   */
   #prefix(all: Rows): readonly Row[] {
     const timeAt = (place: number): number => all.at(place)?.timeUs ?? 0;
     const inTime = Array.from({ length: all.length }, (_, place) => place).sort(
@@ -82,7 +85,10 @@ class Shrinking {
     return prefixOf(apart);
   }
 
-  /** Delta debugging, complements first and from the back, until no single row can be left out. */
+  /**
+   * Removes rows by delta debugging, complements first and from the back, until no single row can be left
+   * out.
+   */
   #reduced(start: readonly Row[]): readonly Row[] {
     let rows = start;
     for (let chunk = Math.ceil(rows.length / 2); rows.length > 1; ) {
@@ -118,7 +124,7 @@ class Shrinking {
     return rows;
   }
 
-  /** Whether rows, as fresh ledgers, show the difference, and every cause has its part in it. */
+  /** Whether rows, as new ledgers, show the difference, and every cause contributes to it. */
   #isApart(rows: readonly Row[]): boolean {
     const fresh = renumbered(rows);
     const run = (side: Side, without?: number): Lanes =>
@@ -153,7 +159,7 @@ class Shrinking {
 
 const pairedRowsMax = 80;
 
-/** As in fresh ledgers: rows are numbered from 1 in each file and through all files. */
+/** Numbers rows as in new ledgers: from 1 in each file and through all files. */
 function renumbered(rows: readonly Row[]): readonly Row[] {
   const numbers = new Map<number, number>();
   return rows.map((row, index) => {
@@ -165,7 +171,7 @@ function renumbered(rows: readonly Row[]): readonly Row[] {
 
 type Values = ReadonlyMap<string, number | null>;
 
-/** The figures of one field of a lane, by day. */
+/** Returns the figures of one field of a lane, by day. */
 function figuresOf(lane: LaneFigures | undefined, { kind, field }: ParityRow): Values {
   const values = new Map<string, number | null>();
   const put = (key: string, figures: object | undefined): void => {
@@ -192,7 +198,7 @@ function sameFigures(some: Lanes, others: Lanes, first: ParityRow): boolean {
   return all(some) === all(others);
 }
 
-/** The rows at which files were given up. */
+/** Returns the rows at which a system stopped reading the files. */
 function badRows({ history, cuts }: Case, rows: readonly Row[]): readonly WitnessTrade[] {
   const files = new Set(rows.map(({ file }) => file));
   return history.refused

@@ -58,7 +58,7 @@ export const workerErrors: Readonly<
     code: "READ_ONLY",
     means: "the method writes, and the bridge asked for reading only",
   },
-  "-32005": { failure: "GARBLED", means: "what the method returned cannot be written as JSON" },
+  "-32005": { failure: "GARBLED", means: "the answer of the method cannot be written as JSON" },
 };
 
 export const initializeLine = (params: {

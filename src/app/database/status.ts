@@ -40,7 +40,7 @@ export interface DatabaseStatus {
    * person.
    */
   readonly reviews: number | null;
-  /** The number of trades that legacy's own tables cannot hold; legacy's store keeps them in `pnlb_unstorable`. */
+  /** The number of trades in `pnlb_unstorable`, which legacy's own tables cannot hold. */
   readonly unstorable: number;
   /**
    * The rows that legacy's own programs wrote: the number that was copied into modern, and the number that
