@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { longSeconds } from "./test/campaigns.ts";
 
-/** Replaces a module of Node for itself, so it needs a process whose modules nobody has loaded yet. */
+/** Replaces a module for itself, so it needs a process whose modules nobody has loaded yet. */
 const alone = "src/adapters/sqlite/snapshot.test.ts";
 
 // Workers, their threads and the programs that tests start compile each source once, not once each.

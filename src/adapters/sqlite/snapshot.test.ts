@@ -21,15 +21,16 @@ const copying = vi.hoisted(() => ({
   after: (_file: string): void => {},
   count: 0,
 }));
-vi.mock("node:fs", async (importOriginal) => {
-  const fs = await importOriginal<typeof import("node:fs")>();
-  const copyFileSync: typeof fs.copyFileSync = (from, to, mode) => {
-    copying.count += 1;
-    copying.before(String(from));
-    fs.copyFileSync(from, to, mode);
-    copying.after(String(from));
+vi.mock("../../platform/copy-file.ts", async (importOriginal) => {
+  const { copyFile } = await importOriginal<typeof import("../../platform/copy-file.ts")>();
+  return {
+    copyFile: (from: string, to: string) => {
+      copying.count += 1;
+      copying.before(from);
+      copyFile(from, to);
+      copying.after(from);
+    },
   };
-  return { ...fs, copyFileSync };
 });
 
 let folder: string;

@@ -23,10 +23,8 @@
  * open in SQLite.
  */
 import {
-  chmodSync,
   closeSync,
   constants,
-  copyFileSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -41,6 +39,7 @@ import { setImmediate as nextRound, setTimeout as sleep } from "node:timers/prom
 import Database from "better-sqlite3";
 import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError, codeOf } from "../../base/errors.ts";
+import { copyFile } from "../../platform/copy-file.ts";
 import { holdTemporary, removeLeftovers, temporaryName } from "../../platform/temporaries.ts";
 
 /** The first and the longest pause between two attempts. */
@@ -212,11 +211,9 @@ function copyIfThere(from: string, to: string): boolean {
   }
 }
 
-/** Copies a file; makes a clone, which takes no time and no space, where the file system can. */
 function copyAs(from: string, to: string, shown = from): void {
   try {
-    copyFileSync(from, to, constants.COPYFILE_FICLONE);
-    chmodSync(to, 0o600);
+    copyFile(from, to);
   } catch (cause) {
     const code = codeOf(cause);
     throw ["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(code)
