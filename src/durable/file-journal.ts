@@ -20,7 +20,6 @@ import type {
   JournalReport,
   KnownFile,
   PriceMark,
-  Republication,
   Review,
   ReviewRow,
   TakenPiece,
@@ -54,7 +53,7 @@ export const readingJournalCalls: ReadonlySet<keyof Calls> = new Set<keyof Calls
 
 export const journalTables = `
 CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation TEXT NOT NULL, epoch INTEGER NOT NULL,
-  holder TEXT NOT NULL, until_ms INTEGER NOT NULL) STRICT;
+  holder TEXT NOT NULL, until_ms INTEGER NOT NULL, format INTEGER NOT NULL) STRICT;
 CREATE TABLE roots (root TEXT PRIMARY KEY, identity TEXT NOT NULL, mode TEXT NOT NULL, ok INTEGER NOT NULL,
   code TEXT NOT NULL, why TEXT NOT NULL, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE files (file INTEGER PRIMARY KEY, root TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
@@ -107,11 +106,22 @@ const json = <T>(row: StoredRow | undefined, column: string): T => JSON.parse(te
 
 const sourceOf = (rank: string, line: number): string => `${rank}\u0000${String(line).padStart(10, "0")}`;
 
-/** The journal's calls. `incarnation` is the name of a new journal. */
-export function journalCalls(): Works {
+/**
+ * Counts the ways in which versions of this program have read rows, identified them, and digested the bytes of
+ * files. A change of any of these needs the next number: see `reformat`.
+ */
+export const journalFormat = 1;
+
+/** Digests what makes two rows the same trade. */
+type Identify = (trade: LedgerTrade) => string;
+
+/** The journal's calls. */
+export function journalCalls(identify: Identify): Works {
+  const identified = (trades: readonly LedgerTrade[]): readonly IdentifiedTrade[] =>
+    trades.map((trade) => ({ ...trade, digest: identify(trade) }));
   return {
     *lease({ holder, nowMs, lastsMs, deadHolder }) {
-      const [lease] = yield* ask("SELECT epoch, holder, until_ms FROM lease");
+      const [lease] = yield* ask("SELECT epoch, holder, until_ms, format FROM lease");
       const current = textIn(lease, "holder");
       const isFree =
         current === "" ||
@@ -120,7 +130,11 @@ export function journalCalls(): Works {
         numberIn(lease, "until_ms") <= nowMs;
       if (!isFree) return { holder: current, untilMs: numberIn(lease, "until_ms") };
       const epoch = numberIn(lease, "epoch") + (current === holder ? 0 : 1);
-      yield* ask("UPDATE lease SET epoch = ?, holder = ?, until_ms = ?", epoch, holder, nowMs + lastsMs);
+      if (lease?.format !== journalFormat) yield* reformat(identify, nowMs);
+      yield* ask(
+        "UPDATE lease SET epoch = ?, holder = ?, until_ms = ?, format = ?",
+        ...[epoch, holder, nowMs + lastsMs, journalFormat],
+      );
       return { epoch };
     },
     *release({ holder }) {
@@ -238,8 +252,9 @@ export function journalCalls(): Works {
       yield* ask("UPDATE files SET unverified = 0 WHERE file = ?", file);
       return null;
     },
-    *take({ epoch, nowMs, ...piece }) {
+    *take({ epoch, nowMs, trades, ...given }) {
       yield* mustHold(epoch);
+      const piece = { ...given, trades: identified(trades) };
       const known = yield* knownFile(piece.file);
       if (known.chain.offset !== piece.after.offset || known.chain.digest !== piece.after.digest)
         throw new BridgeError("CONFLICT", { what: "another process has read this file further" });
@@ -256,12 +271,15 @@ export function journalCalls(): Works {
       );
       return yield* knownFile(piece.file);
     },
-    *republish({ epoch, nowMs, digest, checkpoints, policy, ...piece }) {
+    *republish({ epoch, nowMs, digest, checkpoints, policy, trades, ...given }) {
       yield* mustHold(epoch);
+      const piece = { ...given, trades: identified(trades) };
       const { file } = piece;
-      const { review, root } = yield* knownFile(file);
+      const known = yield* knownFile(file);
+      const { review, root } = known;
       const isDecided = review?.digest === digest && review.decision !== null;
-      const how = isDecided ? review.decision : policy;
+      const behind = isDecided ? undefined : yield* rowsBehind(piece, known);
+      const how = isDecided ? review.decision : behind === undefined ? policy : "continue";
       if (how === "quarantine") {
         if (review?.digest !== digest) {
           if (review !== null) yield* closeReviews(file, "republished");
@@ -281,10 +299,13 @@ export function journalCalls(): Works {
         yield* ask("DELETE FROM rows WHERE file = ?", file);
         yield* ask("DELETE FROM quarantine WHERE file = ?", file);
         yield* ask("UPDATE files SET good = 0, refused = 0 WHERE file = ?", file);
-        yield* addRows(piece, changed, nowMs);
+      }
+      const { revocable } = how === "apply" ? { revocable: null } : piece;
+      if (how !== "ignore") {
+        yield* addRows({ ...(behind ?? piece), file }, changed, nowMs);
         yield* releaseHeld(changed);
       }
-      yield* settle(piece, changed, nowMs);
+      yield* settle(yield* behindOldRows({ ...piece, revocable }), changed, nowMs);
       yield* ask("UPDATE files SET unverified = 0 WHERE file = ?", file);
       return yield* knownFile(file);
     },
@@ -637,12 +658,89 @@ function* setQuarantine(
  */
 type Changed = Map<number, number | null>;
 
+interface IdentifiedTrade extends LedgerTrade {
+  readonly digest: string;
+}
+
+interface NewRows extends Pick<TakenPiece, "refused"> {
+  readonly trades: readonly IdentifiedTrade[];
+}
+
+interface IdentifiedRows extends NewRows, Pick<TakenPiece, "file"> {}
+
+/**
+ * Brings a journal of another format to the present one. Each trade is identified anew, and each file is
+ * compared from its start before it is read on; rows that are read in another way now are a re-publication. A
+ * revocable row is taken back, because its bytes cannot be compared.
+ */
+function* reformat(identify: Identify, nowMs: number): Work<void> {
+  const files = yield* ask("SELECT file, revocable FROM files WHERE revocable IS NOT NULL");
+  for (const row of files) {
+    const changed: Changed = new Map();
+    const file = numberIn(row, "file");
+    yield* dropRow(file, json<{ readonly line: number }>(row, "revocable").line, changed);
+    yield* recount(file, changed, nowMs);
+  }
+  // No content has this digest, and a file without a size is looked at.
+  yield* ask(
+    `UPDATE files SET revocable = NULL, size = NULL, chain = CASE WHEN json_extract(chain, '$.offset') > 0
+     THEN json_set(chain, '$.digest', 'another format') ELSE chain END`,
+  );
+  for (let after = 0; ; ) {
+    const rows = yield* ask(
+      "SELECT content, trade FROM contents WHERE content > ? ORDER BY content LIMIT 1000",
+      after,
+    );
+    if (rows.length === 0) return;
+    after = numberIn(rows.at(-1), "content");
+    yield rows.map((row) =>
+      // A trade that has become the same as another one stays as it is until its file is compared.
+      statement(
+        "UPDATE OR IGNORE contents SET digest = ? WHERE content = ?",
+        ...[identify(json(row, "trade")), numberIn(row, "content")],
+      ),
+    );
+  }
+}
+
+/**
+ * The rows of a new content that follow the known ones. Undefined unless the content begins with these, each in
+ * its line, and ends with the revocable row if there is one.
+ */
+function* rowsBehind(
+  { file, trades, refused, revocable }: IdentifiedRows & Pick<TakenPiece, "revocable">,
+  known: KnownFile,
+): Work<NewRows | undefined> {
+  if (known.revocable?.line !== revocable?.line) return undefined;
+  const [good = [], bad = []] = yield* askAll(
+    statement(
+      "SELECT line, digest FROM rows JOIN contents USING (content) WHERE file = ? AND line <> ? ORDER BY line",
+      ...[file, revocable?.line ?? 0],
+    ),
+    statement(
+      "SELECT line FROM quarantine WHERE file = ? AND line <> ? ORDER BY line",
+      ...[file, revocable?.line ?? 0],
+    ),
+  );
+  const isSame =
+    good.every(({ line, digest }, at) => line === trades[at]?.line && digest === trades[at]?.digest) &&
+    bad.every(({ line }, at) => line === refused[at]?.line);
+  return isSame ? { trades: trades.slice(good.length), refused: refused.slice(bad.length) } : undefined;
+}
+
+/** Numbers what will be appended behind the rows of the old content, which count on. */
+function* behindOldRows<T extends Pick<TakenPiece, "file" | "place" | "revocable">>(piece: T): Work<T> {
+  const { file, place, revocable } = piece;
+  const [row] = yield* ask(
+    `SELECT max(line) AS line FROM (SELECT line FROM rows WHERE file = ? UNION ALL
+     SELECT line FROM quarantine WHERE file = ?) WHERE line <> ?`,
+    ...[file, file, revocable?.line ?? 0],
+  );
+  return { ...piece, place: { ...place, line: Math.max(place.line, numberIn(row, "line")) } };
+}
+
 /** Adds the rows of a piece. */
-function* addRows(
-  { file, trades, refused }: Pick<TakenPiece, "file" | "trades" | "refused">,
-  changed: Changed,
-  nowMs: number,
-): Work<void> {
+function* addRows({ file, trades, refused }: IdentifiedRows, changed: Changed, nowMs: number): Work<void> {
   yield* setQuarantine(file, refused);
   const lanes = yield* lanesOf(trades);
   const inserted = yield trades.map(({ digest, line: _, ...trade }) =>
@@ -1057,7 +1155,7 @@ function* setPrices(
 }
 
 /** Returns the difference between the rows of a file that count and its new rows. */
-function* differenceOf(file: number, now: Republication["trades"]): Work<Difference> {
+function* differenceOf(file: number, now: readonly IdentifiedTrade[]): Work<Difference> {
   const before = yield* ask(
     "SELECT digest, line, trade FROM rows JOIN contents USING (content) WHERE file = ? ORDER BY line",
     file,

@@ -148,14 +148,17 @@ export interface TakenPiece {
   readonly chain: Chain;
   /** The last checkpoint, if the piece sets one. */
   readonly checkpoint?: Chain;
-  readonly trades: readonly (LedgerTrade & { readonly digest: string })[];
+  readonly trades: readonly LedgerTrade[];
   readonly refused: readonly RefusedRow[];
   readonly revocable: RevocableRow | null;
   readonly note: FileNote;
   readonly stat: FileStat | null;
 }
 
-/** The whole new content of a ledger whose applied part has changed. */
+/**
+ * The whole new content of a ledger whose applied part has changed. Its revocable row is the known one if the
+ * bytes of that row still end the file. A content with the same rows in the same lines needs no decision.
+ */
 export interface Republication extends Omit<TakenPiece, "after"> {
   /** Identifies the content. */
   readonly digest: string;
@@ -241,7 +244,10 @@ interface LeaseGiven {
  * CONFLICT after another process has taken the lease.
  */
 export interface FileJournalCalls {
-  /** Takes or renews the lease. The epoch grows each time another holder takes it. */
+  /**
+   * Takes or renews the lease. The epoch grows each time another holder takes it. A journal of another format is
+   * first brought to the present one.
+   */
   lease(
     given: LeaseGiven,
   ): { readonly epoch: number } | { readonly holder: string; readonly untilMs: number };

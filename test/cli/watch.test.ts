@@ -15,7 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
+import { journalFormat } from "../../src/durable/file-journal.ts";
 import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts";
+import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
@@ -379,6 +381,73 @@ describe("what a watcher cannot do", () => {
   it("needs a folder and both databases", async () => {
     expect((await new Desk({ trade_ledger: null }).run("--once")).err).toContain("no folder to watch");
     expect((await new Desk({}, { stores: {} }).run("--once")).err).toContain("no legacy database");
+  });
+});
+
+describe("a journal of another format", () => {
+  const closed = "trades_20250725.csv";
+  const changeJournal = (desk: Desk, sql: string): void => {
+    using journal = connectionTo(join(desk.folder, ".pnl-bridge/files.db"));
+    journal.exec(sql);
+  };
+  /** As a version leaves it that digests rows and files in another way. */
+  const otherFormat = `UPDATE lease SET format = 0;
+    UPDATE contents SET digest = 'other ' || digest;
+    UPDATE checkpoints SET digest = 'other ' || digest;
+    UPDATE files SET chain = json_set(chain, '$.digest', 'other ' || json_extract(chain, '$.digest')),
+      revocable = json_set(revocable, '$.digest', 'other')`;
+
+  it("is compared again from the files: no row is lost, doubled or asked about, and reading goes on", async () => {
+    const desk = new Desk();
+    desk.write(name, header + rows(1, 2));
+    desk.write("trades_20250723.csv", header + rows(3, 4));
+    desk.write(closed, (header + rows(5, 6)).trimEnd());
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    changeJournal(desk, otherFormat);
+    renameSync(join(desk.ledgers, "trades_20250723.csv"), join(desk.ledgers, "trades_20250722.csv"));
+    appendFileSync(join(desk.ledgers, name), rows(7, 8));
+    for (const _ of ["first", "again"]) {
+      expect(await desk.once()).toMatchObject({
+        ...{ code: 0, reviews: [] },
+        sinks: { legacy: { rows: 8, state: "ok" }, modern: { rows: 8, state: "ok" } },
+      });
+      expect(desk.tradeIds()).toEqual(["1", "2", "3", "4", "5", "6", "7", "8"]);
+    }
+    const state =
+      "SELECT max(format) AS format, (SELECT group_concat(DISTINCT length(digest)) FROM contents) AS digests FROM lease";
+    expect(desk.read(state, ".pnl-bridge/files.db")).toEqual([{ format: journalFormat, digests: "32" }]);
+  });
+
+  it("whose rows are read in another way now is a re-publication", async () => {
+    const desk = new Desk();
+    desk.write(name, header + rows(1, 2));
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    changeJournal(
+      desk,
+      `${otherFormat}; UPDATE contents SET trade = json_set(trade, '$.price', '110.25') WHERE trade_id = '2'`,
+    );
+    expect(await desk.once()).toMatchObject({
+      code: 1,
+      reviews: [{ kind: "republished", added: 0, removed: 0, changed: 1 }],
+    });
+  });
+
+  it("needs a new number when rows or files are identified in another way", async () => {
+    const desk = new Desk();
+    desk.write(name, header + rows(1));
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    const known =
+      "SELECT c.digest AS row, json_extract(f.chain, '$.digest') AS file FROM contents c, files f";
+    // If this fails, raise journalFormat, and change the digests here.
+    expect([journalFormat, desk.read(known, ".pnl-bridge/files.db")]).toEqual([
+      1,
+      [
+        {
+          row: "de37f1202f01e3b47bf3dfef966a27dc",
+          file: "e304f0a5fae61d62aa5c6dcfadfc3ee5fb42f3d5f1ddc1be123a89463a1ff4ac",
+        },
+      ],
+    ]);
   });
 });
 

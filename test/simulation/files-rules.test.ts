@@ -291,6 +291,38 @@ describe("re-publication", () => {
     },
   );
 
+  it("after `ignore` the last row without a newline counts once, and may still be corrected", async () => {
+    const before = ledger(rowsOfYesterday(1, 3)).trimEnd();
+    const world = await watched({ republished: "ignore" }, { [yesterday]: before });
+    world.disk.write(ledgers, yesterday, before.replace("110.15", "110.16"));
+    await world.settle();
+    expect(ids(world)).toBe(upTo(3));
+    world.disk.append(ledgers, yesterday, `\n${rowsOfYesterday(4, 4)}`);
+    await world.settle();
+    expect([ids(world), world.failures]).toEqual([upTo(4), []]);
+  });
+
+  it("a ledger whose bytes change and whose rows do not needs no decision, and is read on", async () => {
+    const world = await watched({}, { [today]: ledger(rows(1, 4)) });
+    const spelled = (content: string): string => content.replaceAll(/,2,110/g, ",2.0,110");
+    world.disk.write(ledgers, today, spelled(ledger(rows(1, 4))));
+    await world.settle();
+    const spoken = [reviews(world), claims(world)];
+    world.disk.write(ledgers, today, ledger(rows(1, 6)));
+    await world.settle();
+    expect([spoken, reviews(world), ids(world)]).toEqual([[[], 1], [], upTo(6)]);
+  });
+
+  it("after `ignore` of a shorter file, rows that are appended at lines that had others before count", async () => {
+    const world = await watched({ republished: "ignore" }, { [today]: ledger(rows(1, 8)) });
+    world.disk.write(ledgers, today, ledger(rows(1, 3)));
+    await world.settle();
+    expect(ids(world)).toBe(upTo(8));
+    world.disk.append(ledgers, today, rows(9, 10));
+    await world.settle();
+    expect([ids(world), world.failures]).toEqual([upTo(10), []]);
+  });
+
   it("after `ignore` the rows that are appended later count", async () => {
     const world = await watched({ republished: "ignore" }, { [today]: ledger(rows(1, 8)) });
     world.disk.write(ledgers, today, edited);

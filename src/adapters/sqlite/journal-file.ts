@@ -1,7 +1,14 @@
 /** The file watcher's journal as one SQLite file, synchronous: it lives in the thread of journal-thread.ts. */
+import { hash } from "node:crypto";
 import Database from "better-sqlite3";
-import { journalCalls, journalTables, readingJournalCalls } from "../../durable/file-journal.ts";
+import {
+  journalCalls,
+  journalFormat,
+  journalTables,
+  readingJournalCalls,
+} from "../../durable/file-journal.ts";
 import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
+import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { FileJournalCall, FileJournalCalls } from "../../ports/file-journal.ts";
 import type { StoredRow } from "../../ports/record-store.ts";
 import { openOwned } from "./owned-file.ts";
@@ -15,7 +22,10 @@ export interface JournalFileOptions {
 
 export class JournalFile {
   readonly #database: Database.Database;
-  readonly #calls = journalCalls();
+  readonly #calls = journalCalls((trade) =>
+    // The key of the trade without the number of the occurrence.
+    hash("sha256", tradeKeyText({ ...trade, instantUs: trade.timeUs, occurrence: 1 })).slice(0, 32),
+  );
   readonly #statements = new Map<string, Database.Statement>();
 
   constructor({ path, incarnation }: JournalFileOptions) {
@@ -28,7 +38,9 @@ export class JournalFile {
             synchronous: "FULL",
             fix: "name another file, or restore the journal from a backup",
           });
-    this.#database.prepare("INSERT OR IGNORE INTO lease VALUES (1, ?, 0, '', 0)").run(incarnation);
+    this.#database
+      .prepare("INSERT OR IGNORE INTO lease VALUES (1, ?, 0, '', 0, ?)")
+      .run(incarnation, journalFormat);
   }
 
   /** Runs one call as one transaction. */

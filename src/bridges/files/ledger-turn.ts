@@ -1,5 +1,4 @@
 import { fileName } from "../../base/file-name.ts";
-import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { Chain, FileNote, KnownFile, TakenPiece } from "../../ports/file-journal.ts";
 import { type LedgerPiece, type LedgerTrade, startOfLedger } from "../../ports/ledger-rows.ts";
 import type { FileStat } from "../../ports/watched-files.ts";
@@ -217,7 +216,7 @@ export class LedgerTurns extends FileTurns {
       chain,
       checkpoint,
       checkpoints,
-      revocable: null,
+      revocable: this.#digest("", rest) === file.revocable?.digest ? file.revocable : null,
       digest: this.#digest(chain.digest, rest),
       // An empty file is more often a file that somebody is writing than a file without rows.
       policy: isEmpty ? "quarantine" : republished,
@@ -230,7 +229,7 @@ export class LedgerTurns extends FileTurns {
   #common(file: KnownFile, { trades, refused }: Pick<LedgerPiece, "trades" | "refused">) {
     return {
       ...this.inJournal(file),
-      trades: trades.map((trade) => ({ ...trade, digest: this.#digest("", identityOf(trade)).slice(0, 32) })),
+      trades,
       refused,
     };
   }
@@ -268,10 +267,3 @@ const dayLookMs = 60_000;
 
 const stateOf = ({ rows }: KnownFile, { trades, refused }: LedgerPiece): "applied" | "empty" =>
   rows + trades.length + refused.length === 0 ? "empty" : "applied";
-
-/**
- * Returns the text by which two rows are the same trade: the trade's key without the number of the
- * occurrence.
- */
-const identityOf = (trade: LedgerTrade): string =>
-  tradeKeyText({ ...trade, instantUs: trade.timeUs, occurrence: 1 });
