@@ -424,7 +424,9 @@ export function* singleTrades({ component, base }: Case, untilDay: number): Gene
   }
 }
 
-/** Yields changes of the quantity or the price of one trade, by the amount that is missing in the figures. */
+/**
+ * Yields changes of the quantity or the price of one trade, by the amount that the reference's figures lack.
+ */
 export function* alteredTrades(
   { component, base }: Case,
   untilDay: number,

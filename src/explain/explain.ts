@@ -1,7 +1,7 @@
 /**
- * Finds the causes of the differences of a report. For each component it searches the smallest sets of switches
- * with which the reference engine gives all rows that legacy, and that modern, reported; the causes are where
- * the two sets differ. Deterministic: the budget counts work, not time.
+ * Finds the causes of the differences of a report. For each component and each side it searches for the
+ * smallest set of switches with which the reference engine reproduces all rows that the side reported. The
+ * causes are the switches in which the two sets differ. Deterministic: the budget counts work, not time.
  */
 
 import { fingerprint } from "../base/fingerprint.ts";
@@ -41,15 +41,15 @@ import type { Row } from "./row.ts";
 import { witnessOf } from "./witness.ts";
 
 export interface ExplainOptions {
-  /** The most runs of the reference for one component. */
+  /** The largest number of runs of the reference for one component. */
   readonly runsMax: number;
-  /** The most trades that the runs for one component may take together. */
+  /** The largest number of trades that all runs for one component may evaluate. */
   readonly tradesMax: number;
-  /** The same for the whole report. */
+  /** The largest number of trades that all runs for the whole report may evaluate. */
   readonly reportTradesMax: number;
 }
 
-/** Two to four seconds for one component, and a little more for a report. */
+/** These limits allow two to four seconds for one component, and a little more for a report. */
 export const explainDefaults: ExplainOptions = Object.freeze({
   runsMax: 10_000,
   tradesMax: 12_000_000,
@@ -72,7 +72,10 @@ interface Run {
   readonly known: Recipe[];
 }
 
-/** Explains every component of a report that has a row apart; `only` limits it to the component of one row. */
+/**
+ * Explains every component of a report that has a row that differs; `only` limits this to the component of
+ * one row.
+ */
 export function explain(
   report: ParityReport,
   given: History,
@@ -98,7 +101,7 @@ export function explain(
     });
 }
 
-/** Two books may each have another spelling of an instrument as its name; this chooses one. */
+/** Gives each instrument one name, because two books may use different spellings as its name. */
 const withOneName = (history: History): History => ({
   ...history,
   nameOf: (symbol) => {
@@ -130,7 +133,7 @@ class Budget {
     return this.runs >= this.runsMax || this.trades >= this.tradesMax;
   }
 
-  /** Runs the reference. A run costs its trades, and as much as `overhead` trades besides. */
+  /** Runs the reference. A run costs the number of its trades plus `overhead`. */
   run(world: World, rules: Rules): ReadonlyMap<string, LaneFigures> {
     const { lanes, trades } = figuresUnder(world, rules);
     this.runs += 1;
@@ -141,20 +144,20 @@ class Budget {
 
 const overhead = 100;
 
-/** A set of causes that was proved, by its names, to be tried early on further components. */
+/** The names of a proved set of causes, which is tried early on later components. */
 type Recipe = readonly string[];
 
 interface Found {
   readonly variants: readonly Variant[];
   readonly level: CauseLevel;
-  /** Other sets of codes that give the same rows. */
+  /** Other sets of codes that reproduce the same rows. */
   readonly alternatives: readonly (readonly string[])[];
 }
 
 interface SidedCause {
   readonly side: Side;
   readonly variant: Variant;
-  /** Whether it changes a row, if no run can show it. */
+  /** Whether the cause changes a row. Set for a cause whose effect no run of the reference shows. */
   readonly changes?: (row: ParityRow) => boolean;
 }
 
@@ -211,7 +214,7 @@ class Search {
     };
   }
 
-  /** How far a set of variants is from what a side reported. */
+  /** Returns the number of figures in which a set of variants differs from the rows of a side. */
   #judge(side: Side, variants: readonly Variant[]): number {
     const key = `${side} ${variants.map(nameOfVariant).join("\n")}`;
     const known = this.#judged.get(key);
@@ -225,7 +228,7 @@ class Search {
     return this.#budget.run(this.#worlds[side], rulesWith(this.#base, inOrder(this.#variants, variants)));
   }
 
-  /** The smallest sets of variants that give all rows of a side. */
+  /** Finds the smallest sets of variants that reproduce all rows of a side. */
   #solve(side: Side): Found | undefined {
     const before = this.#judge(side, []);
     if (before === 0) return { variants: [], level: "proved", alternatives: [] };
@@ -259,7 +262,7 @@ class Search {
     );
   }
 
-  /** Whether each run is so costly that masked causes and alternatives of pairs are not looked for. */
+  /** Whether each run is so costly that the search skips masked causes and alternatives of pairs. */
   get #isLarge(): boolean {
     return this.#component.world.rows.length > 20_000;
   }
@@ -324,7 +327,10 @@ class Search {
         }
   }
 
-  /** A single change of one trade; `fits` if several trades would do. */
+  /**
+   * Finds a single change of one trade that reproduces all rows; its level is `fits` if a change of several
+   * trades does so.
+   */
   #oneTrade(side: Side, judge: (variants: readonly Variant[]) => Judged): Found | undefined {
     const fitting: Variant[] = [];
     const untilDay = this.#firstDay();
@@ -353,7 +359,7 @@ class Search {
     return days.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...days);
   }
 
-  /** What the position of a side has less than the reference's, in units. */
+  /** Returns the quantity and cash that the reference lacks against the position of a side, in units. */
   #lacking(side: Side): { readonly quantity: number; readonly cash: number } {
     const { world, rows } = this.#component;
     const lanes = this.#run(side, []);
@@ -371,7 +377,10 @@ class Search {
     };
   }
 
-  /** A cause that only fits, with a single trade as its alternative; without one, a single trade. */
+  /**
+   * Returns a cause that only fits, with the change of a single trade as its alternative; if no cause fits,
+   * that change.
+   */
   #fitting(
     side: Side,
     singles: readonly Judged[],
@@ -382,7 +391,10 @@ class Search {
     return { ...found, level: "fits", alternatives: [...found.alternatives, ["ONE_TRADE"]] };
   }
 
-  /** The best single variant, if it mends half of the wrong rows and breaks none. */
+  /**
+   * Returns the best single variant, if with it at least half of the differing rows agree and no other row
+   * differs.
+   */
   #reducing(side: Side, helpful: readonly Judged[]): Found | undefined {
     const [best] = helpful;
     if (best === undefined) return undefined;
@@ -393,7 +405,9 @@ class Search {
     return { variants: best.variants, level: "reduces", alternatives: [] };
   }
 
-  /** The switches in which the two sides differ. A switch that both sides have moves nothing apart. */
+  /**
+   * Returns the switches in which the two sides differ. A switch that both sides have causes no difference.
+   */
   #causesOf(found: FoundBySide): readonly SidedCause[] {
     const has = (side: Side, variant: Variant): boolean =>
       found[side]?.variants.some((one) => nameOfVariant(one) === nameOfVariant(variant)) === true;
@@ -410,13 +424,13 @@ class Search {
     };
     const isListed = causes.some(({ variant }) => variant.code === "DAY_RULE");
     if (legacy === modern || isListed || !this.#component.rows.some(isOther)) return causes;
-    // Each side has the days of its own rule, also where no trade of the component moves to another day.
+    // Each side has the days of its own rule, even if no trade of the component moves to another day.
     const rule = `the days of the rule ${legacy}, where modern has those of ${modern}`;
     const variant = { code: "DAY_RULE", rule, apply: (rules: Rules) => rules } as const;
     return [...causes, { side: "legacy", variant, changes: isOther }];
   }
 
-  /** The figures of a side under those of its causes that are chosen. */
+  /** Returns the figures of a side under the chosen ones of its causes. */
   #runWith(
     found: FoundBySide,
     causes: readonly SidedCause[],
@@ -586,7 +600,7 @@ const codesOf = (variants: readonly Variant[]): readonly string[] => variants.ma
 const rulesWith = (base: Rules, variants: readonly Variant[]): Rules =>
   variants.reduce((rules, { apply }) => apply(rules), base);
 
-/** Switches apply in the order of the catalogue, whatever order they were found in. */
+/** Sorts switches into the order of the catalogue, in which they apply. */
 const inOrder = (all: readonly Variant[], some: readonly Variant[]): readonly Variant[] => {
   const place = (variant: Variant): number => {
     const found = all.indexOf(variant);
@@ -595,21 +609,23 @@ const inOrder = (all: readonly Variant[], some: readonly Variant[]): readonly Va
   return some.toSorted((a, b) => place(a) - place(b));
 };
 
-/** Whether both sides have a figure; the numbers of rows that a side has are none. */
+/** Whether both sides have a figure. The row counts of the field `row` are not figures. */
 const hasNumbers = ({ field, difference }: ParityRow): boolean => field !== "row" && difference !== null;
 
-/** The first row in time that has two numbers; without one, the first row in time. */
+/** Returns the first row in time that has two numbers; if there is none, the first row in time. */
 function firstOf(rows: readonly ParityRow[]): ParityRow {
   const inTime = rows.toSorted((a, b) => {
     const [dayA, dayB] = [a.key.tradingDay ?? "~", b.key.tradingDay ?? "~"];
     return dayA < dayB ? -1 : dayA > dayB ? 1 : 0;
   });
   const first = inTime.find(hasNumbers) ?? inTime[0];
-  if (first === undefined) throw new Error("broken invariant: a component has a row apart");
+  if (first === undefined) throw new Error("broken invariant: a component has a row that differs");
   return first;
 }
 
-/** Each cause's exact share: its mean contribution over all orders in which the causes could be added. */
+/**
+ * Returns each cause's exact share: its mean contribution over all orders in which the causes could be added.
+ */
 function shapley(causes: number, changeWith: (mask: number) => Fraction): readonly Fraction[] {
   const factorial = (n: number): bigint => (n < 2 ? 1n : BigInt(n) * factorial(n - 1));
   return Array.from({ length: causes }, (_, cause) => {
@@ -625,5 +641,5 @@ function shapley(causes: number, changeWith: (mask: number) => Fraction): readon
   });
 }
 
-/** A figure of the reference as an exact number; money has at most nine places. */
+/** Returns a figure of the reference as an exact number; money has at most nine places. */
 const exactly = (value: number): Fraction => parseFigure(value.toFixed(9)) ?? zero;

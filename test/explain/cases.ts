@@ -1,4 +1,4 @@
-/** Small random desks, and what a system with hidden rules would have reported about them. */
+/** Small random desks, and the reports of a system with hidden rules about them. */
 import { join } from "node:path";
 import { historyOf } from "../../src/app/parity/explain.ts";
 import { runPnl } from "../../src/app/parity/pnl-run.ts";
@@ -28,7 +28,7 @@ const symbols = symbolBridge(undefined);
 const describeSymbol = describerOf(symbols);
 const dayRule = tradingDayRules["chicago-17"];
 
-/** A random number from 0 to 1, the same for the same seed. */
+/** Returns a generator of random numbers from 0 to 1, whose sequence follows from the seed. */
 export function randomFrom(seed: number): () => number {
   let state = seed * 2654435761 + 1;
   return () => {
@@ -61,10 +61,10 @@ const otherSpelling = `${option}0`;
 const weekly = (week: string, day: string) => `XCMEOPADPS202507${day}N0ZN${week}/110.75`;
 const days = ["2025-07-21", "2025-07-22", "2025-07-23", "2025-07-24", "2025-07-25"];
 
-/** What a desk has so that a rare cause can show in it. */
+/** A property of a desk that a rare cause needs to change a row. */
 export type Trait = "ties" | "flat" | "tenths" | "zero-day" | "more-prices";
 
-/** A desk of a few days with everything in it that some cause needs. */
+/** Returns a desk of a few days whose trades include a case of each cause. */
 export function randomDesk(seed: number, size: number, trait?: Trait): Desk {
   const random = randomFrom(seed);
   const int = (below: number) => Math.floor(random() * below);
@@ -168,7 +168,7 @@ function withTrait(files: readonly LedgerRow[][], trait: Trait, random: () => nu
 
 const isAccepted = ({ side, quantity }: LedgerRow): boolean => side.length === 1 && Number(quantity) > 0;
 
-/** Reads ledgers as the bridge does, and runs modern over them. */
+/** Reads ledgers like the bridge, and runs modern over them. */
 export function deskOf(
   files: readonly (readonly LedgerRow[])[],
   closes: readonly Close[],
@@ -246,7 +246,7 @@ export function deskOf(
   };
 }
 
-/** The desk of the published ledgers and prices. */
+/** Returns the desk of the published ledgers and prices. */
 export async function publishedDesk(): Promise<Desk> {
   const [trades, prices] = [[join(sharedData, "ledgers")], [join(sharedData, "prices")]];
   const world = await runPnl({ trades, prices, dayRule: dayRule.name });
@@ -266,7 +266,7 @@ const reportOf = (legacy: HistoryRows, modern: HistoryRows): ParityReport =>
     { ...modern, system: "modern", dayRule: dayRule.name },
   );
 
-/** The components of a desk, as if every row differed, with what can be switched in each. */
+/** Returns the components of a desk, as if every row differed, each with the data for its variants. */
 export function casesOf({ history, modern }: Desk): readonly Case[] {
   const base = baseRules(history, "fifo", dayRule.name);
   const cuts = cutsOf(history);
@@ -278,7 +278,7 @@ export function casesOf({ history, modern }: Desk): readonly Case[] {
   }));
 }
 
-/** Every rule that a system may hide in a component. */
+/** Returns every rule that a test may hide in a component. */
 export function switchesOf(given: Case): readonly Variant[] {
   const [lane] = given.component.world.lanes.values();
   const variants = variantsOf(given);
@@ -298,7 +298,7 @@ export const changesOfOneTrade = (given: Case): readonly Variant[] => [
 const valueText = (value: number | null): string | null =>
   value === null ? null : String(Number(value.toFixed(9)));
 
-/** What a system with other rules reports about a component. */
+/** Returns the rows that a system with other rules reports about a component. */
 export function rowsUnder(component: Component, rules: Rules): HistoryRows {
   const positions: PositionRow[] = [];
   const daily: DailyRow[] = [];
@@ -335,7 +335,7 @@ function rowsOfLane(
     });
 }
 
-/** The report of a desk where one component follows other rules on one side. */
+/** Returns the report of a desk in which one component follows other rules on one side. */
 export function reportWith(
   desk: Desk,
   component: Component,

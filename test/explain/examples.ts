@@ -1,4 +1,7 @@
-/** One small history for each cause of the catalogue, in which the reference proves it; docs/explain.md shows them. */
+/**
+ * One small history for each cause of the catalogue, in which the reference proves that cause;
+ * docs/explain.md shows these histories.
+ */
 import type { Variant } from "../../src/explain/catalogue.ts";
 import type { Explanation } from "../../src/ports/explanation.ts";
 import type { ParityReport, ParityRow } from "../../src/ports/parity-report.ts";
@@ -16,7 +19,10 @@ import {
 export type CauseCode = Variant["code"];
 
 interface Example {
-  /** Each file has rows: id, day of July 2025, time, side, quantity, price; then a symbol and a book. */
+  /**
+   * The rows of each file: id, day of July 2025, time, side, quantity, price, and optionally a symbol and a
+   * book.
+   */
   readonly files: readonly (readonly string[])[];
   /** Prices by day of July 2025, and further prices of that day. */
   readonly closes?: Readonly<Record<number, readonly [string, ...string[]]>>;
@@ -131,12 +137,15 @@ function rowOf(text: string): LedgerRow {
 interface ShownExample {
   /** Ledgers and prices in the form of the page. */
   readonly lines: readonly string[];
-  /** What differs, and the departure in words. */
+  /** A text that names the difference and the rule that causes it. */
   readonly outcome: string;
   readonly explanation: Explanation;
 }
 
-/** The example of a cause with what explain finds if a system follows it. Throws if no rule of the cause shows. */
+/**
+ * Returns the example of a cause with the result of explain for a system that follows its rule. Throws if no
+ * rule of the cause changes a row.
+ */
 export function exampleOf(code: CauseCode): ShownExample {
   const { files, closes: prices = {} } = examples[code];
   const ledgers = files.map((rows) => rows.map(rowOf));
@@ -162,7 +171,7 @@ export function exampleOf(code: CauseCode): ShownExample {
         explanation: found.explanation,
       };
     }
-  throw new Error(`the example of ${code} does not show it`);
+  throw new Error(`the example of ${code} does not show a difference`);
 }
 
 const lineOf = ({ id, symbol, time, side, quantity, price, book }: LedgerRow): string =>

@@ -26,7 +26,7 @@ describe("systems of the desk's own", () => {
       `3,${ZN},2025-07-24 09:00:02,S,1,112`,
     ),
   };
-  /** What a desk with LIFO reports. */
+  /** The rows that a desk with LIFO reports. */
   const rows = {
     dayRule: "calendar",
     positions: [{ symbol: ZN, quantity: 1, averagePrice: 110, realized: "1000", unrealized: 2000.0 }],
@@ -60,7 +60,7 @@ describe("systems of the desk's own", () => {
     ),
   );
 
-  it("rows in another form are refused with the form", () =>
+  it("rows in another form are refused, and the message shows the right form", () =>
     withFiles({ ...ledgers, "rows.json": "[1]" }, async (folder) => {
       const { code, err } = await pnlBridge([
         "replay",
@@ -77,7 +77,7 @@ describe("systems of the desk's own", () => {
 });
 
 describe("the witness", () => {
-  it("replayed as fresh ledgers, its trades show the same difference with the same cause", () =>
+  it("its trades show the same difference with the same cause when they are replayed as new ledgers", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(
@@ -128,7 +128,7 @@ describe("the witness", () => {
     ["FILE_ORDER", 3],
     ["LIFO", 3],
     ["SIGN_FLIP", 2],
-  ])("of %s has at most %d trades more than the least possible", (code, least) => {
+  ])("of %s has at most %d trades more than the smallest possible number", (code, least) => {
     for (const seed of range(40, 60)) {
       const desk = randomDesk(seed, 60);
       const [given] = casesOf(desk);

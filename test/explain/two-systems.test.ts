@@ -29,7 +29,7 @@ interface Published {
 describe.skipIf(!hasSharedData)("the published new module and legacy (skipped: no ../shared/data)", () => {
   const all = hasSharedData ? readShared<Record<string, Published>>("expected/two-systems.json") : {};
 
-  it("at least 95 of 100 rows that differ are explained without a rest", async () => {
+  it("at least 95 of 100 rows that differ are explained completely", async () => {
     let [rows, explainedRows] = [0, 0];
     const left: string[] = [];
     for (const [name, { files, marks, legacy, modern_as_published: published }] of Object.entries(all)) {
