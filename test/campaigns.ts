@@ -139,6 +139,7 @@ export const campaigns = {
       "src/config/config.test.ts",
       "src/config/edit-yaml.test.ts",
       "src/domain/migration/bucket.test.ts",
+      "src/symbols/calendar-check.test.ts",
       "test/properties/engine.test.ts",
       "test/properties/figures.test.ts",
       "test/properties/symbols.test.ts",

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/campaigns.ts";
 import { dateOfDay, dayNumber, formatDay, parseDay } from "../domain/market/trading-day.ts";
 import {
   type CalendarColumn,
@@ -615,7 +616,7 @@ describe("calendars made by the dialects", () => {
         const codes = check({ ...row, cells }).findings.filter((finding) => finding.column === column);
         expect(codes.map(({ code, severity }) => [code, severity])).toEqual([["TEXT_DIFFERS", "differs"]]);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(150, 500) },
     );
   });
 
@@ -677,7 +678,7 @@ describe("any row at all", () => {
           expect(finding.severity).toBe(calendarSeverities[finding.code]);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(150, 500) },
     );
   });
 });

@@ -11,7 +11,7 @@ import {
   type TradeInput,
 } from "../../src/engine/index.ts";
 import { equal, oracle, type Rational, read } from "../../src/testing/slow-oracle.ts";
-import { overSeeds, runs } from "../campaigns.ts";
+import { isLongRun, overSeeds, runs } from "../campaigns.ts";
 
 /** Realistic quantities and prices, and hostile ones: many decimals, huge, tiny, zero and negative prices. */
 const quantityText = fc.oneof(
@@ -81,7 +81,7 @@ describe("the engine against an independent oracle", () => {
             if (match.rounded === undefined) expect(equal(read(match.pnl), expected.pnl)).toBe(true);
           });
         }),
-        { seed, numRuns: 2_000 },
+        { seed, numRuns: isLongRun("histories") ? 2_000 : 700 },
       ),
     );
   });
@@ -102,7 +102,7 @@ describe("laws of lot matching", () => {
           true,
         );
       }),
-      { numRuns: runs(200, 500) },
+      { numRuns: runs(100, 500) },
     );
   });
 
@@ -113,7 +113,7 @@ describe("laws of lot matching", () => {
         const [fifo, ...others] = answers.filter((answer) => answer.rounded === undefined).map(total);
         for (const other of others) expect(equal(other, fifo as Rational)).toBe(true);
       }),
-      { numRuns: runs(200, 500) },
+      { numRuns: runs(100, 500) },
     );
   });
 
@@ -250,7 +250,7 @@ describe("feeding in pieces", () => {
           );
         },
       ),
-      { numRuns: runs(400, 1_000) },
+      { numRuns: runs(130, 1_000) },
     );
   });
 

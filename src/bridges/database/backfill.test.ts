@@ -50,8 +50,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function openStores(authority: Side = "legacy"): Promise<void> {
-  const open = (side: Side) => openSqliteRecordStore(paths[side], { side, authority });
+async function openStores(authority: Side = "legacy", busyMsMax = 5_000): Promise<void> {
+  const open = (side: Side) => openSqliteRecordStore(paths[side], { side, authority, busyMsMax });
   stores = { legacy: await open("legacy"), modern: await open("modern") };
   closing.push(stores.legacy, stores.modern);
 }
@@ -444,6 +444,7 @@ describe("a pass", () => {
   });
 
   it("continues after a store was locked", async () => {
+    await openStores("legacy", 100);
     desk(deskTrade(1));
     const foreign = new Database(paths.modern);
     rightBefore("modern", "adopt", () => foreign.exec("BEGIN IMMEDIATE"));

@@ -105,6 +105,7 @@ it("the authority moves to modern and back during writes, and no acknowledged wr
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       acknowledged.push(String(id));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   })();
   await until(() => acknowledged.length > 5);
