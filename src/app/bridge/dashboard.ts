@@ -61,11 +61,7 @@ export function dashboardOf({
     legacy: {
       ...legacy,
       ...(controller !== undefined && controllerSource(controller, config)),
-      hasTrades: async () => {
-        const stored = storeHasTrades(settings);
-        if (stored !== undefined || ledgers === undefined) return stored;
-        return (await ledgers.run({ method: "fifo", asOf: undefined })).input.accepted > 0;
-      },
+      hasTrades: (book) => hasTrades(book, { settings, ledgers }),
     },
     pin: () => service.pin(),
     generation: () => control()?.follower.record.cacheGeneration ?? 0,
@@ -103,8 +99,21 @@ function controllerSource(
   };
 }
 
-/** Whether legacy's database holds a trade; undefined if there is no database that says so. */
-function storeHasTrades({ config, folder }: ControlSettings): boolean | undefined {
-  const file = resolve(folder, sqliteFile(config.stores.legacy ?? "") ?? "");
-  return file === resolve(folder) || !existsSync(file) ? undefined : hasLegacyTrades(file);
+/**
+ * Whether legacy's database holds trades, or else the ledgers, which alone know books. Undefined if neither can
+ * say it.
+ */
+async function hasTrades(
+  book: string | undefined,
+  { settings, ledgers }: { readonly settings: ControlSettings; readonly ledgers: LedgerWorld | undefined },
+): Promise<boolean | undefined> {
+  const { config, folder } = settings;
+  const file = sqliteFile(config.stores.legacy ?? "");
+  const path = file === undefined ? undefined : resolve(folder, file);
+  const stored = path === undefined || !existsSync(path) ? undefined : hasLegacyTrades(path);
+  if (stored === false || (stored === true && book === undefined)) return stored;
+  if (ledgers === undefined) return undefined;
+  const { input } = await ledgers.run({ method: "fifo", asOf: undefined });
+  if (book === undefined) return input.accepted > 0;
+  return input.trades.instruments.some((instrument) => instrument.book === book);
 }

@@ -197,6 +197,34 @@ describe("DashboardDataBridge", () => {
     expect(asked.length).toBe(16);
   });
 
+  it("asks a slow system once, however many intervals its answer takes", async () => {
+    const released = Promise.withResolvers<void>();
+    const slow = desk();
+    let asked = 0;
+    const { bridge, clock } = opened({
+      plan: { phase: "read_only" },
+      read: async (request) => {
+        asked += 1;
+        await released.promise;
+        return serviceScreen(
+          async (method, question) => slow(method, question),
+          request,
+          () => "USD",
+        );
+      },
+    });
+    const answers = [];
+    for (let viewer = 0; viewer < 5; viewer++) {
+      answers.push(bridge.getPnlData({ book: "UST" }));
+      clock.advance(2_000);
+    }
+    released.resolve();
+    const ages = (await Promise.all(answers)).map(({ asOf }) => asOf);
+    expect([asked, new Set(ages).size]).toEqual([1, 1]);
+    await bridge.getPnlData({ book: "UST" });
+    expect(asked).toBe(2);
+  });
+
   it.each([
     ["nothing can confirm it", undefined, "not_comparable", "nothing confirms that it has no trades"],
     ["the store holds trades", true, "error", "its store holds trades"],

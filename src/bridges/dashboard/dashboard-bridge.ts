@@ -62,10 +62,10 @@ export interface ScreenSource {
   /** Why the system's figures are of all books; undefined if it knows books. */
   readonly allBooks: string | undefined;
   /**
-   * Whether the system's store holds trades; undefined if that cannot be said. The second witness of an empty
-   * screen. Absent: an empty screen is believed.
+   * Whether the system's store holds trades of a book, or of any; undefined if that cannot be said. The second
+   * witness of an empty screen. Absent: an empty screen is believed.
    */
-  readonly hasTrades?: () => Promise<boolean | undefined>;
+  readonly hasTrades?: (book: string | undefined) => Promise<boolean | undefined>;
 }
 
 export interface DashboardBridgeOptions {
@@ -93,12 +93,15 @@ const tradesAsked = [501, 10_001, 100_001] as const;
 const keptMs = 600_000;
 /** How long after a viewer's last request its screen is watched for changes. */
 const watchedMs = 30_000;
-const [worldsMax, keptMax] = [64, 256];
+/** The most questions, last answers and viewers that are kept. */
+const keptMax = 64;
 
 /** One question, what the systems answered, and the calls that were made about it. */
 interface World {
   readonly request: ScreenRequest;
   readonly startedMs: number;
+  /** The number of calls under way. */
+  running: number;
   readonly answers: Partial<Record<Side, Promise<Dated>>>;
   readonly calls: Map<string, Promise<Shown>>;
 }
@@ -111,7 +114,7 @@ interface Dated {
 /** A screen that was routed and answered, or the reason why there is none. */
 interface Shown extends Omit<CallAnswer<Screen>, "value"> {
   readonly screen: Screen;
-  readonly asOf: string;
+  readonly world: World;
   readonly answeredMs: number;
   readonly generation: number;
   readonly why?: string;
@@ -127,8 +130,6 @@ export class DashboardDataBridge {
   readonly #method: RunnerMethod;
   readonly #intervalMs: number;
   /** The current question of each book and depth. */
-  readonly #current = new Map<string, World>();
-  /** The questions by their text, for the sides' functions, which get a copy of the question only. */
   readonly #worlds = new Map<string, World>();
   readonly #kept = new Map<string, Shown>();
   readonly #viewers = new Map<string, { readonly request: DashboardRequest; readonly atMs: number }>();
@@ -139,8 +140,11 @@ export class DashboardDataBridge {
     const side =
       (side: Side) =>
       async (args: readonly unknown[], context: CallContext): Promise<unknown> => {
+        // The runner gives a copy of the question.
         const request = args[0] as ScreenRequest;
-        const { screen } = await this.#ask(side, request, context);
+        const current = this.#worlds.get(worldKey(request));
+        const world = current?.request.asOf === request.asOf ? current : worldOf(request, 0);
+        const { screen } = await this.#ask(side, world, context);
         return { ...screen, tradesAsked: request.trades };
       };
     this.#method = options.core.add({
@@ -192,7 +196,7 @@ export class DashboardDataBridge {
     const request: DashboardRequest = { view: "positions", limit: 10_000, ...named({ user, book }) };
     this.#viewers.delete(`${answer} ${book ?? ""}`);
     this.#viewers.set(`${answer} ${book ?? ""}`, { request, atMs: this.#options.clock.monotonicMs() });
-    dropOldest(this.#viewers, worldsMax);
+    dropOldest(this.#viewers);
   }
 
   /**
@@ -209,40 +213,21 @@ export class DashboardDataBridge {
 
   /** The shared call for a request: one for each system and question. */
   #shown(request: DashboardRequest): Promise<Shown> {
-    const { core, generation } = this.#options;
-    const { plan } = core;
+    const { plan } = this;
     const key = this.#keyOf(request);
     const world = this.#world(request);
-    const [number, { answer: side }] = [generation(), routeOf(plan, key, 0)];
-    const id = `${side} ${plan.epoch} ${number}`;
+    const [generation, { answer: side }] = [this.#options.generation(), routeOf(plan, key, 0)];
+    const id = `${side} ${plan.epoch} ${generation}`;
     let shown = world.calls.get(id);
     if (shown === undefined) {
-      const keptKey = `${side} ${worldKey(world.request)}`;
-      shown = this.#call(world, key)
-        .then((answered): Shown => {
-          const good = { ...answered, generation: number };
-          this.#kept.delete(keptKey);
-          this.#kept.set(keptKey, good);
-          dropOldest(this.#kept, keptMax);
-          return good;
-        })
-        .catch((failure: unknown): Shown => {
-          if (failure instanceof SystemFailure && failure.blamesRequest) throw failure;
-          const why = `${side} does not answer: ${messageOf(failure)}`;
-          const kept = this.#kept.get(keptKey);
-          const { clock } = this.#options;
-          if (
-            kept?.epoch === plan.epoch &&
-            kept.generation === number &&
-            clock.nowMs() - kept.answeredMs <= keptMs
-          )
-            return { ...kept, stale: true, why };
-          const { asOf } = world.request;
-          const none = { screen: emptyScreen(`not available – ${side}: ${messageOf(failure)}`), asOf };
-          return {
-            ...{ ...none, source: side, epoch: plan.epoch, generation: number, stale: true, why },
-            answeredMs: clock.nowMs(),
-          };
+      world.running += 1;
+      shown = this.#call(world, key, generation)
+        .then(
+          (good) => this.#keep(side, good),
+          (failure) => this.#instead(failure, side, { world, epoch: plan.epoch, generation }),
+        )
+        .finally(() => {
+          world.running -= 1;
         });
       world.calls.set(id, shown);
       // A failure of the request itself is the caller's; a later caller may ask again.
@@ -251,67 +236,87 @@ export class DashboardDataBridge {
     return shown;
   }
 
-  async #call(world: World, key: CallKey): Promise<Omit<Shown, "generation">> {
+  async #call(world: World, key: CallKey, generation: number): Promise<Shown> {
     const { core, clock } = this.#options;
     const { value, ...facts } = await core.answer(this.#method, [world.request], key);
     const { tradesAsked: _, ...screen } = value as Screen & { readonly tradesAsked: number };
     const { answeredMs = clock.nowMs() } = (await world.answers[facts.source]) ?? {};
-    return { ...facts, screen, asOf: world.request.asOf, answeredMs };
+    return { ...facts, screen, world, answeredMs, generation };
   }
 
-  /** The question of this interval for a book; deeper lists have their own. */
+  #keep(side: Side, good: Shown): Shown {
+    // An empty screen is not worth showing once its system fails.
+    if (isBlank(good.screen)) return good;
+    const key = `${side} ${worldKey(good.world.request)}`;
+    this.#kept.delete(key);
+    this.#kept.set(key, good);
+    dropOldest(this.#kept);
+    return good;
+  }
+
+  /** What is shown instead of a failed answer: the last good one of the same plan, or nothing and the reason. */
+  #instead(
+    failure: unknown,
+    side: Side,
+    { world, epoch, generation }: Pick<Shown, "world" | "epoch" | "generation">,
+  ): Shown {
+    if (failure instanceof SystemFailure && failure.blamesRequest) throw failure;
+    const why = `${side} does not answer: ${messageOf(failure)}`;
+    const kept = this.#kept.get(`${side} ${worldKey(world.request)}`);
+    const nowMs = this.#options.clock.nowMs();
+    if (kept?.epoch === epoch && kept.generation === generation && nowMs - kept.answeredMs <= keptMs)
+      return { ...kept, stale: true, why };
+    const screen = emptyScreen(`not available – ${side}: ${messageOf(failure)}`);
+    return { screen, world, source: side, epoch, generation, stale: true, why, answeredMs: nowMs };
+  }
+
+  /**
+   * The question of this interval for a book; deeper lists have their own. A question whose answer is still on
+   * its way serves later viewers too, so that a slow system is not asked again and again.
+   */
   #world({ book, ...request }: DashboardRequest): World {
     const { clock, pin } = this.#options;
     const reach = panelsOf(request).includes("trades") ? reachOf(request) : 0;
     const trades = tradesAsked.find((asked) => asked > reach) ?? tradesAsked[2];
     const key = worldKey({ trades, ...named({ book }) });
     const nowMs = clock.monotonicMs();
-    const current = this.#current.get(key);
-    if (current !== undefined && nowMs - current.startedMs < this.#intervalMs) return current;
-    const asked: ScreenRequest = { ...pin(), ...named({ book }), trades };
-    const world: World = { request: asked, startedMs: nowMs, answers: {}, calls: new Map() };
-    this.#current.delete(key);
-    this.#current.set(key, world);
-    this.#worlds.set(JSON.stringify(asked), world);
-    dropOldest(this.#current, worldsMax);
-    dropOldest(this.#worlds, 2 * worldsMax);
+    for (const [key, { startedMs, running }] of this.#worlds)
+      if (running === 0 && nowMs - startedMs >= this.#intervalMs) this.#worlds.delete(key);
+    let world = this.#worlds.get(key);
+    if (world === undefined) {
+      world = worldOf({ ...pin(), ...named({ book }), trades }, nowMs);
+      this.#worlds.set(key, world);
+      dropOldest(this.#worlds);
+    }
     return world;
   }
 
   /** Asks a system, at most once for each question. */
-  #ask(side: Side, request: ScreenRequest, context: CallContext): Promise<Dated> {
-    const world = this.#worlds.get(JSON.stringify(request));
-    const known = world?.answers[side];
-    if (known !== undefined) return known;
-    const answer = this.#read(side, request, context);
-    if (world !== undefined) world.answers[side] = answer;
-    return answer;
+  #ask(side: Side, world: World, context: CallContext): Promise<Dated> {
+    world.answers[side] ??= this.#read(side, world.request, context);
+    return world.answers[side];
   }
 
   async #read(side: Side, request: ScreenRequest, context: CallContext): Promise<Dated> {
     const { clock, [side]: source } = this.#options;
-    const { book: _, ...ofAllBooks } = request;
+    const { book, ...ofAllBooks } = request;
     const asked: ScreenRequest = source.allBooks === undefined ? request : ofAllBooks;
     const screen = await source.read(asked, context);
     const answeredMs = clock.nowMs();
     const wrong = contradictionIn(screen, request.trades);
-    if (wrong !== undefined)
-      throw new SystemFailure("GARBLED", `${side} ${wrong}`, { code: "CONTRADICTION" });
+    if (wrong !== undefined) throw contradiction(`${side} ${wrong}`);
     if (!isBlank(screen) || source.hasTrades === undefined) return { screen, answeredMs };
-    const hasTrades = await source.hasTrades().catch(() => undefined);
+    const hasTrades = await source.hasTrades(asked.book).catch(() => undefined);
     if (hasTrades === false) return { screen, answeredMs };
-    // A store with trades contradicts an empty desk, but says nothing about one book of it.
-    if (hasTrades === true && asked.book === undefined)
-      throw new SystemFailure("GARBLED", `${side} shows nothing but zeros, and its store holds trades`, {
-        code: "CONTRADICTION",
-      });
+    if (hasTrades === true)
+      throw contradiction(`${side} shows nothing but zeros, and its store holds trades`);
     const why = `${side} shows nothing but zeros, and nothing confirms that it has no trades`;
     return { screen: emptyScreen(why), answeredMs };
   }
 
   async #answer(request: DashboardRequest, shown: Shown): Promise<DashboardAnswer> {
     const { clock, doubt, [shown.source]: source } = this.#options;
-    const { screen, asOf, answeredMs, source: side, epoch, generation, fellBack } = shown;
+    const { screen, world, answeredMs, source: side, epoch, generation, fellBack } = shown;
     const { cut, ...value } = viewOf(request, screen);
     const lacking =
       shown.staleMs === undefined ? undefined : `legacy lacks writes of ${shown.staleMs} ms ago`;
@@ -322,7 +327,7 @@ export class DashboardDataBridge {
       source: side,
       epoch,
       generation,
-      asOf,
+      asOf: world.request.asOf,
       markAge: markAgeOf(screen, clock.nowMs()),
       answeredAt: new Date(answeredMs).toISOString(),
       stale: staleWhy !== "",
@@ -338,27 +343,23 @@ export class DashboardDataBridge {
   }
 
   /** What the other system shows of the same question, and the differences. */
-  async #other(request: DashboardRequest, shown: Shown): Promise<OtherSystem> {
-    const side = otherSide(shown.source);
-    const world = this.#world(request);
-    try {
-      const { screen } = await this.#ask(side, world.request, unlimited);
+  async #other(request: DashboardRequest, { source, screen: ours, world }: Shown): Promise<OtherSystem> {
+    const side = otherSide(source);
+    const shownOf = (screen: Screen): DashboardValue => {
       const { cut: _, ...value } = viewOf(request, screen);
-      const tradesAsked = world.request.trades;
-      const ours = comparedPart({ ...shown.screen, tradesAsked });
-      const theirs = comparedPart({ ...screen, tradesAsked });
-      const [legacy, modern] = side === "modern" ? [ours, theirs] : [theirs, ours];
-      const { clock } = this.#options;
-      const judged = this.#method.comparer?.compare(legacy, modern, clock.today());
-      if (judged === undefined) return { source: side, value };
+      return value;
+    };
+    try {
+      const { screen: theirs } = await this.#ask(side, world, unlimited);
+      const parts = [ours, theirs].map((one) => comparedPart({ ...one, tradesAsked: world.request.trades }));
+      const [legacy, modern] = side === "modern" ? parts : parts.toReversed();
+      const judged = this.#method.comparer?.compare(legacy, modern, this.#options.clock.today());
+      if (judged === undefined) return { source: side, value: shownOf(theirs) };
       const { verdict, fields, more } = judged;
-      return { source: side, value, comparison: { verdict, fields, more } };
+      return { source: side, value: shownOf(theirs), comparison: { verdict, fields, more } };
     } catch (failure) {
-      const { cut: _, ...value } = viewOf(
-        request,
-        emptyScreen(`not available – ${side}: ${messageOf(failure)}`),
-      );
-      return { source: side, value };
+      const why = `not available – ${side}: ${messageOf(failure)}`;
+      return { source: side, value: shownOf(emptyScreen(why)) };
     }
   }
 
@@ -380,12 +381,21 @@ const named = ({
   ...(book !== undefined && { book }),
 });
 
+const worldOf = (request: ScreenRequest, startedMs: number): World => ({
+  ...{ request, startedMs, running: 0 },
+  answers: {},
+  calls: new Map(),
+});
+
+const contradiction = (what: string): SystemFailure =>
+  new SystemFailure("GARBLED", what, { code: "CONTRADICTION" });
+
 const worldKey = ({ book, trades }: Pick<ScreenRequest, "book" | "trades">): string =>
   JSON.stringify([book ?? null, trades]);
 
-function dropOldest(map: Map<string, unknown>, max: number): void {
+function dropOldest(map: Map<string, unknown>): void {
   const [oldest] = map.keys();
-  if (map.size > max && oldest !== undefined) map.delete(oldest);
+  if (map.size > keptMax && oldest !== undefined) map.delete(oldest);
 }
 
 function markAgeOf({ positions }: Screen, nowMs: number): number | null {
