@@ -249,7 +249,8 @@ describe("DashboardDataBridge", () => {
     ["openPositions", { positions: [] }, "shows no position and open trades in ZN"],
     ["dailyPnl", { daily: [] }, "shows trades and no day with P&L"],
     ["tradeHistory", { trades: [] }, "shows days with P&L and no trades"],
-    ["totals", { totals: { USD: { realized: 0, unrealized: 0, total: 0 } } }, "totals of zero"],
+    ["totals", { totals: { USD: { realized: 0, unrealized: 0, total: 0 } } }, "realized P&L"],
+    ["totals", { totals: { USD: { realized: 16, unrealized: "$0.00", total: 16 } } }, "unrealized P&L"],
   ])("takes panels that contradict each other for a failure: empty %s", async (empty, answer, why) => {
     const { bridge, settled } = opened({
       legacy: (method, request) => (method === empty ? answer : desk()(method, request)),

@@ -115,9 +115,14 @@ export function contradictionIn(
   const hasTrades = (trades ?? []).length > 0;
   if (hasTrades && daily?.length === 0) return "shows trades and no day with P&L";
   if (trades?.length === 0 && days.some((day) => !isZero(day))) return "shows days with P&L and no trades";
-  if (summary !== null && Object.values(summary.totals).every(isZero)) {
-    const realized = sumOf(days.map((day) => day.realized));
-    if (realized !== null && !isZeroText(realized)) return "shows totals of zero and days that add up to P&L";
+  for (const [field, rows, name] of [
+    ["realized", days, "days"],
+    ["unrealized", positions ?? [], "positions"],
+  ] as const) {
+    const totals = Object.values(summary?.totals ?? {});
+    const sum = sumOf(rows.map((row) => row[field]));
+    if (totals.length > 0 && totals.every((total) => isZeroText(total[field])) && !isZeroText(sum ?? "0"))
+      return `shows totals of zero and ${name} that add up to ${field} P&L`;
   }
   if (positions?.length === 0 && trades !== null && trades.length < tradesAsked) {
     const open = [...Map.groupBy(trades, ({ symbol }) => symbol)].find(([, ofSymbol]) => {
