@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import { createPnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
 import { parseConfig } from "../../src/config/index.ts";
 import { startGateway } from "../../src/surfaces/gateway/index.ts";
+import { allFlags } from "../../src/testing/fleet.ts";
 import { until } from "../../src/testing/until.ts";
 import { ask, desk, listen } from "./desk.ts";
 
@@ -204,6 +205,27 @@ describe("GET /api/v1/events", () => {
     expect([later.value, later.stale, later.asOf >= body.asOf]).toEqual([body.value, true, true]);
     isDown = false;
     await until(async () => (await ask(`${url}/api/v1/dashboard`)).body.stale === false);
+    stream.close();
+  });
+
+  it("tells the viewers for whom legacy answers instead of modern apart from those of legacy", async () => {
+    const plan = { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["amy"] } as const;
+    const { url } = await desk({
+      ...{ plan, legacy: marking({ mark: "110.5" }), limits: { lookMs: 100 } },
+      modern: () => {
+        throw new Error("modern is away");
+      },
+    });
+    const stream = await listen(`${url}/api/v1/events`);
+    const [amy, bob] = await Promise.all(
+      ["amy", "bob"].map((user) => ask(`${url}/api/v1/dashboard`, "GET", undefined, { "x-pnl-user": user })),
+    );
+    expect([amy?.body.fellBack, bob?.body.fellBack]).toEqual(["FAILED", undefined]);
+    const first = (isFallback: boolean) =>
+      named("positions", stream).find(({ data }) => (data.fellBack !== undefined) === isFallback)?.data;
+    await until(() => first(true) !== undefined && first(false) !== undefined);
+    expect([first(true)?.source, first(false)?.source]).toEqual(["legacy", "legacy"]);
+    expect(first(true)?.rows).toEqual(first(false)?.rows);
     stream.close();
   });
 

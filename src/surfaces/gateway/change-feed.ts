@@ -92,8 +92,9 @@ export class ChangeFeed {
   }
 }
 
-const keyOf = ({ source }: DashboardAnswer, book: string | undefined): string =>
-  JSON.stringify([source, book ?? null]);
+/** Viewers for whom legacy answers instead of modern are told apart from those of legacy. */
+const keyOf = ({ source, fellBack }: DashboardAnswer, book: string | undefined): string =>
+  JSON.stringify([fellBack === undefined ? source : "modern", book ?? null]);
 const rowKey = ({ book, symbol }: Row): string => JSON.stringify([book ?? null, symbol]);
 const markOf = ({ mark, markAt }: Row): string => JSON.stringify([mark, markAt]);
 

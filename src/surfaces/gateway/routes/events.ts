@@ -38,7 +38,8 @@ export const eventRoutes =
           if (value !== undefined) raw.setHeader(name, value);
         raw.writeHead(200, {
           "content-type": "text/event-stream",
-          "cache-control": "no-store",
+          // A proxy that compresses would hold events back.
+          "cache-control": "no-store, no-transform",
           "x-accel-buffering": "no",
           // The connection is of no further use after the stream.
           connection: "close",
