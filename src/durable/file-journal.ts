@@ -1257,7 +1257,7 @@ function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void
 const closeReview = (review: number): Work<unknown> =>
   ask("UPDATE reviews SET closed = ? WHERE review = ?", done, review);
 
-/** Asks a person to change rows of legacy, which stores them by itself. */
+/** Creates a review that asks a person to change rows of legacy, which stores them by itself. */
 function* reviewInLegacy(claim: number, rows: readonly ReviewRow[], nowMs: number): Work<void> {
   const [row] = yield* ask("SELECT file, root FROM claims JOIN files USING (file) WHERE claim = ?", claim);
   const removed = rows.filter(({ what }) => what === "removed").length;

@@ -17,7 +17,7 @@ export interface WriteOptions {
   readonly now?: () => Date;
   /** Default: the rollback journal, as in the first generation; later versions used WAL. */
   readonly journal?: "rollback" | "wal";
-  /** How long to wait for a lock. */
+  /** The longest wait for a lock. */
   readonly busyTimeoutMs?: number;
 }
 

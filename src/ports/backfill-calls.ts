@@ -49,7 +49,7 @@ export interface AdoptAnswer {
  */
 export type PassName = "backfill" | "new_rows" | "all_rows";
 
-/** How far a pass over one table of legacy is. */
+/** The progress of a pass over one table of legacy. */
 export interface PassState {
   readonly pass: PassName;
   readonly table: string;

@@ -124,7 +124,7 @@ export interface Claim {
   readonly removed: readonly AcceptedTrade[];
   /** Trades that now count for another file or line, or with another fee. */
   readonly moved: readonly AcceptedTrade[];
-  /** Those of `moved` that have another fee. */
+  /** The trades of `moved` that have another fee. */
   readonly corrected: readonly AcceptedTrade[];
   /** A price is null if no price of the instrument and day counts any longer. */
   readonly marks: readonly (Omit<PriceMark, "price"> & {
@@ -330,7 +330,10 @@ export interface FileJournalCalls {
     readonly failure?: string;
     /** Deletes the records that `prepare` stored. */
     readonly forgets?: boolean;
-    /** What a person must change in legacy, which stores rows by itself: a review `legacy_rows`. */
+    /**
+     * The rows that a person must change in legacy, which stores rows by itself; they become a review
+     * `legacy_rows`.
+     */
     readonly legacyRows?: readonly ReviewRow[];
     readonly nowMs: number;
   }): null;

@@ -15,7 +15,7 @@ export interface SeenFile extends FileStat {
   readonly path: string;
 }
 
-/** What one look found in one root. */
+/** The result of one look at one root. */
 export type RootLook =
   | {
       readonly ok: true;

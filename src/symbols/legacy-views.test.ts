@@ -60,14 +60,15 @@ describe("legacy views", () => {
   );
 
   it.each<[string, string, string | null | undefined]>([
-    // It trims nothing and has no keys for GY and HY; its keys TJ and TH in their place occur in no ledger.
+    // SymbolTranslator trims nothing and has no keys for GY and HY; its keys TJ and TH for them occur in no
+    // ledger.
     ["symbol-translator", "XCMEOCADPS20250714N0VY2/109 ", null],
     ["symbol-translator", "XCMEOPADPS20250722N0GY4/110", null],
     ["symbol-translator", "XCMEOPADPS20250724N0HY4/110", null],
     ["symbol-translator", "XCMEOPADPS20250722N0TJ1/110", "TJPN25P4 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250724N0TH1/110", "TJWN25P4 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250725Q0OZN/110", null],
-    // It counts the root's weekday: 1 July 2025 is a Tuesday, before the first Monday.
+    // SymbolTranslator counts the root's weekday: 1 July 2025 is a Tuesday, before the first Monday.
     ["symbol-translator", "XCMEOPADPS20250701N0VY1/110", "VBYN25P0 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250701N0TJ1/110", "TJPN25P1 110.000 Comdty"],
     ["symbol-translator", "XCMEOPADPS20250708N0VY1/110", "VBYN25P1 110.000 Comdty"],

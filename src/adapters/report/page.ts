@@ -385,7 +385,7 @@ const quarantine = ({ quarantine: entries = [] }: ParityReport): string =>
     findingCount(entries),
   );
 
-/** Notes by code, with the meaning of each code. */
+/** Renders the notes by code, with the meaning of each code. */
 function notes({ notes: all = [], codes = {} }: ParityReport): string {
   if (all.length === 0) return "";
   const where = ({ file, line, why }: Note): string => `${file === "" ? "" : `${file}:${line}: `}${why}`;

@@ -420,7 +420,7 @@ describe("a pair of SQLite files", () => {
       ["2", "0", 1],
       ["3", "7", 1],
     ]);
-    // What the bridge removes stays in legacy, and does not come back from there.
+    // A trade that the bridge removes stays in legacy, and is not copied from there again.
     expect(
       await write("five", { ...plain(3, { fee: "7" }), kind: "trade_removal" } as BridgeRecord),
     ).toMatchObject({ version: 2 });

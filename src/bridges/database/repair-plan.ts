@@ -27,7 +27,7 @@ export const repairVerbs = ["take_legacy", "take_modern", "import", "leave"] as 
 export type RepairVerb = (typeof repairVerbs)[number];
 
 export interface RepairAction {
-  /** What `db repair` does. A person may write any of `mayDo` here. */
+  /** The action of `db repair`. A person may write any of `mayDo` here. */
   readonly do: RepairVerb;
   readonly mayDo: readonly RepairVerb[];
   readonly why: string;

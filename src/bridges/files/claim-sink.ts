@@ -28,7 +28,7 @@ export abstract class ClaimSink implements Sink {
   readonly #options: ClaimSinkOptions;
   /** Whether the journal deletes the records that it keeps for a claim when this sink gives its receipt. */
   protected readonly forgets: boolean = false;
-  /** What of a claim a person must change in legacy. */
+  /** The part of a claim that a person must change in legacy. */
   protected legacyRows(_claim: Claim): readonly ReviewRow[] {
     return [];
   }
