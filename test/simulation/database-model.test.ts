@@ -2,7 +2,7 @@
  * Tests a whole bridge on a pair of databases, with a control store, by random writes, phase moves, SQL
  * statements of an operator, rollbacks and restarts. Its relay and backfill run, and a program of the desk
  * writes to legacy without the bridge. At the end both databases must hold the same rows as a model of the
- * desk.
+ * desk, whose trades with the id `changes` are also corrected, removed and written again.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun, overSeeds } from "../campaigns.ts";
 import { pnlBridge } from "../cli/run-cli.ts";
-import { audit, type Line, PairOfDatabases, pythonMissing } from "./database/pair.ts";
+import { audit, changingId, type Line, PairOfDatabases, pythonMissing } from "./database/pair.ts";
 
 /** Values of the control record that an operator may set with SQL at any time. */
 const asked = [
@@ -34,7 +34,18 @@ const asked = [
   "phase = 'dual_write'",
   "phase = 'primary_switch'",
 ];
+const isKnown = ([, states]: readonly [number, readonly string[]]): boolean => states.length === 1;
 const by = { actor: "amy", reason: "a random move" };
+
+/** The trade of a quantity among those that change. Legacy stores one of them for each file. */
+const changing = (quantity: number, fee: string, file: string) => ({
+  ...tradeRecord(7),
+  id: changingId,
+  quantity: String(quantity),
+  fee,
+  file,
+});
+const absent = "absent";
 
 class Desk {
   readonly pair: PairOfDatabases;
@@ -46,6 +57,9 @@ class Desk {
    * may come from any of them.
    */
   last: readonly number[] = [];
+  /** By quantity: file and fee of each trade that changes; several after an unresolved write. */
+  readonly #changing = new Map<number, readonly string[]>();
+  #changes = 0;
   readonly #config: string;
   #bridge: PnlBridge | undefined;
   #ids = 0;
@@ -125,6 +139,49 @@ class Desk {
     });
   }
 
+  /** Writes, corrects or removes one of a few trades, and checks that the answer agrees with the model. */
+  async change(random: Random): Promise<void> {
+    const quantity = 1 + random.below(3);
+    const [fee, file] = [String(random.below(3)), `changes_${random.below(4)}.csv`];
+    const before = this.#changing.get(quantity) ?? [absent];
+    // A trade that is not stored is mostly written.
+    const kinds = ["trade_removal", "trade_correction", "trade", "trade", "trade"] as const;
+    const kind = at(kinds, random.below(before.includes(absent) ? 5 : 3));
+    const elsewhere = [...this.#changing].filter(([other]) => other !== quantity);
+    const isTaken = elsewhere.some(([, states]) => states.some((state) => state.startsWith(`${file} `)));
+    const refusals = ["DRAINING", "DATABASE_BUSY"];
+    if (kind === "trade" && before.some((state) => state !== absent)) refusals.push("ALREADY_STORED");
+    const isMissing = kind === "trade_correction" && before.includes(absent);
+    if (isMissing || (kind !== "trade_removal" && isTaken)) refusals.push("CONFLICT");
+    const record = { ...changing(quantity, fee, file), kind };
+    const idempotencyKey = `change ${++this.#changes}`;
+    const answer = await this.#database.write([record], { idempotencyKey });
+    const what = `${kind} of ${quantity} in ${file}, which may be ${before}: ${JSON.stringify(answer)}`;
+    if (answer.kind === "refused") return expect(refusals, what).toContain(answer.code);
+    const after = kind === "trade_removal" ? absent : `${file} ${fee}`;
+    const isCertain = answer.kind === "acknowledged" && before.length === 1 && elsewhere.every(isKnown);
+    if (isCertain) expect(refusals, what).toHaveLength(2);
+    this.#changing.set(quantity, answer.kind === "acknowledged" ? [after] : [...before, after]);
+  }
+
+  async changeSome(random: Random): Promise<void> {
+    for (let count = 2 + random.below(8); count > 0; count--) await this.change(random);
+  }
+
+  /** Checks that both databases have the trades that change as the model has them. */
+  async auditChanges(): Promise<void> {
+    const where = `WHERE trade_id = '${changingId}'`;
+    const modern = await this.pair.sql("modern", `SELECT quantity, source_file, fee FROM {trades} ${where}`);
+    const stored = new Map(modern.map(([quantity, file, fee]) => [Number(quantity), `${file} ${fee}`]));
+    for (const [quantity, states] of this.#changing)
+      expect(states, `the trade of ${quantity}`).toContain(stored.get(quantity) ?? absent);
+    const legacy = await this.pair.sql(
+      "legacy",
+      `SELECT CAST(quantity AS INTEGER) AS quantity, source_file FROM processed_trades ${where}`,
+    );
+    expect(legacy.toSorted()).toEqual(modern.map(([quantity, file]) => [quantity, file]).toSorted());
+  }
+
   sql(change: string): void {
     using control = connectionTo(join(this.pair.folder, "control.db"), { timeout: 5_000 });
     control.exec(`UPDATE config SET ${change}`);
@@ -198,6 +255,7 @@ async function episode(seed: number): Promise<void> {
   const actions: readonly (readonly [weight: number, act: () => unknown])[] = [
     [50, () => desk.write(desk.newIds(1 + random.below(4)))],
     [8, () => desk.writeAgain(random)],
+    [15, () => desk.changeSome(random)],
     [12, () => desk.advance()],
     [2, () => desk.rollBack()],
     [5, () => desk.sql(at(asked, random.below(asked.length)))],
@@ -214,6 +272,7 @@ async function episode(seed: number): Promise<void> {
   await desk.settle();
   const { acknowledged } = await audit(desk.pair, desk.lines);
   expect(acknowledged).toBe(desk.acknowledged.size);
+  await desk.auditChanges();
   const [[quantity]] = (await desk.pair.sql("modern", "SELECT quantity FROM {positions}")) as [[string]];
   expect(desk.last.map(String)).toContain(quantity);
 }

@@ -10,6 +10,7 @@ import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../src/testing/until.ts";
 import { pnlBridge, root } from "../cli/run-cli.ts";
+import { checkFaultTable } from "./fault-table.ts";
 import { commandsOf, filesOf, installSources, outputPattern } from "./page-commands.ts";
 
 const page = await readFile(join(root, "docs/database-bridge.md"), "utf8");
@@ -103,25 +104,7 @@ describe.skipIf(!has("curl") || !has("python3"))("docs/database-bridge.md (needs
   });
 });
 
-describe("the table of faults in docs/database-bridge.md", () => {
-  const [, table = ""] = /<!-- faults -->\n([\s\S]*?)<!-- \/faults -->/.exec(page) ?? [];
-  const rows = table
-    .split("\n")
-    .slice(2, -1)
-    .map((line) => line.slice(2, -2).split(" | "));
-
-  it("has all 82 of them, each with a test, a reason why none is needed, or the word open", () => {
-    expect(rows.map(([name]) => name)).toEqual(Array.from({ length: 82 }, (_, at) => `B${at + 1}`));
-    for (const [, , shown] of rows) expect(shown).toMatch(/ › |^does not apply: |^open(: |$)/);
-  });
-
-  it("names tests that exist", async () => {
-    const named = [...table.matchAll(/`([^`]+) › ([^`]+)`/g)];
-    expect(named.length).toBeGreaterThan(60);
-    for (const [, file = "", title = ""] of named)
-      expect((await readFile(join(root, file), "utf8")).includes(title), `${file} › ${title}`).toBe(true);
-  });
-});
+checkFaultTable("docs/database-bridge.md", page, "B", 82);
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pnlBridge, root } from "../cli/run-cli.ts";
+import { checkFaultTable } from "./fault-table.ts";
 import { commandsOf, filesOf, outputPattern } from "./page-commands.ts";
 
 const page = await readFile(join(root, "docs/files.md"), "utf8");
@@ -41,22 +42,4 @@ describe("docs/files.md", () => {
   });
 });
 
-describe("the table of faults in docs/files.md", () => {
-  const [, table = ""] = /<!-- faults -->\n([\s\S]*?)<!-- \/faults -->/.exec(page) ?? [];
-  const rows = table
-    .split("\n")
-    .slice(2, -1)
-    .map((line) => line.slice(2, -2).split(" | "));
-
-  it("has all 78 of them, each with a test, a reason why none is needed, or the word open", () => {
-    expect(rows.map(([name]) => name)).toEqual(Array.from({ length: 78 }, (_, at) => `A${at + 1}`));
-    for (const [, , shown] of rows) expect(shown).toMatch(/ › |^does not apply: |^open(: |$)/);
-  });
-
-  it("names tests that exist", async () => {
-    const named = [...table.matchAll(/`([^`]+) › ([^`]+)`/g)];
-    expect(named.length).toBeGreaterThan(70);
-    for (const [, file = "", title = ""] of named)
-      expect((await readFile(join(root, file), "utf8")).includes(title), `${file} › ${title}`).toBe(true);
-  });
-});
+checkFaultTable("docs/files.md", page, "A", 78);

@@ -5,8 +5,9 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { codeOf } from "../../base/errors.ts";
 import { present } from "../../base/present.ts";
+import type { Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
-import type { RowImage, StoreWrite } from "../../ports/record-store.ts";
+import type { MirrorWrite, RowImage, StoreWrite } from "../../ports/record-store.ts";
 import { connectionTo } from "../../testing/sqlite-files.ts";
 import { until } from "../../testing/until.ts";
 import { mustBeLocal, RecordFile, walBytesMax } from "./record-file.ts";
@@ -33,24 +34,31 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function open(bytesMax = walBytesMax, isBeside = false): RecordFile {
-  const options = { path, side: "legacy", authority: "legacy", creates: true, incarnation: "i" } as const;
+function open(bytesMax = walBytesMax, isBeside = false, authority: Side = "legacy"): RecordFile {
+  const options = { path, side: "legacy", authority, creates: true, incarnation: "i" } as const;
   opened = new RecordFile({ ...options, walBytesMax: bytesMax, isBeside });
   return opened;
 }
 
-/** Writes one position under each key; every position has a long text. */
+/** A position with a long text. */
+function positionOf(key: string) {
+  const aggregate = JSON.stringify(["position", "", key]);
+  const change = {
+    table: "positions",
+    key: { instrument_name: key },
+    set: { position_quantity: 1, avg_cost: 1, last_updated: "x".repeat(5_000) },
+    initial: {},
+  };
+  return { aggregate, change, claim: aggregate };
+}
+
+/** Writes one position under each key. */
 function written(file: RecordFile, ...keys: readonly string[]) {
   const writes = keys.map((key): StoreWrite => {
-    const aggregate = JSON.stringify(["position", "", key]);
-    const change = {
-      table: "positions",
-      key: { instrument_name: key },
-      set: { position_quantity: 1, avg_cost: 1, last_updated: "x".repeat(5_000) },
-      initial: {},
-    };
+    const position = positionOf(key);
+    const { aggregate } = position;
     const image: RowImage = { kind: "position", aggregate, values: {}, multiplier: "1000" };
-    const rows = [{ aggregate, isFinal: false, change, claim: aggregate }];
+    const rows = [{ ...position, isFinal: false }];
     return { idempotencyKey: key, images: JSON.stringify([image]), digest: key, rows };
   });
   return file.call("write", { writes, epoch: 1, nowMs: 0 });
@@ -91,6 +99,25 @@ describe("a file of the pair", () => {
     database.pragma("max_page_count = 100000");
     expect(written(file, "a", "b", "c")).toMatchObject(Array(3).fill({ kind: "acknowledged" }));
     expect([count("positions"), count("pnlb_outbox")]).toEqual([4, 4]);
+  });
+
+  it("keeps nothing of entries that meet a full disk of the mirror, and applies them when there is room", () => {
+    const file = open(walBytesMax, false, "modern");
+    const applied = (...numbers: readonly number[]) => {
+      const entries = numbers.map((seq): MirrorWrite => {
+        const rows = [{ ...positionOf(String(seq)), version: 1 }];
+        return { seq, idempotencyKey: String(seq), digest: "d", rows };
+      });
+      return file.call("apply", { entries, source: "modern's incarnation", token: 1 });
+    };
+    applied(1);
+    const database = present(connection, "the file is open");
+    database.pragma(`max_page_count = ${database.pragma("page_count", { simple: true })}`);
+    expect(() => applied(2, 3, 4)).toThrow("full");
+    expect([count("positions"), count("pnlb_inbox")]).toEqual([1, 1]);
+    database.pragma("max_page_count = 100000");
+    expect(applied(2, 3, 4)).toMatchObject(Array(3).fill({ kind: "applied" }));
+    expect([count("positions"), count("pnlb_inbox")]).toEqual([4, 4]);
   });
 
   it("is closed after a failed sync, and a fresh connection says whether the write is stored", () => {

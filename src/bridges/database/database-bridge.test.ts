@@ -13,7 +13,7 @@ import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { RecordCall, RecordStore } from "../../ports/record-store.ts";
-import type { BridgeRecord } from "../../ports/records.ts";
+import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { connected, Wire } from "../../testing/postgres-wire.ts";
 import { positionRecord as position, tradeRecord as trade } from "../../testing/records.ts";
@@ -367,6 +367,40 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
         await bridge.write([position("3")], { idempotencyKey: "later" });
         expect(await rows("legacy", "positions", "position_quantity")).toEqual([["3"]]);
+      });
+
+      it("the removal of a trade that legacy stores by itself reaches modern only, and the trade can be written again", async () => {
+        const bridge = await open(authority);
+        const options = { legacyHasOwn: true, keepsUnstorable: true };
+        const write = (idempotencyKey: string, record: BridgeRecord) =>
+          bridge.write([record], { ...options, idempotencyKey });
+        const removal = (of: TradeRecord) => ({ ...of, kind: "trade_removal" }) as const;
+        const [own, apart] = [trade(1), { ...trade(1), quantity: "9" }];
+        if (authority === "modern")
+          return expect(await write("no", removal(own))).toMatchObject({ code: "AUTHORITY_DIFFERS" });
+        await inSqlite(legacyPath)(`INSERT INTO processed_trades
+          (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file) VALUES
+          ('1', '${own.symbol}', '2025-07-15', '2025-07-15 13:08:35.561', 2, 110.515625, 'B', '${own.file}')`);
+        // Legacy's table has one place for both.
+        for (const record of [own, apart])
+          expect(await write(record.quantity, record)).toMatchObject({ version: 1 });
+        await bridge.drain({ timeoutMs: 60_000 });
+        expect([await bothTrades(), await rows("legacy", "pnlb_unstorable", "cause")]).toEqual([
+          [1, 2],
+          [["LEGACY_UNIQUE"]],
+        ]);
+        for (const [key, record, version] of [
+          ["own", own, 2],
+          ["apart", apart, 2],
+          ["once more", apart, 3],
+        ] as const)
+          expect(await write(key, removal(record))).toMatchObject({ kind: "acknowledged", version });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect([await bothTrades(), await rows("legacy", "pnlb_unstorable", "cause")]).toEqual([[1, 0], []]);
+        expect(await write("again", own)).toMatchObject({ version: 3 });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await bothTrades()).toEqual([1, 1]);
+        expect(await versionsOf("legacy")).toEqual(await versionsOf("modern"));
       });
 
       it("a later price of a day replaces the earlier one in modern, and is one more row in legacy", async () => {

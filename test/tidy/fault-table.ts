@@ -1,0 +1,30 @@
+/** The check of a table of faults: each fault has a test, or a reason why none is needed. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { root } from "../cli/run-cli.ts";
+
+/** Declares the tests of the table in a page. Its rows are named by a letter and the numbers from 1 to `count`. */
+export function checkFaultTable(name: string, page: string, letter: string, count: number): void {
+  const [, table = ""] = /<!-- faults -->\n([\s\S]*?)<!-- \/faults -->/.exec(page) ?? [];
+  const rows = table
+    .split("\n")
+    .slice(2, -1)
+    .map((line) => line.slice(2, -2).split(" | "));
+
+  describe(`the table of faults in ${name}`, () => {
+    it(`has all ${count} of them, each with a test, a reason why none is needed, or the word open`, () => {
+      expect(rows.map(([fault]) => fault)).toEqual(
+        Array.from({ length: count }, (_, at) => letter + (at + 1)),
+      );
+      for (const [, , shown] of rows) expect(shown).toMatch(/ › |^does not apply: |^open(: |$)/);
+    });
+
+    it("names tests that exist", async () => {
+      const named = [...table.matchAll(/`([^`]+) › ([^`]+)`/g)];
+      expect(named.length).toBeGreaterThan(count / 2);
+      for (const [, file = "", title = ""] of named)
+        expect((await readFile(join(root, file), "utf8")).includes(title), `${file} › ${title}`).toBe(true);
+    });
+  });
+}
