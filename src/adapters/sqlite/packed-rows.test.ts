@@ -9,17 +9,18 @@ const rows = [
 ];
 
 it("rows of any mixture of fields arrive in another thread as they were sent", () => {
+  const many = Array.from({ length: 70 }, () => rows).flat();
   const write = {
     writes: [
-      { idempotencyKey: "one", rows },
+      { idempotencyKey: "one", rows: many },
       { idempotencyKey: "two", rows: [] },
     ],
-    epoch: 1,
   };
-  expect(unpackGiven(structuredClone(packGiven(write)))).toEqual(write);
-  expect(unpackGiven(packGiven({ rows }))).toEqual({ rows });
-  expect(unpackAnswer("pending", packAnswer("pending", [{ seq: 1, rows }]))).toEqual([{ seq: 1, rows }]);
-  expect(unpackAnswer("pending", packAnswer("rowsAfter", rows))).toEqual(rows);
+  expect(unpackGiven(structuredClone(packGiven({ ...write, epoch: 1 })))).toEqual({ ...write, epoch: 1 });
+  expect(unpackGiven(structuredClone(packGiven({ rows: many })))).toEqual({ rows: many });
+  const entries = many.map((row, seq) => ({ seq, rows: [row] }));
+  expect(unpackAnswer("pending", structuredClone(packAnswer("pending", entries)))).toEqual(entries);
+  expect(unpackAnswer("rowsAfter", structuredClone(packAnswer("rowsAfter", many)))).toEqual(many);
 });
 
 it("a call and an answer without rows are sent as they are", () => {

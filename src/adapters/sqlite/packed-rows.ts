@@ -1,6 +1,7 @@
 /**
- * The rows of a call are sent between threads as one text, because copying so many small objects would cost
- * more than the disk write. The text has the names of the fields once, and the values of each row as a list.
+ * The rows of a call are sent between threads as text, because copying so many small objects would cost more
+ * than the disk write. A text has the names of the fields once, and the values of each row as a list. Many
+ * rows are several texts, because memory for large texts costs more than the texts themselves.
  */
 import { at as itemAt } from "../../base/present.ts";
 import type { RecordCall } from "../../ports/record-store.ts";
@@ -8,29 +9,27 @@ import type { RecordCall } from "../../ports/record-store.ts";
 /** The fields of rows, in the order of their values. A field that is an object has fields of its own. */
 type Fields = readonly (readonly [name: string, fields: Fields | null])[];
 
-/** Where a message may have rows. */
-interface Message {
-  readonly rows?: readonly unknown[];
-  readonly writes?: readonly Message[];
-  readonly entries?: readonly Message[];
+/** A row, or a write or an entry with its rows. */
+type Item = { readonly rows?: readonly object[] };
+
+/** Items that follow each other. */
+interface Part {
+  /** The items without their rows; null if they are rows. */
+  readonly rest: readonly object[] | null;
+  /** The fields of the rows, then the values of each row, in lists by item if the items have rows. */
+  readonly text: string;
 }
 
-/** The argument of a call as text, if it has rows. */
-export function packGiven(given: unknown): unknown {
-  const { rows, writes, entries }: Message = given ?? {};
-  if (rows === undefined && writes === undefined && entries === undefined) return given;
-  const known: Fields[] = [];
-  return JSON.stringify([known, inRows(given as Message, (row) => packed(row, known))]);
-}
+/** The names of the arguments that are lists of items. */
+const lists = ["rows", "writes", "entries"] as const;
+const itemsMax = 100;
 
-export function unpackGiven(given: unknown): unknown {
-  if (typeof given !== "string") return given;
-  const [known, message]: [Fields[], Message] = JSON.parse(given);
-  return inRows(message, (row) => unpacked(row as unknown[], known));
-}
+/** The argument of a call with its items packed, if it has any. */
+export const packGiven = (given: unknown): unknown => inList(given, (items) => pack(items as Item[]));
+export const unpackGiven = (given: unknown): unknown => inList(given, (parts) => unpack(parts as Part[]));
 
-/** The calls whose answers are many rows, or entries of an outbox with their rows. */
-const answersRows: ReadonlySet<RecordCall> = new Set<RecordCall>([
+/** The calls whose answers are items. */
+const answersItems: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "pending",
   "entriesAfter",
   "unsettled",
@@ -39,41 +38,46 @@ const answersRows: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "adopt",
 ]);
 
-/** The answer of such a call as text. */
-export function packAnswer(name: RecordCall, answer: unknown): unknown {
-  if (!answersRows.has(name)) return answer;
-  const known: Fields[] = [];
-  const messages = (answer as readonly Message[]).map((one) =>
-    one.rows === undefined ? packed(one, known) : inRows(one, (row) => packed(row, known)),
-  );
-  return JSON.stringify([known, messages]);
+export const packAnswer = (name: RecordCall, answer: unknown): unknown =>
+  answersItems.has(name) ? pack(answer as Item[]) : answer;
+export const unpackAnswer = (name: RecordCall, answer: unknown): unknown =>
+  answersItems.has(name) ? unpack(answer as Part[]) : answer;
+
+function inList(given: unknown, change: (list: unknown) => unknown): unknown {
+  if (!isObject(given)) return given;
+  const name = lists.find((one) => one in given);
+  return name === undefined ? given : { ...given, [name]: change(given[name as keyof typeof given]) };
 }
 
-export function unpackAnswer(name: RecordCall, answer: unknown): unknown {
-  if (!answersRows.has(name)) return answer;
-  const [known, messages]: [Fields[], (Message | unknown[])[]] = JSON.parse(String(answer));
-  return messages.map((one) =>
-    Array.isArray(one) ? unpacked(one, known) : inRows(one, (row) => unpacked(row as unknown[], known)),
-  );
+function pack(items: readonly Item[]): readonly Part[] {
+  const parts: Part[] = [];
+  for (let from = 0; from < items.length; from += itemsMax) {
+    const some = items.slice(from, from + itemsMax);
+    const known: Fields[] = [];
+    const values = some.map((item) =>
+      item.rows === undefined ? packed(item, known) : item.rows.map((row) => packed(row, known)),
+    );
+    const rest = some[0]?.rows === undefined ? null : some.map(({ rows, ...others }) => others);
+    parts.push({ rest, text: JSON.stringify([known, values]) });
+  }
+  return parts;
 }
 
-function inRows(message: Message, change: (row: unknown) => unknown): Message {
-  const { rows, writes, entries } = message;
-  return {
-    ...message,
-    ...(rows && { rows: rows.map(change) }),
-    ...(writes && { writes: writes.map((one) => inRows(one, change)) }),
-    ...(entries && { entries: entries.map((one) => inRows(one, change)) }),
-  };
-}
+const unpack = (parts: readonly Part[]): readonly object[] =>
+  parts.flatMap(({ rest, text }) => {
+    const [known, values]: [Fields[], unknown[][]] = JSON.parse(text);
+    if (rest === null) return values.map((row) => unpacked(row, known));
+    const rowsOf = (at: number) => itemAt(values, at).map((row) => unpacked(row as unknown[], known));
+    return rest.map((item, at) => ({ ...item, rows: rowsOf(at) }));
+  });
 
 /** The values of a row, after the number of its fields among the known ones. */
-function packed(row: unknown, known: Fields[]): unknown[] {
+function packed(row: object, known: Fields[]): unknown[] {
   for (let number = known.length - 1; number >= 0; number--) {
     const values: unknown[] = [number];
-    if (addValues(row as object, itemAt(known, number), values)) return values;
+    if (addValues(row, itemAt(known, number), values)) return values;
   }
-  known.push(fieldsOf(row as object));
+  known.push(fieldsOf(row));
   return packed(row, known);
 }
 
