@@ -1,6 +1,6 @@
 /**
- * `node scripts/screenshots.ts` makes the pictures in README.md: the report page of the demo, and the output
- * of `status` on a terminal. Needs Chromium (see test/browser.ts).
+ * `node scripts/screenshots.ts` makes the pictures in README.md and docs/explain.md: the report page of the
+ * demo, its explanations, and the output of `status` on a terminal. Needs Chromium (see test/browser.ts).
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,12 +20,18 @@ async function picture(
   name: string,
   html: string,
   viewport: { width: number; height: number },
+  /** The section of the page, by its heading; absent: the window, or of a terminal the whole text. */
+  section?: string,
 ): Promise<void> {
   await withFiles({ "page.html": html }, async (folder) => {
     const page = await browser.newPage({ viewport, colorScheme: "light" });
     await page.goto(pathToFileURL(join(folder, "page.html")).href);
+    const part = page.locator("section", { has: page.getByRole("heading", { name: section ?? "" }) });
     // The status is pictured whole; the report, which is long, only as far as the window reaches.
-    await writeFile(join(images, name), await page.screenshot({ fullPage: name === "status.png" }));
+    const image = await (section === undefined
+      ? page.screenshot({ fullPage: name === "status.png" })
+      : part.screenshot());
+    await writeFile(join(images, name), image);
     await page.close();
   });
 }
@@ -77,6 +83,8 @@ const browser = await startBrowser();
 try {
   const { report } = await runDemo({ seed: 1 });
   await picture(browser, "report.png", renderParityPage(report), { width: 1280, height: 1100 });
+  const few = { ...report, explanations: report.explanations?.slice(0, 4) ?? [] };
+  await picture(browser, "explain.png", renderParityPage(few), { width: 1280, height: 800 }, "Explanations");
   await picture(browser, "status.png", terminalPage(await statusOfDesk()), { width: 1200, height: 100 });
 } finally {
   await browser.close();

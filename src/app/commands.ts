@@ -13,9 +13,11 @@ export {
 } from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
 export type { Method } from "../engine/index.ts";
+export type { AcceptedTerms } from "../explain/index.ts";
 export { checkTargets, writeWhole } from "../platform/output.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
 export type { ReconcileReport } from "../ports/reconcile.ts";
+export { acceptCause, acceptedCauses, revokeCause, withAccepted } from "./control/accepted-causes.ts";
 export { runDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem } from "./doctor.ts";
 export { explainReport, witnessFiles } from "./parity/explain-report.ts";

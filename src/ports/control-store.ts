@@ -126,7 +126,7 @@ export interface AuditNote {
   readonly actor: string;
   /**
    * `phase`, `traffic`, `whitelist`, `denylist`, `rollback`, `trigger`, `publish`, `grant`, `sign-off`,
-   * `drill`, `refused`, …; only the store itself writes `sql`.
+   * `drill`, `accept-cause`, `refused`, …; only the store itself writes `sql`.
    */
   readonly action: string;
   readonly reason: string;

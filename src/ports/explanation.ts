@@ -31,6 +31,8 @@ export interface Explanation {
   readonly unexplained: string | null;
   /** Other sets of causes that give the same rows, so that the data cannot tell them apart. */
   readonly alternatives: readonly (readonly string[])[];
+  /** The entries of the register under which the difference counts as accepted; absent if it does not. */
+  readonly accepted?: readonly AcceptedUnder[];
   /** Null if no cause is proved. */
   readonly witness: Witness | null;
   /** The causes that were tried alone, and the number of rows that still differ with each of them. */
@@ -43,6 +45,15 @@ export interface Explanation {
     readonly tradesMax: number;
     readonly exhausted: boolean;
   };
+}
+
+/** An entry of the register of accepted causes. */
+export interface AcceptedUnder {
+  readonly id: string;
+  readonly code: string;
+  readonly owner: string;
+  /** The last day on which the cause is accepted, ISO. */
+  readonly until: string;
 }
 
 interface ExplainedCause {

@@ -85,7 +85,8 @@ describe("--help", () => {
     expect([code, err, out.trimEnd()]).toEqual([0, "", program && helpOf(program)]);
     expect(commands.map(([name]) => name.replace("pnl-bridge ", ""))).toEqual([
       "pnl-bridge",
-      ...["audit", "audit export", "audit list", "audit verify", "compare", "comparisons", "completion"],
+      ...["audit", "audit export", "audit list", "audit verify"],
+      ...["causes", "causes accept", "causes list", "causes revoke", "compare", "comparisons", "completion"],
       ...["config", "config publish", "config schema", "config set", "config show", "config validate"],
       ...[
         "db",

@@ -1,5 +1,5 @@
 import { plain } from "../../base/plain-text.ts";
-import type { Explanation, WitnessTrade } from "../../ports/explanation.ts";
+import type { AcceptedUnder, Explanation, WitnessTrade } from "../../ports/explanation.ts";
 import { align, figure, none, paragraphs } from "./text.ts";
 
 /** The most trades and lanes of one explanation that the text lists. */
@@ -21,6 +21,7 @@ export function renderExplanations(explanations: readonly Explanation[]): string
 
 function linesOf(explanation: Explanation): readonly string[] {
   const { id, component, first, difference, causes, unexplained, alternatives, witness, tried } = explanation;
+  const accepted = explanation.accepted?.map(acceptedWords) ?? [];
   const lanes = component.lanes.slice(0, lanesMax).map(laneWords);
   const more = component.lanes.length > lanesMax ? ` and ${component.lanes.length - lanesMax} more` : "";
   const day = first.tradingDay === undefined ? "in the position" : `on ${first.tradingDay}`;
@@ -39,6 +40,7 @@ function linesOf(explanation: Explanation): readonly string[] {
     `  ${place}${difference === null ? "" : `: modern - legacy = ${figure(difference)}`}`,
     ...align(amounts, new Set([0, 1, 3])),
     ...alternatives.map((codes) => `  or equally    ${codes.join(" and ")}`),
+    ...accepted.map((words) => `  accepted      ${words}`),
     ...(witness === null ? [] : witnessLines(witness)),
     ...(causes.length > 0 || tried.length === 0 ? [] : [`  tried         ${triedWords(tried)}`]),
     ...(explanation.budget.exhausted ? ["  The budget ran out: a longer search may find more."] : []),
@@ -59,6 +61,7 @@ export function explanationWords({
   alternatives,
   witness,
   tried,
+  accepted = [],
 }: Explanation): string {
   const lanes = component.lanes.slice(0, lanesMax).map(laneWords).join(", ");
   const place = `${plain(first.tradingDay ?? "position")} ${first.field}`;
@@ -72,11 +75,15 @@ export function explanationWords({
     ...amounts,
     ...(others.length === 0 ? [] : [`or equally ${others.join(", or ")}`]),
     `unexplained ${figure(unexplained)}`,
+    ...accepted.map((terms) => `accepted: ${acceptedWords(terms)}`),
     ...(causes.length > 0 || tried.length === 0 ? [] : [`tried ${triedWords(tried)}`]),
     ...(trades === undefined ? [] : [`shown by ${trades.join(", ")}`]),
     `explain ${id}`,
   ].join("; ");
 }
+
+const acceptedWords = ({ id, code, owner, until }: AcceptedUnder): string =>
+  plain(`${code} by ${owner} until ${until} (entry ${id})`);
 
 const laneWords = ({ book, symbol }: Explanation["component"]["lanes"][number]): string =>
   plain(book === undefined ? symbol : `${symbol} in ${book}`);

@@ -6,8 +6,10 @@ import {
   parityFiles,
   parityTargets,
   renderParityTable,
+  withAccepted,
   writeWhole,
 } from "../../app/commands.ts";
+import { plain } from "../../base/plain-text.ts";
 import { type CommandResult, colourful, jsonResult, type Streams, terminalWidth } from "./terminal.ts";
 
 export interface ParityCommandOptions {
@@ -32,13 +34,21 @@ export async function checkedInputs(
   return inputs;
 }
 
+/** Writes notes to the stream of errors. */
+export const noteOn =
+  ({ err }: Streams) =>
+  (note: string): void => {
+    err.write(`${plain(note)}\n`);
+  };
+
 /** Writes the report to `out`, if given, and returns it as a table, or as JSON with `json`. */
 export async function parityResult(
-  report: ParityReport,
-  { json, out }: ParityCommandOptions,
+  found: ParityReport,
+  { json, out, config }: ParityCommandOptions,
   inputs: readonly string[],
   streams: Streams,
 ): Promise<CommandResult> {
+  const report = await withAccepted(found, { ...(config && { config }), onNote: noteOn(streams) });
   if (out !== undefined) await writeWhole(parityFiles(report, out), inputs);
   if (json) return jsonResult(parityDocument(report), report.ok);
   return {

@@ -21,6 +21,7 @@ const groups: Readonly<Record<string, string>> = {
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
   db: "Prepares, watches and moves the two databases that hold the records",
   "watch review": "Lists, shows and decides the changes that wait for a person; no decision is automatic",
+  causes: "Accepts known causes of differences, each within a limit and until a day; the audit keeps them",
   audit: "Prints and checks who changed what and why, as a chain of hashes",
 };
 

@@ -14,6 +14,8 @@ export const commands: readonly CommandSpec[] = [
     argument: new Argument("<report>", "a report.json of replay or compare"),
     options: [
       new Option("--row <n>", "only the component of this row of the report, from 1").argParser(wholeNumber),
+      option.fleetConfig(),
+      option.store(),
       option.json(),
       new Option("--out <dir>", "a folder for each explanation's trades, as ledgers that can be replayed"),
     ],
@@ -26,17 +28,19 @@ interface ExplainOptions {
   readonly row?: number;
   readonly json?: boolean;
   readonly out?: string;
+  readonly config?: string;
+  readonly store?: string;
 }
 
 async function run(options: ExplainOptions, streams: Streams): Promise<CommandResult> {
-  const { explainReport, renderExplanations, witnessFiles, writeWhole } = await import(
+  const { explainReport, renderExplanations, withAccepted, witnessFiles, writeWhole } = await import(
     "../../../app/commands.ts"
   );
+  const { noteOn } = await import("../parity-output.ts");
   const progress = progressOn(streams.err);
-  const { explanations, inputs } = await explainReport({
-    ...options,
-    onProgress: progress.report,
-  }).finally(progress.done);
+  const { explanations, inputs } = await explainReport({ ...options, onProgress: progress.report })
+    .then((found) => withAccepted(found, { ...options, onNote: noteOn(streams) }))
+    .finally(progress.done);
   if (options.out !== undefined)
     await writeWhole(witnessFiles(explanations, inputs, options.out), [options.report]);
   const ok = explanations.every(({ unexplained }) => unexplained === "0");

@@ -1,0 +1,54 @@
+/** Under which terms of the register an explained difference counts as accepted. */
+import { absolute, compare, parseFigure } from "../base/fraction.ts";
+import type { AcceptedUnder, Explanation } from "../ports/explanation.ts";
+
+/** What a person accepts: differences of one cause, up to an amount and a day. */
+export interface AcceptedTerms extends AcceptedUnder {
+  readonly scope: Scope;
+  /** The largest amount of the cause, in money of the row; null: any, also where a row has no number. */
+  readonly limit: string | null;
+  readonly reason: string;
+}
+
+export const scopeKeys = ["symbol", "product", "field", "side"] as const;
+
+/** All that is given must hold. */
+export type Scope = { readonly [Key in (typeof scopeKeys)[number]]?: string };
+
+/**
+ * The terms for each cause of an explanation; undefined if the difference is not proved whole, or a cause of it has
+ * no terms that hold on `today` (ISO).
+ */
+export function acceptedUnder(
+  { causes, unexplained, component, first }: Explanation,
+  register: readonly AcceptedTerms[],
+  {
+    today,
+    productOf,
+  }: { readonly today: string; readonly productOf: (symbol: string) => string | undefined },
+): readonly AcceptedUnder[] | undefined {
+  if (causes.length === 0 || unexplained !== "0") return undefined;
+  const found: AcceptedUnder[] = [];
+  for (const { code, level, amount, side } of causes) {
+    const isInScope = ({ scope }: AcceptedTerms): boolean =>
+      (scope.field ?? first.field) === first.field &&
+      (scope.side ?? side) === side &&
+      component.lanes.every(
+        ({ symbol }) =>
+          (scope.symbol ?? symbol) === symbol &&
+          (scope.product === undefined || scope.product === productOf(symbol)),
+      );
+    const terms = register.find(
+      (one) => one.code === code && today <= one.until && isInScope(one) && isWithin(amount, one.limit),
+    );
+    if (level !== "proved" || terms === undefined) return undefined;
+    found.push({ id: terms.id, code, owner: terms.owner, until: terms.until });
+  }
+  return found;
+}
+
+function isWithin(amount: string | null, limit: string | null): boolean {
+  if (limit === null) return true;
+  const [money, most] = [parseFigure(amount ?? ""), parseFigure(limit)];
+  return money !== undefined && most !== undefined && compare(absolute(money), most) <= 0;
+}
