@@ -8,6 +8,7 @@ import {
   readSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +16,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { watch } from "chokidar";
+import { ledgerRank } from "../src/adapters/csv/ledger-lines.ts";
 import { ledgerRows } from "../src/adapters/csv/ledger-rows.ts";
 import { openFileFinder } from "../src/adapters/watch/index.ts";
 import { type OpenedDatabase, openDatabase } from "../src/app/database/open.ts";
@@ -26,8 +28,8 @@ import { formatDay, tradingDayRules } from "../src/domain/market/trading-day.ts"
 import { openDatabase as openLegacy } from "../src/legacy-desk/database.ts";
 import { startOfLedger } from "../src/ports/ledger-rows.ts";
 import type { BridgeRecord } from "../src/ports/records.ts";
-import { type Candidate, interleaved, median, ratio } from "./measure.ts";
-import type { BenchResult, BenchRow } from "./report.ts";
+import { type Candidate, interleaved, median, ratio, type Times } from "./measure.ts";
+import { type BenchResult, type BenchRow, megabytes, milliseconds } from "./report.ts";
 
 const repetitions = 3;
 const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
@@ -37,6 +39,7 @@ const [backlogRows, readRows] = [20_000, 100_000];
 const sliceBytes = 128 * 1_024;
 const [folders, filesInFolder] = [100, 100];
 const idleMs = 10_000;
+const [knownFiles, changedFiles, looks] = [100_000, 1_000, 20];
 const appends = 100;
 
 const two = (value: number): string => String(value).padStart(2, "0");
@@ -124,6 +127,7 @@ export async function filesBench(): Promise<BenchResult> {
         ...(await readingRows(root)),
         ...backlog,
         ...(await findingRows(root)),
+        ...(await knownRows(root)),
         ...(await latencyRows(root)),
       ],
     };
@@ -172,15 +176,26 @@ async function backlogRowsOf(root: string): Promise<readonly BenchRow[]> {
   } satisfies Record<string, Candidate>;
   const times = await interleaved(candidates, repetitions);
   await desk?.close();
-  const rate = (ms: number) => `${Math.round((backlogRows * 1_000) / ms)} rows/s`;
+  const base = { name: "the database bridge alone, a backlog", times: times.bridge };
+  return rates(backlogRows, [base, { name: "the watcher, both stores", times: times.watcher }], 0.7);
+}
+
+interface Way {
+  readonly name: string;
+  readonly times: Times;
+}
+
+/** Rows per second of a baseline, and of a way that must reach a part of them. */
+function rates(rows: number, [base, ours]: readonly [Way, Way], atLeast: number): readonly BenchRow[] {
+  const rate = ({ times }: Way) => `${Math.round((rows * 1_000) / times.medianMs)} rows/s`;
   return [
-    { case: "backlog through the database bridge alone", measured: rate(times.bridge.medianMs) },
+    { case: base.name, measured: rate(base) },
     {
-      case: "backlog through the watcher, both stores",
-      measured: rate(times.watcher.medianMs),
-      ratio: ratio(times.bridge, times.watcher),
-      against: "rows/s of the database bridge",
-      target: { atLeast: 0.7 },
+      case: ours.name,
+      measured: rate(ours),
+      ratio: ratio(base.times, ours.times),
+      against: `rows/s of ${base.name}`,
+      target: { atLeast },
     },
   ];
 }
@@ -211,17 +226,8 @@ async function readingRows(root: string): Promise<readonly BenchRow[]> {
     repetitions,
   );
   await finder.close();
-  const rate = (ms: number) => `${((readRows / ms) * 1e-3).toFixed(2)} M rows/s`;
-  return [
-    { case: "bare read and parse loop", measured: rate(times.bare.medianMs) },
-    {
-      case: "reading without sinks",
-      measured: rate(times.rows.medianMs),
-      ratio: ratio(times.bare, times.rows),
-      against: "rows/s of the bare loop",
-      target: { atLeast: 0.5 },
-    },
-  ];
+  const base = { name: "a bare read and parse loop", times: times.bare };
+  return rates(readRows, [base, { name: "reading without sinks", times: times.rows }], 0.5);
 }
 
 /** Reads a ledger as a short program would: decoded pieces, split at newlines and commas, numbers as doubles. */
@@ -258,9 +264,9 @@ async function findingRows(root: string): Promise<readonly BenchRow[]> {
     for (let file = 0; file < filesInFolder; file += 1)
       writeFileSync(join(tree, String(folder), `trades_${20_000_000 + file}.csv`), header);
   }
-  const scanMs = median(Array.from({ length: 5 }, () => timed(() => scan(tree))));
+  const scanMs = await scanMsOf(tree);
   const finder = openFileFinder({ roots: [tree], include: ["trades_*.csv"], mode: "poll", onHint: () => {} });
-  const startMs = await timedLater(() => finder.look("all"));
+  const startMs = await timed(() => finder.look("all"));
   // After a while nothing counts as recent, so the folders alone are looked at.
   const before = process.cpuUsage();
   const endMs = performance.now() + idleMs;
@@ -272,7 +278,8 @@ async function findingRows(root: string): Promise<readonly BenchRow[]> {
   await finder.close();
   const ourMs = (used.user + used.system) / 1_000;
   const chokidar = await chokidarIdle(tree);
-  const allowedMs = scanMs * (idleMs / 5_000) + (idleMs / 1_000) * recentMs(tree);
+  // All files here are new, so a look at the recent ones touches every file too.
+  const allowedMs = scanMs * (idleMs / 5_000) + scanMs * (idleMs / 1_000);
   return [
     { case: `one synchronous scan of ${folders * filesInFolder} files`, measured: `${scanMs.toFixed(1)} ms` },
     { case: "first look of the finder", measured: `${startMs.toFixed(0)} ms` },
@@ -291,16 +298,17 @@ async function findingRows(root: string): Promise<readonly BenchRow[]> {
   ];
 }
 
-const timed = (work: () => unknown): number => {
-  const startedMs = performance.now();
-  work();
-  return performance.now() - startedMs;
-};
-
-async function timedLater(work: () => Promise<unknown>): Promise<number> {
+async function timed(work: () => unknown): Promise<number> {
   const startedMs = performance.now();
   await work();
   return performance.now() - startedMs;
+}
+
+/** The time of one synchronous scan, median of five. */
+async function scanMsOf(folder: string): Promise<number> {
+  const times: number[] = [];
+  for (let turn = 0; turn < 5; turn += 1) times.push(await timed(() => scan(folder)));
+  return median(times);
 }
 
 function scan(folder: string): number {
@@ -313,20 +321,110 @@ function scan(folder: string): number {
   return count;
 }
 
-/** A scan of what a look at recent files touches: all files here are new. */
-const recentMs = (folder: string): number =>
-  median(Array.from({ length: 3 }, () => timed(() => scan(folder))));
-
 async function chokidarIdle(
   folder: string,
 ): Promise<{ readonly startMs: number; readonly idleCpuMs: number }> {
   const watcher = watch(folder, { ignoreInitial: true });
-  const startMs = await timedLater(() => new Promise<void>((resolve) => void watcher.once("ready", resolve)));
+  const startMs = await timed(() => new Promise<void>((resolve) => void watcher.once("ready", resolve)));
   const before = process.cpuUsage();
   await sleep(idleMs);
   const { user, system } = process.cpuUsage(before);
   await watcher.close();
   return { startMs, idleCpuMs: (user + system) / 1_000 };
+}
+
+/** The start of a watcher whose journal knows many files, of which none or a few have changed since. */
+async function knownRows(root: string): Promise<readonly BenchRow[]> {
+  const folder = join(root, "known");
+  const tree = join(folder, "ledgers");
+  const pathOf = (file: number) => `${file % folders}/trades_${20_000_000 + Math.floor(file / folders)}.csv`;
+  for (let number = 0; number < folders; number += 1)
+    mkdirSync(join(tree, String(number)), { recursive: true });
+  writeFileSync(join(tree, pathOf(0)), header);
+  const config = configOf();
+  const write = async () => ({ kind: "acknowledged", version: 1, mirror: "pending" }) as const;
+  const start = async (work: (files: OpenedFiles) => unknown): Promise<number> => {
+    const files = await openFileWatcher(
+      { config, folder },
+      { write, plan: () => config.plan, onEvent: () => {} },
+    );
+    const ms = await timed(() => files.watcher.once(100));
+    await work(files);
+    await files.close();
+    return ms;
+  };
+  await start(() => {});
+  for (let file = 1; file < knownFiles; file += 1) writeFileSync(join(tree, pathOf(file)), header);
+  // What changed within ten minutes is looked at each second.
+  for (const path of readdirSync(tree, { recursive: true, encoding: "utf8" }))
+    utimesSync(join(tree, path), 0, 0);
+  await knowAll(folder);
+  const append = (count: number, id: number): void => {
+    for (let file = 0; file < count; file += 1)
+      appendFileSync(
+        join(tree, pathOf(file)),
+        `${id + file},XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00.000,B,1,110.5\n`,
+      );
+  };
+  const scanMs = await scanMsOf(tree);
+  const heap: number[] = [];
+  await start(async ({ watcher }) => {
+    for (let look = 0; look <= looks; look += 1) {
+      globalThis.gc?.();
+      heap.push(process.memoryUsage().heapUsed);
+      await watcher.pass();
+      await sleep(1_000);
+    }
+  });
+  const noneMs = await start(() => {});
+  append(changedFiles, 0);
+  const someMs = await start(() => {});
+  append(4 * changedFiles, changedFiles);
+  const manyMs = await start(() => {});
+  const [first = 0, last = 0] = [heap[0], heap.at(-1)];
+  return [
+    { case: `a synchronous scan of ${knownFiles} files`, measured: milliseconds(scanMs) },
+    {
+      case: "start with them known, none changed",
+      measured: milliseconds(noneMs),
+      ratio: noneMs / scanMs,
+      against: "a synchronous scan",
+    },
+    { case: `the same, ${changedFiles} changed`, measured: milliseconds(someMs) },
+    {
+      case: `the same, ${4 * changedFiles} changed`,
+      measured: milliseconds(manyMs),
+      ratio: (manyMs - noneMs) / (4 * (someMs - noneMs)),
+      against: `four times what ${changedFiles} cost`,
+      target: { atMost: 1.5 },
+    },
+    {
+      case: `memory after ${looks} further looks`,
+      measured: megabytes(last),
+      ratio: last / first,
+      against: "memory after the start",
+      target: { atMost: 1.1 },
+    },
+  ];
+}
+
+/** Lets the journal know every file of the folder as it knows the one that it has. */
+async function knowAll(folder: string): Promise<void> {
+  const finder = openFileFinder({
+    ...{ roots: [join(folder, "ledgers")], include: ["trades_*.csv"], mode: "poll", onHint: () => {} },
+  });
+  const [look] = await finder.look("all");
+  await finder.close();
+  const journal = new Database(join(folder, ".pnl-bridge", "files.db"));
+  const known = journal.prepare(
+    `INSERT OR IGNORE INTO files SELECT NULL, root, @path, kind, @rank, state, note, since_ms, place, chain, checkpoint,
+     unverified, revocable, @size, @mtimeMs, @inode, good, refused FROM files WHERE file = 1`,
+  );
+  journal.transaction(() => {
+    for (const { path, size, mtimeMs, place } of look?.ok === true ? look.changed : [])
+      known.run({ path, rank: ledgerRank(path), size, mtimeMs, inode: place });
+  })();
+  journal.close();
 }
 
 /** The time from an append to both stores, while nothing else happens and while a backlog is read. */

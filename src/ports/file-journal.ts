@@ -159,7 +159,7 @@ export interface TakenPiece {
  * The whole new content of a ledger whose applied part has changed. Its revocable row is the known one if the
  * bytes of that row still end the file. A content with the same rows in the same lines needs no decision.
  */
-export interface Republication extends Omit<TakenPiece, "after"> {
+interface Republication extends Omit<TakenPiece, "after"> {
   /** Identifies the content. */
   readonly digest: string;
   readonly checkpoints: readonly Chain[];

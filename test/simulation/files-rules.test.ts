@@ -3,7 +3,7 @@
  * (files-sim.test.ts) tests them in combination.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { header, type ModelTrade, rowOf, symbols } from "./files/model.ts";
 import { leaseMs, ledgers, prices, settleMs, World, type WorldOptions } from "./files/world.ts";
@@ -132,6 +132,20 @@ describe("the identity of a file", () => {
     world.disk.append(ledgers, today, row(6));
     await world.looks(1);
     expect([claims(world), ids(world)]).toEqual([before + 1, upTo(6)]);
+  });
+
+  it("a restart reads none of the known files but those that have changed, and so does each look", async () => {
+    const names = Array.from({ length: 200 }, (_, at) => `trades_20250723_${at}.csv`);
+    const world = await watched({}, Object.fromEntries(names.map((name, at) => [name, ledger(row(at))])));
+    const read = vi.spyOn(world.disk, "read");
+    world.start(Number.POSITIVE_INFINITY);
+    await world.looks(0, 1_000);
+    expect(read).not.toHaveBeenCalled();
+    world.start(Number.POSITIVE_INFINITY);
+    for (const name of names.slice(0, 2)) world.disk.append(ledgers, name, row(900));
+    await world.looks(1, 1_000);
+    expect([...new Set(read.mock.calls.map(([{ path }]) => path))].toSorted()).toEqual(names.slice(0, 2));
+    expect(read.mock.calls.length).toBeLessThan(12);
   });
 
   it("a ledger that is touched after 90 days has no effect", async () => {

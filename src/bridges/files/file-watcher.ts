@@ -88,6 +88,8 @@ export class FileWatcher {
   readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
   #renewMs = Number.NEGATIVE_INFINITY;
   #allMs = Number.NEGATIVE_INFINITY;
+  /** The monotonic time at which the next look is due; a hint makes it due at once. */
+  #lookMs = Number.NEGATIVE_INFINITY;
   #isHinted = false;
   #wake = (): void => {};
   #isClosed = false;
@@ -121,8 +123,9 @@ export class FileWatcher {
   async once(timeoutMs: number): Promise<boolean> {
     const { clock } = this.#options;
     let endMs = Number.POSITIVE_INFINITY;
+    this.hint();
     do {
-      if (!(await this.pass())) return false;
+      if (!(await this.pass(false))) return false;
       await this.carry();
       // The time limit begins again after the folders are open, because opening them takes time.
       endMs = Math.min(endMs, clock.monotonicMs() + timeoutMs);
@@ -146,10 +149,13 @@ export class FileWatcher {
     await journal.close();
   }
 
-  /** Makes one look and some turns. Returns whether this process holds the lease. */
-  async pass(): Promise<boolean> {
+  /**
+   * Makes some turns, and before them one look, unless it is not due and `looks` is false. Returns whether this
+   * process holds the lease.
+   */
+  async pass(looks = true): Promise<boolean> {
     if (!(await this.#hold())) return false;
-    await this.#look();
+    if (looks || this.#isHinted || this.#options.clock.monotonicMs() >= this.#lookMs) await this.#look();
     for (let turns = 0; turns < turnsMax; turns += 1) {
       const due = this.#next();
       if (due === undefined) break;
@@ -161,9 +167,9 @@ export class FileWatcher {
   }
 
   /** Makes a pass and reports its failure as an event; the next pass then begins from the journal's state. */
-  async attempt(): Promise<boolean> {
+  async attempt(looks = true): Promise<boolean> {
     try {
-      return await this.pass();
+      return await this.pass(looks);
     } catch (failure) {
       this.#failed(failure);
       return false;
@@ -173,11 +179,11 @@ export class FileWatcher {
   async #watch(): Promise<void> {
     const { clock, scanMs } = this.#options;
     while (!this.#isClosed) {
-      const isHolder = await this.attempt();
+      const isHolder = await this.attempt(false);
       if (isHolder && this.#next() !== undefined) continue;
-      const waitMs = isHolder ? Math.min(scanMs, this.#due.nextMs() - clock.monotonicMs()) : scanMs;
+      const waitMs = isHolder ? Math.min(this.#lookMs, this.#due.nextMs()) - clock.monotonicMs() : scanMs;
       if (!this.#isHinted) await this.#sleep(Math.max(waitMinMs, waitMs));
-      this.#isHinted = false;
+      if (!isHolder) this.#isHinted = false;
     }
   }
 
@@ -217,15 +223,19 @@ export class FileWatcher {
     if (answer.epoch === this.#held.epoch) return true;
     this.#held.epoch = answer.epoch;
     this.#allMs = Number.NEGATIVE_INFINITY;
+    this.#lookMs = Number.NEGATIVE_INFINITY;
     this.#underWay.clear();
     this.#due.add(await journal.call("waiting", { all: true }));
     return true;
   }
 
   async #look(): Promise<void> {
-    const { finder, journal, clock, roots } = this.#options;
-    const isAll = clock.monotonicMs() >= this.#allMs;
-    if (isAll) this.#allMs = clock.monotonicMs() + allMs;
+    const { finder, journal, clock, roots, scanMs } = this.#options;
+    const monotonicMs = clock.monotonicMs();
+    this.#isHinted = false;
+    this.#lookMs = monotonicMs + scanMs;
+    const isAll = monotonicMs >= this.#allMs;
+    if (isAll) this.#allMs = monotonicMs + allMs;
     const looks = await finder.look(isAll ? "all" : "recent");
     for (const [at, look] of looks.entries()) await this.#lookAt(itemAt(roots, at), at, look);
     this.#due.add(await journal.call("waiting", { all: false }));
