@@ -92,9 +92,20 @@ describe("GET /api/v1/dashboard", () => {
     }
   });
 
-  it("keeps its comparisons like those of any other call", async () => {
-    const { url, service } = await desk({ legacy: answers("2"), modern: answers("3") });
+  it("keeps its comparisons and notes its calls like those of any other method", async () => {
+    const notes: object[] = [];
+    const { url, service } = await desk({
+      ...{ legacy: answers("2"), modern: answers("3"), onCall: (note) => notes.push(note) },
+    });
     await ask(`${url}/api/v1/dashboard?book=UST`);
+    expect(notes).toEqual([
+      {
+        ...{ method: "dashboard", book: "UST", source: "legacy" },
+        epoch: 1,
+        stale: false,
+        ms: expect.any(Number),
+      },
+    ]);
     await service.idle();
     await until(
       async () => (await ask(`${url}/api/v1/comparisons?method=dashboard`)).body.comparisons.length === 1,

@@ -112,10 +112,9 @@ export async function controllerScreen(
   ]);
   const rowsOf = (answer: JsonValue, panel: string): readonly Row[] =>
     read.rows(layout.list === "" ? answer : isRow(answer) ? answer[layout.list] : null, panel) ?? [];
-  const taken = new Taken(read);
   const positionRows = rowsOf(positions, "positions").map((row): PositionRow => {
     const symbol = textOf(row[layout.positions.symbol]) ?? "";
-    const figures = taken.figures(`positions[${symbol}]`, row, layout.positions);
+    const figures = figuresOf(read, `positions[${symbol}]`, { row, names: layout.positions });
     const isFlat = isZeroText(figures.quantity);
     return {
       ...figures,
@@ -126,12 +125,16 @@ export async function controllerScreen(
     };
   });
   const result: Screen = {
-    summary: summaryOf(taken, summary, layout.summary),
+    summary: summaryOf(read, summary, layout.summary),
     positions: positionRows.filter(({ quantity }) => !isZeroText(quantity)),
     daily: rowsOf(daily, "daily")
       .map((row): DayRow => {
         const tradingDay = textOf(row[layout.daily.tradingDay])?.slice(0, 10) ?? "";
-        return { ...taken.figures(`daily[${tradingDay}]`, row, layout.daily), tradingDay, currency };
+        return {
+          ...figuresOf(read, `daily[${tradingDay}]`, { row, names: layout.daily }),
+          tradingDay,
+          currency,
+        };
       })
       .sort((a, b) => (a.tradingDay < b.tradingDay ? 1 : -1)),
     // The desk's table begins each file with a row that holds the file's name.
@@ -139,7 +142,7 @@ export async function controllerScreen(
       .filter((row) => row.is_header !== true)
       .map((row): TradeRow => {
         const { id, symbol, side } = layout.trades;
-        const figures = taken.figures(`trades[${textOf(row[id])}]`, row, layout.trades);
+        const figures = figuresOf(read, `trades[${textOf(row[id])}]`, { row, names: layout.trades });
         const letter = /^(B|S)(?:UY|ELL)?$/i.exec(textOf(row[side]) ?? "")?.[1]?.toUpperCase();
         const time = layout.timeOf(row)?.replace(" ", "T") ?? null;
         return {
@@ -161,42 +164,33 @@ export async function controllerScreen(
 
 const defect = "defect:";
 
-/** Takes figures over by the names of a layout. */
-class Taken {
-  readonly #read: ScreenReader;
-
-  constructor(read: ScreenReader) {
-    this.#read = read;
+/** The figures of a row by the names of a layout. Names of texts give null here: the caller sets them. */
+function figuresOf<Name extends string>(
+  read: ScreenReader,
+  path: string,
+  { row, names }: { readonly row: Row; readonly names: Readonly<Record<Name, string>> },
+): Record<Name, string | null> {
+  const figures: Partial<Record<string, string | null>> = {};
+  for (const [field, name] of Object.entries<string>(names)) {
+    const isDefect = name.startsWith(defect);
+    if (isDefect) read.unavailable[`${path}.${field}`] = name.slice(defect.length);
+    figures[field] = isDefect || texts.has(field) ? null : read.figure(`${path}.${field}`, row[name]);
   }
-
-  /** The figures of a row. Names of texts, such as the symbol, give null here: the caller sets them. */
-  figures<Name extends string>(
-    path: string,
-    row: Row,
-    names: Readonly<Record<Name, string>>,
-  ): Record<Name, string | null> {
-    const figures: Partial<Record<string, string | null>> = {};
-    for (const [field, name] of Object.entries<string>(names))
-      figures[field] = texts.has(field) ? null : this.figure(`${path}.${field}`, row, name);
-    return figures as Record<Name, string | null>;
-  }
-
-  figure(path: string, row: Row, name: string): string | null {
-    if (!name.startsWith(defect)) return this.#read.figure(path, row[name]);
-    this.#read.unavailable[path] = name.slice(defect.length);
-    return null;
-  }
+  return figures as Record<Name, string | null>;
 }
 
 const texts: ReadonlySet<string> = new Set(["symbol", "side", "id", "tradingDay"]);
 
-function summaryOf(taken: Taken, cards: JsonValue, names: Layout["summary"]): Summary {
+function summaryOf(
+  read: ScreenReader,
+  cards: JsonValue,
+  { openPositions, ...names }: Layout["summary"],
+): Summary {
   if (!isRow(cards) || Object.keys(cards).length === 0)
     throw new SystemFailure("GARBLED", "the desk's dashboard has no cards, as after a failure of its own");
-  const { openPositions, ...money } = names;
   return {
-    totals: { [currency]: taken.figures(`summary.totals.${currency}`, cards, money) },
+    totals: { [currency]: figuresOf(read, `summary.totals.${currency}`, { row: cards, names }) },
     day: null,
-    openPositions: taken.figure("summary.openPositions", cards, openPositions),
+    ...figuresOf(read, "summary", { row: cards, names: { openPositions } }),
   };
 }

@@ -144,7 +144,8 @@ export class DashboardDataBridge {
         const request = args[0] as ScreenRequest;
         const current = this.#worlds.get(worldKey(request));
         const world = current?.request.asOf === request.asOf ? current : worldOf(request, 0);
-        const { screen } = await this.#ask(side, world, context);
+        // Viewers of legacy share its answer, so it does not end when nobody waits for the comparison.
+        const { screen } = await this.#ask(side, world, side === "legacy" ? unlimited : context);
         return { ...screen, tradesAsked: request.trades };
       };
     this.#method = options.core.add({

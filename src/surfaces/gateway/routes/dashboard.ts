@@ -1,4 +1,5 @@
 import { personName } from "../../../base/person-name.ts";
+import { shownMs } from "../../../base/shown-ms.ts";
 import type { App, RouteContext } from "../context.ts";
 import { headerText, namesOfCall } from "../names-of-call.ts";
 import { operation } from "../openapi.ts";
@@ -7,7 +8,7 @@ import { dashboardAnswer, dashboardQuery } from "../wire/dashboard.ts";
 
 /** What the desk's dashboards show, from the system that the plan gives the user. */
 export const dashboardRoutes =
-  ({ bridge, caller, needs }: RouteContext) =>
+  ({ bridge, caller, needs, onCall }: RouteContext) =>
   async (app: App): Promise<void> => {
     app.get(
       "/dashboard",
@@ -35,15 +36,21 @@ export const dashboardRoutes =
         const isListed = user !== undefined && dashboard.plan.userWhitelist.has(personName(user));
         if (isWanted && !isListed) caller(request, "operator");
         reply.header("cache-control", "no-store");
-        return dashboard.getPnlData({
-          view,
-          ...(user !== undefined && { user }),
-          ...(book !== undefined && { book }),
+        const startedMs = performance.now();
+        const names = { ...(user !== undefined && { user }), ...(book !== undefined && { book }) };
+        const answer = await dashboard.getPnlData({
+          ...{ ...names, view, beside: isWanted },
           ...(date !== undefined && { date }),
           ...(limit !== undefined && { limit }),
           ...(cursor !== undefined && { cursor }),
-          beside: isWanted,
         });
+        const { source, epoch, stale, fellBack } = answer;
+        const ms = shownMs(performance.now() - startedMs);
+        onCall?.({
+          ...{ method: "dashboard", ...names, source, epoch, stale, ms },
+          ...(fellBack !== undefined && { fellBack }),
+        });
+        return answer;
       },
     );
   };
