@@ -83,7 +83,7 @@ export interface BackfillRun {
    * run, which holds all writes back, and by `db archive`.
    */
   readonly isUrgent?: boolean;
-  /** Ends the run after the chunk that is under way. The next run continues from there. */
+  /** Ends the run after the chunks that are under way, two at most. The next run continues from there. */
   readonly signal?: AbortSignal;
 }
 
@@ -158,8 +158,9 @@ const waitMs = 100;
  * detects a change by somebody else, and so that modern's writes can be mirrored to the row. The
  * authoritative store takes a row first, because that store accepts or refuses concurrent writes of the row.
  *
- * Each chunk is recorded in modern after both stores have it. A run that dies is resumed after the last
- * recorded chunk; rows that the unrecorded chunk had already copied are `known` and do not change. The
+ * Each chunk is recorded in modern after both stores have it. While modern takes a chunk, the next one is
+ * read and mapped, and legacy takes it if it is authoritative. A run that dies is resumed after the last
+ * recorded chunk; rows that the unrecorded chunks had already copied are `known` and do not change. The
  * highest id is fixed at the beginning of a pass. The relay carries a row that a write has touched, even if
  * the write deleted it. Rows that modern cannot hold, or that somebody else has changed, wait for a person
  * with both images.
