@@ -52,7 +52,7 @@ export const campaigns = {
       "writes, phase moves, SQL statements, rollbacks and restarts in any order leave both databases as a model says",
   },
   explain: {
-    files: ["test/explain/campaign.test.ts"],
+    files: ["test/explain/campaign.test.ts", "test/foreign-desk/foreign-desk.test.ts"],
     proves:
       "hidden rules, alone and in pairs, are named from the rows that they give, and what is outside of the catalogue is not",
   },

@@ -60,6 +60,39 @@ describe("systems of the desk's own", () => {
     ),
   );
 
+  it("a system that takes the price of an earlier file of the day is named by its rows", () =>
+    withFiles(
+      {
+        "trades_20250724.csv": ledger(
+          `1,${ZN},2025-07-24 09:00:00,B,1,110`,
+          `2,${ZN},2025-07-24 09:00:01,S,1,111`,
+          `3,${ZN},2025-07-24 09:00:02,B,1,110`,
+        ),
+        "Futures_20250724_1400.csv": "SYMBOL,PX_LAST,PX_SETTLE,\nTY,111.08,111.08,\n",
+        "Futures_20250724_1600.csv": "SYMBOL,PX_LAST,PX_SETTLE,\nTY,111.16,111.16,\n",
+        "rows.json": JSON.stringify({
+          dayRule: "calendar",
+          positions: [{ symbol: ZN, quantity: 1, averagePrice: 110, realized: 1000, unrealized: 1250 }],
+          daily: [{ symbol: ZN, tradingDay: "2025-07-24", realized: 1000, unrealized: 1250, total: 2250 }],
+          errors: [],
+        }),
+      },
+      async (folder) => {
+        const given = [
+          "--prices",
+          folder,
+          "--legacy-rows",
+          join(folder, "rows.json"),
+          "--day-rule",
+          "calendar",
+        ];
+        const { out, err } = await pnlBridge(["replay", "--trades", folder, ...given, "--json"]);
+        if (out === "") throw new Error(err);
+        const report = JSON.parse(out) as ParityReport;
+        expect(report.explanations?.map(codesOf)).toEqual(["PRICE_CHOICE"]);
+      },
+    ));
+
   it("rows in another form are refused, and the message shows the right form", () =>
     withFiles({ ...ledgers, "rows.json": "[1]" }, async (folder) => {
       const { code, err } = await pnlBridge([

@@ -41,6 +41,8 @@ export interface ExplainedWorld {
   readonly valuation: StatementOptions;
   /** Prices of days that only modern's day rule has. */
   readonly otherCloses?: readonly Close[];
+  /** Every price of the price files, by the symbols of the trades. A system may have chosen another one of a day. */
+  readonly filePrices?: readonly Close[];
   readonly reread: () => Promise<TradeColumns>;
 }
 
@@ -111,7 +113,7 @@ export async function historyOf(world: ExplainedWorld): Promise<History> {
     asOfUs: engine.asOfUs,
     asOfDay: valuation.asOfDay,
     closes: [...(world.otherCloses ?? []), ...pinnedPrices(world)],
-    otherPrices: [],
+    otherPrices: world.filePrices ?? [],
     nameOf: world.nameOf,
     netBooks: world.netBooks,
   };

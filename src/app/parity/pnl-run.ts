@@ -68,6 +68,8 @@ export interface PnlRun {
   readonly input: LedgerInput;
   /** The translator of the symbols, with its counters and quarantine. */
   readonly symbols: SymbolTranslationBridge;
+  /** Every price of the files up to the as-of time, in order of reading. */
+  readonly prices: PriceInput["prices"];
   readonly engine: PnlEngine;
   readonly statement: Statement;
   readonly valuation: StatementOptions;
@@ -182,6 +184,7 @@ export async function runPnl(options: PnlRunOptions): Promise<PnlRun> {
     ],
     input,
     symbols,
+    prices,
     engine,
     statement: statementOf(engine, valuation),
     valuation,

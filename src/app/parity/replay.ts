@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
+import { formatDecimal } from "../../base/decimal.ts";
 import {
   flatHasNoAveragePrice,
   PnLComparisonValidator,
@@ -9,12 +10,12 @@ import {
   unpricedDayHasNoValue,
 } from "../../comparison/index.ts";
 import { type Config, ownMethodNames, type SystemConfig } from "../../config/index.ts";
-import { isTradingDayRule, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { formatDay, isTradingDayRule, tradingDayRules } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type Statement, type TradeColumns, zeroPriceLotsOf } from "../../engine/index.ts";
 import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
-import type { HistoryRows } from "../../ports/pnl-system.ts";
+import type { Close, HistoryRows } from "../../ports/pnl-system.ts";
 import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
@@ -156,6 +157,7 @@ export function explainedWorld(
     dayRule,
     engine,
     valuation,
+    filePrices: filePricesOf(world),
     otherCloses: other === undefined ? [] : pinnedPrices({ ...other, ...other.input }),
     reread: async () => {
       const describe = asRead(describerOf(symbols), "every-row");
@@ -163,6 +165,20 @@ export function explainedWorld(
       return (await readLedgers(ledgers, { keepRepeated: true, describe, dayRule: rule, netBooks })).trades;
     },
   };
+}
+
+/** The prices of the files for each traded symbol, in order of reading. */
+function filePricesOf({ prices, input }: PnlRun): readonly Close[] {
+  const byName = Map.groupBy(prices, ({ instrument, symbol }) => instrument ?? symbol);
+  return input.trades.instruments.flatMap(({ instrument, symbol }) =>
+    [...new Set([instrument ?? symbol, symbol])].flatMap((name) =>
+      (byName.get(name) ?? []).map(({ day, price }) => ({
+        symbol,
+        tradingDay: formatDay(day),
+        price: formatDecimal(price),
+      })),
+    ),
+  );
 }
 
 /** Every traded symbol, including aliases of another symbol of the same instrument. */
