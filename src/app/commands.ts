@@ -20,6 +20,7 @@ export type { ReconcileReport } from "../ports/reconcile.ts";
 export { acceptCause, acceptedCauses, revokeCause, withAccepted } from "./control/accepted-causes.ts";
 export { runDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem } from "./doctor.ts";
+export type { HowExplained } from "./parity/explain.ts";
 export { explainReport, witnessFiles } from "./parity/explain-report.ts";
 export { inputFiles } from "./parity/input-files.ts";
 export { matchesCsv } from "./parity/matches-csv.ts";

@@ -93,6 +93,14 @@ describe("systems of the desk's own", () => {
       },
     ));
 
+  it("a report has no explanation and names no cause from two figures with --explain none", () =>
+    withFiles({ ...ledgers, "rows.json": JSON.stringify(rows) }, async (folder) => {
+      const args = ["--trades", folder, "--legacy-rows", join(folder, "rows.json"), "--explain", "none"];
+      const { code, out } = await pnlBridge(["replay", ...args, "--json"]);
+      const { rows: found, explanations } = JSON.parse(out) as ParityReport;
+      expect([code, explanations, found.some(({ cause }) => cause !== null)]).toEqual([1, undefined, false]);
+    }));
+
   it("rows in another form are refused, and the message shows the right form", () =>
     withFiles({ ...ledgers, "rows.json": "[1]" }, async (folder) => {
       const { code, err } = await pnlBridge([

@@ -5,12 +5,12 @@ import { BridgeError } from "../../base/errors.ts";
 import { isTradingDayRule } from "../../domain/market/trading-day.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import { methods } from "../../engine/index.ts";
-import { explain, explainDefaults } from "../../explain/index.ts";
+import { explain } from "../../explain/index.ts";
 import { FileDigest } from "../../platform/file-digest.ts";
 import type { Explanation } from "../../ports/explanation.ts";
 import type { InputFile, ParityReport } from "../../ports/parity-report.ts";
 import { overridesFrom } from "../symbols/commands.ts";
-import { byDifference, type ExplainedWorld, historyOf } from "./explain.ts";
+import { byDifference, type ExplainedWorld, historyOf, wholeBudget } from "./explain.ts";
 import { readJsonInput } from "./json-input.ts";
 import { runPnl } from "./pnl-run.ts";
 import { bookNetting, explainedWorld } from "./replay.ts";
@@ -42,9 +42,7 @@ export async function explainReport(options: ExplainReportOptions): Promise<Expl
   options.onProgress?.("reading the inputs of the report");
   const history = await historyOf(await worldOf(report, inputs));
   options.onProgress?.("explaining");
-  // Each component has the whole budget: a person waits for this answer, not for a report.
-  const budget = { ...explainDefaults, tradesMax: 40_000_000, reportTradesMax: Number.POSITIVE_INFINITY };
-  const explanations = explain(report, history, budget, row).map(({ explanation }) => explanation);
+  const explanations = explain(report, history, wholeBudget, row).map(({ explanation }) => explanation);
   return { explanations: explanations.sort(byDifference), inputs };
 }
 

@@ -3,7 +3,13 @@ import { absolute, compare, parseFigure, zero } from "../../base/fraction.ts";
 import { parseDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import type { Describe, PnlEngine, StatementOptions, TradeColumns } from "../../engine/index.ts";
-import { type ExplainOptions, explain, type History, type RefusedRow } from "../../explain/index.ts";
+import {
+  type ExplainOptions,
+  explain,
+  explainDefaults,
+  type History,
+  type RefusedRow,
+} from "../../explain/index.ts";
 import type { Explanation } from "../../ports/explanation.ts";
 import type { Note, Quarantined } from "../../ports/ledger.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
@@ -49,14 +55,28 @@ export interface ExplainedWorld {
 /** Causes that two values suggest and that only a run could prove. */
 const suggestions: ReadonlySet<string | null> = new Set(["LOT_ORDER", "SIGN_FLIP", "MULTIPLIER"]);
 
+/** The whole budget for each component, for a person who waits for the answer. */
+export const wholeBudget: ExplainOptions = {
+  ...explainDefaults,
+  tradesMax: 40_000_000,
+  reportTradesMax: Number.POSITIVE_INFINITY,
+};
+
+/** How far a report is explained: within the budget of a report, each component with a whole budget, or not. */
+export type HowExplained = "quick" | "all" | "none";
+
 /** Explains every row of a report that does not agree: names its proved causes and the trades that show them. */
 export async function explained(
   report: ParityReport,
   world: ExplainedWorld,
-  options?: ExplainOptions,
+  how: HowExplained = "quick",
 ): Promise<ParityReport> {
   if (report.rows.every(({ verdict }) => agrees(verdict))) return { ...report, explanations: [] };
-  const found = explain(report, await historyOf(world), options);
+  if (how === "none") {
+    const rows = report.rows.map((row) => (suggestions.has(row.cause) ? { ...row, cause: null } : row));
+    return { ...report, rows };
+  }
+  const found = explain(report, await historyOf(world), how === "all" ? wholeBudget : explainDefaults);
   const named = new Map<ParityRow, ParityRow>();
   for (const { explanation, rows, trades: treated } of found) {
     const shown = explanation.witness?.trades.filter(({ refused }) => refused === undefined) ?? [];

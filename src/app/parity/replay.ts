@@ -20,7 +20,7 @@ import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-system
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
 import { describerOf } from "../symbols/symbols.ts";
 import { bytesRead, digestsOf, withEvidence } from "./evidence.ts";
-import { asRead, type ExplainedWorld, explained, refusedRows } from "./explain.ts";
+import { asRead, type ExplainedWorld, explained, type HowExplained, refusedRows } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import {
   inputCounts,
@@ -43,6 +43,7 @@ export interface ReplayOptions extends PnlRunOptions {
   /** Files with the answer of a system's `history`, which is then not run. */
   readonly legacyRows?: string | undefined;
   readonly modernRows?: string | undefined;
+  readonly explain?: HowExplained | undefined;
 }
 
 /**
@@ -109,7 +110,11 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const report = validator.compare(inNames(legacy, nameOf), inNames(modern, nameOf));
   const netted = netBooks && input.books ? [bookNetting] : [];
   options.onProgress?.("explaining");
-  const explanation = await explained(report, explainedWorld(world, { legacy, netBooks, other }));
+  const explanation = await explained(
+    report,
+    explainedWorld(world, { legacy, netBooks, other }),
+    options.explain,
+  );
   const compared = {
     ...explanation,
     ok: report.ok && isClean(world),

@@ -32,7 +32,7 @@ import type { NotCompared, ParityReport } from "../../ports/parity-report.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { describerOf, nameOfSymbol, symbolBridge } from "../symbols/symbols.ts";
 import { digestsOf, withEvidence } from "./evidence.ts";
-import { asRead, type ExplainedWorld, explained, type Reading } from "./explain.ts";
+import { asRead, type ExplainedWorld, explained, type HowExplained, type Reading } from "./explain.ts";
 import { inputFiles } from "./input-files.ts";
 import { isClean, withComputedDays } from "./pnl-run.ts";
 import { inNames, multipliersOf, unpricedDays, validatorFor } from "./replay.ts";
@@ -45,6 +45,7 @@ interface CompareOptions {
   readonly configFile?: string | undefined;
   readonly method?: Method | undefined;
   readonly dayRule?: TradingDayRuleName | undefined;
+  readonly explain?: HowExplained | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
@@ -89,7 +90,7 @@ export async function compareStored(options: CompareOptions): Promise<ComparedDa
   );
   const { quarantine, notes } = log;
   onProgress?.("explaining");
-  const explanation = await explained(report, world.explained);
+  const explanation = await explained(report, world.explained, options.explain);
   const [accepted, duplicates] = [trades.length, repeated.length];
   const rows = stored.trades.length;
   const compared = {

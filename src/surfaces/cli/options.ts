@@ -37,6 +37,11 @@ export const file = () => new Option("--config <file>", "the configuration file"
 export const calendar = () =>
   new Option("--calendar <file>", "a CSV file with the desk's option expiries (default: they are computed)");
 export const out = () => new Option("--out <dir>", "a folder for the report, as report.json and report.html");
+export const explain = () =>
+  new Option(
+    "--explain <how>",
+    "how far differences are explained: quick (default: a few seconds for all), all or none",
+  ).choices(["quick", "all", "none"]);
 export const from = () =>
   new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");
 export const asOf = () =>

@@ -1,4 +1,4 @@
-import type { Method, ParityReport, TradingDayRuleName } from "../../app/commands.ts";
+import type { HowExplained, Method, ParityReport, TradingDayRuleName } from "../../app/commands.ts";
 import {
   checkTargets,
   inputFiles,
@@ -16,6 +16,7 @@ export interface ParityCommandOptions {
   readonly config?: string;
   readonly method?: Method;
   readonly dayRule?: TradingDayRuleName;
+  readonly explain?: HowExplained;
   readonly json?: boolean;
   readonly out?: string;
 }

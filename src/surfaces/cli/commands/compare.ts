@@ -19,6 +19,7 @@ export const commands: readonly CommandSpec[] = [
       option.config(),
       option.method(),
       option.dayRule(),
+      option.explain(),
       option.json(),
       option.out(),
     ],

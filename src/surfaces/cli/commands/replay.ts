@@ -27,6 +27,7 @@ export const commands: readonly CommandSpec[] = [
         "a JSON file with the rows of a legacy system of your own: the answer of its method `history`",
       ),
       new Option("--modern-rows <file>", "the same for modern"),
+      option.explain(),
       option.json(),
       option.out(),
     ],
