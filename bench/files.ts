@@ -367,11 +367,11 @@ async function knownRows(root: string): Promise<readonly BenchRow[]> {
       );
   };
   const scanMs = await scanMsOf(tree);
-  const heap: number[] = [];
+  const memory: number[] = [];
   await start(async ({ watcher }) => {
     for (let look = 0; look <= looks; look += 1) {
       globalThis.gc?.();
-      heap.push(process.memoryUsage().heapUsed);
+      memory.push(process.memoryUsage.rss());
       await watcher.pass();
       await sleep(1_000);
     }
@@ -381,7 +381,7 @@ async function knownRows(root: string): Promise<readonly BenchRow[]> {
   const someMs = await start(() => {});
   append(4 * changedFiles, changedFiles);
   const manyMs = await start(() => {});
-  const [first = 0, last = 0] = [heap[0], heap.at(-1)];
+  const [first = 0, last = 0] = [memory[0], memory.at(-1)];
   return [
     { case: `a synchronous scan of ${knownFiles} files`, measured: milliseconds(scanMs) },
     {

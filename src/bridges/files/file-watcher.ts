@@ -231,14 +231,18 @@ export class FileWatcher {
 
   async #look(): Promise<void> {
     const { finder, journal, clock, roots, scanMs } = this.#options;
-    const monotonicMs = clock.monotonicMs();
+    const beganMs = clock.monotonicMs();
     this.#isHinted = false;
-    this.#lookMs = monotonicMs + scanMs;
-    const isAll = monotonicMs >= this.#allMs;
-    if (isAll) this.#allMs = monotonicMs + allMs;
+    const isAll = beganMs >= this.#allMs;
     const looks = await finder.look(isAll ? "all" : "recent");
     for (const [at, look] of looks.entries()) await this.#lookAt(itemAt(roots, at), at, look);
     this.#due.add(await journal.call("waiting", { all: false }));
+    const endedMs = clock.monotonicMs();
+    // Looks that take long leave four fifths of the time for reading.
+    const nextMs = (everyMs: number): number =>
+      Math.max(beganMs + everyMs, endedMs + 4 * (endedMs - beganMs));
+    if (isAll) this.#allMs = nextMs(allMs);
+    this.#lookMs = isAll ? endedMs + scanMs : nextMs(scanMs);
   }
 
   async #lookAt(root: string, at: number, look: RootLook): Promise<void> {
