@@ -363,7 +363,7 @@ async function knownRows(root: string): Promise<readonly BenchRow[]> {
     for (let file = 0; file < count; file += 1)
       appendFileSync(
         join(tree, pathOf(file)),
-        `${id + file},XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00.000,B,1,110.5\n`,
+        `${id + file},XCMEOPADPS20250919U0ZN/${50 + file},2025-07-24 09:00:00.000,B,1,110.5\n`,
       );
   };
   const scanMs = await scanMsOf(tree);
