@@ -54,6 +54,7 @@ const dust = 1e-6;
 export class Expected {
   readonly #rows: readonly ExpectedRow[];
   readonly #names: ReadonlySet<string>;
+  #days: ReadonlyMap<string, ExpectedRow> | undefined;
   /** The last day of each kind of row that is compared. */
   readonly #lastDays: ReadonlyMap<ParityRow["kind"], number>;
 
@@ -80,6 +81,18 @@ export class Expected {
     this.#rows = [...byKey.values()];
     this.#names = new Set(byKey.keys());
     this.#lastDays = lastDays;
+  }
+
+  /** Whether the run of a day gives what the side reported about it. */
+  isDayRight(lane: string, day: number, figures: Figures): boolean {
+    if (day > (this.#lastDays.get("daily") ?? Number.NEGATIVE_INFINITY)) return true;
+    this.#days ??= new Map(
+      this.#rows.flatMap((row) =>
+        row.kind === "daily" ? [[nameOf("daily", row.lane, row.day), row] as const] : [],
+      ),
+    );
+    const row = this.#days.get(nameOf("daily", lane, day));
+    return row?.isPresent === true && row.fields.every((field) => isSame(figures, field));
   }
 
   get rows(): number {

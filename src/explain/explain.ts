@@ -31,6 +31,7 @@ import {
 import { Expected, isApart, laneName, numberOf, textAt, valueAt } from "./expected.ts";
 import { type Component, componentsOf, type History } from "./history.ts";
 import {
+  type DayCheck,
   figuresUnder,
   type LaneFigures,
   type Rules,
@@ -135,10 +136,15 @@ class Budget {
 
   /** Runs the reference. A run costs the number of its trades plus `overhead`. */
   run(world: World, rules: Rules): ReadonlyMap<string, LaneFigures> {
-    const { lanes, trades } = figuresUnder(world, rules);
+    return this.runWhile(world, rules) ?? new Map();
+  }
+
+  /** The same; undefined if the check refuses a day. */
+  runWhile(world: World, rules: Rules, check?: DayCheck): ReadonlyMap<string, LaneFigures> | undefined {
+    const { lanes, trades, isStopped } = figuresUnder(world, rules, check);
     this.runs += 1;
     this.trades += trades + overhead + world.days.length;
-    return lanes;
+    return isStopped ? undefined : lanes;
   }
 }
 
@@ -216,7 +222,7 @@ class Search {
 
   /** Returns the number of figures in which a set of variants differs from the rows of a side. */
   #judge(side: Side, variants: readonly Variant[]): number {
-    const key = `${side} ${variants.map(nameOfVariant).join("\n")}`;
+    const key = keyOf(side, variants);
     const known = this.#judged.get(key);
     if (known !== undefined) return known;
     const { apart } = this.#expected[side].compare(this.#run(side, variants));
@@ -226,6 +232,33 @@ class Search {
 
   #run(side: Side, variants: readonly Variant[]): Lanes {
     return this.#budget.run(this.#worlds[side], rulesWith(this.#base, inOrder(this.#variants, variants)));
+  }
+
+  /** Whether a variant may give all rows of a side. Its run stops at the first day that it gives otherwise. */
+  #mayProve(side: Side, variant: Variant): boolean {
+    const rules = rulesWith(this.#base, [variant]);
+    if (rules.dayOf !== this.#base.dayOf || rules.order !== this.#base.order) return true;
+    const expected = this.#expected[side];
+    const lanes = this.#budget.runWhile(this.#worlds[side], rules, (lane, day, figures) =>
+      expected.isDayRight(lane, day, figures),
+    );
+    if (lanes !== undefined) this.#judged.set(keyOf(side, [variant]), expected.compare(lanes).apart);
+    return lanes !== undefined;
+  }
+
+  /** Whether the rows are read in the order of their days and times, so that a run may judge each day at its end. */
+  #isReadInOrder(): boolean {
+    const { rows } = this.#component.world;
+    let [lastDay, lastTime] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let place = 0; place < rows.length; place++) {
+      const row = rows.at(place);
+      const day = row && this.#base.dayOf(row);
+      if (row === undefined || day === undefined) continue;
+      if (day < lastDay || (day === lastDay && row.timeUs < lastTime)) return false;
+      lastDay = day;
+      lastTime = row.timeUs;
+    }
+    return true;
   }
 
   /** Finds the smallest sets of variants that reproduce all rows of a side. */
@@ -247,7 +280,12 @@ class Search {
       }
       return judged;
     };
-    const sure = singles(this.#variants.filter(({ fits }) => fits === undefined));
+    const certain = this.#variants.filter(({ fits }) => fits === undefined);
+    if (this.#isLarge && this.#isReadInOrder()) {
+      const proved = this.#proved(singles(certain.filter((variant) => this.#mayProve(side, variant))));
+      if (proved !== undefined) return proved;
+    }
+    const sure = singles(certain);
     const helpful = sure.filter(({ apart }) => apart < before).sort((a, b) => a.apart - b.apart);
     const fits = this.#variants.filter(({ fits }) => fits === true);
     const proved = this.#proved(this.#isLarge ? sure : [...sure, ...singles(fits)]);
@@ -594,6 +632,9 @@ class Search {
 const alternativesMax = 10;
 
 const nameOfVariant = ({ code, rule }: Variant): string => `${code} ${rule}`;
+
+const keyOf = (side: Side, variants: readonly Variant[]): string =>
+  `${side} ${variants.map(nameOfVariant).join("\n")}`;
 
 const codesOf = (variants: readonly Variant[]): readonly string[] => variants.map(({ code }) => code);
 

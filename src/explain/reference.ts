@@ -156,27 +156,55 @@ const matchingKey = ({ days }: World, rules: Rules): readonly unknown[] => [
   ...Object.entries(rules).flatMap(([name, rule]) => (valuing.has(name) ? [] : [name, rule].flat())),
 ];
 
+/** Judges the figures of a day. */
+export type DayCheck = (lane: string, day: number, figures: Figures) => boolean;
+
 /**
- * Returns the figures of every lane under a set of rules, and the number of trades that had to be matched.
+ * Returns the figures of every lane under a set of rules, and the number of trades that had to be matched. A
+ * run with a `check` stops at the first day that the check refuses, and has no figures then; its rows must be
+ * read in the order of the rules.
  */
 export function figuresUnder(
   world: World,
   rules: Rules,
-): { readonly lanes: ReadonlyMap<string, LaneFigures>; readonly trades: number } {
+  check?: DayCheck,
+): {
+  readonly lanes: ReadonlyMap<string, LaneFigures>;
+  readonly trades: number;
+  readonly isStopped: boolean;
+} {
   const key = world.memory === undefined ? [] : matchingKey(world, rules);
   const known = world.memory?.find(key);
-  const { lanes, trades } = known === undefined ? matched(world, rules) : { lanes: known, trades: 0 };
-  if (known === undefined) world.memory?.keep(key, lanes);
+  const { lanes, trades, isStopped } =
+    known === undefined
+      ? matched(world, rules, check && checkOfEnds(world, rules, check))
+      : { lanes: known, trades: 0, isStopped: false };
+  if (known === undefined && !isStopped) world.memory?.keep(key, lanes);
   const figures = new Map<string, LaneFigures>();
   for (const [name, lane] of lanes) figures.set(name, valued(world, rules, lane));
-  return { lanes: figures, trades };
+  return { lanes: figures, trades, isStopped };
+}
+
+type EndCheck = (facts: LaneFacts, end: DayEnd) => boolean;
+
+function checkOfEnds(world: World, rules: Rules, check: DayCheck): EndCheck {
+  const lanes = new Map<string, Valuation>();
+  return (facts, end) => {
+    const lane = lanes.get(facts.name) ?? new Valuation(world, rules, facts);
+    lanes.set(facts.name, lane);
+    return check(facts.name, end.day, lane.figuresOf(end));
+  };
 }
 
 /**
  * Matches rows while they are read, if that is the order of the rules. A lane that is read in another order
  * is sorted and matched again.
  */
-function matched(world: World, rules: Rules): { readonly lanes: MatchedLanes; readonly trades: number } {
+function matched(
+  world: World,
+  rules: Rules,
+  check?: EndCheck,
+): { readonly lanes: MatchedLanes; readonly trades: number; readonly isStopped: boolean } {
   const { rows, copiesOf } = population(world, rules);
   const runs = new Map<string, LaneRun>();
   let trades = 0;
@@ -190,16 +218,18 @@ function matched(world: World, rules: Rules): { readonly lanes: MatchedLanes; re
     const name = rules.laneOf(row);
     if (run === undefined || name !== last) {
       last = name;
-      run = runs.get(name) ?? new LaneRun(world, rules, world.lanes.get(name) ?? factsOf(world, name, row));
+      const facts = world.lanes.get(name) ?? factsOf(world, name, row);
+      run = runs.get(name) ?? new LaneRun(world, rules, facts, check);
       runs.set(name, run);
     }
     run.take(row);
     if (copies > 1) run.take(row);
+    if (run.isStopped) return { lanes: new Map(), trades, isStopped: true };
   }
   const lanes = new Map<string, MatchedLane>();
   for (const [name, ofLane] of runs) lanes.set(name, ofLane.end());
   const unsorted = [...runs].flatMap(([name, { isInOrder }]) => (isInOrder ? [] : [name]));
-  if (unsorted.length === 0) return { lanes, trades };
+  if (unsorted.length === 0) return { lanes, trades, isStopped: false };
   const rowsOf = new Map<string, Row[]>(unsorted.map((name) => [name, []]));
   for (const row of counted(world, rules)) rowsOf.get(rules.laneOf(row))?.push(row);
   for (const [name, own] of rowsOf) {
@@ -207,7 +237,7 @@ function matched(world: World, rules: Rules): { readonly lanes: MatchedLanes; re
     for (const row of inOrder(own, rules)) sorted.take(row);
     lanes.set(name, sorted.end());
   }
-  return { lanes, trades };
+  return { lanes, trades, isStopped: false };
 }
 
 /**
@@ -315,6 +345,9 @@ function inOrder(rows: readonly Row[], rules: Rules): readonly Row[] {
 class LaneRun {
   /** Whether every row came in the order of the rules. The first row that does not ends the run. */
   isInOrder = true;
+  /** Whether the check has refused a day. */
+  isStopped = false;
+  readonly #check: EndCheck | undefined;
   readonly #world: World;
   readonly #rules: Rules;
   readonly #facts: LaneFacts;
@@ -329,7 +362,8 @@ class LaneRun {
   #time = 0;
   #last: Row | undefined;
 
-  constructor(world: World, rules: Rules, facts: LaneFacts) {
+  constructor(world: World, rules: Rules, facts: LaneFacts, check?: EndCheck) {
+    this.#check = check;
     this.#world = world;
     this.#rules = rules;
     this.#facts = facts;
@@ -382,7 +416,9 @@ class LaneRun {
 
   #endDay(day: number, traded: boolean): void {
     const end = this.#book.endDay(day, traded);
-    if (end !== undefined) this.#ends.push(end);
+    if (end === undefined) return;
+    this.#ends.push(end);
+    if (this.#check?.(this.#facts, end) === false) this.isStopped = true;
   }
 }
 

@@ -5,7 +5,7 @@ import { agrees } from "../../src/domain/migration/verdict.ts";
 import type { Explanation } from "../../src/ports/explanation.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 import { ledger, pnlBridge, withFiles } from "../cli/run-cli.ts";
-import { casesOf, explained, randomDesk, reportWith, switchesOf } from "./cases.ts";
+import { casesOf, deskOf, explained, randomDesk, randomFrom, reportWith, switchesOf } from "./cases.ts";
 
 const ZN = "XCMEFFDPSX20250919U0ZN";
 
@@ -197,4 +197,26 @@ describe("the witness", () => {
         expect.stringContaining("REFUSED: an input of the report has changed since"),
       ]);
     }));
+});
+
+it("a run over a large history stops at the first day that a cause does not explain", () => {
+  const random = randomFrom(1);
+  const files = ["21", "22", "23", "24", "25"].map((day, file) =>
+    Array.from({ length: 4_200 }, (_, at) => ({
+      id: String(file * 4_200 + at),
+      symbol: ZN,
+      time: new Date(Date.UTC(2025, 6, Number(day), 9, 0, at)).toISOString().slice(0, 19).replace("T", " "),
+      side: random() < 0.5 ? "B" : "S",
+      quantity: String(1 + Math.floor(random() * 3)),
+      price: String(110 + Math.floor(random() * 64) / 32),
+    })),
+  );
+  const desk = deskOf(files, [], []);
+  const [given] = casesOf(desk);
+  const variant = given && switchesOf(given).find(({ code }) => code === "LIFO");
+  if (given === undefined || variant === undefined) throw new Error("the desk can have the cause");
+  const [found] = explained(desk, reportWith(desk, given.component, variant.apply(given.base)));
+  expect(found && codesOf(found.explanation)).toBe("LIFO");
+  // The rules of both sides, the cause, and rules of another order and another day take whole runs.
+  expect((found?.explanation.budget.trades ?? 0) / 21_000).toBeLessThan(8);
 });
