@@ -88,9 +88,9 @@ export async function desk({
   const sourceOf = (side: "legacy" | "modern"): ScreenSource => ({
     dayRule: "calendar",
     allBooks: undefined,
-    read: (request, context) =>
+    read: (request) =>
       serviceScreen(
-        (method, asked) => service.ask(side, method, asked, context),
+        (method, asked) => service.ask(side, method, asked),
         request,
         () => "USD",
       ),

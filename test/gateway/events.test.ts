@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createPnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
 import { parseConfig } from "../../src/config/index.ts";
+import { SystemFailure } from "../../src/domain/migration/system-failure.ts";
 import { startGateway } from "../../src/surfaces/gateway/index.ts";
 import { allFlags } from "../../src/testing/fleet.ts";
 import { until } from "../../src/testing/until.ts";
@@ -205,6 +206,53 @@ describe("GET /api/v1/events", () => {
     expect([later.value, later.stale, later.asOf >= body.asOf]).toEqual([body.value, true, true]);
     isDown = false;
     await until(async () => (await ask(`${url}/api/v1/dashboard`)).body.stale === false);
+    stream.close();
+  });
+
+  it("says that positions are not available, and sends all rows again afterwards", async () => {
+    const nothing = { totals: {}, positions: [], daily: [], trades: [] };
+    let isEmpty = false;
+    const { url } = await desk({
+      ...{ plan: { phase: "read_only" }, limits: { lookMs: 100 } },
+      legacy: (method) => (isEmpty ? nothing : marking({ mark: "110.5" })(method)),
+    });
+    const stream = await listen(`${url}/api/v1/events`);
+    await ask(`${url}/api/v1/dashboard`);
+    const withRows = () => named("positions", stream).filter(({ data }) => (data.rows as []).length > 0);
+    await until(() => withRows().length === 1);
+    isEmpty = true;
+    const isGone = ({ data }: { data: Record<string, unknown> }) => data.unavailable !== undefined;
+    await until(() => named("positions", stream).some(isGone));
+    expect(named("positions", stream).find(isGone)?.data).toMatchObject({
+      ...{ rows: [], removed: [] },
+      unavailable: expect.stringContaining("nothing but zeros"),
+    });
+    isEmpty = false;
+    await until(() => withRows().length === 2);
+    expect(withRows()[1]?.data.rows).toEqual(withRows()[0]?.data.rows);
+    stream.close();
+  });
+
+  it("sends the positions of other books and the databases while one book is refused or answers late", async () => {
+    const late = Promise.withResolvers<void>();
+    let isBad = false;
+    const { url } = await desk({
+      ...{ plan: { phase: "read_only" }, limits: { lookMs: 100 } },
+      legacy: async (method, request) => {
+        const { book } = request as { book?: string };
+        if (isBad && book === "REFUSED") throw new SystemFailure("REFUSED", "no", { code: "BAD_REQUEST" });
+        if (isBad && book === "LATE") await late.promise;
+        return marking({ mark: "110.5" })(method);
+      },
+    });
+    const stream = await listen(`${url}/api/v1/events`);
+    for (const book of ["REFUSED", "LATE", "UST"]) await ask(`${url}/api/v1/dashboard?book=${book}`);
+    isBad = true;
+    const ofBook = (book: string) => named("positions", stream).filter(({ data }) => data.book === book);
+    await until(() => ofBook("LATE").length > 0 && ofBook("REFUSED").length > 0);
+    const before = ofBook("UST").length;
+    await until(() => ofBook("UST").length > before + 3);
+    late.resolve();
     stream.close();
   });
 

@@ -51,8 +51,8 @@ export function dashboardOf({
   const sourceOf = (side: Side): ScreenSource => ({
     dayRule: rules[side],
     allBooks,
-    read: (request, context) =>
-      serviceScreen((method, asked) => service.ask(side, method, asked, context), request, currencyOf),
+    read: (request) =>
+      serviceScreen((method, asked) => service.ask(side, method, asked), request, currencyOf),
   });
   const legacy = sourceOf("legacy");
   return new DashboardDataBridge({
@@ -84,14 +84,11 @@ function controllerSource(
   const allowed: readonly string[] = controllerReads[controller];
   return {
     allBooks: "the desk's own dashboard does not know books, so the figures are of all books",
-    read: (request, context) =>
+    read: (request) =>
       controllerScreen(
         (method, asked) => {
           assert(allowed.includes(method), `${method} is on the list of methods that read`);
-          return system.invoke(method, asked, {
-            deadlineMs: Math.min(context.deadlineMs, timeoutMs),
-            ...(context.isLimited && { signal: context.signal }),
-          });
+          return system.invoke(method, asked, { deadlineMs: timeoutMs });
         },
         request,
         { controller, currencyOf },

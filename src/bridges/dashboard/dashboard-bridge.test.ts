@@ -74,14 +74,22 @@ function opened({
   plan = { phase: "shadow_mode" },
   hasTrades = undefined,
   allBooks,
+  legacyAllBooks = allBooks,
+  dayRule = "calendar",
   read,
+  modernRead,
+  currencyOf = (symbol: string): string | undefined => (symbol === "RX" ? "EUR" : "USD"),
 }: {
   legacy?: Answerer;
   modern?: Answerer;
   plan?: PlanInput;
   hasTrades?: boolean | undefined;
   allBooks?: string;
+  legacyAllBooks?: string;
+  dayRule?: ScreenSource["dayRule"];
   read?: ScreenSource["read"];
+  modernRead?: ScreenSource["read"];
+  currencyOf?: (symbol: string) => string | undefined;
 } = {}) {
   const clock = new TestClock();
   const systems = { legacy, modern };
@@ -92,8 +100,8 @@ function opened({
     { clock, load: { overload: () => undefined }, draw: () => 0 },
   );
   const sourceOf = (side: "legacy" | "modern"): ScreenSource => ({
-    dayRule: "calendar",
-    allBooks,
+    dayRule,
+    allBooks: side === "legacy" ? legacyAllBooks : allBooks,
     read: (request) =>
       serviceScreen(
         async (method, question) => {
@@ -101,14 +109,14 @@ function opened({
           return systems[side](method, question);
         },
         request,
-        (symbol) => (symbol === "RX" ? "EUR" : "USD"),
+        currencyOf,
       ),
   });
   let generation = 0;
   const bridge = new DashboardDataBridge({
     core,
     legacy: { ...sourceOf("legacy"), ...(read && { read }), hasTrades: async () => hasTrades },
-    modern: sourceOf("modern"),
+    modern: { ...sourceOf("modern"), ...(modernRead && { read: modernRead }) },
     pin: () => ({ asOf: new Date(clock.nowMs()).toISOString(), method: "fifo" }),
     generation: () => generation,
     doubt: () => undefined,
@@ -381,6 +389,162 @@ describe("DashboardDataBridge", () => {
     expect(value.summary?.day).toMatchObject({ tradingDay: "2025-07-23", totals: { USD: { total: "10" } } });
     expect([value.trades, value.positions]).toEqual([[], null]);
     expect(value.unavailable.positions).toContain("leave the date out");
+  });
+
+  it("limits trades to a trading day by the system's rule, however many newer ones there are", async () => {
+    const trade = (id: number, time: string) => ({
+      id: String(id),
+      symbol: "ZN",
+      side: "B",
+      quantity: "1",
+      time,
+    });
+    const newer = Array.from({ length: 600 }, (_, at) => trade(at + 10, "2025-07-24T10:00:00-05:00"));
+    const older = [
+      trade(4, "2025-07-23T22:30:00Z"),
+      trade(3, "2025-07-23T17:30:00-05:00"),
+      trade(2, "2025-07-23T16:30:00-05:00"),
+      trade(1, "2025-07-22T17:30:00"),
+      trade(0, "2025-07-22T16:30:00"),
+    ];
+    const legacy: Answerer = (method, request) => {
+      const { limit } = request as { limit: number };
+      return method === "tradeHistory"
+        ? { trades: [...newer, ...older].slice(0, limit) }
+        : desk()(method, request);
+    };
+    const { bridge } = opened({ plan: { phase: "read_only" }, legacy, dayRule: "chicago-17" });
+    const { value, complete } = await bridge.getPnlData({ view: "trades", date: "2025-07-23" });
+    expect([value.trades?.map(({ id }) => id), complete]).toEqual([["2", "1"], true]);
+    const untold = opened({ plan: { phase: "read_only" }, legacy, dayRule: "file-name" });
+    const none = (await untold.bridge.getPnlData({ view: "trades", date: "2025-07-23" })).value;
+    expect([none.trades, none.unavailable.trades]).toEqual([null, expect.stringContaining("file-name")]);
+  });
+
+  it("calls no list of trades complete that reaches the most trades a system is asked for", async () => {
+    const trades = Array.from({ length: 100_100 }, (_, at) => ({
+      ...{ id: String(at), symbol: "ZN", side: "B", quantity: "1", time: "2025-07-24T10:00:00-05:00" },
+    }));
+    const { bridge } = opened({
+      plan: { phase: "read_only" },
+      legacy: (method, request) =>
+        method === "tradeHistory"
+          ? { trades: trades.slice(0, (request as { limit: number }).limit) }
+          : desk()(method, request),
+    });
+    const day = await bridge.getPnlData({ view: "trades", date: "2025-07-23" });
+    expect([day.value.trades, day.complete, day.truncatedAt]).toEqual([[], false, 100_001]);
+  });
+
+  it("pages through the chart from its newest points to its oldest", async () => {
+    const daily = Array.from({ length: 7 }, (_, at) => ({
+      ...{ symbol: "ZN", tradingDay: `2025-07-0${at + 1}`, realized: "1", unrealized: "0", total: "1" },
+    }));
+    const { bridge } = opened({
+      plan: { phase: "read_only" },
+      legacy: (method, request) => (method === "dailyPnl" ? { daily } : desk()(method, request)),
+    });
+    const pages: (readonly (string | null)[])[] = [];
+    let cursor: string | undefined;
+    do {
+      const answer = await bridge.getPnlData({ view: "chart", limit: 3, ...(cursor && { cursor }) });
+      pages.push((answer.value.chart ?? []).map(({ cumulative }) => cumulative));
+      cursor = answer.value.cursor;
+      expect(answer.complete).toBe(cursor === undefined);
+    } while (cursor !== undefined);
+    expect(pages).toEqual([["5", "6", "7"], ["2", "3", "4"], ["1"]]);
+  });
+
+  it("shows no total of a currency while an unmarked position has an unknown currency", async () => {
+    const position = { symbol: "TU", quantity: "1", averagePrice: "1", realized: "0", unrealized: null };
+    const { bridge } = opened({
+      plan: { phase: "read_only" },
+      legacy: (method, request) =>
+        method === "openPositions" ? { positions: [position] } : desk()(method, request),
+      currencyOf: () => undefined,
+    });
+    const { value } = await bridge.getPnlData({ view: "summary" });
+    expect(value.summary?.totals.USD).toEqual({ realized: "15.625", unrealized: null, total: null });
+  });
+
+  it("the age of the marks is that of open positions", async () => {
+    const flat = { ...{ symbol: "TU", quantity: "0", averagePrice: null, mark: "1" }, markAt: "2020-01-01" };
+    const { bridge, clock } = opened({
+      plan: { phase: "read_only" },
+      legacy: (method, request) => {
+        const answer = desk()(method, request) as { positions?: JsonValue[] };
+        return method === "openPositions"
+          ? { positions: [...(answer.positions ?? []), { ...flat, realized: "0", unrealized: "0" }] }
+          : (answer as JsonValue);
+      },
+    });
+    const { markAge } = await bridge.getPnlData({ view: "positions" });
+    expect(markAge).toBe(clock.nowMs() - Date.parse("2025-07-24T15:00:00-05:00"));
+  });
+
+  it("does not compare the figures of a book with those of all books", async () => {
+    const { bridge, settled } = opened({
+      legacy: desk("5"),
+      legacyAllBooks: "legacy knows no books",
+    });
+    const { other } = await bridge.getPnlData({ book: "UST", beside: true });
+    expect(other?.comparison?.verdict).toBe("not_comparable");
+    expect((await settled()).map(({ verdict }) => verdict)).toEqual(["not_comparable"]);
+  });
+
+  it("asks once for all books if no system knows books", async () => {
+    const { bridge, asked } = opened({ plan: { phase: "read_only" }, allBooks: "no system knows books" });
+    await Promise.all(["UST", "SFR", "RX"].map((book) => bridge.getPnlData({ book })));
+    expect(asked.length).toBe(4);
+  });
+
+  it("asks modern without the deadline of the comparison that asks first, because viewers share the answer", async () => {
+    const released = Promise.withResolvers<void>();
+    const slow: ScreenSource["read"] = async (request) => {
+      await released.promise;
+      return serviceScreen(
+        async (method, question) => desk()(method, question),
+        request,
+        () => "USD",
+      );
+    };
+    const contexts: unknown[][] = [];
+    const { bridge } = opened({
+      plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["amy"] },
+      modernRead: async (...args) => {
+        contexts.push(args);
+        return slow(...args);
+      },
+    });
+    await bridge.getPnlData({ user: "bob" });
+    const amy = bridge.getPnlData({ user: "amy" });
+    released.resolve();
+    expect((await amy).source).toBe("modern");
+    expect(contexts.map((args) => args.length)).toEqual([1]);
+  });
+
+  it("takes totals of zero cents and days of less than a cent for the same", async () => {
+    const cents = { realized: "$0.00", unrealized: "$0.00", total: "$0.00" };
+    const { bridge } = opened({
+      plan: { phase: "read_only" },
+      legacy: (method) => {
+        if (method === "totals") return { totals: { USD: cents } };
+        if (method === "openPositions") return { positions: [] };
+        if (method === "dailyPnl")
+          return {
+            daily: [
+              {
+                ...{ symbol: "ZN", tradingDay: "2025-07-24" },
+                ...{ realized: "0.000000000000005", unrealized: "0", total: "0.000000000000005" },
+              },
+            ],
+          };
+        return {
+          trades: ["B", "S"].map((side) => ({ id: side, symbol: "ZN", side, quantity: "1", price: "1" })),
+        };
+      },
+    });
+    expect((await bridge.getPnlData({})).value.summary?.totals.USD?.total).toBe("0");
   });
 
   it("names a book that it cannot select, and asks for all books then", async () => {

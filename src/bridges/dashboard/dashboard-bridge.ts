@@ -1,21 +1,24 @@
 import { messageOf } from "../../base/errors.ts";
 import { AnswerComparer, type AnswerComparison, type AnswerOptions } from "../../comparison/index.ts";
 import { parseInstant } from "../../domain/market/chicago-time.ts";
+import type { TradingDayRuleName } from "../../domain/market/trading-day.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { type CallKey, routeOf } from "../../domain/migration/route.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { BridgeCore } from "../core/bridge-core.ts";
-import { type CallContext, type RunnerMethod, unlimited } from "../core/call.ts";
+import type { RunnerMethod } from "../core/call.ts";
 import type { CallAnswer, FallbackReason } from "../core/options.ts";
 import { defaultTolerances, type PnlTolerances, tolerancesByField } from "../core/tolerances.ts";
+import { isZeroText } from "./figures.ts";
 import {
   comparedPart,
   comparison,
   contradictionIn,
   emptyScreen,
   isBlank,
+  panels,
   type Screen,
   type ScreenRequest,
 } from "./screen.ts";
@@ -49,6 +52,13 @@ export interface DashboardAnswer {
   readonly other?: OtherSystem;
 }
 
+interface Watched {
+  /** Tells the system that the plan gives the viewers, and the book, apart from others. */
+  readonly key: string;
+  readonly book: string | undefined;
+  readonly ask: () => Promise<DashboardAnswer>;
+}
+
 interface OtherSystem {
   readonly source: Side;
   readonly value: DashboardValue;
@@ -57,8 +67,9 @@ interface OtherSystem {
 }
 
 export interface ScreenSource {
-  readonly read: (request: ScreenRequest, context: CallContext) => Promise<Screen>;
-  readonly dayRule: string;
+  /** All viewers of a book share the answer. It must end by a time limit of its own. */
+  readonly read: (request: ScreenRequest) => Promise<Screen>;
+  readonly dayRule: TradingDayRuleName;
   /** Why the system's figures are of all books; undefined if it knows books. */
   readonly allBooks: string | undefined;
   /**
@@ -139,13 +150,12 @@ export class DashboardDataBridge {
     this.#intervalMs = options.intervalMs ?? 1_000;
     const side =
       (side: Side) =>
-      async (args: readonly unknown[], context: CallContext): Promise<unknown> => {
+      async (args: readonly unknown[]): Promise<unknown> => {
         // The runner gives a copy of the question.
         const request = args[0] as ScreenRequest;
         const current = this.#worlds.get(worldKey(request));
         const world = current?.request.asOf === request.asOf ? current : worldOf(request, 0);
-        // Viewers of legacy share its answer, so it does not end when nobody waits for the comparison.
-        const { screen } = await this.#ask(side, world, side === "legacy" ? unlimited : context);
+        const { screen } = await this.#ask(side, world);
         return { ...screen, tradesAsked: request.trades };
       };
     this.#method = options.core.add({
@@ -171,21 +181,21 @@ export class DashboardDataBridge {
   }
 
   /**
-   * Asks again for the positions that somebody looked at in the last half minute, once for each system and
-   * book.
+   * The positions that somebody looked at in the last half minute, once for each system and book. `ask` asks
+   * for them again, as `getPnlData` does.
    */
-  async watched(): Promise<
-    readonly { readonly answer: DashboardAnswer; readonly book: string | undefined }[]
-  > {
+  watched(): readonly Watched[] {
     const nowMs = this.#options.clock.monotonicMs();
     for (const [key, { atMs }] of this.#viewers) if (nowMs - atMs > watchedMs) this.#viewers.delete(key);
-    const requests = [...this.#viewers.values()].map(({ request }) => request);
-    return Promise.all(
-      requests.map(async (request) => ({
-        answer: await this.#answer(request, await this.#shown(request)),
-        book: request.book,
-      })),
+    // The plan may have moved viewers to another system since they asked.
+    const requests = new Map(
+      [...this.#viewers.values()].map(({ request }) => [this.#viewed(request), request]),
     );
+    return [...requests].map(([key, request]) => ({
+      key,
+      book: request.book,
+      ask: async () => this.#answer(request, await this.#shown(request)),
+    }));
   }
 
   get plan(): MigrationPlan {
@@ -193,11 +203,17 @@ export class DashboardDataBridge {
   }
 
   #note({ user, book }: DashboardRequest): void {
-    const { answer } = routeOf(this.plan, this.#keyOf(named({ user, book })), 0);
-    const request: DashboardRequest = { view: "positions", limit: 10_000, ...named({ user, book }) };
-    this.#viewers.delete(`${answer} ${book ?? ""}`);
-    this.#viewers.set(`${answer} ${book ?? ""}`, { request, atMs: this.#options.clock.monotonicMs() });
+    const request: DashboardRequest = { view: "positions", limit: Infinity, ...named({ user, book }) };
+    const key = this.#viewed(request);
+    this.#viewers.delete(key);
+    this.#viewers.set(key, { request, atMs: this.#options.clock.monotonicMs() });
     dropOldest(this.#viewers);
+  }
+
+  /** The system that the plan gives a request, and its book. */
+  #viewed(request: DashboardRequest): string {
+    const { answer } = routeOf(this.plan, this.#keyOf(request), 0);
+    return JSON.stringify([answer, request.book ?? null]);
   }
 
   /**
@@ -275,9 +291,10 @@ export class DashboardDataBridge {
    * The question of this interval for a book; deeper lists have their own. A question whose answer is still on
    * its way serves later viewers too, so that a slow system is not asked again and again.
    */
-  #world({ book, ...request }: DashboardRequest): World {
-    const { clock, pin } = this.#options;
-    const reach = panelsOf(request).includes("trades") ? reachOf(request) : 0;
+  #world(request: DashboardRequest): World {
+    const { clock, pin, legacy, modern } = this.#options;
+    const reach = reachOf(request);
+    const book = legacy.allBooks !== undefined && modern.allBooks !== undefined ? undefined : request.book;
     const trades = tradesAsked.find((asked) => asked > reach) ?? tradesAsked[2];
     const key = worldKey({ trades, ...named({ book }) });
     const nowMs = clock.monotonicMs();
@@ -293,20 +310,24 @@ export class DashboardDataBridge {
   }
 
   /** Asks a system, at most once for each question. */
-  #ask(side: Side, world: World, context: CallContext): Promise<Dated> {
-    world.answers[side] ??= this.#read(side, world.request, context);
+  #ask(side: Side, world: World): Promise<Dated> {
+    world.answers[side] ??= this.#read(side, world.request);
     return world.answers[side];
   }
 
-  async #read(side: Side, request: ScreenRequest, context: CallContext): Promise<Dated> {
-    const { clock, [side]: source } = this.#options;
+  async #read(side: Side, request: ScreenRequest): Promise<Dated> {
+    const { clock, [side]: source, [otherSide(side)]: other } = this.#options;
     const { book, ...ofAllBooks } = request;
     const asked: ScreenRequest = source.allBooks === undefined ? request : ofAllBooks;
-    const screen = await source.read(asked, context);
+    const screen = await source.read(asked);
     const answeredMs = clock.nowMs();
     const wrong = contradictionIn(screen, request.trades);
     if (wrong !== undefined) throw contradiction(`${side} ${wrong}`);
-    if (!isBlank(screen) || source.hasTrades === undefined) return { screen, answeredMs };
+    if (!isBlank(screen) || source.hasTrades === undefined) {
+      const isOther =
+        source.allBooks === undefined && other.allBooks !== undefined && isOfBooks(asked, screen);
+      return { screen: isOther ? { ...screen, uncompared: panels } : screen, answeredMs };
+    }
     const hasTrades = await source.hasTrades(asked.book).catch(() => undefined);
     if (hasTrades === false) return { screen, answeredMs };
     if (hasTrades === true)
@@ -318,7 +339,7 @@ export class DashboardDataBridge {
   async #answer(request: DashboardRequest, shown: Shown): Promise<DashboardAnswer> {
     const { clock, doubt, [shown.source]: source } = this.#options;
     const { screen, world, answeredMs, source: side, epoch, generation, fellBack } = shown;
-    const { cut, ...value } = viewOf(request, screen);
+    const { cut, ...value } = viewOf(request, screen, this.#madeBy(side, world));
     const lacking =
       shown.staleMs === undefined ? undefined : `legacy lacks writes of ${shown.staleMs} ms ago`;
     const staleWhy = [shown.why, lacking, doubt()].filter((why) => why !== undefined).join("; ");
@@ -343,15 +364,19 @@ export class DashboardDataBridge {
     };
   }
 
+  #madeBy(side: Side, { request: { trades: tradesAsked } }: World) {
+    return { dayRule: this.#options[side].dayRule, tradesAsked };
+  }
+
   /** What the other system shows of the same question, and the differences. */
   async #other(request: DashboardRequest, { source, screen: ours, world }: Shown): Promise<OtherSystem> {
     const side = otherSide(source);
     const shownOf = (screen: Screen): DashboardValue => {
-      const { cut: _, ...value } = viewOf(request, screen);
+      const { cut: _, ...value } = viewOf(request, screen, this.#madeBy(side, world));
       return value;
     };
     try {
-      const { screen: theirs } = await this.#ask(side, world, unlimited);
+      const { screen: theirs } = await this.#ask(side, world);
       const parts = [ours, theirs].map((one) => comparedPart({ ...one, tradesAsked: world.request.trades }));
       const [legacy, modern] = side === "modern" ? parts : parts.toReversed();
       const judged = this.#method.comparer?.compare(legacy, modern, this.#options.clock.today());
@@ -388,6 +413,10 @@ const worldOf = (request: ScreenRequest, startedMs: number): World => ({
   calls: new Map(),
 });
 
+/** Whether a system that knows books shows something else than one that puts all books together. */
+const isOfBooks = ({ book }: ScreenRequest, { positions, trades }: Screen): boolean =>
+  book !== undefined || [...(positions ?? []), ...(trades ?? [])].some((row) => row.book !== undefined);
+
 const contradiction = (what: string): SystemFailure =>
   new SystemFailure("GARBLED", what, { code: "CONTRADICTION" });
 
@@ -401,7 +430,7 @@ function dropOldest(map: Map<string, unknown>): void {
 
 function markAgeOf({ positions }: Screen, nowMs: number): number | null {
   const times = (positions ?? [])
-    .filter(({ mark }) => mark !== null)
+    .filter(({ mark, quantity }) => mark !== null && !isZeroText(quantity))
     .map(({ markAt }) => (markAt === null ? undefined : parseInstant(markAt)));
   const known = times.filter((time) => time !== undefined);
   if (known.length === 0 || known.length < times.length) return null;

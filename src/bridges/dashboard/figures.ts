@@ -1,6 +1,6 @@
 import { canonicalDecimal } from "../../base/decimal.ts";
 import type { JsonValue } from "../../base/exact-json.ts";
-import { add, formatFraction, parseFigure, parseFraction, zero } from "../../base/fraction.ts";
+import { add, formatFraction, parseFigure, parseFraction, roundHalfAway, zero } from "../../base/fraction.ts";
 
 /** An object of an answer. */
 export type Row = Readonly<Record<string, JsonValue>>;
@@ -43,3 +43,9 @@ export function sumOf(figures: readonly (string | null)[]): string | null {
 
 export const isZeroText = (figure: string | null): boolean =>
   figure !== null && parseFraction(figure)?.numerator === 0n;
+
+/** Whether a figure is shown as zero where a system cuts figures to cents. */
+export function isZeroToTheCent(figure: string): boolean {
+  const value = parseFraction(figure);
+  return value !== undefined && roundHalfAway(value, 2) === 0n;
+}

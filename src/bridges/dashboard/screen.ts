@@ -1,6 +1,6 @@
 /** What one system shows on a dashboard, and which part of it counts as evidence. */
 import { type AnswerOptions, notComparable } from "../../comparison/index.ts";
-import { isZeroText, sumOf } from "./figures.ts";
+import { isZeroText, isZeroToTheCent, sumOf } from "./figures.ts";
 
 /** Money as exact text; null if it is not available. */
 export interface Money {
@@ -67,7 +67,7 @@ export interface Screen {
   readonly chart: readonly ChartPoint[] | null;
   /** Why a panel (`daily`) or a figure (`summary.totals.USD.total`) is null. */
   readonly unavailable: Readonly<Record<string, string>>;
-  /** Panels that are shown and never compared, because of a known defect of the desk's own dashboard. */
+  /** Panels that are shown and never compared, because of a known defect or other books. */
   readonly uncompared?: readonly Panel[];
 }
 
@@ -121,7 +121,11 @@ export function contradictionIn(
   ] as const) {
     const totals = Object.values(summary?.totals ?? {});
     const sum = sumOf(rows.map((row) => row[field]));
-    if (totals.length > 0 && totals.every((total) => isZeroText(total[field])) && !isZeroText(sum ?? "0"))
+    if (
+      totals.length > 0 &&
+      totals.every((total) => isZeroText(total[field])) &&
+      !isZeroToTheCent(sum ?? "0")
+    )
       return `shows totals of zero and ${name} that add up to ${field} P&L`;
   }
   if (positions?.length === 0 && trades !== null && trades.length < tradesAsked) {

@@ -158,8 +158,13 @@ function sums(
   for (const [currency, given] of Object.entries<JsonValue>(totals)) {
     if (!isRow(given)) continue;
     const path = `summary.totals.${currency}`;
+    // A position of an unknown currency may be a part of any total.
     const unmarked = (positions ?? []).filter(
-      (row) => row.unrealized === null && (row.currency ?? noCurrency) === currency,
+      (row) =>
+        row.unrealized === null &&
+        (row.currency === null && totals[noCurrency] === undefined
+          ? currency
+          : (row.currency ?? noCurrency)) === currency,
     );
     if (unmarked.length === 0) found[currency] = read.money(path, given);
     else {

@@ -1,6 +1,8 @@
 /** The part of a screen that a request asks for. */
 import { BridgeError } from "../../base/errors.ts";
 import { fingerprint } from "../../base/fingerprint.ts";
+import { readInstant } from "../../domain/market/chicago-time.ts";
+import { formatDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { type Panel, panels, type Screen } from "./screen.ts";
 
 export interface DashboardRequest {
@@ -27,12 +29,23 @@ export type DashboardValue = Partial<Omit<Screen, "unavailable" | "uncompared">>
 
 const rowsDefault = 500;
 
-/** The number of rows of a list that a request reaches. Throws BAD_USAGE for an unknown cursor. */
-export const reachOf = ({
-  limit = rowsDefault,
-  cursor,
-}: Pick<DashboardRequest, "limit" | "cursor">): number =>
-  (cursor === undefined ? 0 : placeOf(cursor).offset) + limit;
+/** How a system made a screen. */
+interface Made {
+  readonly dayRule: TradingDayRuleName;
+  /** The most trades that it was asked for. */
+  readonly tradesAsked: number;
+}
+
+/**
+ * The number of trades that a request reaches; the trades of a day can stand anywhere in the list. Throws
+ * BAD_USAGE for an unknown cursor.
+ */
+export function reachOf(request: DashboardRequest): number {
+  const { limit = rowsDefault, cursor, date } = request;
+  if (!panelsOf(request).includes("trades")) return 0;
+  if (date !== undefined) return Number.POSITIVE_INFINITY;
+  return (cursor === undefined ? 0 : placeOf(cursor).offset) + limit;
+}
 
 export const panelsOf = ({ view = "screen" }: DashboardRequest): readonly Panel[] =>
   view === "screen" ? panels : [view];
@@ -41,23 +54,26 @@ export const panelsOf = ({ view = "screen" }: DashboardRequest): readonly Panel[
 export function viewOf(
   request: DashboardRequest,
   screen: Screen,
+  { dayRule, tradesAsked }: Made,
 ): DashboardValue & { readonly cut: number | undefined } {
   const { date, limit = rowsDefault, cursor } = request;
   const wanted = panelsOf(request);
-  const ofDay = date === undefined ? screen : screenOfDay(screen, date);
+  const ofDay = date === undefined ? screen : screenOfDay(screen, date, dayRule);
   const value: Record<string, unknown> = {};
   let cut: number | undefined;
   let next: string | undefined;
   for (const panel of wanted) {
-    const rows = ofDay[panel];
-    if (rows === null || !isList(rows)) {
-      value[panel] = rows;
+    const list = ofDay[panel];
+    if (list === null || !isList(list)) {
+      value[panel] = list;
       continue;
     }
-    const from = cursor === undefined || wanted.length > 1 ? 0 : startAfter(rows, cursor);
+    if (panel === "trades" && reachesEnd(screen, date, { dayRule, tradesAsked })) cut ??= tradesAsked;
     // The newest points of the chart stand at its end.
-    const shown = panel === "chart" ? rows.slice(-limit) : rows.slice(from, from + limit);
-    value[panel] = shown;
+    const rows: readonly unknown[] = panel === "chart" ? list.toReversed() : list;
+    const from = cursor === undefined || wanted.length > 1 ? 0 : startAfter(rows, cursor);
+    const shown = rows.slice(from, from + limit);
+    value[panel] = panel === "chart" ? shown.toReversed() : shown;
     if (from + limit >= rows.length) continue;
     cut = limit;
     if (wanted.length === 1) next = cursorAt(from + limit, shown.at(-1));
@@ -72,8 +88,9 @@ const isList = (rows: NonNullable<Screen[Panel]>): rows is NonNullable<Screen[Ex
   Array.isArray(rows);
 
 /** A screen of one trading day. Positions and totals are known as of now only. */
-function screenOfDay(screen: Screen, date: string): Screen {
+function screenOfDay(screen: Screen, date: string, dayRule: TradingDayRuleName): Screen {
   const why = "it is known as of now only: leave the date out";
+  const hasDays = dayRule !== "file-name";
   const daily = screen.daily?.filter((row) => row.tradingDay === date) ?? null;
   const totals = Object.fromEntries(
     (daily ?? []).map(({ tradingDay: _, currency, ...money }) => [currency, money]),
@@ -83,15 +100,30 @@ function screenOfDay(screen: Screen, date: string): Screen {
     summary: daily && { totals: {}, day: { tradingDay: date, totals }, openPositions: null },
     positions: null,
     daily,
-    trades: screen.trades?.filter(({ time }) => time?.startsWith(date)) ?? null,
+    trades: (hasDays && screen.trades?.filter(({ time }) => dayOf(time, dayRule) === date)) || null,
     chart: screen.chart?.filter(({ tradingDay }) => tradingDay <= date) ?? null,
     unavailable: {
       ...screen.unavailable,
       positions: why,
       "summary.totals": why,
       "summary.openPositions": why,
+      ...(!hasDays && { trades: `the rule ${dayRule} does not tell the day of a trade from its time` }),
     },
   };
+}
+
+/** The trading day of a time; undefined if it is not known. */
+function dayOf(time: string | null, dayRule: TradingDayRuleName): string | undefined {
+  const instant = time === null ? undefined : readInstant(time);
+  const day = instant && tradingDayRules[dayRule].dayOf(instant.wallUs, undefined);
+  return day === undefined ? undefined : formatDay(day);
+}
+
+/** Whether trades that a request is about may be missing after the end of the list of a system. */
+function reachesEnd({ trades }: Screen, date: string | undefined, { dayRule, tradesAsked }: Made): boolean {
+  if (trades === null || trades.length < tradesAsked) return false;
+  const last = dayOf(trades.at(-1)?.time ?? null, dayRule);
+  return date === undefined || last === undefined || last >= date;
 }
 
 const cursorAt = (offset: number, last: unknown): string => `${offset}-${fingerprint(JSON.stringify(last))}`;

@@ -19,7 +19,7 @@ import {
   type BridgeOptions,
   type ServiceBridgeHost,
 } from "../core/bridge-core.ts";
-import type { CallContext, RunnerMethod, SideFunction } from "../core/call.ts";
+import { type CallContext, type RunnerMethod, type SideFunction, unlimited } from "../core/call.ts";
 import type { MethodCounters } from "../core/counters.ts";
 import type { CallAnswer, CallComparison } from "../core/options.ts";
 import { defaultTolerances, type PnlTolerances, tolerancesByField } from "../core/tolerances.ts";
@@ -116,13 +116,14 @@ export class PnLServiceBridge {
 
   /**
    * Asks one system alone, without a route and without a comparison, for a bridge that compares what it makes
-   * of several answers. Rejects with UNKNOWN_METHOD if the system has no such method.
+   * of several answers. The time limit is that of the system. Rejects with UNKNOWN_METHOD if it has no such
+   * method.
    */
-  async ask(side: Side, method: PnlMethod, request: JsonValue, context: CallContext): Promise<JsonValue> {
+  async ask(side: Side, method: PnlMethod, request: JsonValue): Promise<JsonValue> {
     const invoke = this.#methods.get(method)?.[side];
     if (invoke === undefined)
       throw new SystemFailure("REFUSED", `${side} has no method ${method}`, { code: "UNKNOWN_METHOD" });
-    return (await invoke([request], context)) as JsonValue;
+    return (await invoke([request], unlimited)) as JsonValue;
   }
 
   /** The as-of, the lot method and the marks of this moment, for several questions about one world. */

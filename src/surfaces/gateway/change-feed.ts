@@ -1,5 +1,4 @@
 import type { DashboardAnswer } from "../../app/bridge/pnl-bridge.ts";
-import { oneAtATime } from "../../base/one-at-a-time.ts";
 import type { GatewayBridge } from "./context.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { EventData } from "./wire/events.ts";
@@ -16,6 +15,8 @@ export class ChangeFeed {
   readonly #events: EventStream;
   /** The rows that were sent, as JSON by their key, for each source and book. */
   readonly #sent = new Map<string, ReadonlyMap<string, string>>();
+  /** The sources and books whose answer is on its way. The others do not wait for them. */
+  readonly #asked = new Set<string>();
   #owed = "";
   #database = "";
   readonly #timer: NodeJS.Timeout;
@@ -24,8 +25,7 @@ export class ChangeFeed {
   constructor(bridge: GatewayBridge, events: EventStream, lookMs: number) {
     this.#bridge = bridge;
     this.#events = events;
-    const look = oneAtATime(() => this.#look());
-    this.#timer = setInterval(() => void look(), lookMs);
+    this.#timer = setInterval(() => this.#look(), lookMs);
     this.#timer.unref();
   }
 
@@ -33,28 +33,37 @@ export class ChangeFeed {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  #look(): void {
     if (this.#events.size === 0) {
       this.#sent.clear();
       return;
     }
     this.#lookAtDatabases();
-    // A refused request is its viewer's own; the viewer gets the reason when it asks itself.
-    const seen = (await this.#bridge.dashboard?.watched().catch(() => [])) ?? [];
-    const isSeen = new Set(seen.map(({ answer, book }) => keyOf(answer, book)));
-    for (const key of this.#sent.keys()) if (!isSeen.has(key)) this.#sent.delete(key);
-    for (const { answer, book } of seen) this.#send(answer, book);
+    const watched = this.#bridge.dashboard?.watched() ?? [];
+    const isWatched = new Set(watched.map(({ key }) => key));
+    for (const key of this.#sent.keys()) if (!isWatched.has(key)) this.#sent.delete(key);
+    for (const { key, book, ask } of watched) {
+      if (this.#asked.has(key)) continue;
+      this.#asked.add(key);
+      ask()
+        .then((answer) => this.#send(key, answer, book))
+        // A viewer whose request is refused gets the reason when it asks itself.
+        .catch(() => {})
+        .finally(() => this.#asked.delete(key));
+    }
   }
 
-  #send(answer: DashboardAnswer, book: string | undefined): void {
+  #send(key: string, answer: DashboardAnswer, book: string | undefined): void {
+    if (this.#events.size === 0) return;
     const { value, source, epoch, generation, asOf, markAge, answeredAt, stale, staleWhy, fellBack } = answer;
-    const key = keyOf(answer, book);
     const before = this.#sent.get(key) ?? new Map<string, string>();
-    // Positions that are not available now have not been closed.
-    const now = value.positions && new Map(value.positions.map((row) => [rowKey(row), JSON.stringify(row)]));
-    const rows = (value.positions ?? []).filter((row) => before.get(rowKey(row)) !== now?.get(rowKey(row)));
-    const removed = now ? [...before].filter(([row]) => !now.has(row)).map(([, json]) => nameOf(json)) : [];
-    if (now) this.#sent.set(key, now);
+    const { positions } = value;
+    const now = new Map(positions?.map((row) => [rowKey(row), JSON.stringify(row)]));
+    const rows = (positions ?? []).filter((row) => before.get(rowKey(row)) !== now.get(rowKey(row)));
+    // Positions that are not available now have not been closed. All rows are sent once they are available.
+    const removed = positions ? [...before].filter(([row]) => !now.has(row)) : [];
+    if (positions) this.#sent.set(key, now);
+    else this.#sent.delete(key);
     const facts = { source, epoch, generation, asOf, markAge, answeredAt, stale };
     this.#events.send("positions", {
       ...facts,
@@ -62,7 +71,8 @@ export class ChangeFeed {
       ...(fellBack !== undefined && { fellBack }),
       book: book ?? null,
       rows,
-      removed,
+      removed: removed.map(([, json]) => nameOf(json)),
+      ...(!positions && { unavailable: value.unavailable.positions ?? "the reason is not known" }),
     });
     const marks = rows
       .filter((row) => {
@@ -92,9 +102,6 @@ export class ChangeFeed {
   }
 }
 
-/** Viewers for whom legacy answers instead of modern are told apart from those of legacy. */
-const keyOf = ({ source, fellBack }: DashboardAnswer, book: string | undefined): string =>
-  JSON.stringify([fellBack === undefined ? source : "modern", book ?? null]);
 const rowKey = ({ book, symbol }: Row): string => JSON.stringify([book ?? null, symbol]);
 const markOf = ({ mark, markAt }: Row): string => JSON.stringify([mark, markAt]);
 

@@ -52,6 +52,10 @@ const eventData = {
     book: z.string().nullable().describe("null: all books"),
     rows: z.array(z.object(dashboardPosition)).readonly(),
     removed: z.array(z.object({ book: z.string().optional(), symbol: z.string() })).readonly(),
+    unavailable: z
+      .string()
+      .optional()
+      .describe("why there are no positions; the rows that were sent before no longer count"),
   }),
   marks: z.object({
     source: z.enum(["legacy", "modern"]),
