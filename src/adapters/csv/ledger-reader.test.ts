@@ -835,7 +835,7 @@ describe("unusable files", () => {
       "lacks price",
     ],
     ["a header with a column of its own", `${header.trim()},trader\n`, "trader"],
-    ["a header with a column twice", `${header.trim()},price\n`, "twice: price"],
+    ["a header with a column twice", `${header.trim()},price\n`, "repeated column: price"],
     [
       "a header in another case",
       header.toUpperCase(),

@@ -21,7 +21,10 @@ export async function planOfFleet(settings: ControlSettings): Promise<MigrationP
   }
 }
 
-/** Opens the pair under the plan in force. */
+/**
+ * Opens the pair under the plan in force at this moment. If the plan changes while the command runs, the command
+ * does not know it, so it never moves the authority back by itself.
+ */
 export async function withDatabase<T>(
   options: PairOptions & { readonly creates?: boolean; readonly onEvent?: (event: PairEvent) => void },
   work: (database: OpenedDatabase, plan: MigrationPlan, settings: ControlSettings) => Promise<T>,
@@ -31,7 +34,10 @@ export async function withDatabase<T>(
   const plan = await planOfFleet(settings);
   const { creates = false, onEvent } = options;
   const direction = () => directionOf(plan);
-  const database = await openDatabase(pair, { direction, creates, ...(onEvent && { onEvent }) });
+  const database = await openDatabase(pair, {
+    ...{ direction, creates, isFresh: () => false },
+    ...(onEvent && { onEvent }),
+  });
   try {
     return await work(database, plan, settings);
   } finally {

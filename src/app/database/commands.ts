@@ -21,12 +21,13 @@ export async function readStatus(options: PairOptions): Promise<DatabaseStatus> 
 export const drainDatabases = (
   options: PairOptions & { readonly timeoutMs: number },
 ): Promise<{ readonly drained: boolean; readonly owed: number; readonly to: Side }> =>
-  withDatabase(options, async ({ bridge, pair, cutover }, plan) => {
+  withDatabase(options, async ({ bridge, pair, cutover }, _plan, settings) => {
     const { authority } = await pair.legacy.call("fence", null);
     const drained = await bridge.drain(options);
-    // After a rollback, if no process runs, only this command moves the authority back.
-    if (drained.drained && authority === "modern" && directionOf(plan)?.authority === "legacy")
-      await cutover("legacy");
+    // After a rollback, if no process runs, only this command moves the authority back. The plan may have changed
+    // while it waited.
+    if (drained.drained && authority === "modern")
+      if (directionOf(await planOfFleet(settings))?.authority === "legacy") await cutover("legacy");
     return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };
   });
 

@@ -212,7 +212,10 @@ async function withWatcher<T>(
   const pair = pairOf(settings);
   watchedRoots(settings);
   await createLegacy(settings);
-  const database = await openDatabase(pair, { direction: () => directionOf(plan), writes: true });
+  // The plan may change while the command runs, so it never moves the authority back by itself.
+  const database = await openDatabase(pair, {
+    ...{ direction: () => directionOf(plan), writes: true, isFresh: () => false },
+  });
   try {
     const files = await openFileWatcher(settings, {
       write: (...given) => database.bridge.write(...given),
