@@ -106,7 +106,7 @@ function except({ legacy, modern }: BenchPair): void {
     .pluck()
     .get();
   database.close();
-  if (different !== 0) throw new Error("the EXCEPT finds the pair equal");
+  if (different !== 0) throw new Error("the EXCEPT finds differences in an equal pair");
 }
 
 async function reconciled({ legacy, modern }: BenchPair): Promise<void> {
@@ -116,5 +116,5 @@ async function reconciled({ legacy, modern }: BenchPair): Promise<void> {
     { pair: { addresses, folder: "/", database }, validation },
     { kinds: ["daily"] },
   );
-  if (!report.ok) throw new Error("the reconciliation finds the pair equal");
+  if (!report.ok) throw new Error("the reconciliation finds differences in an equal pair");
 }

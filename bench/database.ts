@@ -12,7 +12,7 @@ import type { BridgeRecord } from "../src/ports/records.ts";
 import { type Candidate, interleaved, ratio } from "./measure.ts";
 import type { BenchResult } from "./report.ts";
 
-/** Rows a transaction, and how many transactions one repetition has. */
+/** The rows of one transaction, and the transactions of one repetition. */
 const shapes = [
   { rows: 1, writes: 300, atMost: 1.3 },
   { rows: 10, writes: 150, atMost: 1.4 },
@@ -20,7 +20,7 @@ const shapes = [
   // Shows that the time is linear in the rows.
   { rows: 1_000, writes: 6, atMost: undefined },
 ] as const;
-/** As many callers that each wait for their answer before they write again. */
+/** The number of callers; each waits for its answer before it writes again. */
 const callers = 16;
 const symbols = 1_000;
 const relayWrites = 2_000;
@@ -34,7 +34,7 @@ export async function databaseBench(): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
   const opened: { close(): unknown }[] = [];
   try {
-    // First, so that the peak of the memory is that of one pair.
+    // Runs first, so that the peak of memory is that of one pair.
     const carrier = await bridged(folder, "relay");
     opened.push(carrier);
     await throughBridge(carrier, { writes: 100, rows: 200 }, callers);
@@ -116,7 +116,7 @@ export async function databaseBench(): Promise<BenchResult> {
 
 let turn = 0;
 
-/** Positions of one write; the same symbols come again with other figures. */
+/** The positions of one write; later writes have the same symbols with other figures. */
 const batch = (write: number, rows: number): readonly number[] =>
   Array.from({ length: rows }, (_, row) => write * rows + row);
 
@@ -138,7 +138,7 @@ function repeat(times: number, work: (index: number) => void): void {
 function bareLegacy(folder: string, name: string) {
   const database = openDatabase(join(folder, `${name}.db`), { journal: "wal", busyTimeoutMs: 5_000 });
   database.pragma("synchronous = FULL");
-  // As the bridge sets it on legacy's file.
+  // The bridge sets the same value on legacy's file.
   database.pragma("wal_autocheckpoint = 0");
   const upsert = database.prepare(`INSERT INTO positions
     (instrument_name, position_quantity, avg_cost, total_realized_pnl, unrealized_pnl, last_market_price, last_updated)
@@ -225,18 +225,18 @@ function bareUpserts(folder: string): number {
   return tookMs;
 }
 
-/** The time in which the relay carries writes that wait. */
+/** Returns the time in which the relay carries the waiting writes. */
 async function relayed(carrier: Bridged): Promise<number> {
   carrier.plan.mirrors = false;
   await throughBridge(carrier, { writes: relayWrites, rows: 1 }, 64);
   carrier.plan.mirrors = true;
   const startedMs = performance.now();
   const { drained } = await carrier.bridge.drain({ timeoutMs: 60_000 });
-  if (!drained) throw new Error("the relay carries everything");
+  if (!drained) throw new Error("the relay has not carried everything");
   return performance.now() - startedMs;
 }
 
-/** How long after its acknowledgement the mirror had each write, at 1,000 writes a second; sorted. */
+/** Returns the sorted times from the acknowledgement of a write to its row in the mirror, at 1,000 writes/s. */
 async function mirrorAges({ bridge, pair }: Bridged): Promise<readonly number[]> {
   const { incarnation } = await pair.legacy.call("fence", null);
   const applied = async () => (await pair.modern.call("applied", { source: incarnation })).seq;
@@ -319,7 +319,7 @@ async function backfilled(folder: string): Promise<number> {
   const { finished } = await database.backfill.run({ pass: "backfill" });
   const tookMs = performance.now() - startedMs;
   await database.close();
-  if (!finished) throw new Error("the backfill ends");
+  if (!finished) throw new Error("the backfill has not ended");
   return tookMs;
 }
 

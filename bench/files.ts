@@ -34,7 +34,7 @@ import { type BenchResult, type BenchRow, megabytes, milliseconds } from "./repo
 const repetitions = 3;
 const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
 const lanes = 20;
-/** Rows of a backlog, and of a file that is only read. */
+/** The number of rows of a backlog, and of a file that is only read. */
 const [backlogRows, readRows] = [20_000, 100_000];
 const sliceBytes = 128 * 1_024;
 const [folders, filesInFolder] = [100, 100];
@@ -44,7 +44,7 @@ const appends = 100;
 
 const two = (value: number): string => String(value).padStart(2, "0");
 
-/** A ledger of one day, in order of time, over twenty options. */
+/** Returns a ledger of one day with trades of twenty options, in order of time. */
 function ledger(rows: number, day: string): string {
   const lines = Array.from({ length: rows }, (_, row) => {
     const second = 28_800 + Math.floor((row * 25_000) / rows);
@@ -93,7 +93,7 @@ const openWatcher = ({ folder, database }: Desk): Promise<OpenedFiles> => {
   );
 };
 
-/** The records that the watcher writes for a backlog, by write: learned from the journal of one run. */
+/** Returns the records of each write that the watcher makes for a backlog, as one run records them. */
 async function recordsOf(desk: Desk): Promise<readonly (readonly BridgeRecord[])[]> {
   const writes: (readonly BridgeRecord[])[] = [];
   const config = configOf();
@@ -113,7 +113,7 @@ async function recordsOf(desk: Desk): Promise<readonly (readonly BridgeRecord[])
   return writes;
 }
 
-/** Watching folders, reading ledgers and feeding both stores, each against the bare way of the same run. */
+/** Watching folders, reading ledgers and feeding both stores, each against a plain program in the same run. */
 export async function filesBench(): Promise<BenchResult> {
   const root = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
   try {
@@ -151,7 +151,7 @@ async function backlogRowsOf(root: string): Promise<readonly BenchRow[]> {
     writeFileSync(join(desk.folder, "ledgers", "trades_20250722.csv"), text);
   };
   const bridge = (): OpenedDatabase => {
-    if (desk === undefined) throw new Error("a desk is open");
+    if (desk === undefined) throw new Error("no desk is open");
     return desk.database;
   };
   const candidates = {
@@ -185,7 +185,7 @@ interface Way {
   readonly times: Times;
 }
 
-/** Rows per second of a baseline, and of a way that must reach a part of them. */
+/** Returns the rows per second of a baseline, and of the watcher, which must reach a part of them. */
 function rates(rows: number, [base, ours]: readonly [Way, Way], atLeast: number): readonly BenchRow[] {
   const rate = ({ times }: Way) => `${Math.round((rows * 1_000) / times.medianMs)} rows/s`;
   return [
@@ -355,7 +355,7 @@ async function knownRows(root: string): Promise<readonly BenchRow[]> {
   };
   await start(() => {});
   for (let file = 1; file < knownFiles; file += 1) writeFileSync(join(tree, pathOf(file)), header);
-  // What changed within ten minutes is looked at each second.
+  // The watcher looks each second at the files that changed within the last ten minutes.
   for (const path of readdirSync(tree, { recursive: true, encoding: "utf8" }))
     utimesSync(join(tree, path), 0, 0);
   await knowAll(folder);
@@ -408,7 +408,7 @@ async function knownRows(root: string): Promise<readonly BenchRow[]> {
   ];
 }
 
-/** Lets the journal know every file of the folder as it knows the one that it has. */
+/** Adds every file of the folder to the journal, in the state of the one file that it has. */
 async function knowAll(folder: string): Promise<void> {
   const finder = openFileFinder({
     ...{ roots: [join(folder, "ledgers")], include: ["trades_*.csv"], mode: "poll", onHint: () => {} },
@@ -427,7 +427,7 @@ async function knowAll(folder: string): Promise<void> {
   journal.close();
 }
 
-/** The time from an append to both stores, while nothing else happens and while a backlog is read. */
+/** Returns the time from an append to its rows in both stores, in an idle watcher and during a backlog. */
 async function latencyRows(root: string): Promise<readonly BenchRow[]> {
   const rows: BenchRow[] = [];
   for (const [name, hasBacklog] of [
@@ -435,7 +435,7 @@ async function latencyRows(root: string): Promise<readonly BenchRow[]> {
     ["during a backlog", true],
   ] as const) {
     const desk = await openDesk(root, `latency-${hasBacklog}`);
-    // The file of the present trading day, which begins at five in the afternoon.
+    // The file is of the present trading day, which begins at five in the afternoon.
     const wallUs = wallOfInstant(Date.now() * 1_000);
     const today = formatDay(tradingDayRules["chicago-17"].dayOf(wallUs));
     const file = join(desk.folder, "ledgers", `trades_${today.replaceAll("-", "")}.csv`);

@@ -47,7 +47,7 @@ const tolerance = 0.01;
  * Answers of ten fields. Modern's fields are all equal to legacy's, or all different within the tolerance.
  */
 const legacyAnswer: Answer = Object.fromEntries(names.map((name, at) => [name, 1000.25 * (at + 1)]));
-const offAnswer: Answer = Object.fromEntries(names.map((name, at) => [name, 1000.25 * (at + 1) + 0.001]));
+const nearAnswer: Answer = Object.fromEntries(names.map((name, at) => [name, 1000.25 * (at + 1) + 0.001]));
 const sidesWith = (modernAnswer: Answer): TwoSides<Request, Answer> => ({
   legacy: async () => ({ ...legacyAnswer }),
   modern: async () => ({ ...modernAnswer }),
@@ -57,16 +57,16 @@ const sidesWith = (modernAnswer: Answer): TwoSides<Request, Answer> => ({
     return true;
   },
 });
-const [equal, off] = [sidesWith(legacyAnswer), sidesWith(offAnswer)];
+const [equal, near] = [sidesWith(legacyAnswer), sidesWith(nearAnswer)];
 
 export const variants = {
-  direct: async () => ({ call: off.legacy }),
-  "ours, legacy only": async () => ours({ phase: "read_only" }, off),
-  "ours, sampled out": async () => ours({ phase: "shadow_mode", shadowSampleRatio: 0 }, off),
+  direct: async () => ({ call: near.legacy }),
+  "ours, legacy only": async () => ours({ phase: "read_only" }, near),
+  "ours, sampled out": async () => ours({ phase: "shadow_mode", shadowSampleRatio: 0 }, near),
   "ours, shadow, equal": async () => ours({ phase: "shadow_mode" }, equal),
-  "ours, shadow, within tolerance": async () => ours({ phase: "shadow_mode" }, off),
-  tzientist: async () => counted((onComparison) => withTzientist({ ...off, onComparison })),
-  "LaunchDarkly, off": async () => ({ call: withLaunchDarkly(await launchDarkly("off"), off) }),
+  "ours, shadow, within tolerance": async () => ours({ phase: "shadow_mode" }, near),
+  tzientist: async () => counted((onComparison) => withTzientist({ ...near, onComparison })),
+  "LaunchDarkly, off": async () => ({ call: withLaunchDarkly(await launchDarkly("off"), near) }),
   "LaunchDarkly, shadow": async () => launchDarklyShadow("none"),
   "LaunchDarkly, shadow, events made": async () => launchDarklyShadow("made"),
 } as const satisfies Record<string, () => Promise<Variant>>;
@@ -74,7 +74,7 @@ export type VariantName = keyof typeof variants;
 
 async function launchDarklyShadow(events: "none" | "made"): Promise<Variant> {
   const client = await launchDarkly("shadow", events);
-  return counted((onComparison) => withLaunchDarkly(client, { ...off, onComparison }));
+  return counted((onComparison) => withLaunchDarkly(client, { ...near, onComparison }));
 }
 
 /**

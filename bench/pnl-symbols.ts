@@ -7,7 +7,7 @@ import { inTemporaryFolder } from "./temporary.ts";
 
 const [fewer, more] = [100_000, 300_000];
 const repetitions = 3;
-/** Three times as many symbols, and room for what grows a little faster. */
+/** Three times as many symbols may take 3.5 times as long, because some parts grow a little faster. */
 const target = { atMost: 3.5 };
 const grouped = new Intl.NumberFormat("en");
 

@@ -1,9 +1,9 @@
-"""Writes an adapter to start from: `pnl-bridge doctor --system legacy --write-adapter FILE` runs it.
+"""Writes the first draft of an adapter: `pnl-bridge doctor --system legacy --write-adapter FILE` runs it.
 
-Reads an order from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
+Reads a request from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
 which call the methods of the service. To find the service's names of the fields, it creates the service
-(read-only if the service supports this) and calls, once each, the methods that the order names. The order has
-this form:
+(read-only if the service supports this) and calls, once each, the methods that the request names. The request
+has this form:
 
     {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
      "adapter": "desk_adapter", "pnlIn": "money" or "points",
@@ -32,12 +32,12 @@ METHODS = ["calculatePnl", "openPositions", "tradeHistory", "dailyPnl", "totals"
 
 
 class Adapter:
-    def __init__(self, order):
-        self.order = order
-        self.names = order["names"]
-        made, self.class_name = load(order["target"])
+    def __init__(self, request):
+        self.request = request
+        self.names = request["names"]
+        made, self.class_name = load(request["target"])
         if inspect.isclass(made) or inspect.isroutine(made):
-            made = build(made, order["arguments"], True)
+            made = build(made, request["arguments"], True)
         self.service = made
         self.answers = {}
         for method in METHODS:
@@ -71,7 +71,7 @@ class Adapter:
 
     def theirs(self, field, row):
         """Returns the service's name of a field in a row, or None if no name is similar."""
-        for name in [field.lower()] + self.order["likely"].get(field, []):
+        for name in [field.lower()] + self.request["likely"].get(field, []):
             for key in row or {}:
                 if re.sub("[^a-z0-9]", "", key.lower()) == name:
                     return key
@@ -109,9 +109,9 @@ class Adapter:
         if absent:
             bodies.append("    # CHECK: nothing in the service looks like %s.\n" % ", ".join(absent))
         return TEXT % {
-            "target": self.order["target"],
-            "adapter": self.order["adapter"],
-            "module": self.order["target"].partition(":")[0],
+            "target": self.request["target"],
+            "adapter": self.request["adapter"],
+            "module": self.request["target"].partition(":")[0],
             "name": self.class_name,
             "tables": "\n".join(tables),
             "bodies": "\n".join(bodies),
@@ -123,7 +123,7 @@ class Adapter:
     def table(self, table):
         method, optional = TABLES[table]
         row = self.first_row(table)
-        fields = self.order["shapes"][method]["fields"]
+        fields = self.request["shapes"][method]["fields"]
         if row is None:
             names = ", ".join('"%s": "%s"' % (field, field) for field in fields)
             return "%s = {%s}  # CHECK: the service returned no row" % (table, names)
@@ -164,7 +164,7 @@ class Adapter:
                 *timed,
                 'return {"trades": trades[: request.get("limit", 500)]}',
             ]
-        if method == "totals" and self.order["pnlIn"] == "points":
+        if method == "totals" and self.request["pnlIn"] == "points":
             return [
                 "# The bridge computes the totals in money from these positions.",
                 'positions = self.openPositions(request)["positions"]  # CHECK: closed positions must be included',
@@ -176,7 +176,7 @@ class Adapter:
             return ["row = %s" % call, 'return {"position": named(row, DETAIL) if row else None}']
         if method == "positionDetail":
             return ["found = %s" % read, 'return {"position": found[0] if found else None}']
-        return ['return {"%s": %s}' % (self.order["shapes"][method]["part"], read)]
+        return ['return {"%s": %s}' % (self.request["shapes"][method]["part"], read)]
 
     def arguments(self, method):
         """Returns the arguments of the adapter's call: the required parameters, and a limit."""
@@ -193,7 +193,7 @@ class Adapter:
                 limit = '1_000_000 if "symbol" in request or "book" in request else request.get("limit", 500)'
                 given.append("limit=%s" % limit)
             elif name in required:
-                is_key = name in self.order["keys"][method]
+                is_key = name in self.request["keys"][method]
                 given.append('%s=request.get("%s")' % (name, name) if is_key else "%s=None" % name)
         return ", ".join(given)
 
@@ -248,11 +248,11 @@ def is_selected(row, request):
 
 
 def main():
-    order = json.load(sys.stdin)
+    request = json.load(sys.stdin)
     # The output of the service goes to stderr, because stdout is for the adapter.
     _, out = private_descriptors()
     sys.path.insert(0, os.getcwd())
-    os.write(out, Adapter(order).text().encode("utf-8"))
+    os.write(out, Adapter(request).text().encode("utf-8"))
 
 
 if __name__ == "__main__":

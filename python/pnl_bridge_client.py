@@ -308,15 +308,15 @@ class FileWatcherAdapter(Client):
 
 
 class DashboardDataBridge(Client):
-    """What the desk's dashboards show, from the system that the plan gives each user."""
+    """The figures of the desk's dashboards, from the system that the plan gives each user."""
 
     def get_pnl_data(self, request=None, **more):
         """Returns one view: `.value` with its panels, and `source`, `as_of`, `stale` and so on beside it.
 
         A request has `view` (screen, summary, positions, daily, trades or chart; by default screen, which is
         all of them from one system), `user`, `book`, `date`, `limit`, `cursor` and `beside`. It is a dict, a
-        dataclass or any object with these attributes; keywords come before it. A figure that is not available
-        is None, and `value.unavailable` says why; it is never 0.
+        dataclass or any object with these attributes; a keyword replaces the attribute of the same name. A
+        figure that is not available is None, and `value.unavailable` says why; it is never 0.
         """
         asked = dict(fields_of(request) if request is not None else {}, **more)
         query = {"book": self.book}

@@ -605,8 +605,8 @@ class Worker:
         notes = []
         text = to_json(self.target.call(method, request), notes)
         if notes:
-            more = "" if len(notes) == 1 else " and %d more" % (len(notes) - 1)
-            note("%s: not finite, so null: %s%s" % (method, notes[0], more))
+            more = "" if len(notes) == 1 else ", and %d more" % (len(notes) - 1)
+            note("%s answered null for numbers that are not finite: %s%s" % (method, notes[0], more))
         if not self.wire.answer(identity, text):
             limit = self.wire.answer_bytes_max
             what = "the answer of %s has more than %d bytes" % (method, limit)

@@ -20,7 +20,10 @@ async function picture(
   name: string,
   html: string,
   viewport: { width: number; height: number },
-  /** The section of the page, by its heading; absent: the window, or of a terminal the whole text. */
+  /**
+   * The heading of the section to picture. Without it the picture shows the window or, of a terminal, the
+   * whole text.
+   */
   section?: string,
 ): Promise<void> {
   await withFiles({ "page.html": html }, async (folder) => {

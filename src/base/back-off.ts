@@ -4,7 +4,7 @@ interface BackOff {
 }
 
 /**
- * The pause before the next attempt after `failures` consecutive failures: `firstMs`, doubled with each
+ * Returns the pause before the next attempt after `failures` consecutive failures: `firstMs`, doubled with each
  * further failure up to `lastMs`. A random `draw` from [0, 1) shortens the pause to between half and all of
  * it, so that several clients do not retry in step.
  */

@@ -26,8 +26,8 @@ export const figureDigitsMax = 10 * digitsMax;
 const pattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 
 /**
- * Reads plain or exponent notation (`-0.5`, `.0156250`, `110.`, `1.5e-07`). Undefined for other text and too
- * many digits.
+ * Reads plain or exponent notation (`-0.5`, `.0156250`, `110.`, `1.5e-07`). Returns undefined for
+ * other text and for too many digits.
  */
 export function parseDecimal(text: string, longest = digitsMax): Decimal | undefined {
   if (text.length > longest) return undefined;
@@ -40,14 +40,14 @@ export function parseDecimal(text: string, longest = digitsMax): Decimal | undef
   return lowest(sign === "-" ? -magnitude : magnitude, Math.max(scale, 0));
 }
 
-/** The text of a decimal as `formatDecimal` writes it. Undefined where `parseDecimal` is. */
+/** Returns the text of a decimal as `formatDecimal` writes it; undefined if `parseDecimal` refuses the text. */
 export function canonicalDecimal(text: string): string | undefined {
   if (text.length <= digitsMax && canonicalPattern.test(text)) return text;
   const value = parseDecimal(text);
   return value && formatDecimal(value);
 }
 
-/** The sum of two decimals in canonical text, as canonical text. */
+/** Returns the sum of two decimals in canonical text, as canonical text. */
 export function sum(a: string, b: string): string {
   const whole = Number(a) + Number(b);
   if (areWhole(a, b) && [whole, Number(a), Number(b)].every(Number.isSafeInteger)) return String(whole);
@@ -57,7 +57,7 @@ export function sum(a: string, b: string): string {
   return formatDecimal(lowest(scaled(x) + scaled(y), scale));
 }
 
-/** The product of two decimals in canonical text, as canonical text. */
+/** Returns the product of two decimals in canonical text, as canonical text. */
 export function product(a: string, b: string): string {
   const whole = Number(a) * Number(b);
   // If the product of two whole numbers is a safe integer other than 0, both of them are safe integers too.
@@ -82,7 +82,7 @@ export function formatDecimal({ coefficient, scale }: Decimal): string {
   return coefficient < 0n ? `-${text}` : text;
 }
 
-/** The decimal with the fewest possible decimal places. */
+/** Returns the decimal with the fewest possible decimal places. */
 export function lowest(coefficient: bigint, scale: number): Decimal {
   let reduced = coefficient;
   let places = scale;

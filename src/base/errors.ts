@@ -52,7 +52,7 @@ export class BridgeError extends Error {
     this.fix = given.fix ?? "";
   }
 
-  /** The failure for programs. */
+  /** The failure as a JSON document, for programs. */
   get document(): {
     readonly code: ErrorCode;
     readonly what: string;

@@ -6,7 +6,7 @@ import { runs } from "../../test/campaigns.ts";
 import { formatDecimal, parseDecimal } from "./decimal.ts";
 import { depthMax, parseExact, textLengthMax } from "./exact-json.ts";
 
-describe("parseExact keeps numbers as they were written", () => {
+describe("parseExact keeps the exact value of a number", () => {
   it.each([
     ["0", 0],
     ["-0", 0],
@@ -100,7 +100,7 @@ describe("parseExact refuses", () => {
     expect(() => parseExact(text)).toThrow(SyntaxError);
   });
 
-  it("with the character and its place, and without other content of the text", () => {
+  it("an invalid text with a message that names the character and its place, and quotes nothing else", () => {
     expect(() => parseExact('{"secret":"s3cr3t", oops}')).toThrow('not exact JSON: "o" at character 21');
     expect(() => parseExact('{"a":1,"a":2}')).toThrow(
       "not exact JSON: a key for the second time at character 11",
@@ -160,7 +160,7 @@ describe("parseExact", () => {
     );
   });
 
-  it("does not keep a long text in memory for a piece of it", () => {
+  it("does not keep a long text in memory because a value that was cut out of it is still in use", () => {
     const kept: unknown[] = [];
     const heap = (): number => {
       setFlagsFromString("--expose-gc");
@@ -178,7 +178,9 @@ describe("parseExact", () => {
   });
 });
 
-/** The same result from JSON.parse, whose reviver sees the source of a number. */
+/**
+ * A reviver with which JSON.parse returns what parseExact returns. It gets the source text of each number.
+ */
 function exactly(
   this: unknown,
   _key: string,
@@ -193,7 +195,7 @@ function exactly(
   return formatDecimal(decimal);
 }
 
-/** The value, or a mark that there is none. */
+/** Returns the parsed value, or "refused" if the text is not JSON. */
 function outcome(parse: () => unknown): unknown {
   try {
     return { value: parse() };

@@ -20,8 +20,8 @@ export interface Fraction {
 export const zero: Fraction = Object.freeze({ numerator: 0n, denominator: 1n });
 
 /**
- * numerator / denominator in lowest terms. Throws on a zero denominator: dividing by a flat position is a bug
- * of the caller.
+ * Returns numerator / denominator in lowest terms. Throws if the denominator is 0, because a division by the
+ * quantity of a flat position is a bug of the caller.
  */
 export function fraction(numerator: bigint, denominator = 1n): Fraction {
   if (denominator === 1n) return { numerator, denominator };
@@ -31,11 +31,11 @@ export function fraction(numerator: bigint, denominator = 1n): Fraction {
   return { numerator: numerator / divisor, denominator: denominator / divisor };
 }
 
-/** coefficient × 10^-scale. */
+/** Returns coefficient × 10^-scale. */
 export const fromScaled = (coefficient: bigint, scale: number): Fraction =>
   fraction(coefficient, powerOfTen(scale));
 
-/** A decimal as a fraction. */
+/** Returns a decimal as a fraction. */
 export const fromDecimal = ({ coefficient, scale }: Decimal): Fraction => fromScaled(coefficient, scale);
 
 export const add = (a: Fraction, b: Fraction): Fraction =>
@@ -51,7 +51,7 @@ export const divide = (a: Fraction, b: Fraction): Fraction =>
 export const absolute = (a: Fraction): Fraction => (a.numerator < 0n ? negate(a) : a);
 export const isZero = (a: Fraction): boolean => a.numerator === 0n;
 
-/** -1, 0 or 1 if `a` is less than, equal to or greater than `b`. */
+/** Returns -1, 0 or 1 if `a` is less than, equal to or greater than `b`. */
 export function compare(a: Fraction, b: Fraction): -1 | 0 | 1 {
   const left = a.numerator * b.denominator;
   const right = b.numerator * a.denominator;
@@ -60,7 +60,7 @@ export function compare(a: Fraction, b: Fraction): -1 | 0 | 1 {
 
 export const maximum = (a: Fraction, b: Fraction): Fraction => (compare(a, b) < 0 ? b : a);
 
-/** Reads decimal text or `p/q`. Undefined for other text and too many digits. */
+/** Reads decimal text or `p/q`. Returns undefined for other text and for too many digits. */
 export function parseFraction(text: string, longest = digitsMax): Fraction | undefined {
   const bar = text.indexOf("/");
   if (bar >= 0) {
@@ -74,8 +74,8 @@ export function parseFraction(text: string, longest = digitsMax): Fraction | und
 }
 
 /**
- * Reads a figure that a system has computed, which may have more digits than input. Undefined if it is not a
- * number.
+ * Reads a figure that a system has computed, which may have more digits than input. Returns undefined if
+ * it is not a number.
  */
 export const parseFigure = (text: string): Fraction | undefined => parseFraction(text, figureDigitsMax);
 
@@ -107,7 +107,7 @@ export function formatFraction(
   return { text: formatDecimal(lowest(roundHalfAway(value, roundedPlaces), roundedPlaces)), rounded: true };
 }
 
-/** `value` × 10^places, rounded half away from zero to a whole number. */
+/** Returns `value` × 10^places, rounded half away from zero to a whole number. */
 export function roundHalfAway(value: Fraction, places: number): bigint {
   const twice = value.numerator * powerOfTen(places) * 2n;
   const nudged = twice < 0n ? twice - value.denominator : twice + value.denominator;
@@ -115,7 +115,8 @@ export function roundHalfAway(value: Fraction, places: number): bigint {
 }
 
 /**
- * The decimal places of 1/denominator; undefined if its decimal is infinite (a factor other than 2 and 5).
+ * Returns the number of decimal places of 1/denominator; undefined if the denominator has a factor other than
+ * 2 and 5, because the decimal is then infinite.
  */
 function decimalPlaces(denominator: bigint): number | undefined {
   if (denominator === 1n) return 0;
@@ -133,7 +134,7 @@ function decimalPlaces(denominator: bigint): number | undefined {
   return rest === 1n ? Math.max(twos, fives) : undefined;
 }
 
-/** The positive greatest common divisor; for 0 and b it is |b|. */
+/** Returns the positive greatest common divisor; for 0 and b it is |b|. */
 export function commonDivisor(a: bigint, b: bigint): bigint {
   let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
   while (y !== 0n) [x, y] = [y, x % y];

@@ -41,7 +41,7 @@ function* partsOf(value: object): Generator<string> {
       yield* partsOf(member);
     } else {
       const text = JSON.stringify(member);
-      if (text === undefined) continue; // As JSON.stringify does: a value without JSON is omitted.
+      if (text === undefined) continue; // Like JSON.stringify, omits a value without JSON.
       yield `${separator}${JSON.stringify(key)}:${text}`;
     }
     separator = ",";

@@ -33,7 +33,7 @@ it("the nearest double of a quotient of two whole numbers is the one that divisi
   );
 });
 
-it("a midpoint between two doubles goes to the even one, and a hair above it to the upper one", () => {
+it("a midpoint between two doubles goes to the even one, and a number slightly above it to the upper one", () => {
   const midpoint = fraction(2n ** 54n + 2n, 2n); // 2^53 + 1
   expect(nearestDouble(midpoint)).toBe(2 ** 53);
   const [numerator, denominator] = [(2n ** 53n + 1n) * 10n ** 60n + 1n, 10n ** 60n];

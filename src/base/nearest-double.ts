@@ -6,8 +6,8 @@ import { present } from "./present.ts";
 const digits = 800;
 
 /**
- * The double nearest to an exact number; of two equally near ones the even one, as IEEE 754 rounds. Infinite beyond the
- * range of doubles. A few microseconds.
+ * Returns the double nearest to an exact number, and of two equally near ones the even one, as IEEE 754
+ * rounds. The result is infinite beyond the range of doubles. Takes a few microseconds.
  */
 export function nearestDouble({ numerator, denominator }: Fraction): number {
   const [dividend, divisor] = [Number(numerator), Number(denominator)];
@@ -27,7 +27,7 @@ export function nearestDouble({ numerator, denominator }: Fraction): number {
   return numerator < 0n ? -nearest : nearest;
 }
 
-/** The double nearest to `dividend / divisor`, two decimals in canonical text, of which the second is not 0. */
+/** Returns the double nearest to `dividend / divisor`, two decimals in canonical text; `divisor` is not 0. */
 export function nearestQuotient(dividend: string, divisor: string): number {
   const [above, below] = [wholeOf(dividend), wholeOf(divisor)];
   const [numerator, denominator] = [above.digits * below.unit, below.digits * above.unit];

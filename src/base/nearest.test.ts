@@ -22,7 +22,7 @@ test.each([
   expect(nearest(text, keys)).toBe(meant);
 });
 
-test("the nearest candidate wins, then the first of equally near ones; without candidates none does", () => {
+test("the suggestion is the nearest candidate, the first of equally near ones, and undefined without candidates", () => {
   expect(nearest("model", ["modern", "mode"])).toBe("mode");
   expect(nearest("cat", ["bat", "hat"])).toBe("bat");
   expect(nearest("cat", [])).toBeUndefined();

@@ -1,10 +1,10 @@
-/** A longer text is not a typing error. */
+/** The length above which a text does not count as a typing error. */
 const lengthMax = 100;
 
 /**
- * The candidate that a person most likely meant: the one with the fewest typing errors (a letter missing,
- * added or changed, or two swapped; ignoring case), at most one per three letters. The first of equally near
- * ones; undefined if none is near.
+ * Returns the candidate that a person most likely meant: the one with the fewest typing errors (a letter
+ * missing, added or changed, or two swapped; ignoring case), at most one per three letters. Returns the first
+ * of equally near candidates, and undefined if none is near.
  */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   if (text.length > lengthMax) return undefined;
@@ -30,7 +30,7 @@ export function unknownKey(key: string, known: readonly string[]): string {
     : `${text}; did you mean ${JSON.stringify(meant)}?`;
 }
 
-/** The edit distance with swaps of neighbours (optimal string alignment). */
+/** Returns the edit distance with swaps of neighbours (optimal string alignment). */
 function slipsBetween(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { oneAtATime } from "./one-at-a-time.ts";
 
-it("a run that fails does not keep later ones from running", async () => {
+it("a request after a failed run runs the job again", async () => {
   let runs = 0;
   const run = oneAtATime(async () => {
     runs += 1;

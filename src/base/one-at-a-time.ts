@@ -1,6 +1,7 @@
 /**
  * Serializes runs of a job. A request during a run triggers exactly one more run, and the end of that run
- * settles both requests. A run that fails does not keep later ones from running.
+ * settles both requests. If a run fails, both requests reject and no further run begins; a later request runs
+ * the job again.
  */
 export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;

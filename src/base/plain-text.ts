@@ -8,11 +8,11 @@ export const plain = (text: string): string =>
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
 
-/** The same JSON with JSON escapes for the characters that `plain` escapes. */
+/** Returns the same JSON with JSON escapes for the characters that `plain` escapes. */
 export const plainJson = (json: string): string =>
   /[^\x20-\x7e]/.test(json) ? json.replaceAll(/[\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, jsonEscape) : json;
 
-/** The JSON of a value, safe for a terminal (`plainJson`). */
+/** Returns the JSON of a value, safe for a terminal (`plainJson`). */
 export const jsonText = (value: unknown): string => plainJson(JSON.stringify(value));
 
 const jsonEscape = (character: string): string =>

@@ -16,5 +16,5 @@ export function storableJson(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? storable(part) : part));
 }
 
-/** As `storable`, for a text that may be null. */
+/** Like `storable`, but null stays null. */
 export const storableOrNull = (text: string | null): string | null => (text === null ? null : storable(text));

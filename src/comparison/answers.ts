@@ -159,7 +159,10 @@ export class AnswerComparer {
   }
 }
 
-/** Stands in an answer for a part that a bridge knows to be no evidence, such as a list of an outage. */
+/**
+ * A placeholder for a part of an answer that is no evidence, such as a panel that a system cannot show. The
+ * part counts as not comparable.
+ */
 export const notComparable: object = Object.freeze(new (class NotComparable {})());
 
 interface Judgement {
@@ -328,20 +331,20 @@ class Walk implements Judgement {
     depth: number,
   ): void {
     const inside = place.entries;
-    for (const [key, ours] of legacy)
-      this.#enter(String(key)).#compareInside(inside, ours, modern.get(key), depth);
-    for (const [key, theirs] of modern)
-      if (!legacy.has(key)) this.#enter(String(key)).#compareInside(inside, undefined, theirs, depth);
+    for (const [key, legacyValue] of legacy)
+      this.#enter(String(key)).#compareInside(inside, legacyValue, modern.get(key), depth);
+    for (const [key, modernValue] of modern)
+      if (!legacy.has(key)) this.#enter(String(key)).#compareInside(inside, undefined, modernValue, depth);
   }
 
   /**
    * Common members are equal; the others are paired in order, so that sets of objects can be compared too.
    */
   compareSets(place: Place, legacy: ReadonlySet<unknown>, modern: ReadonlySet<unknown>, depth: number): void {
-    const ours = [...legacy].filter((entry) => !modern.has(entry));
-    const theirs = [...modern].filter((entry) => !legacy.has(entry));
-    this.compared += legacy.size - ours.length;
-    this.compareLists(place, ours, theirs, depth);
+    const legacyOnly = [...legacy].filter((entry) => !modern.has(entry));
+    const modernOnly = [...modern].filter((entry) => !legacy.has(entry));
+    this.compared += legacy.size - legacyOnly.length;
+    this.compareLists(place, legacyOnly, modernOnly, depth);
   }
 
   /** Handles objects of other classes, which are opaque. */
@@ -356,16 +359,17 @@ class Walk implements Judgement {
     let leaves = 0;
     let at = 0;
     for (const name in legacy) {
-      let theirs = modern[name];
+      let modernValue = modern[name];
       // A function or object may come from Object.prototype; then it is not part of the answer.
-      if ((theirs !== undefined && !isNested(theirs)) || Object.hasOwn(modern, name)) shared += 1;
-      else theirs = undefined;
-      const ours = legacy[name];
+      if ((modernValue !== undefined && !isNested(modernValue)) || Object.hasOwn(modern, name)) shared += 1;
+      else modernValue = undefined;
+      const legacyValue = legacy[name];
       // Looks up the place only when it is needed: equal leaves, which are nearly all, need none.
-      if (leavesNoneOut && typeof ours !== "object") {
+      if (leavesNoneOut && typeof legacyValue !== "object") {
         leaves += 1;
-        if (ours !== theirs) this.#compareLeaves(place.fieldAt(at, name), ours, theirs);
-      } else this.compare(place.fieldAt(at, name), ours, theirs, depth + 1);
+        if (legacyValue !== modernValue)
+          this.#compareLeaves(place.fieldAt(at, name), legacyValue, modernValue);
+      } else this.compare(place.fieldAt(at, name), legacyValue, modernValue, depth + 1);
       at += 1;
     }
     this.compared += leaves;
@@ -384,19 +388,19 @@ class Walk implements Judgement {
         this.#enter(at).#compareInside(inside, legacy[at], modern[at], depth);
       return;
     }
-    const theirs = new Map<string, unknown[]>();
+    const modernByKey = new Map<string, unknown[]>();
     for (const entry of modern) {
       const key = keyOf(entry, place.keys, inside);
-      const known = theirs.get(key);
-      if (known === undefined) theirs.set(key, [entry]);
+      const known = modernByKey.get(key);
+      if (known === undefined) modernByKey.set(key, [entry]);
       else known.push(entry);
     }
     for (const entry of legacy) {
       if (!this.#hasRoom(inside, legacy, modern)) return;
       const key = keyOf(entry, place.keys, inside);
-      this.#enter(key).#compareInside(inside, entry, theirs.get(key)?.shift(), depth);
+      this.#enter(key).#compareInside(inside, entry, modernByKey.get(key)?.shift(), depth);
     }
-    for (const [key, left] of theirs)
+    for (const [key, left] of modernByKey)
       for (const entry of left) this.#enter(key).#compareInside(inside, undefined, entry, depth);
   }
 
@@ -428,17 +432,18 @@ class Walk implements Judgement {
   #compareTexts(place: Place, legacy: unknown, modern: unknown): void {
     if (place.kind === "time" && isOneTime(legacy, modern)) return;
     const readsTexts = place.kind === "number";
-    const ours = floatOf(legacy, readsTexts);
-    const theirs = floatOf(modern, readsTexts);
-    if (ours === undefined || theirs === undefined) {
+    const legacyValue = floatOf(legacy, readsTexts);
+    const modernValue = floatOf(modern, readsTexts);
+    if (legacyValue === undefined || modernValue === undefined) {
       // Null against a number, such as the value of a position without a mark, shows neither agreement nor a
       // difference.
-      const isNone = (legacy === null && theirs !== undefined) || (modern === null && ours !== undefined);
+      const isNone =
+        (legacy === null && modernValue !== undefined) || (modern === null && legacyValue !== undefined);
       this.#report(place, isNone ? "not_comparable" : "diverged", legacy, modern);
       return;
     }
     const { tolerance } = place;
-    if (isNear(tolerance, ours, theirs)) {
+    if (isNear(tolerance, legacyValue, modernValue)) {
       this.#report(place, "within_tolerance", legacy, modern);
       return;
     }
@@ -595,8 +600,8 @@ interface Numbered {
 }
 
 /** Whether floats suffice to decide that two numbers are within the tolerance. */
-const isNear = (tolerance: Tolerance | undefined, ours: number, theirs: number): boolean =>
-  tolerance !== undefined && areClearlyWithin(tolerance.near, ours, theirs);
+const isNear = (tolerance: Tolerance | undefined, legacyValue: number, modernValue: number): boolean =>
+  tolerance !== undefined && areClearlyWithin(tolerance.near, legacyValue, modernValue);
 
 /**
  * The approximate value of a number or, if texts are read, of a text that looks like a decimal or a fraction
@@ -631,8 +636,10 @@ const isList = (value: object): value is readonly unknown[] =>
 const isNested = (value: unknown): boolean => typeof value === "object" || typeof value === "function";
 
 function differenceOf(legacy: unknown, modern: unknown): string | null {
-  const [ours, theirs] = [parseFraction(String(legacy)), parseFraction(String(modern))];
-  return ours === undefined || theirs === undefined ? null : formatFraction(subtract(theirs, ours)).text;
+  const [legacyValue, modernValue] = [parseFraction(String(legacy)), parseFraction(String(modern))];
+  return legacyValue === undefined || modernValue === undefined
+    ? null
+    : formatFraction(subtract(modernValue, legacyValue)).text;
 }
 
 function shown(value: unknown): string | null {
@@ -654,10 +661,10 @@ function isOneTime(legacy: unknown, modern: unknown): boolean {
     modern.length <= dayLength
   )
     return false;
-  const [ours, theirs] = [parseInstant(legacy), parseInstant(modern)];
-  if (ours === undefined || theirs === undefined) return false;
+  const [legacyValue, modernValue] = [parseInstant(legacy), parseInstant(modern)];
+  if (legacyValue === undefined || modernValue === undefined) return false;
   const unitUs = 10 ** (6 - Math.min(6, fractionDigits(legacy), fractionDigits(modern)));
-  return Math.floor(ours / unitUs) === Math.floor(theirs / unitUs);
+  return Math.floor(legacyValue / unitUs) === Math.floor(modernValue / unitUs);
 }
 
 const dayLength = "2025-07-24".length;

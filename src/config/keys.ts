@@ -209,6 +209,12 @@ const system: Kind<SystemConfig> = {
 const dashboardSystem: Kind<SystemConfig> = {
   ...system,
   schema: system.schema.refine(({ kind }) => kind !== "builtin", "must be module, command or http"),
+  rows: [
+    required("kind", text("a kind"), "module, command or http"),
+    ...moduleKeys,
+    ...commandKeys,
+    ...httpKeys,
+  ],
 };
 
 const builtinFileOf = ({ kind, name, ...values }: BuiltinConfig) => ({
@@ -283,7 +289,12 @@ export const keys = [
         "Share of the units that modern answers in dual_write, in percent",
       ),
       key("user_whitelist", users, [], "Users whom modern answers in dual_write"),
-      key("user_denylist", users, [], "Users whom modern never answers"),
+      key(
+        "user_denylist",
+        users,
+        [],
+        "Users whom legacy answers in every phase before cleanup; no effect under new_only",
+      ),
       key(
         "bucket_by",
         oneOf(["book", "user"]),

@@ -170,7 +170,7 @@ test("a key that an older program left out has its default", () => {
   });
 });
 
-test("the address for alerts that an older program has published is accepted, ignored and named", () => {
+test("an address for alerts that an older program published has no effect and is listed as ignored", () => {
   const older = '{"phase":"read_only","monitoring":{"alert_url":"https://hooks.example/hunter2"}}';
   expect(readMigrationSection(older).ignored).toEqual(["migration.monitoring.alert_url"]);
   expect(readMigrationSection('{"phase":"read_only","monitoring":{"alert_url":null}}').ignored).toEqual([]);

@@ -14,7 +14,7 @@ function* everyCase(): Generator<PlanCase> {
     for (const granted of phases)
       for (const mode of migrationModes)
         for (let bits = 0; bits < 8; bits++)
-          for (const flag of [null, true, false])
+          for (const useNewPnlSystem of [null, true, false])
             for (const latched of yesNo)
               for (const isSwitchSet of yesNo)
                 for (const closed of yesNo) {
@@ -26,7 +26,7 @@ function* everyCase(): Generator<PlanCase> {
                     granted,
                     mode,
                     flags: flags as PlanCase["flags"],
-                    flag,
+                    useNewPnlSystem,
                     latched,
                     isSwitchSet,
                     closed,
@@ -39,7 +39,7 @@ const planOfCase = ({
   granted,
   mode,
   flags,
-  flag,
+  useNewPnlSystem,
   latched,
   isSwitchSet,
   closed,
@@ -51,7 +51,7 @@ const planOfCase = ({
         latched: latched ? "error_rate" : null,
         legacyWindow: closed ? "closed" : "open",
       },
-      { phase: requested, migrationMode: mode, useNewPnlSystem: flag },
+      { phase: requested, migrationMode: mode, useNewPnlSystem },
     ),
     { phase: "read_only", flags },
     isSwitchSet,

@@ -23,7 +23,7 @@ const textOf = ({ kind, ...rest }: decide.FollowerEffect): string =>
   "event" in rest ? `report ${rest.event.kind} at epoch ${rest.event.epoch}` : kind;
 
 const empty = decide.initialState;
-/** Has obeyed epoch 5, which it read between 100 and 110 ms. */
+/** The state of a process that obeys epoch 5, which it read between 100 and 110 ms. */
 const following = after(read(recordAt(5), 100), 110).state;
 const drained = after({ kind: "drain_checked", oldestRunning: undefined }, 110, following).state;
 const switched = after({ kind: "switch_read", isSet: true }, 6_000, following).state;
@@ -96,7 +96,7 @@ it.each<Row>([
     [],
   ],
   [
-    "a restored store is followed to legacy",
+    "a record of a restored store is obeyed if it sends all calls to legacy",
     restored,
     read(recordAt(4, {}, false), 300),
     310,

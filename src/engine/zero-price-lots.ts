@@ -24,12 +24,12 @@ import type { TradeColumns } from "./trade-columns.ts";
  * at 0 opened or enlarged.
  */
 export function zeroPriceLotsOf(engine: PnlEngine, options: StatementOptions, totals: Totals) {
-  const resting = new Map<string, Fraction>();
+  const dependent = new Map<string, Fraction>();
   const lanes = statementLanes(engine).filter(isOpenedAtZero);
   const positions = lanes.map((lane) => {
     const { book, symbol, currency } = lane.instrument;
-    const { realized, unrealized } = restOf(lane, engine.method === "average", options);
-    resting.set(currency, add(resting.get(currency) ?? zero, add(realized, unrealized ?? zero)));
+    const { realized, unrealized } = dependentPart(lane, engine.method === "average", options);
+    dependent.set(currency, add(dependent.get(currency) ?? zero, add(realized, unrealized ?? zero)));
     return {
       ...(book === undefined ? {} : { book }),
       symbol,
@@ -38,7 +38,7 @@ export function zeroPriceLotsOf(engine: PnlEngine, options: StatementOptions, to
       unrealized: unrealized && formatFraction(unrealized).text,
     };
   });
-  const shares = [...resting].map(([currency, share]) => {
+  const shares = [...dependent].map(([currency, share]) => {
     const whole = totals[currency];
     return [
       currency,
@@ -63,15 +63,17 @@ function isOpenedAtZero({ lane, trades }: StatementLane): boolean {
   return false;
 }
 
-function restOf(statementLane: StatementLane, isPool: boolean, options: StatementOptions) {
+/** Returns the P&L of one lane that depends on lots opened at a price of 0. */
+function dependentPart(statementLane: StatementLane, isPool: boolean, options: StatementOptions) {
   const { lane, trades, multiplier } = statementLane;
   const { matches } = lane.matcher;
-  const rests = (trade: number | null): boolean => isPool || (trade !== null && isAtZero(trades, trade));
+  const isDependent = (trade: number | null): boolean =>
+    isPool || (trade !== null && isAtZero(trades, trade));
   let [realized, quantity, cost] = [zero, zero, zero];
   for (let index = 0; index < matches.length; index++)
-    if (rests(matches.open[index] as number)) realized = add(realized, matchPnl(lane, trades, index));
+    if (isDependent(matches.open[index] as number)) realized = add(realized, matchPnl(lane, trades, index));
   for (const lot of lane.matcher.lots()) {
-    if (!rests(lot.trade)) continue;
+    if (!isDependent(lot.trade)) continue;
     quantity = add(quantity, lot.quantity);
     cost = add(cost, multiply(lot.quantity, lot.price));
   }

@@ -1,23 +1,23 @@
-/** Under which terms of the register an explained difference counts as accepted. */
+/** Finds the terms of the register under which an explained difference counts as accepted. */
 import { absolute, compare, parseFigure } from "../base/fraction.ts";
 import type { AcceptedUnder, Explanation } from "../ports/explanation.ts";
 
 /** What a person accepts: differences of one cause, up to an amount and a day. */
 export interface AcceptedTerms extends AcceptedUnder {
   readonly scope: Scope;
-  /** The largest amount of the cause, in money of the row; null: any, also where a row has no number. */
+  /** The largest amount of the cause, in money of the row; null accepts any, even in a row without a number. */
   readonly limit: string | null;
   readonly reason: string;
 }
 
 export const scopeKeys = ["symbol", "product", "field", "side"] as const;
 
-/** All that is given must hold. */
+/** The fields of the scope; a difference must match each of those that are given. */
 export type Scope = { readonly [Key in (typeof scopeKeys)[number]]?: string };
 
 /**
- * The terms for each cause of an explanation; undefined if the difference is not proved whole, or a cause of it has
- * no terms that hold on `today` (ISO).
+ * Returns the terms for each cause of an explanation; undefined if the causes do not prove the whole
+ * difference, or if one of them has no terms that hold on `today` (ISO).
  */
 export function acceptedUnder(
   { causes, unexplained, component, first }: Explanation,

@@ -1,7 +1,7 @@
 /**
  * The known ways in which a P&L system departs from the rules of the reference. Each is a counterfactual: a
- * switch of the reference engine. A cause is named only if the reference with its switch gives the figures
- * that the system reported.
+ * switch of the reference engine. A cause is called proved only if the reference with its switch gives the
+ * figures that the system reported; a cause that explains only a part of them has the level `reduces`.
  */
 import { dayUs } from "../domain/market/chicago-time.ts";
 import { formatDay, tradingDayRules } from "../domain/market/trading-day.ts";
@@ -67,7 +67,7 @@ export interface Variant {
   /** Distinguishes the variants of one code. */
   readonly rule: string;
   readonly apply: (rules: Rules) => Rules;
-  /** Set if agreement shows only that the figures fit. */
+  /** Set if equal figures do not prove the cause; it then has the level `fits`. */
   readonly fits?: true;
 }
 
@@ -96,8 +96,8 @@ export function baseRules(history: History, method: string | undefined, dayRule:
     unrealizedSince: "entry",
     realizedSince: "entry",
     total: "change",
-    flips: "nothing",
-    flat: "row",
+    invertedCloses: "nothing",
+    flatPosition: "row",
     places: undefined,
   };
 }
@@ -372,12 +372,12 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
     ),
   DAILY_DEFINITION: () => [set("the level of unrealized in each total", { total: "level" })],
   SIGN_FLIP: () => [
-    set("closes of long lots negated", { flips: "longs" }),
-    set("every close negated", { flips: "all" }),
+    set("closes of long lots negated", { invertedCloses: "longs" }),
+    set("every close negated", { invertedCloses: "all" }),
   ],
   REALIZED_LOST: () => [
-    set("no row for a flat position", { flat: "no-row" }),
-    set("a flat position has realized nothing", { flat: "no-realized" }),
+    set("no row for a flat position", { flatPosition: "no-row" }),
+    set("a flat position has realized nothing", { flatPosition: "no-realized" }),
   ],
   TRUNCATED_QTY: ({ component }) => {
     const { quantityUnit } = component.world;

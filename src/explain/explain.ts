@@ -468,7 +468,7 @@ class Search {
     return [...causes, { side: "legacy", variant, changes: isOther }];
   }
 
-  /** Returns the figures of a side under the chosen ones of its causes. */
+  /** Returns the figures of a side under the chosen causes of that side. */
   #runWith(
     found: FoundBySide,
     causes: readonly SidedCause[],

@@ -74,8 +74,10 @@ export interface Rules {
   readonly unrealizedSince: "entry" | "last-close";
   readonly realizedSince: "entry" | "last-close";
   readonly total: "change" | "level";
-  readonly flips: "nothing" | "longs" | "all";
-  readonly flat: "row" | "no-row" | "no-realized";
+  /** The closes whose realized P&L gets the opposite sign. */
+  readonly invertedCloses: "nothing" | "longs" | "all";
+  /** How a flat position is reported: with a row, without one, or with a realized P&L of 0. */
+  readonly flatPosition: "row" | "no-row" | "no-realized";
   /** Decimal places to which amounts in points are rounded. */
   readonly places: number | undefined;
 }
@@ -102,7 +104,7 @@ interface DayEnd {
   readonly day: number;
   readonly quantity: number;
   readonly cost: number;
-  /** The cost of the open lots at the prices since which their unrealized P&L counts. */
+  /** The value of the open lots at the entry or the last close, from which their unrealized P&L is counted. */
   readonly basis: number;
   readonly earned: number;
   readonly lastPrice: number | undefined;
@@ -142,7 +144,7 @@ const valuing: ReadonlySet<string> = new Set<keyof Rules>([
   "unmarked",
   "zeroMark",
   "total",
-  "flat",
+  "flatPosition",
   "places",
 ]);
 
@@ -268,10 +270,10 @@ export function rowsTreatedDifferently(
   const isSame = (["laneOf", "admitsRepeated", "doubles"] as const).every(
     (part) => base[part] === rules[part],
   );
-  const isNoLonger = (["keeps", "sizes", "edits", "admits"] as const).every(
+  const haveEqualLengths = (["keeps", "sizes", "edits", "admits"] as const).every(
     (part) => base[part].length === rules[part].length,
   );
-  if (isSame && isNoLonger) return [];
+  if (isSame && haveEqualLengths) return [];
   // Both lists are in the order of reading; a row may be in a list several times.
   const [before, after] = [counted(world, base), counted(world, rules)];
   let [a, b] = [0, 0];
@@ -437,7 +439,7 @@ class LotBook {
   readonly #isRebased: boolean;
   #prices: number[] = [];
   #signed: number[] = [];
-  /** The prices since which the lots' unrealized P&L counts, if these are the last closes. */
+  /** The last close for each lot, if unrealized P&L is counted from there. */
   #bases: number[] = [];
   #head = 0;
   /** The key of each lot, and a heap of the open lots; used only if lots have keys. */
@@ -456,7 +458,7 @@ class LotBook {
   }
 
   take(row: Row, signed: number, price: number): void {
-    const { lots, flips, realizedSince } = this.#rules;
+    const { lots, invertedCloses, realizedSince } = this.#rules;
     const opened = realizedSince === "entry" ? this.#prices : this.#bases;
     this.#lastPrice = price;
     this.#quantity += signed;
@@ -469,7 +471,8 @@ class LotBook {
       if (held > 0 === left > 0) break;
       const matched = Math.abs(held) < Math.abs(left) ? held : -left;
       const gain = matched * (price - (opened[at] as number));
-      this.#earned += flips === "all" || (flips === "longs" && matched > 0) ? -gain : gain;
+      const isInverted = invertedCloses === "all" || (invertedCloses === "longs" && matched > 0);
+      this.#earned += isInverted ? -gain : gain;
       this.#cost -= matched * (this.#prices[at] as number);
       this.#signed[at] = held - matched;
       left += matched;
@@ -665,10 +668,10 @@ class Valuation {
    * for it.
    */
   position(last: DayEnd): Figures | undefined {
-    const { flat } = this.#rules;
-    if (last.quantity === 0 && flat === "no-row") return undefined;
+    const { flatPosition } = this.#rules;
+    if (last.quantity === 0 && flatPosition === "no-row") return undefined;
     const { unrealized, isUnmarked } = this.#unrealizedOf(last, this.#asOfDay, true);
-    const realized = this.#amount(last.quantity === 0 && flat === "no-realized" ? 0 : this.#realized);
+    const realized = this.#amount(last.quantity === 0 && flatPosition === "no-realized" ? 0 : this.#realized);
     const shown = unrealized !== null && isRebased(this.#rules) ? this.#unrealized : unrealized;
     return {
       ...this.#holding(last),

@@ -172,6 +172,7 @@ export class Row {
     return this.#change?.number ?? this.line - 1;
   }
 
+  /** The row's number through all files, from 1. */
   get ordinal(): number {
     return this.#change?.ordinal ?? (this.#source.rowsBefore[this.file] ?? 0) + this.line - 1;
   }
@@ -214,11 +215,12 @@ export class Row {
     return this.#admitted?.code;
   }
 
-  /** Whether an earlier row of the file, or a later row of any file, has the same id; also in another lane. */
+  /** Whether an earlier row of the file has the same id, in whatever lane. */
   get hasEarlierId(): boolean {
     return this.#source.sharedIds.earlier.has(this.#index);
   }
 
+  /** Whether a later row of any file has the same id, in whatever lane. */
   get hasLaterId(): boolean {
     return this.#source.sharedIds.later.has(this.#index);
   }

@@ -86,8 +86,7 @@ export function openDatabase(
 export function insertTrade(
   database: Database.Database,
 ): (trade: Trade, file: Pick<FileRun, "name" | "date">, at: string) => boolean {
-  // Quirk: of rows with the same id in a file (one has 14) only the first is stored, while the calculator
-  // counts all.
+  // Quirk: of the rows with one id in a file only the first is stored, while the calculator counts all.
   const insert = database.prepare(`INSERT OR IGNORE INTO processed_trades
     (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, processed_at, source_file)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);

@@ -34,7 +34,7 @@ export class LimitedLog<Source> {
     }
     this.#lines += 1;
     const { lineLengthMax } = this.#limits;
-    this.#hand(plain(line.length > lineLengthMax ? `${line.slice(0, lineLengthMax)}…` : line), from);
+    this.#forward(plain(line.length > lineLengthMax ? `${line.slice(0, lineLengthMax)}…` : line), from);
   }
 
   /** Counts bytes that were omitted before being split into lines. */
@@ -59,10 +59,10 @@ export class LimitedLog<Source> {
     const left = `${this.#linesLeftOut} lines and ${this.#bytesLeftOut} bytes more were left out`;
     this.#linesLeftOut = 0;
     this.#bytesLeftOut = 0;
-    this.#hand(left, this.#ours);
+    this.#forward(left, this.#ours);
   }
 
-  #hand(line: string, from: Source): void {
+  #forward(line: string, from: Source): void {
     try {
       this.#log(line, from);
     } catch {

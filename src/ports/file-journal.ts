@@ -187,6 +187,7 @@ export interface FileReport extends FileNote {
   readonly path: string;
   readonly sinceMs: number;
   readonly rowsApplied: number;
+  /** The number of rows that count for another file, which has them too. */
   readonly rowsElsewhere: number;
   readonly rowsRefused: number;
   readonly revocable: RevocableRow | null;

@@ -112,7 +112,14 @@ describe("errors in a cell", () => {
       text: string,
     ]
   >([
-    ["Option First Avail Date", "7/23/2025", "FIRST_DAY", null, "it expires on 2025-07-22", tuesday],
+    [
+      "Option First Avail Date",
+      "7/23/2025",
+      "FIRST_DAY",
+      null,
+      "the expiry of the row is 2025-07-22",
+      tuesday,
+    ],
     ["Option First Avail Date", "soon", "UNREADABLE_DATE", null, "as in 7/7/2025", tuesday],
     [
       "Option Expiration Date (CT)",

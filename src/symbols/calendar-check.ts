@@ -223,14 +223,14 @@ class Sheet {
 
   add(column: CalendarColumn, code: CalendarFindingCode, computed: string | null, why: string): void {
     const { line, symbol } = this.row;
-    const stands = this.cell(column) ?? "";
+    const found = this.cell(column) ?? "";
     this.found.push({
       line,
       symbol,
       column,
       code,
       severity: calendarSeverities[code],
-      stands,
+      stands: found,
       computed,
       why,
     });
@@ -307,7 +307,12 @@ function checkRow(sheet: Sheet, subject: Subject): void {
   if (first !== "" && firstDay === undefined)
     sheet.add("Option First Avail Date", "UNREADABLE_DATE", null, "write the date as in 7/7/2025");
   else if (firstDay !== undefined && firstDay > row.expiry.day)
-    sheet.add("Option First Avail Date", "FIRST_DAY", null, `it expires on ${formatDay(row.expiry.day)}`);
+    sheet.add(
+      "Option First Avail Date",
+      "FIRST_DAY",
+      null,
+      `the expiry of the row is ${formatDay(row.expiry.day)}`,
+    );
   compareMoment(sheet, expiryColumn, row.expiry, subject);
   checkProductText(sheet, subject);
   for (const text of dialectTexts) compareDialectText(sheet, text, subject);
@@ -332,11 +337,11 @@ function checkUnderlying(sheet: Sheet, underlying: Subject): void {
     { column: "Underlying Symbol", dialect: "cme", right: "C", tail: "" },
     underlying,
   );
-  const stands = sheet.cell(underlyingExpiryColumn);
-  if (stands === undefined) return;
-  const moment = parseCalendarMoment(stands);
+  const found = sheet.cell(underlyingExpiryColumn);
+  if (found === undefined) return;
+  const moment = parseCalendarMoment(found);
   if (moment !== undefined) compareMoment(sheet, underlyingExpiryColumn, moment, underlying);
-  else if (stands === "")
+  else if (found === "")
     sheet.add(underlyingExpiryColumn, "EMPTY_CELL", underlying.expiryText, `it is ${underlying.expiryText}`);
   else
     sheet.add(
@@ -359,14 +364,14 @@ function underlyingOf({ underlying }: OptionSeries, context: SymbolContext): Sub
 function compareMoment(
   sheet: Sheet,
   column: CalendarColumn,
-  stands: CalendarMoment,
+  found: CalendarMoment,
   { series, expiry, expiryText, name }: Subject,
 ): void {
   if (expiry === null) {
     sheet.add(column, "UNCHECKED", null, `the last trading day of ${name} is not known`);
     return;
   }
-  if (stands.day !== expiry.day) {
+  if (found.day !== expiry.day) {
     const computed = `${name} ${series === undefined ? "trades last" : "expires"} on ${formatDay(expiry.day)}`;
     if (series?.confirmed === false)
       sheet.add(
@@ -375,9 +380,9 @@ function compareMoment(
         expiryText,
         `${computed} if the holiday rule of Friday options applies to it, which no notice confirms`,
       );
-    else sheet.add(column, "EXPIRY_DATE", expiryText, `${computed}, not on ${formatDay(stands.day)}`);
+    else sheet.add(column, "EXPIRY_DATE", expiryText, `${computed}, not on ${formatDay(found.day)}`);
   }
-  if (stands.minute !== expiry.minute) {
+  if (found.minute !== expiry.minute) {
     const kind =
       series === undefined
         ? "futures"
@@ -441,8 +446,9 @@ function compareDialectText(
 }
 
 /**
- * The broker's text of an option whose series has no words of its own. The calendar writes the month of
- * expiry there; for monthly options that is the month before the contract month.
+ * Returns the text of the column Broker for an option that the broker dialect cannot print, because its words
+ * fit several series. The calendar writes the month of expiry in it; for monthly options that is the month
+ * before the contract month.
  */
 function wordlessText(
   { product, family, year, month }: OptionSeries,
@@ -469,21 +475,21 @@ interface ExpectedText {
 }
 
 function compareText(sheet: Sheet, column: CalendarColumn, { computed, own, read }: ExpectedText): void {
-  const stands = sheet.cell(column);
-  if (stands === undefined) return;
+  const found = sheet.cell(column);
+  if (found === undefined) return;
   const expected = typeof computed === "string" ? computed : null;
-  if (stands === "") {
+  if (found === "") {
     if (expected !== null) sheet.add(column, "EMPTY_CELL", expected, `it is ${expected}`);
     return;
   }
-  const reading = read(stands);
+  const reading = read(found);
   const means = reading.ok ? [reading.instrument.name] : (reading.candidates ?? []);
   const others = means.filter((name) => name !== own).map(withoutStrike);
   const notes = reading.ok ? reading.notes : [];
   const contradiction = notes.find(({ code }) => contradictions.has(code));
   if (means.includes(own) && others.length > 0)
     sheet.add(column, "AMBIGUOUS_TEXT", expected, `it is also the text of ${listed(others)}`);
-  else if (stands === expected) return;
+  else if (found === expected) return;
   else if (contradiction !== undefined) sheet.add(column, "TEXT_DIFFERS", expected, contradiction.why);
   else if (means.includes(own))
     sheet.add(column, "OTHER_FORM", expected, notes.map(({ why }) => why).join("; ") || "it means the same");
@@ -563,9 +569,9 @@ function checkExamples(sheet: Sheet, subject: Subject): void {
     | { readonly column: string; readonly instrument: FutureInstrument | OptionInstrument }
     | undefined;
   for (const { column, dialect } of examples) {
-    const stands = sheet.cell(column) ?? "";
-    if (stands === "") continue;
-    const reading = readSymbol(stands, dialect, context);
+    const found = sheet.cell(column) ?? "";
+    if (found === "") continue;
+    const reading = readSymbol(found, dialect, context);
     const { instrument } = reading.ok ? reading : { instrument: subject.example("C") };
     const isOwn = (instrument.kind === "future" ? instrument.name : instrument.series.name) === subject.name;
     if (reading.ok && isOwn && model !== undefined && instrument.name !== model.instrument.name) {
@@ -617,8 +623,8 @@ const weekdayNames: Readonly<Record<Weekly, string>> = {
  * computed text.
  */
 function checkProductText(sheet: Sheet, { product, series }: Subject): void {
-  const stands = sheet.cell("Option Product");
-  if (stands === undefined) return;
+  const found = sheet.cell("Option Product");
+  if (found === undefined) return;
   const day = series === undefined || isFriday(series.family) ? "" : weekdayNames[series.family];
   const week = series === undefined || series.week === 0 ? "" : `${series.week}`;
   const computed =
@@ -627,11 +633,11 @@ function checkProductText(sheet: Sheet, { product, series }: Subject): void {
       : week === ""
         ? `${product.name} Options`
         : `${product.name} ${day === "" ? "" : `${day} `}Weekly Options - Week ${week}`;
-  if (stands === "") {
+  if (found === "") {
     sheet.add("Option Product", "EMPTY_CELL", computed, `it is ${computed}`);
     return;
   }
-  const said = wordsOf(stands);
+  const said = wordsOf(found);
   const meant = wordsOf(computed);
   const wrong: string[] = [];
   // The bond's name has no term, so 30 years are not an error.

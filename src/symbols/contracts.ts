@@ -45,8 +45,8 @@ export function readFuture(
 }
 
 /**
- * Returns the future that a bare root means on a day: the next quarterly contract. Refused in a delivery
- * month, in which people may mean the expiring contract or the next one.
+ * Returns the future that a bare root means on a day: the next quarterly contract. Refuses the root in a
+ * delivery month, because people may mean the expiring contract or the next one.
  */
 export function readFrontFuture(product: Product, context: SymbolContext): Reading {
   const { year, month } = dateOfDay(context.asOf);
@@ -173,7 +173,7 @@ export const unconfirmedNotes = (series: OptionSeries): readonly SymbolNote[] =>
     : [
         {
           code: "EXPIRY_UNCONFIRMED",
-          why: `${formatDay(series.nominal)} is a holiday; its expiry is assumed to be ${formatDay(series.expiry)}, as for Friday options`,
+          why: `the option is due on ${formatDay(series.nominal)}, a holiday; its expiry is assumed to be ${formatDay(series.expiry)}, as for Friday options`,
         },
       ];
 
@@ -186,19 +186,19 @@ export function aliasNotes(table: CodeTable, row: SeriesCode, series: OptionSeri
   ];
 }
 
-/** The day of `21JUL25`; undefined if it does not exist. */
+/** Reads a day such as `21JUL25`; undefined if it does not exist. */
 export function dayOfText(date: string, monthName: string, year: string): DayNumber | undefined {
   const month = monthOfName(monthName);
   return month === 0 ? undefined : realDay(firstYear + Number(year), month, Number(date));
 }
 
-/** `21JUL25`. */
+/** Writes a day in the form `21JUL25`. */
 export function textOfDay(day: DayNumber): string {
   const { year, month, date } = dateOfDay(day);
   return `${`${date}`.padStart(2, "0")}${monthNames[month - 1]}${`${year % 100}`.padStart(2, "0")}`;
 }
 
-/** The day of a date; undefined if it does not exist or is outside the years that symbols can name. */
+/** Returns the day of a date; undefined if it does not exist or is outside the years that symbols can name. */
 export function realDay(year: number, month: number, date: number): DayNumber | undefined {
   if (month < 1 || month > 12 || date < 1 || date > 31 || year < firstYear || year > lastYear)
     return undefined;

@@ -48,7 +48,7 @@ export interface OptionSeries {
 /** Expiries of a desk's own calendar, by name of the series or future (`ZN-2025-07-VY3`, `ZNU2025`). */
 export type ExpiryOverrides = ReadonlyMap<string, DayNumber>;
 
-/** 0 = Sunday. */
+/** The number of the weekday; Sunday is 0. */
 const weekdayOf: Readonly<Record<Weekly, number>> = { mon: 1, tue: 2, wed: 3, thu: 4, fri: 5 };
 const weeklies: readonly Weekly[] = ["mon", "tue", "wed", "thu", "fri"];
 
@@ -168,7 +168,7 @@ export class ExpiryCalendar {
     return day;
   }
 
-  /** The series with a given `OptionSeries.name`. */
+  /** Returns the series with a given `OptionSeries.name`. */
   #seriesNamed(name: string): OptionSeries | undefined {
     const [, year, month, code = "", week] =
       /^[A-Z]{2}-(\d{4})-(\d{2})-([A-Z]{2,3})([1-5])?$/.exec(name) ?? [];
@@ -249,7 +249,7 @@ export class ExpiryCalendar {
   }
 }
 
-/** `ZNU2025`. */
+/** Returns the name of a future, such as `ZNU2025`. */
 export const futureName = (product: Product, year: number, month: number): string =>
   `${product.code}${letterOfMonth(month)}${year}`;
 
@@ -263,7 +263,7 @@ interface Days {
 
 const familyIndex: Readonly<Record<Family, number>> = { mon: 0, tue: 1, wed: 2, thu: 3, fri: 4, standard: 5 };
 
-/** A number that identifies a series. */
+/** Returns a number that identifies a series. */
 const keyOf = ({ product, family, year, month, week }: SeriesKey): number =>
   (((product.code.charCodeAt(0) * 128 + product.code.charCodeAt(1)) * 6 + familyIndex[family]) * 8 + week) *
     4096 +
@@ -290,7 +290,7 @@ function standardFriday(year: number, month: number): DayNumber {
   return friday;
 }
 
-/** The number of business days after `from` up to and including `until`, counted up to two. */
+/** Returns the number of business days after `from` up to and including `until`, counted up to two. */
 function businessDaysAfter(from: DayNumber, until: DayNumber): number {
   let count = 0;
   for (let day = from + 1; day <= until && count < 2; day++) if (isBusinessDay(day)) count += 1;

@@ -128,10 +128,10 @@ const translatorKeys: ReadonlyMap<string, Weekly> = new Map([
 ]);
 
 /**
- * The desk's RosettaStone: a look-up in its calendar, which has only options of the 10-year. A symbol that
- * differs from the row before its strike is not found: VY2 on 21 July, or ZN4 on 25 July, where the
- * calendar has OZN. Puts are found in the calls' row. All known strikes are quarters; its answer for eighths
- * is not known.
+ * The desk's RosettaStone: a look-up in its calendar, which has only options of the 10-year. A symbol is
+ * found only if its text before the strike equals that of a row: VY2 of 21 July is not found, nor is ZN4 of
+ * 25 July, where the calendar has OZN. Puts are found in the calls' row. All known strikes are quarters; its
+ * answer for eighths is not known.
  */
 function rosettaStone(text: string): Said {
   const exact = rosettaTexts.get(text);

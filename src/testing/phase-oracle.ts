@@ -14,7 +14,7 @@ export interface PlanCase {
   readonly granted: Phase;
   readonly mode: MigrationMode;
   readonly flags: Readonly<Record<Capability, boolean>>;
-  readonly flag: boolean | null;
+  readonly useNewPnlSystem: boolean | null;
   readonly latched: boolean;
   readonly isSwitchSet: boolean;
   readonly closed: boolean;
@@ -26,7 +26,7 @@ export function expectedPlan({
   granted,
   mode,
   flags,
-  flag,
+  useNewPnlSystem,
   latched,
   isSwitchSet,
   closed,
@@ -42,7 +42,7 @@ export function expectedPlan({
   );
   const phase = closed ? "cleanup" : (may.at(-1) as Phase);
   const legacyAnswers = ["read_only", "shadow_mode", "dual_write"].includes(phase);
-  const out = flag === false || latched || isSwitchSet;
+  const out = useNewPnlSystem === false || latched || isSwitchSet;
   const oldOnly = mode === "old_only" || (mode === "new_only" && legacyAnswers);
   const answer: Side = closed ? "modern" : out || oldOnly ? "legacy" : legacyAnswers ? "legacy" : "modern";
   const table: Readonly<Record<Phase, readonly Side[]>> = {

@@ -59,8 +59,8 @@ export function postgresMissing(): string | undefined {
 }
 
 /**
- * Returns a server with an empty database and no roles of its own. A start takes one or two seconds, so a server
- * that its last test file has stopped runs on for the next file of this process, and ends with the process.
+ * Returns a server with an empty database and no roles of its own. A start takes one or two seconds, so
+ * after `stop` one server keeps running for the next test file of this process, and ends with the process.
  */
 export async function startPostgres(): Promise<TestPostgres> {
   const idle = idleServer;
@@ -234,7 +234,10 @@ class Server {
     await this.ready();
   }
 
-  /** Ends all connections, and removes everything that clients have created. Stops a server that fails to. */
+  /**
+   * Ends all connections, and removes everything that clients have created. Returns false, and stops the
+   * server, if that fails.
+   */
   async emptied(): Promise<boolean> {
     const client = new Client({ connectionString: this.url.replace(/postgres$/, "template1") });
     client.on("error", () => {});

@@ -161,7 +161,7 @@ it("writes a plan for db repair, which exits 1 if a row has changed since, 0 if 
       complete: true,
       actions: [{ do: "take_legacy", mayDo: ["take_legacy", "take_modern", "leave"], kind: "daily" }],
     });
-    expect((await repair("--dry-run")).out).toContain("1 would");
+    expect((await repair("--dry-run")).out).toContain("1 would be repaired");
     runSql(join(folder, "newpnl.db"), "UPDATE newpnl_daily SET realized = '8'");
     expect(await repair()).toMatchObject({ code: 1, out: expect.stringContaining("1 skipped") });
     runSql(join(folder, "newpnl.db"), "UPDATE newpnl_daily SET realized = '7'");

@@ -101,7 +101,10 @@ const asNumber = (text: string): number => {
   return Number(numerator) / Number(denominator);
 };
 
-/** Whether two numbers are within 1e-9 relative; floats that should be zero carry rounding errors. */
+/**
+ * Expects two numbers to differ by at most 1e-9 of the larger one, or by less than 1e-12, because floats that
+ * should be zero carry rounding errors.
+ */
 function closeTo(ours: number, published: number): void {
   const gap = Math.abs(ours - published);
   expect(

@@ -1,4 +1,4 @@
-/** Small random desks, and the reports of a system with hidden rules about them. */
+/** Small random desks, and reports about them from a system that follows hidden rules. */
 import { join } from "node:path";
 import { historyOf } from "../../src/app/parity/explain.ts";
 import { runPnl } from "../../src/app/parity/pnl-run.ts";

@@ -2,11 +2,13 @@ import { expect, it } from "vitest";
 import { explainedCauses } from "../../src/explain/index.ts";
 import { type CauseCode, exampleOf } from "./examples.ts";
 
-/** Text orders 10 before 2 only where there is a tenth row, so its example needs more lines. */
+/**
+ * The order of text puts 10 before 2, which needs a tenth row, so the example of LOT_TEXT has more lines.
+ */
 const linesMax = (code: CauseCode): number => (code === "LOT_TEXT" ? 12 : 5);
 
 it.each(Object.keys(explainedCauses) as CauseCode[])(
-  "the example of %s in docs/explain.md shows it alone",
+  "the example of %s in docs/explain.md has that cause and no other",
   (code) => {
     const { lines, explanation } = exampleOf(code);
     expect(explanation).toMatchObject({

@@ -1,5 +1,5 @@
 /**
- * One small history for each cause of the catalogue, in which the reference proves that cause;
+ * One small history for each cause of the catalogue, in which explain names only that cause;
  * docs/explain.md shows these histories.
  */
 import type { Variant } from "../../src/explain/catalogue.ts";

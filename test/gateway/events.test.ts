@@ -256,7 +256,7 @@ describe("GET /api/v1/events", () => {
     stream.close();
   });
 
-  it("tells the viewers for whom legacy answers instead of modern apart from those of legacy", async () => {
+  it("distinguishes viewers for whom legacy answers instead of modern from viewers whom the plan gives to legacy", async () => {
     const plan = { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["amy"] } as const;
     const { url } = await desk({
       ...{ plan, legacy: marking({ mark: "110.5" }), limits: { lookMs: 100 } },

@@ -77,7 +77,7 @@ const markOf = fc.record({
 
 const laneKey = ({ book, instrument }: { book: string; instrument: string }) => `${book}|${instrument}`;
 
-/** What is accepted, and what a store holds after all records so far. */
+/** The accepted trades and marks, and the records that a store holds after all changes so far. */
 class World {
   readonly trades = new Map<string, LaneTrade>();
   readonly marks = new Map<string, DayMark & { readonly instrument: string }>();

@@ -105,10 +105,11 @@ function begin(path: string, name: string) {
 }
 type Process = ReturnType<typeof begin>;
 
-type Told = Map<string, string>;
+/** The answers that callers have received, by idempotency key. */
+type Answers = Map<string, string>;
 
 /** Runs all work of a process. */
-async function live({ bridge, backfill }: Process, told: Told): Promise<void> {
+async function runAllWork({ bridge, backfill }: Process, told: Answers): Promise<void> {
   await bridge.write([], { idempotencyKey: "none" });
   for (const [at, group] of groups.entries()) {
     await Promise.all(
@@ -125,17 +126,17 @@ async function live({ bridge, backfill }: Process, told: Told): Promise<void> {
 type Life = ReturnType<typeof beginLife>;
 
 /** Runs a process on new files until it dies, at a step or as `prepare` arranges it. */
-async function lived(
+async function runUntilDeath(
   journal: "wal" | "rollback",
   { dieAt = Number.POSITIVE_INFINITY, prepare = (_life: Life, _path: string) => {} } = {},
 ) {
   const path = join(folder, `pair ${++count}`);
   copyFileSync(join(folder, `template ${journal}`), path);
-  const told: Told = new Map();
+  const told: Answers = new Map();
   const life = beginLife(dieAt);
   prepare(life, path);
   const process = begin(path, "first");
-  await live(process, told).catch((failure) => {
+  await runAllWork(process, told).catch((failure) => {
     if (!life.isOver) throw failure;
   });
   await process.end();
@@ -162,7 +163,7 @@ const trades = (path: string): readonly [readonly unknown[], readonly unknown[]]
 ];
 
 /** Recovers after a foreign change, and checks every promise. Returns the keys that wait for a person. */
-async function recover(path: string, told: Told, foreign: Foreign): Promise<readonly string[]> {
+async function recover(path: string, told: Answers, foreign: Foreign): Promise<readonly string[]> {
   using desk = connectionTo(path);
   const schemaOf = () => desk.prepare("SELECT * FROM sqlite_schema ORDER BY name").all();
   const schema = schemaOf();
@@ -233,7 +234,7 @@ const isLong = isLongRun("db-points");
 const foreigns = Object.keys(foreignChanges) as Foreign[];
 
 it("a process may die before and after each statement of its files: the next one loses nothing, doubles nothing, and leaves writes of unknown outcome to a person", async () => {
-  const { steps, told, path } = await lived("wal");
+  const { steps, told, path } = await runUntilDeath("wal");
   expect(Object.fromEntries(told)).toMatchObject({
     one: "acknowledged",
     again: "refused",
@@ -246,7 +247,7 @@ it("a process may die before and after each statement of its files: the next one
     if (Date.now() >= untilMs || (!isLong && tried === 10)) break;
     const foreign = foreigns[tried % foreigns.length] ?? "nothing";
     tried += 1;
-    const ended = await lived("wal", { dieAt: at });
+    const ended = await runUntilDeath("wal", { dieAt: at });
     await recover(ended.path, ended.told, foreign).catch((cause) => {
       throw new Error(`at step ${at}, and then ${foreign}`, { cause });
     });
@@ -275,7 +276,7 @@ async function torn(half: keyof typeof ends, commit: number) {
       return () => copy([...ends[half], ...others]);
     };
   };
-  const { path, told } = await lived(commit % 2 === 0 ? "rollback" : "wal", { prepare });
+  const { path, told } = await runUntilDeath(commit % 2 === 0 ? "rollback" : "wal", { prepare });
   if (!isTorn) return undefined;
   remove(path);
   for (const end of [...ends.legacy, ...ends.beside, ...others])

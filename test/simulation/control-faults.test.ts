@@ -78,7 +78,7 @@ function plansOf(
       granted: columns.granted_phase,
       mode: columns.migration_mode ?? "dual_write",
       flags: { calculator: true, storage: true, reports: true },
-      flag: columns.use_new_pnl_system,
+      useNewPnlSystem: columns.use_new_pnl_system,
       latched: columns.latched !== null,
       isSwitchSet: false,
       closed: columns.legacy_window === "closed",

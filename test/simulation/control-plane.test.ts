@@ -374,7 +374,7 @@ class Simulation {
         granted: record.grantedPhase,
         mode: record.overrides.migrationMode ?? section?.plan.migrationMode ?? "dual_write",
         flags: { calculator: false, storage: false, reports: false, ...section?.plan.flags },
-        flag: record.overrides.useNewPnlSystem,
+        useNewPnlSystem: record.overrides.useNewPnlSystem,
         latched: record.latched !== null,
         isSwitchSet,
         closed: record.legacyWindow === "closed",

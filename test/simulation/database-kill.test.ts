@@ -54,7 +54,7 @@ async function episode(kind: (typeof kinds)[number], random: Random, untilMs: nu
   while (counts.kills < killsOfEpisode && Date.now() < untilMs) {
     if (random.chance(0.3) && mover?.isGone !== false) {
       side = otherSide(side);
-      pair.want(side);
+      pair.setWantedAuthority(side);
       mover = pair.begin("move");
     }
     const which = random.below(writers.length);

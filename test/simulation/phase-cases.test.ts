@@ -203,7 +203,7 @@ class Rig {
       granted,
       mode: overrides.migrationMode ?? section?.plan.migrationMode ?? "dual_write",
       flags: allFlags,
-      flag: overrides.useNewPnlSystem,
+      useNewPnlSystem: overrides.useNewPnlSystem,
       latched: latched !== null,
       isSwitchSet: false,
       closed: legacyWindow === "closed",

@@ -21,10 +21,13 @@ export function checkFaultTable(name: string, page: string, letter: string, coun
     });
 
     it("names tests that exist", async () => {
-      const named = [...table.matchAll(/`([^`]+) › ([^`]+)`/g)];
+      const named = [...table.matchAll(/`([^`]+ › [^`]+)`/g)].map(([, name = ""]) => name);
       expect(named.length).toBeGreaterThan(count / 2);
-      for (const [, file = "", title = ""] of named)
-        expect((await readFile(join(root, file), "utf8")).includes(title), `${file} › ${title}`).toBe(true);
+      for (const name of named) {
+        const [file = "", ...titles] = name.split(" › ");
+        const text = await readFile(join(root, file), "utf8");
+        for (const title of titles) expect(text.includes(title), name).toBe(true);
+      }
     });
   });
 }

@@ -106,9 +106,9 @@ function witnessLines({ trades, minimal }: NonNullable<Explanation["witness"]>):
           : `refused: ${trade.refused}`,
     ]);
   const left = trades.length > tradesMax ? [`    and ${trades.length - tradesMax} more`] : [];
-  const smallest = minimal ? ", none of which can be left out" : "";
+  const smallest = minimal ? "; none of them can be left out" : "";
   return [
-    `  ${trades.length === 1 ? "1 trade shows" : `${trades.length} trades show`} it${smallest}:`,
+    `  ${trades.length === 1 ? "1 trade shows" : `${trades.length} trades show`} the difference${smallest}:`,
     ...align(shown, new Set([0, 1, 2, 3, 4, 7])),
     ...left,
   ];

@@ -67,11 +67,11 @@ export function renderParityTable(report: ParityReport, options: TableOptions): 
   const sections: readonly (readonly string[])[] = [
     headline(view),
     bottomLine(view),
-    daysApart(view),
+    differingDays(view),
     countsOf(view),
     causeGroups(view),
-    positionsApart(view),
-    dailyApart(view),
+    differingPositions(view),
+    differingDailyFigures(view),
     positionsAgreeing(view),
     section(notComparedWords(report), rowsMax, "not compared"),
     section((report.explanations ?? []).map(explanationWords), rowsMax, "explanations"),
@@ -160,7 +160,7 @@ function bottomLine(view: View): string[] {
   ]);
 }
 
-function daysApart(view: View): string[] {
+function differingDays(view: View): string[] {
   const { summary, paint, rowsMax } = view;
   const apart = summary.days.filter((day) => day.apart > 0);
   if (summary.days.length === 0) return [];
@@ -224,7 +224,7 @@ const valueText = (position: PositionReading, side: Side, field: ShownField): st
 };
 
 /** Two header lines, then each position with both sides' figures and its findings below. */
-function positionsApart(view: View): string[] {
+function differingPositions(view: View): string[] {
   const { report, paint, rowsMax, summary, titleOf, width } = view;
   const positions = positionsOf(report).filter(({ worst }) => !agrees(worst.verdict));
   if (positions.length === 0) return [];
@@ -327,7 +327,7 @@ function positionsAgreeing(view: View): string[] {
   ];
 }
 
-function dailyApart(view: View): string[] {
+function differingDailyFigures(view: View): string[] {
   const { report, paint, width, rowsMax, titleOf } = view;
   const apart = worstFirst(
     report.rows.filter(({ kind, verdict }) => kind !== "position" && !agrees(verdict)),

@@ -23,7 +23,7 @@ export interface JournalFileOptions {
 export class JournalFile {
   readonly #database: Database.Database;
   readonly #calls = journalCalls((trade) =>
-    // The key of the trade without the number of the occurrence.
+    // The key that the trade has as the first occurrence, so that equal rows have one key.
     hash("sha256", tradeKeyText({ ...trade, instantUs: trade.timeUs, occurrence: 1 })).slice(0, 32),
   );
   readonly #statements = new Map<string, Database.Statement>();

@@ -387,7 +387,7 @@ describe("a worker that hangs", () => {
     expect(system.counters).toMatchObject({ starts: 2, kills: 1 });
   });
 
-  it.concurrent("is killed later if it goes on answering other calls", async () => {
+  it.concurrent("that continues to answer other calls is killed after a call is overdue by overdueMaxMs", async () => {
     const system = make(plain, { graceMs: 1_000, overdueMaxMs: 1_500 });
     await system.start();
     const from = performance.now();

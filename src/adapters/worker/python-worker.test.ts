@@ -369,7 +369,9 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     expect(await call("not_finite")).toEqual({ a: null, b: ["1.5", null], c: null });
     await expect
       .poll(() => shop.log)
-      .toContain("pnl_bridge_worker: not_finite: not finite, so null: a was nan and 2 more");
+      .toContain(
+        "pnl_bridge_worker: not_finite answered null for numbers that are not finite: a was nan, and 2 more",
+      );
   });
 
   it.each([

@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Under a load that sheds no shadow, however busy the machine is. */
+/** Creates a bridge whose host reports no overload, so that no shadow is shed on a busy machine. */
 const createServiceBridge = <T extends object>(options: ServiceBridgeOptions<T>) =>
   bridgeServices(options, {
     clock: systemClock,

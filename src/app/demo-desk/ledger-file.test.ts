@@ -53,10 +53,10 @@ test("equal seeds write equal bytes, other seeds do not, and zero trades give on
 });
 
 test("memory does not grow with the file", { timeout: 60_000 }, async () => {
-  const door = new URL("./index.ts", import.meta.url).href;
+  const entryPoint = new URL("./index.ts", import.meta.url).href;
   const peakBytes = async (trades: number): Promise<number> => {
     const path = join(folder, `big-${trades}.csv`);
-    const program = `const { generateLedgerFile } = await import(${JSON.stringify(door)});
+    const program = `const { generateLedgerFile } = await import(${JSON.stringify(entryPoint)});
       let peak = 0;
       const look = () => { peak = Math.max(peak, process.memoryUsage.rss()); };
       const looking = setInterval(look, 5);

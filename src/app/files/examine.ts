@@ -26,7 +26,7 @@ export async function examineFolders(settings: ControlSettings): Promise<readonl
       const look = at(looks, index);
       if (!look.ok) return { ok: false, detail: `${path}: ${look.code}: ${look.why}` };
       const reason = finder.pollReasons[index];
-      const isDeaf = mode === "events" && reason !== undefined;
+      const lacksEvents = mode === "events" && reason !== undefined;
       const how =
         at(finder.modes, index) === "events"
           ? "by events"
@@ -36,8 +36,8 @@ export async function examineFolders(settings: ControlSettings): Promise<readonl
       const databases = databasesIn(path);
       const named = databases.slice(0, shownMax).join(", ");
       const others = databases.length === 0 ? "" : `; never opened here: ${named}`;
-      const fix = isDeaf ? "; set watch.mode to auto" : "";
-      return { ok: !isDeaf, detail: `${path}: ${files}${others}${fix}` };
+      const fix = lacksEvents ? "; set watch.mode to auto" : "";
+      return { ok: !lacksEvents, detail: `${path}: ${files}${others}${fix}` };
     });
   } finally {
     await finder.close();

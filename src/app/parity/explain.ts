@@ -112,7 +112,7 @@ const tradesNamedMax = 20;
 export const byDifference = (a: Explanation, b: Explanation): number => compare(sizeOf(b), sizeOf(a));
 const sizeOf = ({ difference }: Explanation) => absolute(parseFigure(difference ?? "") ?? zero);
 
-/** What both systems were given. */
+/** Returns the trades and prices that both systems were given. */
 export async function historyOf(world: ExplainedWorld): Promise<History> {
   const { files, repeated, aliases, engine, dayRule, valuation } = world;
   const own = engine.trades;

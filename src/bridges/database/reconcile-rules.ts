@@ -318,9 +318,12 @@ function judgedPair(
   const multiplier = parseFigure(tools.multiplierOf(String(modern.symbol)) ?? "");
   return kindRules[kind].fields.map((rule) => {
     const judgement = judgedField(rule, legacy, modern, { ...tools, multiplier });
-    const habit = agrees(judgement.verdict) ? undefined : habitOf(kind, rule, legacy);
+    const ownRule = agrees(judgement.verdict) ? undefined : ownRuleOf(kind, rule, legacy);
     const row = { kind, key, field: rule.field, ...judgement };
-    return { date, row: habit === undefined ? row : { ...row, difference: null, tolerance: null, ...habit } };
+    return {
+      date,
+      row: ownRule === undefined ? row : { ...row, difference: null, tolerance: null, ...ownRule },
+    };
   });
 }
 
@@ -328,7 +331,7 @@ function judgedPair(
  * Returns the reason why a figure cannot be compared if legacy fills its column by a rule of its own: a total
  * that is not the sum of its parts, or a settlement price that is not the last price. Undefined otherwise.
  */
-function habitOf(
+function ownRuleOf(
   kind: ReconcileKind,
   { field }: FieldRule,
   legacy: Cells,
@@ -351,7 +354,11 @@ function habitOf(
 }
 
 /** The causes that lie in legacy alone: its own rules for a column or for a unique key. */
-export const habits: ReadonlySet<string> = new Set(["LEGACY_TOTAL", "LEGACY_SETTLE", "LEGACY_UNIQUE"]);
+export const legacyRuleCauses: ReadonlySet<string> = new Set([
+  "LEGACY_TOTAL",
+  "LEGACY_SETTLE",
+  "LEGACY_UNIQUE",
+]);
 
 /** Returns the claim on a group's row in legacy: its table and key. */
 export const claimOfGroup = (kind: ReconcileKind, { legacy: [row] }: Group): string | undefined =>

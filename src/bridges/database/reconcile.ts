@@ -34,10 +34,10 @@ import {
   type Group,
   grouped,
   groupOf,
-  habits,
   type JudgeTools,
   judged,
   kindRules,
+  legacyRuleCauses,
   type Tolerances,
   whole,
 } from "./reconcile-rules.ts";
@@ -363,7 +363,8 @@ class Reconcile {
     const { row } = figure;
     this.#counts[row.verdict] += 1;
     const hasReason =
-      row.verdict === "not_comparable" && (figure.isAccepted === true || habits.has(row.cause ?? ""));
+      row.verdict === "not_comparable" &&
+      (figure.isAccepted === true || legacyRuleCauses.has(row.cause ?? ""));
     if (!agrees(row.verdict) && !hasReason) this.#unexplained += 1;
     this.#options.onFigure?.(figure);
     if (row.verdict === "within_tolerance") {

@@ -391,7 +391,7 @@ class Planner {
         aggregate,
         values: { ...row.values, mark_kind: key[1] ?? null, trading_day: key[2] ?? null },
       };
-    if (row.aggregate !== aggregate) return "legacy's row is another record";
+    if (row.aggregate !== aggregate) return "legacy's row belongs to another record than modern's row";
     return modern === undefined ? row : keptFigures(row, modern);
   }
 

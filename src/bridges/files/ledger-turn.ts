@@ -23,8 +23,8 @@ const start: Chain = { offset: 0, digest: "" };
  *
  * Before a file is continued, the end of its applied part is compared with the applied content; all of the
  * applied part is compared after a restart, after the file has another inode or an older time, and when its
- * trading day is over. A file whose applied part differs is read from the beginning as a re-publication. No
- * decision uses a time of the file system.
+ * trading day is over. A file whose applied part differs is read from the beginning as a re-publication. Times
+ * of the file system only show that something may have changed; they never decide whether a row counts.
  */
 export class LedgerTurns extends FileTurns {
   /**

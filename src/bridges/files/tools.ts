@@ -22,7 +22,7 @@ export interface FileTools {
   readonly ledgers: LedgerRows;
   readonly prices: PriceRows;
   readonly clock: Clock;
-  /** Returns a digest over the digest before some bytes, and the bytes. */
+  /** Returns the digest of an earlier digest followed by some bytes. */
   readonly digest: (before: string, bytes: Uint8Array | string) => string;
   /** Returns the present trading day, in days since 1970. */
   readonly today: () => number;

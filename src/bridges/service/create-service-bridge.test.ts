@@ -277,7 +277,7 @@ describe("a caller whose shadow misbehaves", () => {
     expect(countersOf(service)).toMatchObject({ compared: 1, verdicts: { equal: 1 }, errors: 0 });
   });
 
-  it("sees changes of its input by legacy only, and modern gets a copy that nobody changes", async () => {
+  it("sees the changes that legacy makes to the input, and modern gets a frozen copy of the original", async () => {
     const seen: unknown[] = [];
     const service = bridge<Pnl>({
       legacy: {

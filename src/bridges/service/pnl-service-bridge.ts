@@ -115,9 +115,9 @@ export class PnLServiceBridge {
   }
 
   /**
-   * Asks one system alone, without a route and without a comparison, for a bridge that compares what it makes
-   * of several answers. The time limit is that of the system. Rejects with UNKNOWN_METHOD if it has no such
-   * method.
+   * Asks one system alone, without a route and without a comparison, for a bridge that combines several
+   * answers before it compares them. The time limit is that of the system. Rejects with UNKNOWN_METHOD if it
+   * has no such method.
    */
   async ask(side: Side, method: PnlMethod, request: JsonValue): Promise<JsonValue> {
     const invoke = this.#methods.get(method)?.[side];
@@ -126,7 +126,7 @@ export class PnLServiceBridge {
     return (await invoke([request], unlimited)) as JsonValue;
   }
 
-  /** The as-of, the lot method and the marks of this moment, for several questions about one world. */
+  /** Returns the present as-of, lot method and marks, so that several requests can use the same ones. */
   pin(): World {
     return this.#world(this.#methods.get("totals")?.tally);
   }
@@ -140,7 +140,7 @@ export class PnLServiceBridge {
     return this.core.plan;
   }
 
-  /** Sets the plan of the calls that begin from now on. Running calls keep the plan of their beginning. */
+  /** Sets the plan of the calls that begin from now on. Running calls keep the plan under which they began. */
   setPlan(plan: PlanInput | MigrationPlan): void {
     this.core.setPlan(plan);
   }
@@ -261,7 +261,10 @@ class CallOfContext implements SystemCall {
   }
 }
 
-/** Exclusions by the paths of every method's answers, for a bridge that compares what it makes of them. */
+/**
+ * Returns the exclusions with their paths in the answers of every method, for a bridge that compares a
+ * combination of answers.
+ */
 export const excludedPaths = (exclusions: NonNullable<AnswerOptions["exclusions"]>) =>
   exclusions.flatMap((exclusion) =>
     [...new Set(pnlMethods.flatMap((method) => pathsIn(method, exclusion.path)))].map((path) => ({

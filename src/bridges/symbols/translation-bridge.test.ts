@@ -76,7 +76,7 @@ describe("translations", () => {
   it("print an instrument in one dialect, by the as-of day", () => {
     const symbols = bridge();
     const reading = symbols.canonical("ZNU2025");
-    if (!reading.ok) throw new Error("a canonical name reads");
+    if (!reading.ok) throw new Error("the canonical name was refused");
     expect(symbols.print(reading.instrument, "bloomberg")).toMatchObject({ ok: true, text: "TYU5 Comdty" });
     expect(symbols.print(reading.instrument, "bloomberg", "2015-01-05")).toMatchObject({
       ok: false,
@@ -121,7 +121,7 @@ describe("the as-of day", () => {
     ["TYU5", "2032-12-31", "ZNU2025"],
     ["TYU5", "2033-01-01", "ZNU2035"],
     ["ZNU2025", "2015-07-24", "ZNU2025"],
-  ])("reads %s on %s as %s, whatever was read before", (symbol, asOf, expected) => {
+  ])("decides the meaning: %s on %s is %s, whatever was read before", (symbol, asOf, expected) => {
     const symbols = bridge();
     for (const before of ["2015-07-24", "2025-07-24", "2025-10-01", "2033-01-01"])
       symbols.canonical(symbol, "auto", before);
@@ -130,7 +130,7 @@ describe("the as-of day", () => {
     expect(nameOf(bridge({ asOf }).canonical(symbol))).toBe(expected);
   });
 
-  it("never crosses a decade without a note", () => {
+  it("that puts the year into another decade causes a note", () => {
     const reading = bridge().canonical("TYU5 Comdty", "bloomberg", "2032-12-31");
     expect(reading).toMatchObject({ ok: true, notes: [{ code: "YEAR_IN_OTHER_DECADE" }] });
   });
@@ -219,7 +219,7 @@ describe("a cached reading", () => {
     expect(remembered).toBeGreaterThanOrEqual(cacheMax / 2);
   });
 
-  it("is kept while it is used, however many other symbols come", () => {
+  it("is kept while it is used, however many other symbols are read", () => {
     const symbols = bridge({ cacheMax: 8 });
     const reading = symbols.canonical(VY3);
     for (const strike of strikes) {

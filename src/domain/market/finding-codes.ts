@@ -98,7 +98,7 @@ export const symbolRefusalCodes = {
   EMPTY: "the symbol is empty",
   NOT_ASCII: "the text contains characters that no dialect uses",
   NOT_LISTED: "no such contract is listed: the product does not have that month, week or year",
-  NO_KNOWN_CODE: "no source says what the dialect calls it",
+  NO_KNOWN_CODE: "no source says how the dialect writes the product or the series",
   NO_STRIKE: "the text names an expiry but no strike, so it names no option",
   TOO_LONG: "the text is longer than any symbol",
   UNKNOWN_FORM: "the text does not have the form of any symbol of the dialect",

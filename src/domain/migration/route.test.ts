@@ -108,7 +108,7 @@ const rows: readonly Row[] = [
     "KILL_SWITCH",
     "-",
   ],
-  // When legacy receives no more writes, it is not compared, and nobody is kept there.
+  // When legacy receives no more writes, it is not compared, and the denylist has no effect.
   ["primary_switch", { migrationMode: "new_only" }, within, "modern", "PHASE", "-"],
   ["primary_switch", { migrationMode: "new_only", userDenylist: ["amy"] }, within, "modern", "PHASE", "-"],
   ["cleanup", { userDenylist: ["amy"] }, within, "modern", "PHASE", "-"],

@@ -40,7 +40,7 @@ export const out = () => new Option("--out <dir>", "a folder for the report, as 
 export const explain = () =>
   new Option(
     "--explain <how>",
-    "how far differences are explained: quick (default: a few seconds for all), all or none",
+    "how far differences are explained: quick (the default, a few seconds in total), all, or none",
   ).choices(["quick", "all", "none"]);
 export const from = () =>
   new Option("--from <dialect>", "the dialect of the symbols, or auto to detect it").default("auto");

@@ -20,9 +20,9 @@ const groups: Readonly<Record<string, string>> = {
   whitelist: "Lists and changes the users who get modern's answers, whatever the percentage",
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
   db: "Prepares, watches and moves the two databases that hold the records",
-  "watch review": "Lists, shows and decides the changes that wait for a person; no decision is automatic",
+  "watch review": "Lists, shows and decides the changes that wait for a person",
   causes: "Accepts known causes of differences, each within a limit and until a day; the audit keeps them",
-  audit: "Prints and checks who changed what and why, as a chain of hashes",
+  audit: "Prints and verifies the audit: who changed what and why, protected by a chain of hashes",
 };
 
 /** The examples below the help of the whole program. */

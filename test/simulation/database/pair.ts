@@ -150,11 +150,11 @@ export class PairOfDatabases {
       legacy: `sqlite:${this.legacyPath}`,
       modern: postgres === undefined ? `sqlite:${this.#modernPath}` : `${postgres}?schema=pair_${pairs}`,
     };
-    this.want(authority);
+    this.setWantedAuthority(authority);
   }
 
-  /** Changes the plan. */
-  want(side: Side): void {
+  /** Sets the side that should be authoritative, in place of the plan. */
+  setWantedAuthority(side: Side): void {
     writeFileSync(join(this.folder, "wanted"), side);
   }
 

@@ -10,7 +10,8 @@ const changes = () => [option.reason(), option.actor(), option.fleetConfig(), op
 export const commands: readonly CommandSpec[] = [
   {
     name: "causes accept",
-    about: "Accepts differences of one cause, where explain proves it within the limit and until the day",
+    about:
+      "Accepts the differences of one cause up to an amount and until a day, if explain proves the cause",
     example:
       "causes accept LIFO --scope product=ZN --limit 500 \\\n" +
       "      --owner amy --until 2027-03-31 --reason 'legacy stays until the move'",
@@ -36,7 +37,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "causes revoke",
-    about: "Accepts a cause no longer",
+    about: "Withdraws the acceptance of a cause",
     example: 'causes revoke 14 --reason "legacy is mended"',
     argument: new Argument("<id>", "the id that causes list shows"),
     options: changes(),

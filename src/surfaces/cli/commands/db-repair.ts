@@ -28,6 +28,14 @@ interface Options {
   readonly actor?: string;
 }
 
+const resultWords = {
+  done: "repaired",
+  already: "already repaired",
+  would: "would be repaired",
+  skipped: "skipped",
+  left: "left as it is",
+};
+
 async function run(options: Options, { out, err }: Streams): Promise<CommandResult> {
   const { repairDatabases } = await import("../../../app/database/repair.ts");
   const paint = painter(colourful(out));
@@ -43,9 +51,9 @@ async function run(options: Options, { out, err }: Streams): Promise<CommandResu
   });
   if (options.json) return jsonResult({ ...report, owed }, report.ok);
   const count = (name: string) => report.results.filter(({ result }) => result === name).length;
-  const counts = (["done", "already", "would", "skipped", "left"] as const)
-    .filter((name) => count(name) > 0)
-    .map((name) => `${count(name)} ${name}`);
+  const counts = Object.entries(resultWords)
+    .filter(([name]) => count(name) > 0)
+    .map(([name, words]) => `${count(name)} ${words}`);
   const end = [
     counts.length === 0 ? "the plan has no action" : counts.join(", "),
     ...(report.covered > 0 ? [`${report.covered} refused writes are settled`] : []),

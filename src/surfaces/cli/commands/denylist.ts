@@ -3,6 +3,6 @@ import { userListCommands } from "../user-list.ts";
 
 export const commands: readonly CommandSpec[] = userListCommands(
   "denylist",
-  "Adds a user, who then gets legacy's answers in every phase",
+  "Adds a user, whom legacy answers in every phase before cleanup",
   "Removes a user, whose calls then follow the phase, whitelist and percentage",
 );

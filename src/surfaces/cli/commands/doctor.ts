@@ -18,7 +18,7 @@ export const commands: readonly CommandSpec[] = [
       ]),
       new Option(
         "--write-adapter <file>",
-        "write a Python adapter for this system to start from; needs --system",
+        "write the first draft of a Python adapter for this system; needs --system",
       ),
       option.json(),
     ],

@@ -26,7 +26,10 @@ export const commands: readonly CommandSpec[] = [
         "--legacy-rows <file>",
         "a JSON file with the rows of a legacy system of your own: the answer of its method `history`",
       ),
-      new Option("--modern-rows <file>", "the same for modern"),
+      new Option(
+        "--modern-rows <file>",
+        "a JSON file with the rows of a modern system of your own, in the same form",
+      ),
       option.explain(),
       option.json(),
       option.out(),
