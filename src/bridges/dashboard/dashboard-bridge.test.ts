@@ -233,6 +233,39 @@ describe("DashboardDataBridge", () => {
     expect(asked).toBe(2);
   });
 
+  it("goes on to answer viewers of modern while legacy does not answer", async () => {
+    const released = Promise.withResolvers<void>();
+    const { bridge, clock } = opened({
+      plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["amy"] },
+      read: async (request) => {
+        await released.promise;
+        return serviceScreen(
+          async (method, question) => desk()(method, question),
+          request,
+          () => "USD",
+        );
+      },
+    });
+    const bob = bridge.getPnlData({ user: "bob" });
+    const first = await bridge.getPnlData({ user: "amy" });
+    clock.advance(5_000);
+    const later = await bridge.getPnlData({ user: "amy" });
+    expect([first.source, later.source]).toEqual(["modern", "modern"]);
+    expect(Date.parse(later.asOf) - Date.parse(first.asOf)).toBe(5_000);
+    released.resolve();
+    expect((await bob).asOf).toBe(first.asOf);
+  });
+
+  it("shows no figures under an epoch or a generation that began after they were asked for", async () => {
+    const { bridge, core, asked, raiseGeneration } = opened({ plan: { phase: "read_only", epoch: 3 } });
+    await bridge.getPnlData({});
+    expect(asked.length).toBe(4);
+    raiseGeneration();
+    expect([(await bridge.getPnlData({})).generation, asked.length]).toEqual([1, 8]);
+    core.setPlan({ phase: "read_only", epoch: 4 });
+    expect([(await bridge.getPnlData({})).epoch, asked.length]).toEqual([4, 12]);
+  });
+
   it.each([
     ["nothing can confirm it", undefined, "not_comparable", "nothing confirms that it has no trades"],
     ["the store holds trades", true, "error", "its store holds trades"],

@@ -107,14 +107,14 @@ const watchedMs = 30_000;
 /** The most questions, last answers and viewers that are kept. */
 const keptMax = 64;
 
-/** One question, what the systems answered, and the calls that were made about it. */
+/** One question under one plan and generation, what the systems answered, and the call for viewers of each. */
 interface World {
   readonly request: ScreenRequest;
   readonly startedMs: number;
-  /** The number of calls under way. */
-  running: number;
+  readonly epoch: number;
+  readonly generation: number;
   readonly answers: Partial<Record<Side, Promise<Dated>>>;
-  readonly calls: Map<string, Promise<Shown>>;
+  readonly calls: Map<Side, Promise<Shown>>;
 }
 
 interface Dated {
@@ -127,7 +127,6 @@ interface Shown extends Omit<CallAnswer<Screen>, "value"> {
   readonly screen: Screen;
   readonly world: World;
   readonly answeredMs: number;
-  readonly generation: number;
   readonly why?: string;
 }
 
@@ -142,6 +141,8 @@ export class DashboardDataBridge {
   readonly #intervalMs: number;
   /** The current question of each book and depth. */
   readonly #worlds = new Map<string, World>();
+  /** The calls whose answer is on its way, by system and question. */
+  readonly #underWay = new Map<string, Promise<Shown>>();
   readonly #kept = new Map<string, Shown>();
   readonly #viewers = new Map<string, { readonly request: DashboardRequest; readonly atMs: number }>();
 
@@ -154,7 +155,7 @@ export class DashboardDataBridge {
         // The runner gives a copy of the question.
         const request = args[0] as ScreenRequest;
         const current = this.#worlds.get(worldKey(request));
-        const world = current?.request.asOf === request.asOf ? current : worldOf(request, 0);
+        const world = current?.request.asOf === request.asOf ? current : this.#newWorld(request);
         const { screen } = await this.#ask(side, world);
         return { ...screen, tradesAsked: request.trades };
       };
@@ -228,37 +229,37 @@ export class DashboardDataBridge {
     return routeOf(plan, key, 0).because === "WITHIN_PERCENTAGE" ? {} : key;
   }
 
-  /** The shared call for a request: one for each system and question. */
+  /**
+   * The shared call for a request: one for each system and question. A call that is under way serves later
+   * viewers too, so that a slow system is not asked again and again; viewers of the other system do not wait.
+   */
   #shown(request: DashboardRequest): Promise<Shown> {
-    const { plan } = this;
     const key = this.#keyOf(request);
     const world = this.#world(request);
-    const [generation, { answer: side }] = [this.#options.generation(), routeOf(plan, key, 0)];
-    const id = `${side} ${plan.epoch} ${generation}`;
-    let shown = world.calls.get(id);
+    const { answer: side } = routeOf(this.plan, key, 0);
+    const id = `${side} ${world.epoch} ${world.generation} ${worldKey(world.request)}`;
+    let shown = this.#underWay.get(id) ?? world.calls.get(side);
     if (shown === undefined) {
-      world.running += 1;
-      shown = this.#call(world, key, generation)
+      shown = this.#call(world, key)
         .then(
           (good) => this.#keep(side, good),
-          (failure) => this.#instead(failure, side, { world, epoch: plan.epoch, generation }),
+          (failure) => this.#instead(failure, side, world),
         )
-        .finally(() => {
-          world.running -= 1;
-        });
-      world.calls.set(id, shown);
+        .finally(() => this.#underWay.delete(id));
+      world.calls.set(side, shown);
+      this.#underWay.set(id, shown);
       // A failure of the request itself is the caller's; a later caller may ask again.
-      shown.catch(() => world.calls.delete(id));
+      shown.catch(() => world.calls.delete(side));
     }
     return shown;
   }
 
-  async #call(world: World, key: CallKey, generation: number): Promise<Shown> {
+  async #call(world: World, key: CallKey): Promise<Shown> {
     const { core, clock } = this.#options;
     const { value, ...facts } = await core.answer(this.#method, [world.request], key);
     const { tradesAsked: _, ...screen } = value as Screen & { readonly tradesAsked: number };
     const { answeredMs = clock.nowMs() } = (await world.answers[facts.source]) ?? {};
-    return { ...facts, screen, world, answeredMs, generation };
+    return { ...facts, screen, world, answeredMs };
   }
 
   #keep(side: Side, good: Shown): Shown {
@@ -272,41 +273,44 @@ export class DashboardDataBridge {
   }
 
   /** What is shown instead of a failed answer: the last good one of the same plan, or nothing and the reason. */
-  #instead(
-    failure: unknown,
-    side: Side,
-    { world, epoch, generation }: Pick<Shown, "world" | "epoch" | "generation">,
-  ): Shown {
+  #instead(failure: unknown, side: Side, world: World): Shown {
+    const { epoch, generation } = world;
     if (failure instanceof SystemFailure && failure.blamesRequest) throw failure;
     const why = `${side} does not answer: ${messageOf(failure)}`;
     const kept = this.#kept.get(`${side} ${worldKey(world.request)}`);
     const nowMs = this.#options.clock.nowMs();
-    if (kept?.epoch === epoch && kept.generation === generation && nowMs - kept.answeredMs <= keptMs)
-      return { ...kept, stale: true, why };
+    const isOfPlan = kept?.world.epoch === epoch && kept.world.generation === generation;
+    if (isOfPlan && nowMs - kept.answeredMs <= keptMs) return { ...kept, stale: true, why };
     const screen = emptyScreen(`not available – ${side}: ${messageOf(failure)}`);
-    return { screen, world, source: side, epoch, generation, stale: true, why, answeredMs: nowMs };
+    return { screen, world, source: side, epoch, stale: true, why, answeredMs: nowMs };
   }
 
-  /**
-   * The question of this interval for a book; deeper lists have their own. A question whose answer is still on
-   * its way serves later viewers too, so that a slow system is not asked again and again.
-   */
+  /** The question of this interval, plan and generation for a book; deeper lists have their own. */
   #world(request: DashboardRequest): World {
-    const { clock, pin, legacy, modern } = this.#options;
+    const { clock, generation, pin, legacy, modern } = this.#options;
     const reach = reachOf(request);
     const book = legacy.allBooks !== undefined && modern.allBooks !== undefined ? undefined : request.book;
     const trades = tradesAsked.find((asked) => asked > reach) ?? tradesAsked[2];
     const key = worldKey({ trades, ...named({ book }) });
     const nowMs = clock.monotonicMs();
-    for (const [key, { startedMs, running }] of this.#worlds)
-      if (running === 0 && nowMs - startedMs >= this.#intervalMs) this.#worlds.delete(key);
-    let world = this.#worlds.get(key);
-    if (world === undefined) {
-      world = worldOf({ ...pin(), ...named({ book }), trades }, nowMs);
-      this.#worlds.set(key, world);
-      dropOldest(this.#worlds);
-    }
+    for (const [key, { startedMs }] of this.#worlds)
+      if (nowMs - startedMs >= this.#intervalMs) this.#worlds.delete(key);
+    const current = this.#worlds.get(key);
+    if (current?.epoch === this.plan.epoch && current.generation === generation()) return current;
+    const world = this.#newWorld({ ...pin(), ...named({ book }), trades });
+    this.#worlds.delete(key);
+    this.#worlds.set(key, world);
+    dropOldest(this.#worlds);
     return world;
+  }
+
+  #newWorld(request: ScreenRequest): World {
+    const { clock, generation } = this.#options;
+    return {
+      ...{ request, startedMs: clock.monotonicMs(), epoch: this.plan.epoch, generation: generation() },
+      answers: {},
+      calls: new Map(),
+    };
   }
 
   /** Asks a system, at most once for each question. */
@@ -319,15 +323,13 @@ export class DashboardDataBridge {
     const { clock, [side]: source, [otherSide(side)]: other } = this.#options;
     const { book, ...ofAllBooks } = request;
     const asked: ScreenRequest = source.allBooks === undefined ? request : ofAllBooks;
-    const screen = await source.read(asked);
+    const read = await source.read(asked);
     const answeredMs = clock.nowMs();
-    const wrong = contradictionIn(screen, request.trades);
+    const wrong = contradictionIn(read, request.trades);
     if (wrong !== undefined) throw contradiction(`${side} ${wrong}`);
-    if (!isBlank(screen) || source.hasTrades === undefined) {
-      const isOther =
-        source.allBooks === undefined && other.allBooks !== undefined && isOfBooks(asked, screen);
-      return { screen: isOther ? { ...screen, uncompared: panels } : screen, answeredMs };
-    }
+    const isAlone = source.allBooks === undefined && other.allBooks !== undefined && isOfBooks(asked, read);
+    const screen = isAlone ? { ...read, uncompared: panels } : read;
+    if (!isBlank(screen) || source.hasTrades === undefined) return { screen, answeredMs };
     const hasTrades = await source.hasTrades(asked.book).catch(() => undefined);
     if (hasTrades === false) return { screen, answeredMs };
     if (hasTrades === true)
@@ -338,7 +340,7 @@ export class DashboardDataBridge {
 
   async #answer(request: DashboardRequest, shown: Shown): Promise<DashboardAnswer> {
     const { clock, doubt, [shown.source]: source } = this.#options;
-    const { screen, world, answeredMs, source: side, epoch, generation, fellBack } = shown;
+    const { screen, world, answeredMs, source: side, epoch, fellBack } = shown;
     const { cut, ...value } = viewOf(request, screen, this.#madeBy(side, world));
     const lacking =
       shown.staleMs === undefined ? undefined : `legacy lacks writes of ${shown.staleMs} ms ago`;
@@ -348,7 +350,7 @@ export class DashboardDataBridge {
       value,
       source: side,
       epoch,
-      generation,
+      generation: world.generation,
       asOf: world.request.asOf,
       markAge: markAgeOf(screen, clock.nowMs()),
       answeredAt: new Date(answeredMs).toISOString(),
@@ -405,12 +407,6 @@ const named = ({
 }) => ({
   ...(user !== undefined && { user }),
   ...(book !== undefined && { book }),
-});
-
-const worldOf = (request: ScreenRequest, startedMs: number): World => ({
-  ...{ request, startedMs, running: 0 },
-  answers: {},
-  calls: new Map(),
 });
 
 /** Whether a system that knows books shows something else than one that puts all books together. */
