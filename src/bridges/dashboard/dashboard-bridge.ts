@@ -107,7 +107,7 @@ const watchedMs = 30_000;
 /** The most questions, last answers and viewers that are kept. */
 const keptMax = 64;
 
-/** One question under one plan and generation, what the systems answered, and the call for viewers of each. */
+/** One question under one plan and generation, the answers of the systems, and the calls for viewers. */
 interface World {
   readonly request: ScreenRequest;
   readonly startedMs: number;

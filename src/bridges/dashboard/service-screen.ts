@@ -159,12 +159,9 @@ function sums(
     if (!isRow(given)) continue;
     const path = `summary.totals.${currency}`;
     // A position of an unknown currency may be a part of any total.
+    const unknown = totals[noCurrency] === undefined ? currency : noCurrency;
     const unmarked = (positions ?? []).filter(
-      (row) =>
-        row.unrealized === null &&
-        (row.currency === null && totals[noCurrency] === undefined
-          ? currency
-          : (row.currency ?? noCurrency)) === currency,
+      (row) => row.unrealized === null && (row.currency ?? unknown) === currency,
     );
     if (unmarked.length === 0) found[currency] = read.money(path, given);
     else {
