@@ -28,10 +28,6 @@ export abstract class ClaimSink implements Sink {
   readonly #options: ClaimSinkOptions;
   /** Whether the journal deletes the records that it keeps for a claim when this sink gives its receipt. */
   protected readonly forgets: boolean = false;
-  /** The part of a claim that a person must change in legacy. */
-  protected legacyRows(_claim: Claim): readonly ReviewRow[] {
-    return [];
-  }
   #failures = 0;
   #againMs = Number.NEGATIVE_INFINITY;
 
@@ -45,6 +41,11 @@ export abstract class ClaimSink implements Sink {
    * next claims.
    */
   protected abstract carry(claim: Claim, epoch: number, later: readonly Claim[]): Promise<string | undefined>;
+
+  /** The part of a claim that a person must change in legacy. */
+  protected legacyRows(_claim: Claim): readonly ReviewRow[] {
+    return [];
+  }
 
   async run(epoch: number, isEnding: () => boolean): Promise<void> {
     const { journal, clock, draw, onEvent, isWanted = () => true } = this.#options;
