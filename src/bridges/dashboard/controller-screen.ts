@@ -1,7 +1,7 @@
 /**
- * Makes a screen from the controllers of the desk's own two dashboards. Each reads its page's numbers by the
- * methods listed here, and the bridge calls no others: a controller also has methods that start watchers and
- * rebuild the database. Figures with a known defect are not taken over; `unavailable` names the defect.
+ * Makes a screen from the controller of one of the desk's own two dashboards. The bridge gets the numbers from
+ * the methods listed here, and calls no others: a controller also has methods that start watchers and rebuild
+ * the database. Figures with a known defect are not taken over; `unavailable` names the defect.
  */
 import type { JsonValue } from "../../base/exact-json.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
@@ -9,7 +9,7 @@ import { isRow, isZeroText, type Row } from "./figures.ts";
 import type { DayRow, Money, PositionRow, Screen, ScreenRequest, Summary, TradeRow } from "./screen.ts";
 import { type Ask, type CurrencyOf, ScreenReader, textOf } from "./service-screen.ts";
 
-/** The only methods that are called, by the controller. */
+/** For each controller, the only methods that the bridge calls. */
 export const controllerReads = {
   v1: ["get_summary_stats", "get_position_summary", "get_daily_pnl_summary", "get_trade_history"],
   v2: ["get_summary_metrics", "get_positions_data", "get_daily_pnl_data", "get_trades_data"],
@@ -64,7 +64,7 @@ const layouts: Readonly<Record<Controller, Layout>> = {
   v2: {
     list: "data",
     summary: {
-      realized: "defect:the desk shows all-time realized P&L as today's, and 0 in its place",
+      realized: "defect:the desk shows the all-time realized P&L as today's, and 0 as the all-time one",
       unrealized: "total_unrealized_pnl",
       total: "defect:the desk's total lacks the realized P&L",
       openPositions: "open_positions",
@@ -164,7 +164,7 @@ export async function controllerScreen(
 
 const defect = "defect:";
 
-/** The figures of a row by the names of a layout. Names of texts give null here: the caller sets them. */
+/** Returns the figures of a row by the names of a layout. Texts are null; the caller sets them. */
 function figuresOf<Name extends string>(
   read: ScreenReader,
   path: string,

@@ -184,7 +184,7 @@ describe("DashboardDataBridge", () => {
     expect(value.unavailable["summary.totals.USD.unrealized"]).toBe("there is no mark for TU");
   });
 
-  it("asks each system once for a book and interval, whoever looks at whatever", async () => {
+  it("asks each system once for a book and interval, whatever view each viewer asks for", async () => {
     const { bridge, asked, clock, settled } = opened();
     const views = ["screen", "summary", "positions", "daily", "trades", "chart"] as const;
     await Promise.all(
@@ -269,7 +269,7 @@ describe("DashboardDataBridge", () => {
   it.each([
     ["nothing can confirm it", undefined, "not_comparable", "nothing confirms that it has no trades"],
     ["the store holds trades", true, "error", "its store holds trades"],
-  ] as const)("takes an empty legacy for no evidence if %s", async (_, hasTrades, verdict, why) => {
+  ] as const)("an empty screen of legacy is no evidence if %s", async (_, hasTrades, verdict, why) => {
     const { bridge, settled } = opened({ legacy: nothing, hasTrades });
     const { value, complete } = await bridge.getPnlData({});
     expect(value.summary).toBeNull();
@@ -279,7 +279,7 @@ describe("DashboardDataBridge", () => {
     expect((await settled()).map((one) => one.verdict)).toEqual([verdict]);
   });
 
-  it("believes an empty legacy whose store is empty", async () => {
+  it("an empty screen of legacy is right if legacy's store is empty", async () => {
     const { bridge, settled } = opened({ legacy: nothing, modern: nothing, hasTrades: false });
     const { value } = await bridge.getPnlData({});
     expect(value).toMatchObject({ positions: [], summary: { totals: { USD: { total: "0" } } } });
@@ -292,7 +292,7 @@ describe("DashboardDataBridge", () => {
     ["tradeHistory", { trades: [] }, "shows days with P&L and no trades"],
     ["totals", { totals: { USD: { realized: 0, unrealized: 0, total: 0 } } }, "realized P&L"],
     ["totals", { totals: { USD: { realized: 16, unrealized: "$0.00", total: 16 } } }, "unrealized P&L"],
-  ])("takes panels that contradict each other for a failure: empty %s", async (empty, answer, why) => {
+  ])("panels that contradict each other count as a failure: empty %s", async (empty, answer, why) => {
     const { bridge, settled } = opened({
       legacy: (method, request) => (method === empty ? answer : desk()(method, request)),
     });
@@ -324,7 +324,7 @@ describe("DashboardDataBridge", () => {
     expect([changed.epoch, changed.value.positions, changed.stale]).toEqual([4, null, true]);
   });
 
-  it("falls back to legacy for the users of modern only, and says why", async () => {
+  it("falls back to legacy only for the users of modern, and gives the reason", async () => {
     const { bridge } = opened({
       modern: down,
       plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["amy"] },
@@ -370,7 +370,7 @@ describe("DashboardDataBridge", () => {
     expect(new Set(each.flat())).toEqual(new Set(["legacy", "modern"]));
   });
 
-  it("shows both systems beside each other with their differences, if asked for", async () => {
+  it("shows both systems with their differences if the request asks for it", async () => {
     const { bridge } = opened({ modern: desk("3") });
     const { other, value } = await bridge.getPnlData({ beside: true });
     expect(value.positions?.[0]?.quantity).toBe("2");
@@ -386,7 +386,7 @@ describe("DashboardDataBridge", () => {
     expect(none?.comparison).toBeUndefined();
   });
 
-  it("pages through a list without loss, also when rows come before it, and refuses an unknown cursor", async () => {
+  it("pages through a list without loss, even if newer rows arrive, and refuses an unknown cursor", async () => {
     let first = 300;
     const trade = (id: number) => ({ id: String(id), symbol: "ZN", side: "B", quantity: "1", price: "110" });
     const { bridge, clock } = opened({
@@ -556,7 +556,7 @@ describe("DashboardDataBridge", () => {
     expect(contexts.map((args) => args.length)).toEqual([1]);
   });
 
-  it("takes totals of zero cents and days of less than a cent for the same", async () => {
+  it("totals of zero and days of less than a cent do not contradict each other", async () => {
     const cents = { realized: "$0.00", unrealized: "$0.00", total: "$0.00" };
     const { bridge } = opened({
       plan: { phase: "read_only" },
@@ -580,7 +580,7 @@ describe("DashboardDataBridge", () => {
     expect((await bridge.getPnlData({})).value.summary?.totals.USD?.total).toBe("0");
   });
 
-  it("names a book that it cannot select, and asks for all books then", async () => {
+  it("asks for all books if a system cannot select the book, and names the book", async () => {
     const { bridge } = opened({ allBooks: "legacy knows no books" });
     expect((await bridge.getPnlData({ book: "UST" })).allBooks).toBe("legacy knows no books");
     expect((await bridge.getPnlData({})).allBooks).toBeUndefined();

@@ -24,18 +24,18 @@ import {
 } from "./screen.ts";
 import { type DashboardRequest, type DashboardValue, panelsOf, reachOf, viewOf } from "./view.ts";
 
-/** What a viewer sees, with everything that a page must say about it. Numbers are exact text. */
+/** The figures for a viewer, with all facts that a page must state about them. Numbers are exact text. */
 export interface DashboardAnswer {
   readonly value: DashboardValue;
   readonly source: Side;
   readonly epoch: number;
   /** The generation of the caches (`DELETE FROM new_pnl_cache` raises it). */
   readonly generation: number;
-  /** The instant that the figures are of. */
+  /** The instant for which the figures hold. */
   readonly asOf: string;
   /** The age of the oldest mark of an open position in milliseconds; null if it is not known. */
   readonly markAge: number | null;
-  /** When the system answered. */
+  /** The time at which the system answered. */
   readonly answeredAt: string;
   /** The figures are older than they should be, or lack writes, or the plan could not be checked. */
   readonly stale: boolean;
@@ -53,7 +53,7 @@ export interface DashboardAnswer {
 }
 
 interface Watched {
-  /** Tells the system that the plan gives the viewers, and the book, apart from others. */
+  /** Identifies the book, and the system that the plan gives the viewers. */
   readonly key: string;
   readonly book: string | undefined;
   readonly ask: () => Promise<DashboardAnswer>;
@@ -67,14 +67,14 @@ interface OtherSystem {
 }
 
 export interface ScreenSource {
-  /** All viewers of a book share the answer. It must end by a time limit of its own. */
+  /** All viewers of a book share the answer. The call must have a time limit of its own. */
   readonly read: (request: ScreenRequest) => Promise<Screen>;
   readonly dayRule: TradingDayRuleName;
   /** Why the system's figures are of all books; undefined if it knows books. */
   readonly allBooks: string | undefined;
   /**
-   * Whether the system's store holds trades of a book, or of any; undefined if that cannot be said. The second
-   * witness of an empty screen. Absent: an empty screen is believed.
+   * Whether the system's store holds trades of a book, or of any; undefined if that is not known. It confirms
+   * that an empty screen is right. Without this function, an empty screen counts as right.
    */
   readonly hasTrades?: (book: string | undefined) => Promise<boolean | undefined>;
 }
@@ -88,23 +88,23 @@ export interface DashboardBridgeOptions {
   readonly pin: () => Pick<ScreenRequest, "asOf" | "method" | "marks">;
   /** The generation of the caches. */
   readonly generation: () => number;
-  /** Why the plan may no longer be the one in force; undefined if it is. */
+  /** Returns why the plan may no longer be in force; undefined if it is. */
   readonly doubt: () => string | undefined;
   readonly tolerances?: PnlTolerances;
   readonly exclusions?: AnswerOptions["exclusions"];
   readonly clock: Clock;
-  /** How long one answer of a system serves all viewers of a book. Default 1 000. */
+  /** The time for which one answer of a system serves all viewers of a book. Default 1 000. */
   readonly intervalMs?: number;
 }
 
 const zone = "America/Chicago";
 /** The numbers of trades that a system is asked for: one more than the longest lists that are shown. */
 const tradesAsked = [501, 10_001, 100_001] as const;
-/** How long the last good answer of a system that fails is shown, as stale. */
+/** The time for which the last good answer of a system that fails is shown, as stale. */
 const keptMs = 600_000;
-/** How long after a viewer's last request its screen is watched for changes. */
+/** The time after a viewer's last request during which its screen is watched for changes. */
 const watchedMs = 30_000;
-/** The most questions, last answers and viewers that are kept. */
+/** The largest number of questions, of last answers and of viewers that are kept. */
 const keptMax = 64;
 
 /** One question under one plan and generation, the answers of the systems, and the calls for viewers. */
@@ -139,9 +139,9 @@ export class DashboardDataBridge {
   readonly #options: DashboardBridgeOptions;
   readonly #method: RunnerMethod;
   readonly #intervalMs: number;
-  /** The current question of each book and depth. */
+  /** The current question for each book and number of trades. */
   readonly #worlds = new Map<string, World>();
-  /** The calls whose answer is on its way, by system and question. */
+  /** The calls that are not answered yet, by system and question. */
   readonly #underWay = new Map<string, Promise<Shown>>();
   readonly #kept = new Map<string, Shown>();
   readonly #viewers = new Map<string, { readonly request: DashboardRequest; readonly atMs: number }>();
@@ -219,7 +219,7 @@ export class DashboardDataBridge {
 
   /**
    * The key by which a request is routed. Where the plan routes by book, a request without a book is of all
-   * books, so it is legacy's while modern has only a part of them; lists of users apply nevertheless.
+   * books, so legacy answers it until modern answers all books; the lists of users still apply.
    */
   #keyOf({ user, book }: Pick<DashboardRequest, "user" | "book">): CallKey {
     const { plan } = this;
@@ -230,8 +230,8 @@ export class DashboardDataBridge {
   }
 
   /**
-   * The shared call for a request: one for each system and question. A call that is under way serves later
-   * viewers too, so that a slow system is not asked again and again; viewers of the other system do not wait.
+   * Returns the shared call for a request: one for each system and question. A call that is under way serves
+   * later viewers too, so that a slow system is not asked repeatedly; viewers of the other system do not wait.
    */
   #shown(request: DashboardRequest): Promise<Shown> {
     const key = this.#keyOf(request);
@@ -248,7 +248,7 @@ export class DashboardDataBridge {
         .finally(() => this.#underWay.delete(id));
       world.calls.set(side, shown);
       this.#underWay.set(id, shown);
-      // A failure of the request itself is the caller's; a later caller may ask again.
+      // A failure of the request itself goes to the caller; a later caller may ask again.
       shown.catch(() => world.calls.delete(side));
     }
     return shown;
@@ -272,7 +272,7 @@ export class DashboardDataBridge {
     return good;
   }
 
-  /** What is shown instead of a failed answer: the last good one of the same plan, or nothing and the reason. */
+  /** Returns the last good answer of the same plan in place of a failed one, or no figures and the reason. */
   #instead(failure: unknown, side: Side, world: World): Shown {
     const { epoch, generation } = world;
     if (failure instanceof SystemFailure && failure.blamesRequest) throw failure;
@@ -285,7 +285,10 @@ export class DashboardDataBridge {
     return { screen, world, source: side, epoch, stale: true, why, answeredMs: nowMs };
   }
 
-  /** The question of this interval, plan and generation for a book; deeper lists have their own. */
+  /**
+   * Returns the question of this interval, plan and generation for a book; a request for more trades has its
+   * own question.
+   */
   #world(request: DashboardRequest): World {
     const { clock, generation, pin, legacy, modern } = this.#options;
     const reach = reachOf(request);
@@ -343,7 +346,9 @@ export class DashboardDataBridge {
     const { screen, world, answeredMs, source: side, epoch, fellBack } = shown;
     const { cut, ...value } = viewOf(request, screen, this.#madeBy(side, world));
     const lacking =
-      shown.staleMs === undefined ? undefined : `legacy lacks writes of ${shown.staleMs} ms ago`;
+      shown.staleMs === undefined
+        ? undefined
+        : `legacy lacks writes, the oldest of them from ${shown.staleMs} ms ago`;
     const staleWhy = [shown.why, lacking, doubt()].filter((why) => why !== undefined).join("; ");
     const isWhole = panelsOf(request).every((panel) => value[panel] !== null);
     return {
@@ -370,7 +375,7 @@ export class DashboardDataBridge {
     return { dayRule: this.#options[side].dayRule, tradesAsked };
   }
 
-  /** What the other system shows of the same question, and the differences. */
+  /** Returns the other system's screen for the same question, and the differences. */
   async #other(request: DashboardRequest, { source, screen: ours, world }: Shown): Promise<OtherSystem> {
     const side = otherSide(source);
     const shownOf = (screen: Screen): DashboardValue => {
@@ -397,7 +402,10 @@ export class DashboardDataBridge {
   }
 }
 
-/** Without the names that have no value, as the types of optional properties demand. */
+/**
+ * Returns the user and the book, and leaves out the one that is undefined, because an optional property must
+ * not be undefined.
+ */
 const named = ({
   user,
   book,
@@ -409,7 +417,7 @@ const named = ({
   ...(book !== undefined && { book }),
 });
 
-/** Whether a system that knows books shows something else than one that puts all books together. */
+/** Whether a system that knows books shows other figures than one that combines all books. */
 const isOfBooks = ({ book }: ScreenRequest, { positions, trades }: Screen): boolean =>
   book !== undefined || [...(positions ?? []), ...(trades ?? [])].some((row) => row.book !== undefined);
 

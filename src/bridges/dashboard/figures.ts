@@ -13,7 +13,7 @@ const written = /^(\()?([-+−])?\$?([-+−])?((?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\
 
 /**
  * The exact decimal text (or `p/q`) of a figure as desks write it: `$-1,234.50` and `(1,234.50)` are
- * `-1234.5`. Undefined for everything that is not a number, such as `N/A`, `-`, `nan` and `awaiting data`.
+ * `-1234.5`. Returns undefined for text that is no number, such as `N/A`, `-`, `nan` and `awaiting data`.
  */
 export function figureText(value: JsonValue | undefined): string | undefined {
   if (typeof value === "number") return canonicalDecimal(String(value));
@@ -30,7 +30,7 @@ export function figureText(value: JsonValue | undefined): string | undefined {
   return canonicalDecimal(isNegative ? `-${plain}` : plain);
 }
 
-/** The exact sum of figures; null if one of them is missing. */
+/** Returns the exact sum of figures; null if one of them is missing. */
 export function sumOf(figures: readonly (string | null)[]): string | null {
   let sum = zero;
   for (const figure of figures) {
@@ -44,7 +44,7 @@ export function sumOf(figures: readonly (string | null)[]): string | null {
 export const isZeroText = (figure: string | null): boolean =>
   figure !== null && parseFraction(figure)?.numerator === 0n;
 
-/** Whether a figure is shown as zero where a system cuts figures to cents. */
+/** Whether a system that cuts figures to cents shows a figure as zero. */
 export function isZeroToTheCent(figure: string): boolean {
   const value = parseFraction(figure);
   return value !== undefined && roundHalfAway(value, 2) === 0n;

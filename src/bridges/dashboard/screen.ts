@@ -1,4 +1,4 @@
-/** What one system shows on a dashboard, and which part of it counts as evidence. */
+/** The screen that one system shows on a dashboard, and the part of it that is compared. */
 import { type AnswerOptions, notComparable } from "../../comparison/index.ts";
 import { isZeroText, isZeroToTheCent, sumOf } from "./figures.ts";
 
@@ -67,7 +67,7 @@ export interface Screen {
   readonly chart: readonly ChartPoint[] | null;
   /** Why a panel (`daily`) or a figure (`summary.totals.USD.total`) is null. */
   readonly unavailable: Readonly<Record<string, string>>;
-  /** Panels that are shown and never compared, because of a known defect or other books. */
+  /** Panels that are shown and never compared, because of a known defect or because they are of all books. */
   readonly uncompared?: readonly Panel[];
 }
 
@@ -76,7 +76,7 @@ export interface ScreenRequest {
   readonly book?: string;
   /** ISO 8601. */
   readonly asOf: string;
-  /** The most trades that are asked for. */
+  /** The largest number of trades that are asked for. */
   readonly trades: number;
   readonly method?: string;
   readonly marks?: Readonly<Record<string, string>>;
@@ -96,7 +96,7 @@ const isZero = ({ realized, unrealized, total }: Money): boolean =>
   [realized, unrealized, total].every((figure) => figure === null || isZeroText(figure));
 const isNothing = (rows: readonly unknown[] | null): boolean => rows === null || rows.length === 0;
 
-/** Whether a screen shows no row and no figure but zero: what an outage behind a `$0.00` looks like. */
+/** Whether a screen shows no row and no figure other than zero, as a dashboard may during an outage. */
 export const isBlank = ({ summary, positions, daily, trades }: Screen): boolean =>
   isNothing(trades) &&
   isNothing(daily) &&
@@ -104,8 +104,8 @@ export const isBlank = ({ summary, positions, daily, trades }: Screen): boolean 
   Object.values(summary?.totals ?? {}).every(isZero);
 
 /**
- * Why the panels of a screen cannot all be true: one is empty or zero although another one proves trades.
- * Undefined if nothing contradicts them. `tradesAsked` is the number of trades that were asked for.
+ * Returns why the panels of a screen cannot all be true: one is empty or zero although another one proves
+ * trades. Returns undefined if the panels agree. `tradesAsked` is the number of trades that were asked for.
  */
 export function contradictionIn(
   { summary, positions, daily, trades }: Screen,
@@ -142,8 +142,9 @@ export function contradictionIn(
 }
 
 /**
- * The compared part of a screen. Panels that are not available or have a known defect are not comparable, and
- * so are trades of a list that may be cut. The chart follows from the days.
+ * Returns the compared part of a screen. Panels that are not available or have a known defect are not
+ * comparable; neither are the trades of a list that may have been cut. The chart is not compared, because it
+ * is computed from the days.
  */
 export function comparedPart({ tradesAsked, ...screen }: Screen & { readonly tradesAsked: number }): unknown {
   const { summary, positions, daily, trades, uncompared = [] } = screen;
@@ -160,7 +161,7 @@ export function comparedPart({ tradesAsked, ...screen }: Screen & { readonly tra
 
 const comparedPosition = ({ mark: _, markAt, currency, total, ...compared }: PositionRow) => compared;
 
-/** How the compared parts are compared. */
+/** The rules of the comparison of two such parts. */
 export const comparison = {
   keys: {
     positions: ["book", "symbol"],

@@ -18,7 +18,7 @@ export type Ask<Method extends string> = (method: Method, request: JsonValue) =>
 /** The currency of a symbol's P&L; undefined for an unknown symbol. */
 export type CurrencyOf = (symbol: string) => string | undefined;
 
-/** Currency of the P&L of symbols that no table knows: ISO 4217's code for none. */
+/** The currency of the P&L of symbols that no table knows: the code of ISO 4217 for no currency. */
 const noCurrency = "XXX";
 
 /**
@@ -59,7 +59,7 @@ export class ScreenReader {
   #failures: SystemFailure[] = [];
   #answers = 0;
 
-  /** The named part of an answer; undefined, with the reason, if the system has no such method. */
+  /** Returns the named part of an answer; undefined, with the reason, if the system has no such method. */
   async part(answer: Promise<JsonValue>, panel: string, name: string): Promise<JsonValue | undefined> {
     try {
       const whole = await answer;
@@ -82,7 +82,7 @@ export class ScreenReader {
     if (failure !== undefined && this.#answers === 0) throw failure;
   }
 
-  /** The rows of a panel; undefined for a panel that is not there. Throws GARBLED for anything but rows. */
+  /** Returns the rows of a panel; undefined if it is missing. Throws GARBLED if the value is no list of rows. */
   rows(part: JsonValue | undefined, panel: string): readonly Row[] | undefined {
     if (part === undefined) return undefined;
     const rows = Array.isArray(part) ? part.filter(isRow) : [];
@@ -90,7 +90,7 @@ export class ScreenReader {
     throw new SystemFailure("GARBLED", `${panel} is not a list of rows`);
   }
 
-  /** A figure as exact text; null, with the reason, if it is not a number. */
+  /** Returns a figure as exact text; null, with the reason, if it is not a number. */
   figure(path: string, value: JsonValue | undefined, why = "the system has no value"): string | null {
     const text = figureText(value);
     if (text !== undefined) return text;
@@ -99,7 +99,7 @@ export class ScreenReader {
     return null;
   }
 
-  /** Figures of money; the total is their sum if the system has none. */
+  /** Returns figures of money; the total is their sum if the system has none. */
   money(path: string, { realized, unrealized, total }: Row, whyUnrealized?: string): Money {
     const figures = {
       realized: this.figure(`${path}.realized`, realized),

@@ -12,7 +12,7 @@ export interface DashboardRequest {
   readonly book?: string;
   /** A trading day, YYYY-MM-DD, to which days, chart and trades are limited. Default: all days. */
   readonly date?: string;
-  /** The most rows of a list. Default 500. */
+  /** The largest number of rows in a list. Default 500. */
   readonly limit?: number;
   /** The `cursor` of the last answer, for the next rows of a view that is one list. */
   readonly cursor?: string;
@@ -23,16 +23,16 @@ export interface DashboardRequest {
 export type DashboardValue = Partial<Omit<Screen, "unavailable" | "uncompared">> & {
   /** Why a panel or a figure is null, by its path. */
   readonly unavailable: Readonly<Record<string, string>>;
-  /** Where the list goes on. */
+  /** The cursor for the next rows; absent if there are none. */
   readonly cursor?: string;
 };
 
 const rowsDefault = 500;
 
-/** How a system made a screen. */
+/** The conditions under which a system made a screen. */
 interface Made {
   readonly dayRule: TradingDayRuleName;
-  /** The most trades that it was asked for. */
+  /** The largest number of trades that it was asked for. */
   readonly tradesAsked: number;
 }
 
@@ -69,7 +69,7 @@ export function viewOf(
       continue;
     }
     if (panel === "trades" && reachesEnd(screen, date, { dayRule, tradesAsked })) cut ??= tradesAsked;
-    // The newest points of the chart stand at its end.
+    // The newest points of the chart are at its end.
     const rows: readonly unknown[] = panel === "chart" ? list.toReversed() : list;
     const from = cursor === undefined || wanted.length > 1 ? 0 : startAfter(rows, cursor);
     const shown = rows.slice(from, from + limit);
@@ -87,7 +87,7 @@ export function viewOf(
 const isList = (rows: NonNullable<Screen[Panel]>): rows is NonNullable<Screen[Exclude<Panel, "summary">]> =>
   Array.isArray(rows);
 
-/** A screen of one trading day. Positions and totals are known as of now only. */
+/** Limits a screen to one trading day. Positions and totals are known only as of now. */
 function screenOfDay(screen: Screen, date: string, dayRule: TradingDayRuleName): Screen {
   const why = "it is known as of now only: leave the date out";
   const hasDays = dayRule !== "file-name";
@@ -119,7 +119,7 @@ function dayOf(time: string | null, dayRule: TradingDayRuleName): string | undef
   return day === undefined ? undefined : formatDay(day);
 }
 
-/** Whether trades that a request is about may be missing after the end of the list of a system. */
+/** Whether a system may have more trades of a request than its list shows. */
 function reachesEnd({ trades }: Screen, date: string | undefined, { dayRule, tradesAsked }: Made): boolean {
   if (trades === null || trades.length < tradesAsked) return false;
   const last = dayOf(trades.at(-1)?.time ?? null, dayRule);
@@ -128,14 +128,14 @@ function reachesEnd({ trades }: Screen, date: string | undefined, { dayRule, tra
 
 const cursorAt = (offset: number, last: unknown): string => `${offset}-${fingerprint(JSON.stringify(last))}`;
 
-/** The place that a cursor names. Throws BAD_USAGE for anything else. */
+/** Returns the place that a cursor names. Throws BAD_USAGE for any other text. */
 function placeOf(cursor: string): { readonly offset: number; readonly row: string } {
   const [, offset = "", row = ""] = /^(\d{1,6})-([0-9a-f]{16})$/.exec(cursor) ?? [];
   if (row === "") throw unknownCursor();
   return { offset: Number(offset), row };
 }
 
-/** The place after the cursor's row, also if rows have come before it. Throws BAD_USAGE if the row is gone. */
+/** Returns the place after the cursor's row, even if newer rows precede it. Throws BAD_USAGE if it is gone. */
 function startAfter(rows: readonly unknown[], cursor: string): number {
   const { offset, row } = placeOf(cursor);
   const isRow = (at: number): boolean => fingerprint(JSON.stringify(rows[at])) === row;
