@@ -124,12 +124,12 @@ export const controlTables: OwnedTables = {
           asked text;
         BEGIN
           IF NEW.epoch IS NULL THEN
-            RAISE EXCEPTION 'the epoch is the store''s own: leave it out' USING ERRCODE = 'not_null_violation';
+            RAISE EXCEPTION 'only the store sets the epoch: leave the column out' USING ERRCODE = 'not_null_violation';
           END IF;
           IF change IS NULL AND (NEW.granted_phase, NEW.granted_epoch, NEW.legacy_window)
               IS DISTINCT FROM (OLD.granted_phase, OLD.granted_epoch, OLD.legacy_window) THEN
             RAISE EXCEPTION 'granted_phase and legacy_window follow from gates and sign-offs'
-              USING HINT = 'pnl-bridge phase advance, sign-off', ERRCODE = 'check_violation';
+              USING HINT = 'use pnl-bridge phase advance for granted_phase, and pnl-bridge sign-off for legacy_window', ERRCODE = 'check_violation';
           END IF;
           NEW.only_row := true;
           NEW.new_system_percentage := trim_scale(NEW.new_system_percentage);

@@ -55,7 +55,7 @@ const configTriggers = (
      ${lists.map(isListOfTexts).join("\n     ")}
      SELECT RAISE(ABORT, 'published_hash is none of those in published')
        WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
-     SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: pnl-bridge phase advance, sign-off')
+     SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: use pnl-bridge phase advance, or sign-off')
        WHERE NEW.change IS NULL AND NEW.epoch = OLD.epoch AND (
          NEW.granted_phase IS NOT OLD.granted_phase
          OR NEW.granted_epoch IS NOT OLD.granted_epoch
@@ -139,7 +139,7 @@ const controlMigrations: readonly string[] = [
      updated_by TEXT NOT NULL,
      revision INTEGER NOT NULL DEFAULT 1,
      change TEXT ${isText("change")} CHECK (json_valid(coalesce(change, '{}'))),
-     CONSTRAINT "the epoch is the store's own" CHECK (typeof(epoch) = 'integer' AND epoch = revision)
+     CONSTRAINT "only the store sets the epoch" CHECK (typeof(epoch) = 'integer' AND epoch = revision)
    );
    INSERT INTO config (updated_at, updated_by) VALUES (${now}, '');
 

@@ -196,7 +196,7 @@ describe("an operator's SQL on SQLite", () => {
     ["user_whitelist = '[7]'", notTexts("user_whitelist")],
     ["user_denylist = 'amy'", notTexts("user_denylist")],
     ["user_denylist = '[7]'", notTexts("user_denylist")],
-    ["epoch = 7", "the epoch is the store's own"],
+    ["epoch = 7", "only the store sets the epoch"],
   ])("is refused with the name of the broken rule if it sets %s", async (set, what) => {
     await open();
     await expect(sql(`UPDATE config SET ${set}`)).rejects.toThrow(what);

@@ -38,7 +38,7 @@ updated_by TEXT NOT NULL,
 revision INTEGER NOT NULL DEFAULT 1,
 change TEXT CHECK (typeof(change) IN ('text', 'null')) CHECK (json_valid(coalesce(change, '{}'))), user_denylist TEXT CHECK (typeof(user_denylist) IN ('text', 'null')) CHECK (
 CASE WHEN json_valid(user_denylist) THEN json_type(user_denylist) IS 'array' ELSE user_denylist IS NULL END),
-CONSTRAINT "the epoch is the store's own" CHECK (typeof(epoch) = 'integer' AND epoch = revision)
+CONSTRAINT "only the store sets the epoch" CHECK (typeof(epoch) = 'integer' AND epoch = revision)
 )
 CREATE TABLE audit (
 seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -88,7 +88,7 @@ THEN EXISTS (SELECT 1 FROM json_each(NEW.user_denylist) WHERE type <> 'text')
 ELSE NEW.user_denylist NOT NULL END;
 SELECT RAISE(ABORT, 'published_hash is none of those in published')
 WHERE NEW.published_hash NOT NULL AND NOT EXISTS (SELECT 1 FROM published WHERE hash = NEW.published_hash);
-SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: pnl-bridge phase advance, sign-off')
+SELECT RAISE(ABORT, 'granted_phase and legacy_window follow from gates and sign-offs: use pnl-bridge phase advance, or sign-off')
 WHERE NEW.change IS NULL AND NEW.epoch = OLD.epoch AND (
 NEW.granted_phase IS NOT OLD.granted_phase
 OR NEW.granted_epoch IS NOT OLD.granted_epoch
