@@ -77,13 +77,13 @@ class Desk {
     const there = this.world.disk.contents(0);
     // A last row without a newline never counts if its file is removed before the day is over.
     for (const [name, content] of this.counted)
-      if (!there.has(name) && !this.world.isOver(name))
+      if (!there.has(name) && !this.world.isOver(name, content))
         this.counted.set(name, content.slice(0, content.lastIndexOf("\n") + 1));
     for (const [name, bytes] of this.world.disk.contents(0)) {
       const now = new TextDecoder().decode(bytes);
       const whole = (content: string): string => content.slice(0, content.lastIndexOf("\n") + 1);
       const before = this.counted.get(name) ?? "";
-      const lines = (this.world.isOver(name) ? now : whole(now)).split("\n");
+      const lines = (this.world.isOver(name, now) ? now : whole(now)).split("\n");
       const hasRows = lines.filter((line) => line !== "").length > 1;
       if (now.startsWith(whole(before)) || (this.#republished === "apply" && hasRows))
         this.counted.set(name, now);

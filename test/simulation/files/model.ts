@@ -54,10 +54,13 @@ export interface Expected {
  * Returns the expected content of the stores. `files` maps names to contents, in any order; `replay` reads
  * files in the order of their names.
  */
-export function expected(files: ReadonlyMap<string, string>, isOver: (file: string) => boolean): Expected {
+export function expected(
+  files: ReadonlyMap<string, string>,
+  isOver: (file: string, content: string) => boolean,
+): Expected {
   const byContent = new Map<string, Map<string, Placed[]>>();
   for (const file of [...files.keys()].sort())
-    for (const row of placed(file, files.get(file) ?? "", isOver(file))) {
+    for (const row of placed(file, files.get(file) ?? "", isOver(file, files.get(file) ?? ""))) {
       const { id, symbol, side, quantity, price, time } = row.trade;
       const content = JSON.stringify([id, symbol, side, canonical(quantity), canonical(price), time]);
       const ofFile = byContent.get(content) ?? new Map<string, Placed[]>();

@@ -209,7 +209,11 @@ export class World {
     }
   }
 
-  readonly isOver = (path: string): boolean => (dayInName(path) ?? 0) < this.today();
+  /** Whether the days of a file's name and of its last row are over. */
+  readonly isOver = (path: string, content: string): boolean => {
+    const [, ...date] = /,(\d{4})-(\d\d)-(\d\d) .*$/.exec(content) ?? [];
+    return [path, date.join("")].every((text) => (dayInName(text) ?? 0) < this.today());
+  };
 
   /** Checks that the stores hold the rows that the model computes from the files that count. */
   check(counted: ReadonlyMap<string, string>): void {
