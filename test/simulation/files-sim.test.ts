@@ -83,7 +83,7 @@ class Desk {
       const now = new TextDecoder().decode(bytes);
       const whole = (content: string): string => content.slice(0, content.lastIndexOf("\n") + 1);
       const before = this.counted.get(name) ?? "";
-      const lines = (this.world.isOver(name, now) ? now : whole(now)).split("\n");
+      const lines = whole(now).split("\n");
       const hasRows = lines.filter((line) => line !== "").length > 1;
       if (now.startsWith(whole(before)) || (this.#republished === "apply" && hasRows))
         this.counted.set(name, now);
