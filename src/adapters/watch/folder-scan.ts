@@ -259,18 +259,18 @@ export class FolderScan {
       folder.files.set(name, known);
       folder.newestMs = Math.max(folder.newestMs, known.sinceMs);
     };
-    const takeStat = (folder: Folder, name: string, real: string): void => {
+    const takeStat = (folder: Folder, name: string, real: string, old: Known | undefined): void => {
       const stats = this.#statOf(real);
       if (stats?.isFile() !== true) return;
       const { size, mtimeMs, dev, ino } = stats;
-      const old = before.get(folder.path)?.files.get(name);
       const isSame = old?.size === size && old.mtimeMs === mtimeMs && old.dev === dev && old.ino === ino;
       const sinceMs = isSame ? old.sinceMs : seenMs(mtimeMs);
       const isSettled = nowMs - sinceMs >= tickMs;
       const isTold = !isSame || isSettled !== old.isSettled;
       set(folder, name, isTold ? { size, mtimeMs, dev, ino, sinceMs, isSettled } : old);
+      if (!isTold) return;
       const path = folder.path + name;
-      if (isTold) changed.set(path, { path, size, mtimeMs, place: `${dev}:${ino}` });
+      changed.set(path, { path, size, mtimeMs, place: `${dev}:${ino}` });
     };
     const visit = (real: string, path: string): void => {
       const stats = this.#statOf(real);
@@ -294,7 +294,7 @@ export class FolderScan {
       for (const name of isQuiet ? [] : listing.names) {
         const known = old?.files.get(name);
         const isRecent = known === undefined || nowMs - known.sinceMs < recentMs;
-        if (isListed || isRecent) takeStat(folder, name, real + sep + name);
+        if (isListed || isRecent) takeStat(folder, name, real + sep + name, known ?? given?.files.get(name));
         else set(folder, name, known);
       }
       for (const { name, isLink } of listing.others) {
@@ -326,7 +326,7 @@ export class FolderScan {
         other.folder.files.delete(other.name);
       }
       places.set(real, link);
-      takeStat(folder, name, real);
+      takeStat(folder, name, real, before.get(folder.path)?.files.get(name));
     }
 
     const after = new Map([...folders.values()].map((folder) => [folder.path, folder.files]));
