@@ -709,6 +709,16 @@ describe("missing bytes", () => {
     expect([ids(world), quarantine(world).length]).toEqual(["1 2 3 4 5 7", 2]);
   });
 
+  it("pages of zeros in the place of an applied newline are no publication, and what follows them is read", async () => {
+    const whole = ledger(rowsOfYesterday(1, 3));
+    const world = await watched({}, { [yesterday]: whole });
+    world.disk.write(ledgers, yesterday, whole.slice(0, -1));
+    world.disk.append(ledgers, yesterday, `\n${rowsOfYesterday(4, 5)}`);
+    world.disk.withhold(ledgers, yesterday, { from: whole.length - 1, looks: 3 });
+    await world.looks(...Array.from({ length: 70 }, () => 1_000));
+    expect([ids(world), reviews(world)]).toEqual([upTo(5), []]);
+  });
+
   it("a file with zeros does not delay any other file", async () => {
     const world = new World({ republished: "quarantine" });
     world.disk.write(ledgers, yesterday, ledger("\u0000".repeat(99)));

@@ -191,7 +191,9 @@ export class LedgerTurns extends FileTurns {
       if (slice.stat.size !== seen.size) return this.wait(file, "UNSETTLED rewritten", settleMs);
       ({ stat } = slice);
       rest = slice.bytes;
-      piece = ledgers.read(fileName(file.path), place, rest, { passesNul: true });
+      piece = ledgers.read(fileName(file.path), place, rest, { passesNul: ageMs >= nulMs });
+      if (piece.isAtNul && ageMs < nulMs)
+        return this.wait(file, `NUL_BYTES at byte ${piece.place.offset}`, nulMs - ageMs);
       trades.push(...piece.trades);
       refused.push(...piece.refused);
       const read = rest.subarray(0, piece.place.offset - place.offset);
