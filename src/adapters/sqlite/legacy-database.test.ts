@@ -370,7 +370,10 @@ const insert = database.prepare(
   "INSERT INTO processed_trades (trade_id, quantity, source_file) VALUES (?, 1, ?)");
 `;
 
-/** Writes `size` trades per transaction as fast as it can, until a file exists; prints {transactions, busy}. */
+/**
+ * Writes `size` trades per transaction as fast as it can, with a pause after each second, until a file exists.
+ * Prints {transactions, busy}.
+ */
 const tightWriter = `${opening}
 import { existsSync } from "node:fs";
 const [journal, end, size] = [args[0], args[1], Number(args[2])];
@@ -383,7 +386,13 @@ const write = database.transaction(() => {
   database.exec("UPDATE positions SET position_quantity = position_quantity + " + size);
 });
 console.log("ready");
+let pauseMs = performance.now() + 1_000;
 while (!existsSync(end) && transactions < 20_000) {
+  // No read ends while a writer never pauses, if the machine is slow.
+  if (performance.now() > pauseMs) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    pauseMs = performance.now() + 1_000;
+  }
   try {
     write();
     transactions += 1;
@@ -398,6 +407,8 @@ console.log(JSON.stringify({ transactions, busy }));
 
 /** A writer writes until it is read in this many states. */
 const statesMin = 5;
+/** Enough for a read of a database that is written all the time, on a busy machine. */
+const patient = { waitMsMax: 60_000 };
 
 const deskWith = (path: string): string =>
   create(
@@ -428,7 +439,7 @@ describe("a read while another process writes", () => {
       child.on("close", () => (running = false));
       const seen: number[] = [];
       while (running) {
-        const read = await readLegacyDatabase(path);
+        const read = await readLegacyDatabase(path, patient);
         const stored = read.trades.length;
         expect(stored % size).toBe(0);
         expect(read.positions[0]?.positionQuantity).toBe(String(stored));
@@ -469,7 +480,9 @@ describe("a read while another process writes", () => {
       const seen = new Set<number>();
       while (running) {
         await sleep(1);
-        const read = existsSync(path) ? await readLegacyDatabase(path).catch(onlyWhenNew) : undefined;
+        const read = existsSync(path)
+          ? await readLegacyDatabase(path, patient).catch(onlyWhenNew)
+          : undefined;
         if (read === undefined) continue;
         const sums = new Map<string | null, number>();
         for (const { instrumentName, side, quantity } of read.trades) {
