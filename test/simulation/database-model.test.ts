@@ -53,7 +53,7 @@ class Desk {
   readonly lines: Line[] = [];
   readonly acknowledged = new Set<number>();
   /**
-   * The acknowledged writes of the last group that has any. They ran at the same time, so the stored position
+   * The writes of the last group of which a write was acknowledged. They ran at the same time, so the stored position
    * may come from any of them.
    */
   last: readonly number[] = [];

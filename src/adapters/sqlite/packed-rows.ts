@@ -24,7 +24,7 @@ interface Part {
 const lists = ["rows", "writes", "entries"] as const;
 const itemsMax = 100;
 
-/** The argument of a call with its items packed, if it has any. */
+/** Packs the items of a call's argument. An argument without items stays as it is. */
 export const packGiven = (given: unknown): unknown => inList(given, (items) => pack(items as Item[]));
 export const unpackGiven = (given: unknown): unknown => inList(given, (parts) => unpack(parts as Part[]));
 

@@ -3,6 +3,7 @@
  * chain of hashes protects them: one row accepts a cause, and another one revokes it.
  */
 import { existsSync } from "node:fs";
+import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { parseFigure } from "../../base/fraction.ts";
 import { nearest } from "../../base/nearest.ts";
@@ -96,7 +97,7 @@ export async function withAccepted<Report extends Pick<ParityReport, "explanatio
   const register = await registerOf(options);
   if (register.length === 0) return report;
   const symbols = symbolBridge(undefined);
-  const today = new Date().toISOString().slice(0, 10);
+  const today = systemClock.today();
   const productOf = (symbol: string): string | undefined => {
     const reading = symbols.canonical(symbol, "auto");
     return reading.ok ? productOfInstrument(reading.instrument).code : undefined;
