@@ -81,5 +81,6 @@ dl.legend dt { font-weight: 600; } dl.legend dd { margin: 0; }
   thead th { border-bottom: 1px solid; white-space: normal; }
   form, .pager .button, .screen, thead button { display: none !important; } .paper { display: inline; }
   #figures tbody th { min-width: 50mm; } th, td { padding: .12rem .3rem; } .wide { min-width: 0; }
+  .files code { white-space: nowrap; }
 }
 `;
