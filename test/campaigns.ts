@@ -56,6 +56,10 @@ export const campaigns = {
     proves:
       "hidden rules, alone and in pairs, are named from the rows that they give, and what is outside of the catalogue is not",
   },
+  gates: {
+    files: ["test/simulation/gates.test.ts"],
+    proves: "gates open and triggers fire falsely at most as often as stated, looked at after every trial",
+  },
   "files-sim": {
     files: ["test/simulation/files-sim.test.ts"],
     proves:
