@@ -23,13 +23,17 @@ export interface ControlSettings {
   readonly folder: string;
 }
 
+interface EvidenceLimits {
+  readonly requestsPerDay: number;
+}
+
 /**
  * One kind of store. Comparisons are kept beside the control store: in a separate file, or in the same
  * database.
  */
 interface StoreKind {
   openControl(address: string, folder: string): Promise<ControlStore>;
-  openEvidence(address: string, folder: string): Promise<EvidenceStore>;
+  openEvidence(address: string, folder: string, limits: EvidenceLimits): Promise<EvidenceStore>;
   openRecords(address: string, options: RecordOptions): Promise<RecordStore>;
 }
 
@@ -53,8 +57,8 @@ const fileOf = (address: string, folder: string): string => resolve(folder, sqli
 const postgres: StoreKind = {
   openControl: async (address) =>
     (await import("../adapters/postgres/index.ts")).openPostgresControlStore(address),
-  openEvidence: async (address) =>
-    (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address),
+  openEvidence: async (address, _, limits) =>
+    (await import("../adapters/postgres/index.ts")).openPostgresEvidenceStore(address, limits),
   openRecords: async (address, { side, authority }) => {
     if (side === "legacy")
       throw new BridgeError("BAD_CONFIG", {
@@ -71,7 +75,8 @@ const evidenceBeside = (file: string): string => join(dirname(realFile(file)), "
 const storeKinds: Readonly<Record<string, StoreKind>> = {
   sqlite: {
     openControl: async (address, folder) => openSqliteControlStore(fileOf(address, folder)),
-    openEvidence: (address, folder) => openSqliteEvidenceStore(evidenceBeside(fileOf(address, folder))),
+    openEvidence: (address, folder, limits) =>
+      openSqliteEvidenceStore(evidenceBeside(fileOf(address, folder)), limits),
     openRecords: (address, { folder, ...sides }) => openSqliteRecordStore(fileOf(address, folder), sides),
   },
   postgres,
@@ -137,7 +142,8 @@ export async function openEvidenceStore({
   folder,
 }: ControlSettings): Promise<EvidenceStore | undefined> {
   const { control } = config.stores;
-  return control === null ? undefined : kindOf(control).openEvidence(control, folder);
+  const limits = { requestsPerDay: config.shadow.keepRequests };
+  return control === null ? undefined : kindOf(control).openEvidence(control, folder, limits);
 }
 
 /** The file of the comparisons; undefined if they are kept on a server. */

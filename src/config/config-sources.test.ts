@@ -40,6 +40,7 @@ test("the built-in configuration lists every value as a default", async () => {
       "database.cutover_budget_ms 2000",
       "database.done_rows_days 7",
       "database.lease_ms 3000",
+      "shadow.keep_requests 200",
       "watch.trade_ledger null",
       "watch.market_prices []",
       "watch.mode "auto"",

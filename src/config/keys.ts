@@ -7,6 +7,7 @@ import type { Camel } from "../base/camel.ts";
 import { type TriggerKey, type TriggerLimits, triggerKeys } from "../control/index.ts";
 import { type TradingDayRuleName, tradingDayRules } from "../domain/market/trading-day.ts";
 import { phases } from "../domain/migration/phase.ts";
+import { requestsPerDayDefault } from "../ports/evidence.ts";
 import { type PnlMethod, pnlMethods } from "../ports/pnl-service.ts";
 import * as kind from "./kinds.ts";
 import {
@@ -377,6 +378,12 @@ export const keys = [
       "A process of another host that is silent for this time no longer carries writes between the databases",
     ),
   ]),
+  key(
+    "shadow.keep_requests",
+    whole("requests a day", 0, 100_000),
+    requestsPerDayDefault,
+    "Diverged calls of a day (UTC) whose request and answers are kept for an explanation; 0 keeps none",
+  ),
   ...under("watch", [
     key("trade_ledger", folder, null, "The folder of trade ledgers, with its subfolders"),
     key(

@@ -1,6 +1,19 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { Verdict } from "../domain/migration/verdict.ts";
 
+/**
+ * Whether the request of a diverged comparison is kept, or why it is not: its JSON is larger than
+ * `requestTextMax`, the day has its full number of requests already, or JSON cannot express it.
+ */
+export const requestStates = ["kept", "too_large", "daily_limit", "not_json"] as const;
+export type RequestState = (typeof requestStates)[number];
+
+/** The largest JSON text of a request with both answers that is kept, in UTF-16 units. */
+export const requestTextMax = 1_048_576;
+
+/** The number of requests that are kept for each UTC day, unless a configuration names another one. */
+export const requestsPerDayDefault = 200;
+
 /** One stored comparison of a call. Values are decimal text or JSON text, cut to a readable length. */
 export interface ComparisonRecord {
   /** ISO 8601, UTC. */
@@ -25,6 +38,13 @@ export interface ComparisonRecord {
   readonly more: number;
   /** The number of values that an exclusion left out. */
   readonly excluded: number;
+  /** Null if no request is due: only a divergence of a method whose rows can be explained has one. */
+  readonly request: RequestState | null;
+}
+
+export interface NewComparison extends ComparisonRecord {
+  /** The JSON text of the request and both answers, present if `request` is `kept`. */
+  readonly requestText?: string;
 }
 
 export interface FieldRecord {
@@ -56,10 +76,15 @@ export interface StoredComparison extends ComparisonRecord {
  * adapter.
  */
 export interface EvidenceStore {
-  /** Stores all records or none. */
-  append(records: readonly ComparisonRecord[]): Promise<void>;
+  /**
+   * Stores all records or none. Beyond the store's number of requests a day (UTC, by `at`), a request becomes
+   * `daily_limit`, and its text is not stored.
+   */
+  append(records: readonly NewComparison[]): Promise<void>;
   find(query: EvidenceQuery): Promise<readonly StoredComparison[]>;
   get(id: string): Promise<StoredComparison | undefined>;
+  /** Returns the text of a kept request; undefined if it is not kept or was pruned with its comparison. */
+  request(id: string): Promise<string | undefined>;
   /** Returns the number of comparisons by method and verdict, including pruned ones. */
   counts(): Promise<
     readonly {

@@ -40,6 +40,15 @@ export const requestKeys = {
   positionDetail: [...pinnedKeys, "book", "symbol"],
 } as const satisfies Record<PnlMethod, readonly string[]>;
 
+/** Whether the answers of a method have figures by instrument, whose differences can be explained. */
+export const hasExplainableRows = (method: string): boolean => explainableMethods.has(method);
+const explainableMethods: ReadonlySet<string> = new Set<PnlMethod>([
+  "calculatePnl",
+  "openPositions",
+  "dailyPnl",
+  "positionDetail",
+]);
+
 const position = ["book", "symbol", "quantity", "averagePrice", "realized", "unrealized"] as const;
 const money = ["realized", "unrealized", "total"] as const;
 /**

@@ -15,12 +15,24 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isLongRun } from "../../test/campaigns.ts";
 import type { Verdict } from "../domain/migration/verdict.ts";
-import type { ComparisonRecord, EvidenceQuery, EvidenceStore, StoredComparison } from "../ports/evidence.ts";
+import {
+  type ComparisonRecord,
+  type EvidenceQuery,
+  type EvidenceStore,
+  type NewComparison,
+  requestTextMax,
+  type StoredComparison,
+} from "../ports/evidence.ts";
 import { hostile, visible } from "./hostile-text.ts";
 import { StoreProcess } from "./store-process.ts";
 
+interface EvidenceLimits {
+  readonly rowsMax?: number;
+  readonly requestsPerDay?: number;
+}
+
 export interface EvidencePlace {
-  readonly open: (options?: { readonly rowsMax?: number }) => Promise<EvidenceStore>;
+  readonly open: (options?: EvidenceLimits) => Promise<EvidenceStore>;
   /**
    * The source of a JavaScript expression for another process. Its value is a promise of a store that is open
    * on the same evidence.
@@ -52,6 +64,7 @@ export const comparison = (given: Partial<ComparisonRecord> = {}): ComparisonRec
   fields: [],
   more: 0,
   excluded: 0,
+  request: null,
   ...given,
 });
 
@@ -85,7 +98,7 @@ export function evidenceStoreContract(
       await Promise.all(opened.map((store) => store.close()));
     });
 
-    const open = async (options?: { readonly rowsMax?: number }): Promise<EvidenceStore> => {
+    const open = async (options?: EvidenceLimits): Promise<EvidenceStore> => {
       const store = await place.open(options);
       opened.push(store);
       return store;
@@ -349,6 +362,66 @@ export function evidenceStoreContract(
       });
     });
 
+    describe("request", () => {
+      const diverged = (requestText: string, given: Partial<ComparisonRecord> = {}): NewComparison => ({
+        ...comparison({ verdict: "diverged", request: "kept", ...given }),
+        requestText,
+      });
+
+      it("returns the text of each kept request, of every handle and after a restart", async () => {
+        const store = await open();
+        const texts = ["{}", JSON.stringify({ request: hostile }), `"${"é😀".repeat(requestTextMax / 4)}"`];
+        await store.append([comparison(), ...texts.map((text) => diverged(text)), comparison()]);
+        await store.close();
+        const again = await open();
+        const found = (await all(again)).toReversed();
+        expect(found.map(({ request }) => request)).toEqual([null, "kept", "kept", "kept", null]);
+        expect(await Promise.all(found.map(({ id }) => again.request(id)))).toEqual([
+          undefined,
+          ...texts,
+          undefined,
+        ]);
+        for (const id of ["", "0", "x", "999"]) expect(await again.request(id), id).toBeUndefined();
+      });
+
+      it("keeps the given number for each day, over all handles and batches, and says so", async () => {
+        const handles = [await open({ requestsPerDay: 3 }), await open({ requestsPerDay: 3 })] as const;
+        const [one, other] = handles;
+        await one.append([diverged("1"), diverged("2")]);
+        await other.append([diverged("3"), diverged("4"), diverged("5", { at: "2026-11-23T00:00:00.000Z" })]);
+        await one.append([diverged("6")]);
+        const found = (await all(one)).toReversed();
+        expect(found.map(({ request }) => request)).toEqual([
+          "kept",
+          "kept",
+          "kept",
+          "daily_limit",
+          "kept",
+          "daily_limit",
+        ]);
+        expect(await Promise.all(found.map(({ id }) => other.request(id)))).toEqual([
+          "1",
+          "2",
+          "3",
+          undefined,
+          "5",
+          undefined,
+        ]);
+      });
+
+      it("removes requests with their comparisons", async () => {
+        const store = await open({ rowsMax: 2, requestsPerDay: 3 });
+        await store.append([diverged("1"), diverged("2"), diverged("3")]);
+        const [newest, older] = await all(store);
+        await store.append([diverged("4")]);
+        expect(await store.request(older?.id ?? "")).toBeUndefined();
+        expect(await store.request(newest?.id ?? "")).toBe("3");
+        const none = await open({ rowsMax: 0 });
+        await none.append([diverged("5")]);
+        expect(await none.request(newest?.id ?? "")).toBeUndefined();
+      });
+    });
+
     describe("counts", () => {
       it("are kept by method, kind and verdict, over all handles and restarts", async () => {
         const [one, other] = [await open(), await open()];
@@ -553,6 +626,7 @@ const anyRecord: fc.Arbitrary<ComparisonRecord> = fc.record({
   ),
   more: fc.maxSafeNat(),
   excluded: fc.maxSafeNat(),
+  request: fc.constantFrom(null, "too_large", "daily_limit", "not_json"),
 });
 
 /** A program that prints each acknowledged batch. */

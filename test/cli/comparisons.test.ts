@@ -21,6 +21,7 @@ const of = (second: number, given: Partial<ComparisonRecord>): ComparisonRecord 
   fields: [],
   more: 0,
   excluded: 0,
+  request: null,
   ...given,
 });
 const realized = {

@@ -59,6 +59,7 @@ const kept: ComparisonRecord = {
   ],
   more: 0,
   excluded: 0,
+  request: null,
 };
 
 let url: string;

@@ -218,6 +218,7 @@ class ForgetfulStore implements EvidenceStore {
     return [];
   }
   async get(): Promise<undefined> {}
+  async request(): Promise<undefined> {}
   async counts(): Promise<never[]> {
     return [];
   }

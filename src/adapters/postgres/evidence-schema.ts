@@ -48,5 +48,13 @@ export const evidenceTables: OwnedTables = {
     (schema) => `
       ALTER TABLE ${schema}.comparisons ADD COLUMN more bigint NOT NULL DEFAULT 0;
       ALTER TABLE ${schema}.comparisons ADD COLUMN excluded bigint NOT NULL DEFAULT 0;`,
+    (schema) => `
+      ALTER TABLE ${schema}.comparisons ADD COLUMN request text;
+      CREATE TABLE ${schema}.comparison_requests (
+        id bigint PRIMARY KEY,
+        day text NOT NULL,
+        request bytea NOT NULL
+      );
+      CREATE INDEX comparison_requests_by_day ON ${schema}.comparison_requests (day);`,
   ],
 };

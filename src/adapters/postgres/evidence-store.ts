@@ -7,15 +7,19 @@
  */
 
 import { setImmediate as othersFirst } from "node:timers/promises";
+import { promisify } from "node:util";
+import * as zlib from "node:zlib";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { assert, BridgeError } from "../../base/errors.ts";
 import { at } from "../../base/present.ts";
 import { storable, storableJson, storableOrNull } from "../../base/storable-text.ts";
-import type {
-  ComparisonRecord,
-  EvidenceQuery,
-  EvidenceStore,
-  StoredComparison,
+import {
+  type ComparisonRecord,
+  type EvidenceQuery,
+  type EvidenceStore,
+  type NewComparison,
+  requestsPerDayDefault,
+  type StoredComparison,
 } from "../../ports/evidence.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";
@@ -29,6 +33,8 @@ export interface PostgresEvidenceOptions {
   readonly schema: string;
   /** Number of comparisons to keep. Older ones are removed, and remain in the counts. Default 1 000 000. */
   readonly rowsMax: number;
+  /** Number of requests to keep for each UTC day, compressed. Default 200. */
+  readonly requestsPerDay: number;
   /** How long one statement may take. Default 10 000. */
   readonly statementMsMax: number;
   /** How long connecting may take. Default 5 000. */
@@ -38,6 +44,7 @@ export interface PostgresEvidenceOptions {
 export const postgresEvidenceDefaults: PostgresEvidenceOptions = Object.freeze({
   schema: "pnl_bridge",
   rowsMax: 1_000_000,
+  requestsPerDay: requestsPerDayDefault,
   statementMsMax: 10_000,
   connectMsMax: 5_000,
 });
@@ -105,6 +112,7 @@ const columns: readonly Column[] = [
   { name: "fields", type: "jsonb", of: ({ fields }) => (fields.length === 0 ? "[]" : storableJson(fields)) },
   { name: "more", type: "bigint", of: ({ more }) => more },
   { name: "excluded", type: "bigint", of: ({ excluded }) => excluded },
+  { name: "request", type: "text", of: ({ request }) => request },
 ];
 
 class PostgresEvidenceStore implements EvidenceStore {
@@ -133,7 +141,7 @@ class PostgresEvidenceStore implements EvidenceStore {
     return this.#database.migrate(this.#options.schema);
   }
 
-  append(records: readonly ComparisonRecord[]): Promise<void> {
+  append(records: readonly NewComparison[]): Promise<void> {
     return this.#database.run(async (call) => {
       if (records.length > 0) await call.writeInTurn((client) => this.#insert(client, records));
     });
@@ -167,6 +175,14 @@ class PostgresEvidenceStore implements EvidenceStore {
     });
   }
 
+  request(id: string): Promise<string | undefined> {
+    return this.#database.run(async (call) => {
+      if (!isId(id)) return undefined;
+      const [row] = await call.read<Row & { readonly request: string }>(this.#sql.request, [id]);
+      return row && String(await inflate(Buffer.from(row.request, "hex")));
+    });
+  }
+
   counts(): ReturnType<EvidenceStore["counts"]> {
     return this.#database.run(async (call) => {
       const rows = await call.read<CountRow>(this.#sql.counts, []);
@@ -178,7 +194,7 @@ class PostgresEvidenceStore implements EvidenceStore {
     return this.#database.close();
   }
 
-  async #insert(client: PoolClient, records: readonly ComparisonRecord[]): Promise<void> {
+  async #insert(client: PoolClient, records: readonly NewComparison[]): Promise<void> {
     const { rows } = await client.query<Row>(this.#sql.advance, [records.length]);
     if (rows[0] === undefined)
       throw new BridgeError("BAD_DATABASE", {
@@ -195,10 +211,24 @@ class PostgresEvidenceStore implements EvidenceStore {
         ...columns.map(({ of }) => batch.map(of)),
       ]);
     }
+    for (const [index, record] of records.entries())
+      if (record.requestText !== undefined) {
+        const id = last - records.length + 1 + index;
+        const compressed = await deflate(record.requestText);
+        const day = storable(record.at).slice(0, 10);
+        const kept = await client.query(this.#sql.keep, [id, day, compressed, this.#options.requestsPerDay]);
+        if (kept.rowCount === 0) await client.query(this.#sql.refuse, [id]);
+      }
     await client.query(this.#sql.count, countsOf(records));
-    await client.query(this.#sql.prune, [last - this.#options.rowsMax, records.length + pruneMax]);
+    const pruned = await client.query(this.#sql.prune, [
+      last - this.#options.rowsMax,
+      records.length + pruneMax,
+    ]);
+    if (pruned.rowCount !== 0) await client.query(this.#sql.pruneRequests);
   }
 }
+
+const [deflate, inflate] = [promisify<string, Buffer>(zlib.deflate), promisify<Buffer, Buffer>(zlib.inflate)];
 
 interface Statements {
   readonly advance: string;
@@ -207,6 +237,10 @@ interface Statements {
   readonly prune: string;
   readonly select: string;
   readonly counts: string;
+  readonly keep: string;
+  readonly refuse: string;
+  readonly pruneRequests: string;
+  readonly request: string;
 }
 
 function statementsFor(schema: string): Statements {
@@ -225,6 +259,12 @@ function statementsFor(schema: string): Statements {
       WHERE id <= least($1::bigint, (SELECT min(id) FROM ${schema}.comparisons) - 1 + $2::bigint)`,
     select: `SELECT id, ${names.join(", ")} FROM ${schema}.comparisons`,
     counts: `SELECT method, kind, verdict, count FROM ${schema}.comparison_counts`,
+    keep: `INSERT INTO ${schema}.comparison_requests (id, day, request) SELECT $1::bigint, $2::text, $3::bytea
+      WHERE (SELECT count(*) FROM ${schema}.comparison_requests WHERE day = $2::text) < $4::bigint`,
+    refuse: `UPDATE ${schema}.comparisons SET request = 'daily_limit' WHERE id = $1`,
+    pruneRequests: `DELETE FROM ${schema}.comparison_requests
+      WHERE id < coalesce((SELECT min(id) FROM ${schema}.comparisons), 9223372036854775807)`,
+    request: `SELECT encode(request, 'hex') AS request FROM ${schema}.comparison_requests WHERE id = $1`,
   };
 }
 
@@ -245,7 +285,7 @@ function countsOf(records: readonly ComparisonRecord[]): Value[][] {
 /** The tables' checks permit no other values. */
 type CountRow = Row & Pick<ComparisonRecord, "method" | "kind" | "verdict">;
 type ComparisonRow = CountRow &
-  Pick<ComparisonRecord, "answered"> &
+  Pick<ComparisonRecord, "answered" | "request"> &
   Readonly<Record<"id" | "at" | "fingerprint" | "fields", string>>;
 
 const comparisonOf = (row: ComparisonRow): StoredComparison => ({
@@ -265,6 +305,7 @@ const comparisonOf = (row: ComparisonRow): StoredComparison => ({
   fields: JSON.parse(row.fields),
   more: Number(row.more),
   excluded: Number(row.excluded),
+  request: row.request ?? null,
 });
 
 /** A positive integer below 2^63 in its canonical form. */

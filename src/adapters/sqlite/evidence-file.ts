@@ -44,6 +44,13 @@ const migrations: readonly string[] = [
    ) WITHOUT ROWID;`,
   `ALTER TABLE comparisons ADD COLUMN more INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE comparisons ADD COLUMN excluded INTEGER NOT NULL DEFAULT 0;`,
+  `ALTER TABLE comparisons ADD COLUMN request TEXT;
+   CREATE TABLE comparison_requests (
+     id INTEGER PRIMARY KEY,
+     day TEXT NOT NULL,
+     request BLOB NOT NULL
+   );
+   CREATE INDEX comparison_requests_by_day ON comparison_requests (day);`,
 ];
 
 export const evidenceKind: OwnedKind = {
@@ -58,6 +65,13 @@ export const evidenceKind: OwnedKind = {
  * step.
  */
 const pruneMax = 5_000;
+
+export interface EvidenceLimits {
+  /** Number of comparisons to keep. */
+  readonly rowsMax: number;
+  /** Number of requests to keep for each UTC day. */
+  readonly requestsPerDay: number;
+}
 
 export interface PageQuery {
   readonly method: string | undefined;
@@ -80,12 +94,12 @@ export type CountRow = readonly [
  */
 export class EvidenceFile {
   readonly #path: string;
-  readonly #rowsMax: number;
+  readonly #limits: EvidenceLimits;
   #connection: Connection | undefined;
 
-  constructor(path: string, rowsMax: number) {
+  constructor(path: string, limits: EvidenceLimits) {
     this.#path = path;
-    this.#rowsMax = rowsMax;
+    this.#limits = limits;
   }
 
   /**
@@ -96,8 +110,9 @@ export class EvidenceFile {
     this.#current();
   }
 
-  append(rows: readonly EvidenceRow[]): void {
-    this.#current().append(rows, this.#rowsMax);
+  /** `requests` has the compressed requests, by the index of their row. */
+  append(rows: readonly EvidenceRow[], requests: ReadonlyMap<number, Buffer>): void {
+    this.#current().append(rows, requests, this.#limits);
   }
 
   /** Newest first. */
@@ -107,6 +122,11 @@ export class EvidenceFile {
 
   get(id: string): StoredRow | undefined {
     return this.#current().get(id);
+  }
+
+  /** Returns the compressed request of a comparison. */
+  request(id: string): Buffer | undefined {
+    return this.#current().request(id);
   }
 
   counts(): readonly CountRow[] {
@@ -131,6 +151,7 @@ class Connection {
   readonly #insert: Database.Statement<unknown[]>;
   readonly #count: Database.Statement<unknown[]>;
   readonly #prune: Database.Statement<unknown[]>;
+  readonly #requests: RequestStatements;
   readonly #pages = new Map<string, Database.Statement<unknown[], StoredRow>>();
 
   constructor(path: string) {
@@ -149,14 +170,28 @@ class Connection {
          (SELECT max(id) FROM comparisons) - ?,
          (SELECT min(id) FROM comparisons) - 1 + ?)`,
     );
+    this.#requests = requestStatements(database);
   }
 
-  append(rows: readonly EvidenceRow[], rowsMax: number): void {
+  append(
+    rows: readonly EvidenceRow[],
+    requests: ReadonlyMap<number, Buffer>,
+    { rowsMax, requestsPerDay }: EvidenceLimits,
+  ): void {
     this.database
       .transaction(() => {
-        for (const row of rows) this.#insert.run(row);
+        for (const [index, row] of rows.entries()) {
+          const { lastInsertRowid } = this.#insert.run(row);
+          const request = requests.get(index);
+          if (request === undefined) continue;
+          const day = row[0].slice(0, 10);
+          if ((this.#requests.count.get(day) ?? 0) < requestsPerDay)
+            this.#requests.insert.run(lastInsertRowid, day, request);
+          else this.#requests.refuse.run(lastInsertRowid);
+        }
         for (const count of countsOf(rows)) this.#count.run(count);
-        this.#prune.run(rowsMax, rows.length + pruneMax);
+        const { changes } = this.#prune.run(rowsMax, rows.length + pruneMax);
+        if (changes > 0) this.#requests.prune.run();
       })
       .immediate();
   }
@@ -178,6 +213,10 @@ class Connection {
     return this.#select("id = ?", "").get(BigInt(id));
   }
 
+  request(id: string): Buffer | undefined {
+    return this.#requests.get.get(BigInt(id));
+  }
+
   counts(): readonly CountRow[] {
     return this.database
       .prepare<[], CountRow>("SELECT method, kind, verdict, count FROM comparison_counts")
@@ -196,6 +235,27 @@ class Connection {
     return statement;
   }
 }
+
+interface RequestStatements {
+  readonly insert: Database.Statement<[number | bigint, string, Buffer]>;
+  readonly count: Database.Statement<[string], number>;
+  readonly refuse: Database.Statement<[number | bigint]>;
+  readonly prune: Database.Statement<[]>;
+  readonly get: Database.Statement<[bigint], Buffer>;
+}
+
+const requestStatements = (database: Database.Database): RequestStatements => ({
+  insert: database.prepare("INSERT INTO comparison_requests (id, day, request) VALUES (?, ?, ?)"),
+  count: database
+    .prepare<[string], number>("SELECT count(*) FROM comparison_requests WHERE day = ?")
+    .pluck(true),
+  refuse: database.prepare("UPDATE comparisons SET request = 'daily_limit' WHERE id = ?"),
+  prune: database.prepare(
+    `DELETE FROM comparison_requests
+     WHERE id < ifnull((SELECT min(id) FROM comparisons), 9223372036854775807)`,
+  ),
+  get: database.prepare<[bigint], Buffer>("SELECT request FROM comparison_requests WHERE id = ?").pluck(true),
+});
 
 function countsOf(rows: readonly EvidenceRow[]): Iterable<CountRow> {
   const counts = new Map<string, CountRow>();

@@ -21,6 +21,7 @@ export type EvidenceRow = readonly [
   fields: string,
   more: number,
   excluded: number,
+  request: ComparisonRecord["request"],
 ];
 
 export type StoredRow = readonly [id: string, ...row: EvidenceRow];
@@ -42,6 +43,7 @@ export const columns = [
   "fields",
   "more",
   "excluded",
+  "request",
 ] as const;
 
 export const rowOf = (record: ComparisonRecord): EvidenceRow => [
@@ -60,6 +62,7 @@ export const rowOf = (record: ComparisonRecord): EvidenceRow => [
   record.fields.length === 0 ? "[]" : storableJson(record.fields),
   record.more,
   record.excluded,
+  record.request,
 ];
 
 export function comparisonOf(row: StoredRow): StoredComparison {
@@ -80,6 +83,7 @@ export function comparisonOf(row: StoredRow): StoredComparison {
     fields,
     more,
     excluded,
+    request,
   ] = row;
   return {
     id,
@@ -98,5 +102,6 @@ export function comparisonOf(row: StoredRow): StoredComparison {
     fields: JSON.parse(fields),
     more,
     excluded,
+    request,
   };
 }

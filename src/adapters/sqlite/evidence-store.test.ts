@@ -51,7 +51,7 @@ evidenceStoreContract("sqlite", async () => ({
 /** The schema as SQLite and a person see it. A change needs a new migration, never an edit of an old one. */
 const schema = `
 application_id 0x706e6c65
-user_version 2
+user_version 3
 journal_mode wal
 CREATE TABLE comparisons (
 id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -68,7 +68,7 @@ modern_ms REAL,
 legacy_error TEXT,
 modern_error TEXT,
 fields TEXT NOT NULL
-, more INTEGER NOT NULL DEFAULT 0, excluded INTEGER NOT NULL DEFAULT 0)
+, more INTEGER NOT NULL DEFAULT 0, excluded INTEGER NOT NULL DEFAULT 0, request TEXT)
 CREATE TABLE sqlite_sequence(name,seq)
 CREATE INDEX comparisons_by_method ON comparisons (method)
 CREATE INDEX comparisons_by_verdict ON comparisons (verdict)
@@ -80,6 +80,12 @@ verdict TEXT NOT NULL,
 count INTEGER NOT NULL,
 PRIMARY KEY (method, kind, verdict)
 ) WITHOUT ROWID
+CREATE TABLE comparison_requests (
+id INTEGER PRIMARY KEY,
+day TEXT NOT NULL,
+request BLOB NOT NULL
+)
+CREATE INDEX comparison_requests_by_day ON comparison_requests (day)
 `;
 
 test("the file has the expected schema", async () => {

@@ -12,11 +12,12 @@ import { resolve } from "node:path";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { assert } from "../../base/errors.ts";
 import { storable } from "../../base/storable-text.ts";
-import type {
-  ComparisonRecord,
-  EvidenceQuery,
-  EvidenceStore,
-  StoredComparison,
+import {
+  type EvidenceQuery,
+  type EvidenceStore,
+  type NewComparison,
+  requestsPerDayDefault,
+  type StoredComparison,
 } from "../../ports/evidence.ts";
 import { comparisonOf, rowOf } from "./evidence-row.ts";
 import type { EvidenceCalls, ThreadData } from "./evidence-thread.ts";
@@ -26,11 +27,17 @@ import { OpenCalls } from "./open-calls.ts";
 export interface SqliteEvidenceOptions {
   /** Number of comparisons to keep. Older ones are removed, and remain in the counts. Default 1 000 000. */
   readonly rowsMax: number;
+  /** Number of requests to keep for each UTC day, compressed. Default 200. */
+  readonly requestsPerDay: number;
   /** How long a call waits for a lock that another process holds. Default 5 000. */
   readonly busyMsMax: number;
 }
 
-const sqliteEvidenceDefaults: SqliteEvidenceOptions = Object.freeze({ rowsMax: 1_000_000, busyMsMax: 5_000 });
+const sqliteEvidenceDefaults: SqliteEvidenceOptions = Object.freeze({
+  rowsMax: 1_000_000,
+  requestsPerDay: requestsPerDayDefault,
+  busyMsMax: 5_000,
+});
 
 /**
  * Opens the file, and creates it and its folder where they are missing. Any number of processes may have it
@@ -72,7 +79,7 @@ class SqliteEvidenceStore implements EvidenceStore {
     this.#thread = thread;
   }
 
-  append(records: readonly ComparisonRecord[]): Promise<void> {
+  append(records: readonly NewComparison[]): Promise<void> {
     return this.#calls.run(async () => {
       const before = this.#lastAppend;
       const append = before.then(() => this.#append(records));
@@ -103,6 +110,12 @@ class SqliteEvidenceStore implements EvidenceStore {
     });
   }
 
+  request(id: string): Promise<string | undefined> {
+    return this.#calls.run(async () =>
+      isId(id) ? ((await this.#thread.call("request", id)) ?? undefined) : undefined,
+    );
+  }
+
   counts(): ReturnType<EvidenceStore["counts"]> {
     return this.#calls.run(async () => {
       const rows = await this.#thread.call("counts", null);
@@ -115,7 +128,7 @@ class SqliteEvidenceStore implements EvidenceStore {
     return this.#calls.close(() => this.#thread.end());
   }
 
-  async #append(records: readonly ComparisonRecord[]): Promise<void> {
+  async #append(records: readonly NewComparison[]): Promise<void> {
     if (records.length === 0) return;
     for (let from = 0; from < records.length; from += batchRows) {
       if (from > 0) await yieldToOthers();
@@ -123,6 +136,11 @@ class SqliteEvidenceStore implements EvidenceStore {
         rows: records.slice(from, from + batchRows).map(rowOf),
         first: from === 0,
       });
+    }
+    for (const [index, { requestText: text }] of records.entries()) {
+      if (text === undefined) continue;
+      await yieldToOthers();
+      this.#thread.tell("keep", { index, text });
     }
     await this.#thread.call("append", null);
   }

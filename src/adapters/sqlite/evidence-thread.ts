@@ -2,13 +2,19 @@
  * The thread that writes and reads an evidence file. The rows of an append arrive before its `append`
  * message, in batches that have no answer.
  */
-import { type CountRow, EvidenceFile, evidenceKind, type PageQuery } from "./evidence-file.ts";
+import { deflateSync, inflateSync } from "node:zlib";
+import {
+  type CountRow,
+  EvidenceFile,
+  type EvidenceLimits,
+  evidenceKind,
+  type PageQuery,
+} from "./evidence-file.ts";
 import type { EvidenceRow, StoredRow } from "./evidence-row.ts";
 import { serveFiles } from "./thread-answers.ts";
 
-export interface ThreadData {
+export interface ThreadData extends EvidenceLimits {
   readonly path: string;
-  readonly rowsMax: number;
   readonly busyMsMax: number;
 }
 
@@ -16,16 +22,20 @@ export interface ThreadData {
 export interface EvidenceCalls {
   readonly open: (nothing: null) => null;
   readonly rows: (batch: { readonly rows: readonly EvidenceRow[]; readonly first: boolean }) => null;
+  /** A request that is to be kept with the row of this index. */
+  readonly keep: (request: { readonly index: number; readonly text: string }) => null;
   readonly append: (nothing: null) => null;
   readonly page: (query: PageQuery) => readonly StoredRow[];
   readonly get: (id: string) => StoredRow | null;
+  readonly request: (id: string) => string | null;
   readonly counts: (nothing: null) => readonly CountRow[];
   readonly close: (nothing: null) => null;
 }
 
-serveFiles(({ path, rowsMax, busyMsMax }: ThreadData) => {
-  const file = new EvidenceFile(path, rowsMax);
+serveFiles(({ path, busyMsMax, ...limits }: ThreadData) => {
+  const file = new EvidenceFile(path, limits);
   let received: EvidenceRow[] = [];
+  const requests = new Map<number, Buffer>();
 
   const answers: EvidenceCalls = {
     open: () => {
@@ -33,17 +43,29 @@ serveFiles(({ path, rowsMax, busyMsMax }: ThreadData) => {
       return null;
     },
     rows: ({ rows, first }) => {
-      if (first) received = [];
+      if (first) {
+        received = [];
+        requests.clear();
+      }
       received.push(...rows);
       return null;
     },
+    keep: ({ index, text }) => {
+      requests.set(index, deflateSync(text));
+      return null;
+    },
     append: () => {
-      file.append(received);
+      file.append(received, requests);
       received = [];
+      requests.clear();
       return null;
     },
     page: (query) => file.page(query),
     get: (id) => file.get(id) ?? null,
+    request: (id) => {
+      const compressed = file.request(id);
+      return compressed === undefined ? null : inflateSync(compressed).toString();
+    },
     counts: () => file.counts(),
     close: () => {
       file.close();

@@ -140,7 +140,11 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
         // Modern's time limit also applies to its shadow calls; the shorter default would fail every
         // shadow call of a slow system.
-        ...(timeoutMs !== undefined && { answering: { timeoutMs }, shadow: { timeoutMs } }),
+        ...(timeoutMs !== undefined && { answering: { timeoutMs } }),
+        shadow: {
+          keepRequests: config.shadow.keepRequests,
+          ...(timeoutMs !== undefined && { timeoutMs }),
+        },
         exclusions: config.exclusions,
         ...(onComparison === undefined && !follows
           ? {}

@@ -1,8 +1,12 @@
 import { existsSync } from "node:fs";
 import { BridgeError } from "../../base/errors.ts";
-import type { EvidenceQuery, EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
+import { agrees } from "../../domain/migration/verdict.ts";
+import type { EvidenceQuery, EvidenceStore, RequestState, StoredComparison } from "../../ports/evidence.ts";
+import { hasExplainableRows } from "../../ports/pnl-service.ts";
 import { evidenceFile, noControlStore, openEvidenceStore } from "../stores.ts";
 import { type StoreOptions, settingsOf } from "./session.ts";
+
+export { requestStates } from "../../ports/evidence.ts";
 
 type ComparisonsQuery = { readonly [Name in keyof EvidenceQuery]?: EvidenceQuery[Name] | undefined };
 
@@ -18,27 +22,56 @@ export function keptEvidence(evidence: EvidenceStore | undefined): EvidenceStore
   });
 }
 
+/** A stored comparison, and whether `explain` can look for its causes, or why it cannot. */
+export interface ListedComparison extends StoredComparison {
+  readonly explainable: boolean;
+  /** Null if it is explainable. */
+  readonly why: string | null;
+}
+
+const whyNotKept: Readonly<Record<Exclude<RequestState, "kept">, string>> = {
+  too_large: "it is larger than 1 MB",
+  daily_limit: "the day had its number of requests already (shadow.keep_requests)",
+  not_json: "JSON cannot express it",
+};
+
+/** Says whether `explain` can look for the causes of a comparison. */
+export function listed(stored: StoredComparison): ListedComparison {
+  const why = whyNotExplainable(stored);
+  return { ...stored, explainable: why === null, why };
+}
+
+function whyNotExplainable({ verdict, kind, method, request }: StoredComparison): string | null {
+  if (request === "kept") return null;
+  if (agrees(verdict)) return "both sides agree";
+  if (verdict !== "diverged") return "there are no two answers that could be compared";
+  if (kind === "aa") return "it compares legacy with itself";
+  if (!hasExplainableRows(method)) return `answers of ${method} have no figures by instrument`;
+  return `request not kept: ${request === null ? "an earlier version stored the comparison" : whyNotKept[request]}`;
+}
+
 /** Returns kept comparisons, newest first. Throws REFUSED if none are kept, BAD_USAGE for a bad limit. */
 export async function findComparisons(
   evidence: EvidenceStore | undefined,
   { method, verdict, limit = limitDefault }: ComparisonsQuery,
-): Promise<readonly StoredComparison[]> {
+): Promise<readonly ListedComparison[]> {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > limitMax)
     throw new BridgeError("BAD_USAGE", {
       what: `the limit must be a whole number from 1 to ${limitMax}`,
       fix: "write --limit 20",
     });
-  return keptEvidence(evidence).find({
+  const found = await keptEvidence(evidence).find({
     limit,
     ...(method !== undefined && { method }),
     ...(verdict !== undefined && { verdict }),
   });
+  return found.map(listed);
 }
 
 /** Runs `findComparisons` for a command. Throws NO_INPUT if the file is missing, and never creates it. */
 export async function comparisons(
   options: StoreOptions & ComparisonsQuery,
-): Promise<readonly StoredComparison[]> {
+): Promise<readonly ListedComparison[]> {
   const settings = await settingsOf(options);
   const file = evidenceFile(settings);
   if (file !== undefined && !existsSync(file))

@@ -1,7 +1,7 @@
 import { type MigrationPlan, type PlanInput, planOf } from "../../domain/migration/plan.ts";
 import type { CallKey } from "../../domain/migration/route.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EvidenceStore } from "../../ports/evidence.ts";
+import type { EvidenceStore, RequestState } from "../../ports/evidence.ts";
 import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import { Breaker } from "./breaker.ts";
@@ -95,7 +95,10 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#owed = owed;
     this.answering = { ...answeringDefaults, ...options.answering };
     this.#slots = new ShadowSlots(shadow, load);
-    const buffer = evidence === undefined ? undefined : new EvidenceBuffer(evidence, clock);
+    const buffer =
+      evidence === undefined
+        ? undefined
+        : new EvidenceBuffer(evidence, clock, { requestsPerDay: shadow.keepRequests });
     this.#buffer = buffer;
     this.#samples = new Samples(draw);
     this.#runner = new CallRunner(planOf(plan), {
@@ -199,6 +202,11 @@ export class BridgeCore implements ServiceBridgeControl {
 
   get evidenceDropped(): number {
     return this.#buffer?.dropped ?? 0;
+  }
+
+  /** The requests of divergences that were due for an explanation, by whether they are kept or why not. */
+  get requests(): Readonly<Record<RequestState, number>> | undefined {
+    return this.#buffer?.requests;
   }
 
   /** Keeps the program alive while it waits; the timers of the deadlines alone do not. */

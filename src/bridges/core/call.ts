@@ -24,6 +24,8 @@ export interface RunnerMethod {
    */
   comparer: AnswerComparer | undefined;
   readonly project: ((answer: unknown) => unknown) | undefined;
+  /** Whether the request and the compared answers of a divergence are kept, so that it can be explained. */
+  readonly keepsRequests?: boolean;
   readonly tally: MethodTally;
   readonly breaker: Breaker;
   /** Sightings of comparisons that ended without comparing the answers' fields. */
@@ -125,4 +127,8 @@ export interface RunnerOptions {
 }
 
 /** A comparison for the evidence store. Its input is fingerprinted later, when a batch is written. */
-export type ComparisonDraft = Omit<ComparisonRecord, "fingerprint"> & { readonly input: readonly unknown[] };
+export type ComparisonDraft = Omit<ComparisonRecord, "fingerprint" | "request"> & {
+  readonly input: readonly unknown[];
+  /** The compared parts of both answers, if they are to be kept. */
+  readonly answers?: Readonly<Record<Side, unknown>>;
+};

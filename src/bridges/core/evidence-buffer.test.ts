@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqliteEvidenceStore } from "../../adapters/sqlite/index.ts";
-import type { EvidenceStore } from "../../ports/evidence.ts";
+import { type EvidenceStore, requestTextMax } from "../../ports/evidence.ts";
 import { comparison } from "../../testing/evidence-store-contract.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
 import { TestClock } from "../../testing/test-clock.ts";
@@ -13,7 +13,7 @@ import type { ComparisonDraft } from "./call.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
 
 const draft = (unit: number | string, input: readonly unknown[] = [unit]): ComparisonDraft => {
-  const { fingerprint: _, ...rest } = comparison({ unit: String(unit) });
+  const { fingerprint: _, request: __, ...rest } = comparison({ unit: String(unit) });
   return { ...rest, input };
 };
 const units = async (store: EvidenceStore): Promise<readonly string[]> =>
@@ -169,6 +169,30 @@ test.each([
     expect(buffer.dropped).toBe(20);
   },
 );
+
+test("requests with both answers are kept up to the number of a day, and the others say why they are not", async () => {
+  const store = new MemoryEvidence().open();
+  const buffer = new EvidenceBuffer(store, new TestClock(), { requestsPerDay: 2 });
+  const answers = { legacy: { positions: [] }, modern: null };
+  const diverged = (input: unknown, at = "2026-11-22T10:00:00.000Z"): void =>
+    buffer.keep({ ...draft("", [input]), at, answers });
+  buffer.keep(draft("", [{ trades: [] }]));
+  diverged({ trades: ["x".repeat(requestTextMax)] });
+  diverged({ limit: 1n });
+  diverged({ trades: [1] });
+  diverged({ trades: [2] });
+  diverged({ trades: [3] });
+  diverged({ trades: [4] }, "2026-11-23T10:00:00.000Z");
+  await buffer.close();
+  const found = (await store.find({ limit: 100 })).toReversed();
+  const states = [null, "too_large", "not_json", "kept", "kept", "daily_limit", "kept"];
+  expect(found.map(({ request }) => request)).toEqual(states);
+  expect(JSON.parse((await store.request(found[3]?.id ?? "")) ?? "")).toEqual({
+    request: { trades: [1] },
+    ...answers,
+  });
+  expect(buffer.requests).toEqual({ kept: 3, too_large: 1, daily_limit: 1, not_json: 1 });
+});
 
 test("each comparison is stored once and in order or counted as dropped, whatever fails and at whatever time", async () => {
   const step = fc.oneof(

@@ -1,6 +1,12 @@
 import { fingerprint } from "../../base/fingerprint.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
+import {
+  type EvidenceStore,
+  type NewComparison,
+  type RequestState,
+  requestsPerDayDefault,
+  requestTextMax,
+} from "../../ports/evidence.ts";
 import type { ComparisonDraft } from "./call.ts";
 
 interface EvidenceBufferOptions {
@@ -12,6 +18,8 @@ interface EvidenceBufferOptions {
   readonly batchMax: number;
   /** The longest time that closing waits for the store. Default 10 000. */
   readonly closeMsMax: number;
+  /** The largest number of requests that are kept for each UTC day. Default 200. */
+  readonly requestsPerDay: number;
 }
 
 const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
@@ -19,7 +27,11 @@ const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
   flushMs: 250,
   batchMax: 250,
   closeMsMax: 10_000,
+  requestsPerDay: requestsPerDayDefault,
 });
+
+/** A comparison whose request is text already, since its answers belong to the systems. */
+type Waiting = Omit<ComparisonDraft, "answers"> & Pick<NewComparison, "request" | "requestText">;
 
 /**
  * Takes comparisons from calls without waiting, and writes them to the evidence store in batches. A failed
@@ -30,11 +42,15 @@ export class EvidenceBuffer {
   readonly #options: EvidenceBufferOptions;
   readonly #clock: Clock;
   readonly #stop: () => void;
-  #waiting: ComparisonDraft[] = [];
+  #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   /** Comparisons that the store has received and not confirmed. */
   #unanswered = 0;
   #closed = false;
+  /** The number of requests that were kept on the latest day. */
+  #kept = { day: "", requests: 0 };
+  /** The requests that were due, by whether they are kept or why not. */
+  readonly requests: Record<RequestState, number> = { kept: 0, too_large: 0, daily_limit: 0, not_json: 0 };
   /** Comparisons that were not kept. */
   dropped = 0;
   /** Batches that the store refused. */
@@ -49,7 +65,30 @@ export class EvidenceBuffer {
 
   keep(draft: ComparisonDraft): void {
     if (this.#closed || this.#waiting.length >= this.#options.waitingMax) this.dropped += 1;
-    else this.#waiting.push(draft);
+    else this.#waiting.push(this.#withRequest(draft));
+  }
+
+  /**
+   * The text of a request takes some milliseconds at most, and none is made beyond the number of the day. The
+   * store counts again, over all processes.
+   */
+  #withRequest({ answers, ...draft }: ComparisonDraft): Waiting {
+    if (answers === undefined) return { ...draft, request: null };
+    const day = draft.at.slice(0, 10);
+    if (day !== this.#kept.day) this.#kept = { day, requests: 0 };
+    const isFull = this.#kept.requests >= this.#options.requestsPerDay;
+    const text = isFull ? "" : jsonOf({ request: draft.input[0], ...answers });
+    const request = isFull
+      ? "daily_limit"
+      : text === undefined
+        ? "not_json"
+        : text.length > requestTextMax
+          ? "too_large"
+          : "kept";
+    this.requests[request] += 1;
+    if (request !== "kept" || text === undefined) return { ...draft, request };
+    this.#kept.requests += 1;
+    return { ...draft, request, requestText: text };
   }
 
   /** Writes the waiting comparisons. Those that the store refuses again or confirms too late are dropped. */
@@ -89,14 +128,14 @@ export class EvidenceBuffer {
     }
   }
 
-  #putBack(batch: readonly ComparisonDraft[]): void {
+  #putBack(batch: readonly Waiting[]): void {
     const room = Math.max(0, this.#options.waitingMax - this.#waiting.length);
     this.dropped += Math.max(0, batch.length - room);
     this.#waiting.unshift(...batch.slice(0, room));
   }
 }
 
-function recordOf({ input, ...draft }: ComparisonDraft): ComparisonRecord {
+function recordOf({ input, ...draft }: Waiting): NewComparison {
   return { ...draft, fingerprint: fingerprint(textOf(input)) };
 }
 
@@ -105,11 +144,16 @@ function recordOf({ input, ...draft }: ComparisonDraft): ComparisonRecord {
  * high.
  */
 function textOf(input: readonly unknown[]): string {
+  // A replacer costs several times as much, and nearly no request needs one.
+  return jsonOf(input) ?? textWithBigints(input);
+}
+
+/** Returns the JSON of a value; undefined if JSON cannot express it. */
+function jsonOf(value: unknown): string | undefined {
   try {
-    // A replacer costs several times as much, and nearly no request needs one.
-    return JSON.stringify(input) ?? "";
+    return JSON.stringify(value);
   } catch {
-    return textWithBigints(input);
+    return undefined;
   }
 }
 

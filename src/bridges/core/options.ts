@@ -1,7 +1,7 @@
 import type { AnswerOptions } from "../../comparison/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Verdict } from "../../domain/migration/verdict.ts";
-import type { FieldRecord } from "../../ports/evidence.ts";
+import { type FieldRecord, requestsPerDayDefault } from "../../ports/evidence.ts";
 import { type BreakerOptions, breakerDefaults } from "./breaker.ts";
 
 /** The reasons why legacy answered a call that modern should have answered. */
@@ -29,6 +29,11 @@ export interface ShadowOptions {
    * measure noise. Default 0.
    */
   readonly controlRatio: number;
+  /**
+   * Largest number of requests that are kept for each UTC day, with both answers: those of the first calls
+   * whose answers diverge, and whose method can be explained. Default 200.
+   */
+  readonly keepRequests: number;
 }
 
 export const shadowDefaults: ShadowOptions = Object.freeze({
@@ -37,6 +42,7 @@ export const shadowDefaults: ShadowOptions = Object.freeze({
   inFlightPerMethodMax: 16,
   inputValuesMax: 10_000,
   controlRatio: 0,
+  keepRequests: requestsPerDayDefault,
 });
 
 /** The limits of calls that modern answers. */

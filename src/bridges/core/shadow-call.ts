@@ -6,6 +6,7 @@ import {
   type AnswerObserver,
   type Call,
   CallContext,
+  type ComparisonDraft,
   type RunnerOptions,
   type SideFunction,
 } from "./call.ts";
@@ -40,7 +41,7 @@ export interface ShadowHost {
   finished(shadow: ShadowCall): void;
 }
 
-type FieldDetails = Pick<AnswerComparison, "fields" | "more" | "excluded">;
+type FieldDetails = Pick<AnswerComparison, "fields" | "more" | "excluded"> & Pick<ComparisonDraft, "answers">;
 const noDetails: FieldDetails = Object.freeze({ fields: Object.freeze([]), more: 0, excluded: 0 });
 
 /**
@@ -222,7 +223,10 @@ export class ShadowCall implements AnswerObserver {
     this.#count(verdict);
     // Field details are computed only when a listener or a sampler needs them.
     if (sampled.size > 0 || this.#hasListener)
-      this.#report(verdict, shadow, sampled, comparer.compare(legacy, modern, today));
+      this.#report(verdict, shadow, sampled, {
+        ...comparer.compare(legacy, modern, today),
+        answers: { legacy, modern },
+      });
   }
 
   /** Counts the rejection of a callback that returned a promise, which would otherwise be unhandled. */
@@ -267,6 +271,7 @@ export class ShadowCall implements AnswerObserver {
     }
     if (keep === undefined) return;
     const { at, epoch, answered, kind, fields, more = 0, excluded = 0, legacy, modern } = comparison;
+    const isKept = verdict === "diverged" && kind === "ab" && method.keepsRequests === true;
     keep({
       at,
       method: method.name,
@@ -283,6 +288,7 @@ export class ShadowCall implements AnswerObserver {
       fields,
       more,
       excluded,
+      ...(isKept && details.answers !== undefined && { answers: details.answers }),
     });
   }
 

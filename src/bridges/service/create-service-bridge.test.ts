@@ -1418,6 +1418,7 @@ describe("evidence", () => {
       return [];
     }
     async get(): Promise<undefined> {}
+    async request(): Promise<undefined> {}
     async counts(): Promise<never[]> {
       return [];
     }

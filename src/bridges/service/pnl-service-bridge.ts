@@ -6,6 +6,7 @@ import type { MigrationPlan, PlanInput } from "../../domain/migration/plan.ts";
 import type { CallKey } from "../../domain/migration/route.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import {
+  hasExplainableRows,
   type PinnedWorld,
   type PnlMethod,
   type PnlService,
@@ -219,6 +220,7 @@ export class PnLServiceBridge {
       modern: this.#side("modern", modern, name, this.core.answering.timeoutMs),
       comparer: this.#comparerOf(name),
       project: projections[name].project,
+      keepsRequests: hasExplainableRows(name),
     };
   }
 

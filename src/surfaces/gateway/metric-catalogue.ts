@@ -135,6 +135,11 @@ export const signals = {
   fileRootsLost: gauge("file_roots_lost", [], "Watched folders that cannot be reached"),
   shadowsInFlight: gauge("shadows_in_flight", [], "Shadow calls under way"),
   evidenceDropped: counter("evidence_dropped_total", [], "Comparisons that were not kept"),
+  evidenceRequests: counter(
+    "evidence_requests_total",
+    ["state"],
+    "Requests of divergences that can be explained: kept, or too_large, daily_limit or not_json",
+  ),
   requests: counter(
     "http_requests_total",
     ["status"],

@@ -154,6 +154,8 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     fileRootsLost: watched(({ lostRoots }) => [[{}, lostRoots]]),
     shadowsInFlight: one(() => service.inFlight),
     evidenceDropped: one(() => service.evidenceDropped),
+    evidenceRequests: () =>
+      Object.entries(service.core.requests ?? {}).map(([state, count]) => [{ state }, count]),
     requests: () => [2, 3, 4, 5].map((digit) => [{ status: `${digit}xx` }, traffic.byStatus[digit] ?? 0]),
     requestsInFlight: one(() => traffic.underWay.size),
     connections: one(() => traffic.connections.size),

@@ -1,4 +1,4 @@
-import { findComparisons, keptEvidence } from "../../../app/control/comparisons.ts";
+import { findComparisons, keptEvidence, listed } from "../../../app/control/comparisons.ts";
 import type { App, RouteContext } from "../context.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
@@ -36,7 +36,7 @@ export const comparisonRoutes =
       async (request) => {
         const { id } = request.params;
         const found = await keptEvidence(bridge.evidence).get(id);
-        if (found !== undefined) return found;
+        if (found !== undefined) return listed(found);
         throw new HttpProblem(404, "BAD_USAGE", `the comparison ${JSON.stringify(id)} does not exist`);
       },
     );

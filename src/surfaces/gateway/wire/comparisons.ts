@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { requestStates } from "../../../app/control/comparisons.ts";
 import { named } from "./shape.ts";
 
 const side = z.enum(["legacy", "modern"]);
@@ -37,6 +38,12 @@ export const comparison = named("Comparison", "One stored comparison of a call",
   fields: z.array(comparedField).readonly().describe("the fields that are not equal, up to a limit"),
   more: z.int().describe("the number of unequal fields beyond that limit"),
   excluded: z.int().describe("the number of values that an exclusion left out"),
+  request: z
+    .enum(requestStates)
+    .nullable()
+    .describe("whether the request is kept, or why not; null if none is due"),
+  explainable: z.boolean().describe("whether its causes can be looked for"),
+  why: z.string().nullable().describe("why it is not explainable; null if it is"),
 });
 
 export const comparisonList = named("ComparisonList", "Comparisons, newest first", {
