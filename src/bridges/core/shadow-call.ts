@@ -222,11 +222,10 @@ export class ShadowCall implements AnswerObserver {
     this.call.method.tally.fieldsExcluded += excluded;
     this.#count(verdict);
     // Field details are computed only when a listener or a sampler needs them.
-    if (sampled.size > 0 || this.#hasListener)
-      this.#report(verdict, shadow, sampled, {
-        ...comparer.compare(legacy, modern, today),
-        answers: { legacy, modern },
-      });
+    if (sampled.size === 0 && !this.#hasListener) return;
+    const details = comparer.compare(legacy, modern, today);
+    const isDue = verdict === "diverged" && this.#role.kind === "ab" && this.call.method.keepsRequests;
+    this.#report(verdict, shadow, sampled, isDue ? { ...details, answers: { legacy, modern } } : details);
   }
 
   /** Counts the rejection of a callback that returned a promise, which would otherwise be unhandled. */
@@ -271,7 +270,6 @@ export class ShadowCall implements AnswerObserver {
     }
     if (keep === undefined) return;
     const { at, epoch, answered, kind, fields, more = 0, excluded = 0, legacy, modern } = comparison;
-    const isKept = verdict === "diverged" && kind === "ab" && method.keepsRequests === true;
     keep({
       at,
       method: method.name,
@@ -288,7 +286,7 @@ export class ShadowCall implements AnswerObserver {
       fields,
       more,
       excluded,
-      ...(isKept && details.answers !== undefined && { answers: details.answers }),
+      ...(details.answers !== undefined && { answers: details.answers }),
     });
   }
 
