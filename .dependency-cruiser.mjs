@@ -50,6 +50,22 @@ export default {
       to: { dependencyTypes: ["core", "npm", "npm-dev", "npm-optional"] },
     },
     {
+      name: "page",
+      comment:
+        "web/ may import only src/base and types of src/surfaces/gateway/wire: put the shape of an answer there",
+      severity: "error",
+      from: { path: "^web/" },
+      to: { path: "^(src|test|scripts|bench)/", pathNot: "^src/(base|surfaces/gateway/wire)/" },
+    },
+    {
+      name: "page-without-schemas",
+      comment:
+        "web/ takes only types from the wire schemas: the page would contain the library that checks them",
+      severity: "error",
+      from: { path: "^web/" },
+      to: { path: "^src/surfaces/", dependencyTypesNot: ["type-only"] },
+    },
+    {
       name: "no-circular",
       comment: "two files that need each other are one file",
       severity: "error",

@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "shared", isolate: false, include: ["{src,test}/**/*.test.ts"], exclude: [alone] },
+        test: { name: "shared", isolate: false, include: ["{src,test,web}/**/*.test.ts"], exclude: [alone] },
       },
       { extends: true, test: { name: "alone", include: [alone] } },
     ],

@@ -21,6 +21,10 @@ const node = process.execPath;
 const steps: readonly Step[] = [
   { name: "types", command: [node, "node_modules/typescript-7/bin/tsc", "-p", "tsconfig.json"] },
   {
+    name: "page types",
+    command: [node, "node_modules/typescript-7/bin/tsc", "-p", "web/tsconfig.json"],
+  },
+  {
     name: "lint",
     command: [node, "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."],
   },
@@ -32,6 +36,7 @@ const steps: readonly Step[] = [
       "--config",
       ".dependency-cruiser.mjs",
       "src",
+      "web",
     ],
   },
   { name: "unused", command: [node, "node_modules/knip/bin/knip.js", "--no-progress"] },

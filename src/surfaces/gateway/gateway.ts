@@ -30,8 +30,10 @@ import { eventRoutes } from "./routes/events.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { migrationRoutes } from "./routes/migration.ts";
+import { pageRoutes } from "./routes/page.ts";
 import { pnlRoutes } from "./routes/pnl.ts";
 import { recordRoutes } from "./routes/records.ts";
+import { sessionRoutes } from "./routes/session.ts";
 import { symbolRoutes } from "./routes/symbols.ts";
 import { validateRoutes } from "./routes/validate.ts";
 
@@ -56,6 +58,8 @@ export interface GatewayOptions extends AccessOptions {
   /** Called for each answered call. */
   readonly onCall?: ((call: CallNote) => void) | undefined;
   readonly limits?: Partial<GatewayLimits>;
+  /** The folder of the built page. Default: where a build puts it. */
+  readonly page?: string;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -225,6 +229,7 @@ async function addRoutes(
   await describeRoutes(app);
   metricRoute(app, { ...context, observations, traffic });
   await app.register(healthRoutes(context));
+  await app.register(pageRoutes(options.page));
   for (const routes of [
     pnlRoutes,
     eventRoutes,
@@ -235,6 +240,7 @@ async function addRoutes(
     recordRoutes,
     fileRoutes,
     dashboardRoutes,
+    sessionRoutes,
   ])
     await app.register(routes(context), { prefix: "/api/v1" });
 }

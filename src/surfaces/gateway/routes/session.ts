@@ -1,0 +1,34 @@
+import { personName } from "../../../base/person-name.ts";
+import type { App, RouteContext } from "../context.ts";
+import { operation } from "../openapi.ts";
+import { session } from "../wire/session.ts";
+
+/** Who the caller is. The page asks for it first, and shows only the commands that the caller may use. */
+export const sessionRoutes =
+  ({ bridge, caller, control, needs }: RouteContext) =>
+  async (app: App): Promise<void> => {
+    app.get(
+      "/session",
+      {
+        onRequest: needs("viewer"),
+        schema: {
+          ...operation("health", "getSession", "Who the caller is, and what it may do"),
+          response: { 200: session },
+        },
+      },
+      async (request, reply) => {
+        const { actor: name, role } = caller(request, "viewer");
+        const isOperator = role !== "viewer";
+        const { epoch, phase, useNewPnlSystem, userWhitelist } = bridge.service.plan;
+        const isListed = userWhitelist.has(personName(name));
+        reply.header("cache-control", "no-store");
+        return {
+          ...{ name, role },
+          hasToken: request.tokenHolder !== undefined,
+          mayChange: isOperator && control !== undefined,
+          mayCompare: isOperator || (isListed && name !== role),
+          ...{ epoch, phase, useNewPnlSystem },
+        };
+      },
+    );
+  };

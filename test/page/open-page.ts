@@ -1,0 +1,66 @@
+/** One browser for a test file, and pages in it whose every error fails the test. */
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { startBrowser } from "../browser.ts";
+import { builtPage } from "./built-page.ts";
+
+export interface Pages {
+  /** The folder of the built page, for a gateway. */
+  readonly folder: string;
+  /** Opens a page in a context of its own, or as one more tab of a context. The test's end closes it. */
+  open(url: string, options?: OpenOptions): Promise<Page>;
+  /** The console messages of these kinds are expected in this test. */
+  expectErrors(pattern: RegExp): void;
+}
+
+interface OpenOptions {
+  /** The token of the person, which is entered in the form. */
+  readonly token?: string;
+  readonly context?: BrowserContext;
+  readonly timezoneId?: string;
+  readonly viewport?: { readonly width: number; readonly height: number };
+}
+
+/** A failed request is a message of the browser, not a fault of the page. */
+const network = /Failed to load resource|net::ERR_/;
+
+/** Starts a browser before the tests of a file, and ends it after them. */
+export function usePages(): Pages {
+  let browser: Browser;
+  let folder = "";
+  let errors: string[] = [];
+  let expected: RegExp[] = [];
+  const contexts = new Set<BrowserContext>();
+  beforeAll(async () => {
+    [browser, folder] = await Promise.all([startBrowser(), builtPage()]);
+  });
+  afterAll(() => browser.close());
+  afterEach(async () => {
+    for (const context of contexts) await context.close();
+    contexts.clear();
+    const found = errors.filter((text) => ![network, ...expected].some((pattern) => pattern.test(text)));
+    [errors, expected] = [[], []];
+    expect(found).toEqual([]);
+  });
+  return {
+    get folder() {
+      return folder;
+    },
+    expectErrors: (pattern) => void expected.push(pattern),
+    open: async (url, { token, context: given, ...options } = {}) => {
+      const context =
+        given ?? (await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options }));
+      contexts.add(context);
+      const page = await context.newPage();
+      page.setDefaultTimeout(90_000);
+      page.on("pageerror", ({ message }) => errors.push(message));
+      page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+      await page.goto(url);
+      if (token !== undefined) {
+        await page.getByLabel("Your token").fill(token);
+        await page.getByRole("button", { name: "Sign in" }).click();
+      }
+      return page;
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * A TCP relay before a gateway. It can cut connections, swallow bytes without closing anything, as a half-open
+ * connection does, and delay what it passes on.
+ */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+export interface Relay extends AsyncDisposable {
+  readonly url: string;
+  /** The number of connections that are open now. */
+  readonly size: number;
+  /** Ends all connections without a farewell. New ones are accepted. */
+  cut(): void;
+  /** Swallows all bytes in both directions until `heal`. */
+  stall(): void;
+  /** Refuses new connections and ends the others, as a gateway that is gone, until `heal`. */
+  down(): void;
+  /** Passes bytes on after this time. */
+  delay(ms: number): void;
+  heal(): void;
+  /** The address that the relay passes bytes on to; a gateway that starts again has another one. */
+  target: string;
+}
+
+export async function openRelay(target: string): Promise<Relay> {
+  const sockets = new Set<Socket>();
+  const state = { isStalled: false, isDown: false, delayMs: 0, target };
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  const pass = (from: Socket, to: Socket): void => {
+    from.on("data", (bytes) => {
+      if (state.isStalled) return;
+      if (state.delayMs === 0) to.write(bytes);
+      else setTimeout(() => to.writable && to.write(bytes), state.delayMs);
+    });
+    from.on("end", () => state.isStalled || to.end());
+    from.on("error", () => to.destroy());
+    from.on("close", () => {
+      sockets.delete(from);
+      if (!state.isStalled) to.destroy();
+    });
+  };
+  const server = createServer((client) => {
+    sockets.add(client);
+    if (state.isDown) {
+      client.resetAndDestroy();
+      return;
+    }
+    const { hostname, port } = new URL(state.target);
+    const behind = connect(Number(port), hostname);
+    sockets.add(behind);
+    pass(client, behind);
+    pass(behind, client);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    get size() {
+      return sockets.size;
+    },
+    get target() {
+      return state.target;
+    },
+    set target(next) {
+      state.target = next;
+    },
+    cut,
+    stall: () => {
+      state.isStalled = true;
+    },
+    down: () => {
+      state.isDown = true;
+      cut();
+    },
+    delay: (ms) => {
+      state.delayMs = ms;
+    },
+    heal: () => {
+      // What was swallowed is lost, so the connections that lost bytes cannot go on.
+      if (state.isStalled) cut();
+      Object.assign(state, { isStalled: false, isDown: false, delayMs: 0 });
+    },
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      cut();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/** Requests to the gateway. A refusal or failure is an `ApiError` that says what happened and what to do. */
+import { sessionToken, signOut } from "./session.ts";
+import type { Problem } from "./wire.ts";
+
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  /** The HTTP status; 0 if there was no answer. */
+  readonly status: number;
+  /** The code of the problem document; UNREACHABLE or TIMEOUT without an answer. */
+  readonly code: string;
+  readonly fix: string | undefined;
+  /** The whole problem document. */
+  readonly problem: Problem | undefined;
+
+  constructor(status: number, code: string, message: string, problem?: Problem) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.fix = problem?.fix;
+    this.problem = problem;
+  }
+}
+
+export interface RequestOptions {
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long the gateway may take. Default 35 s, which is longer than any limit of the gateway. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The address of a route below `/api/v1/`; the page may be served below a path of its own. */
+export function apiUrl(path: string, query: RequestOptions["query"] = {}): URL {
+  const url = new URL(`api/v1/${path}`, document.baseURI);
+  url.hash = "";
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
+  return url;
+}
+
+/** The headers of every request. The token is sent in a header only, never in an address. */
+export function authorization(): Readonly<Record<string, string>> {
+  const token = sessionToken();
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+/** Sends a request and returns its answer. Throws an ApiError for any other outcome. */
+export async function request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
+  const { method = "GET", query, body, headers = {}, deadlineMs = 35_000, signal } = options;
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    const response = await fetch(apiUrl(path, query), {
+      method,
+      headers: {
+        ...authorization(),
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+      cache: "no-store",
+    });
+    if (!response.ok) throw await refusalOf(response);
+    return await response.json();
+  } catch (failure) {
+    if (failure instanceof ApiError) throw failure;
+    if (signal?.aborted === true) throw failure;
+    if (deadline.aborted)
+      throw new ApiError(0, "TIMEOUT", `the gateway did not answer within ${deadlineMs / 1_000} s`);
+    throw new ApiError(0, "UNREACHABLE", "the gateway cannot be reached");
+  }
+}
+
+/** The error of a response that is not a success. A token that the gateway does not know ends the session. */
+export async function refusalOf(response: Response): Promise<ApiError> {
+  const problem: Problem | undefined = await response.json().catch(() => undefined);
+  const detail = problem?.detail ?? `the gateway answered ${response.status} ${response.statusText}`;
+  const error = new ApiError(response.status, problem?.code ?? "UNREADABLE", detail, problem);
+  if (response.status === 401) signOut(sessionToken() === undefined ? undefined : detail);
+  return error;
+}

@@ -1,0 +1,92 @@
+/** The page: signs in, holds the connection, and shows one of its views below the header. */
+import { useCallback, useEffect } from "react";
+import { ApiError, request } from "./api.ts";
+import { Header } from "./header.tsx";
+import { connect, connectionStore, disconnect, useEvent } from "./live/connection.ts";
+import { hideScreen, showBook } from "./live/screen.ts";
+import { routeStore, type ViewName } from "./route.ts";
+import { sessionStore } from "./session.ts";
+import { SignIn } from "./sign-in.tsx";
+import { useStore } from "./store.ts";
+import { DifferencesView } from "./views/differences.tsx";
+import { FilesView } from "./views/files.tsx";
+import { HealthView } from "./views/health.tsx";
+import { MigrationView } from "./views/migration.tsx";
+import { PnlView } from "./views/pnl.tsx";
+import type { Session } from "./wire.ts";
+
+const views: Readonly<Record<ViewName, () => React.ReactNode>> = {
+  pnl: PnlView,
+  migration: MigrationView,
+  differences: DifferencesView,
+  files: FilesView,
+  health: HealthView,
+};
+
+export function App() {
+  const current = useStore(sessionStore);
+  const { state } = current;
+  useEffect(() => {
+    if (state === "asking") void askSession();
+  }, [state]);
+  switch (state) {
+    case "asking":
+      return <p className="starting">Connecting to the gateway …</p>;
+    case "signed-out":
+      return <SignIn why={current.why} />;
+    case "unreachable":
+      return (
+        <main className="sign-in">
+          <h1>pnl-bridge</h1>
+          <p role="alert" className="refusal">
+            {current.why}
+          </p>
+          <button type="button" onClick={() => void askSession()}>
+            Try again
+          </button>
+        </main>
+      );
+    case "signed-in":
+      return <SignedIn session={current.session} />;
+  }
+}
+
+function SignedIn({ session }: { readonly session: Session }) {
+  const { view, query } = useStore(routeStore);
+  const { link } = useStore(connectionStore);
+  useEffect(() => {
+    connect();
+    return () => {
+      disconnect();
+      hideScreen();
+    };
+  }, []);
+  const book = query.get("book") ?? undefined;
+  const isCompared = session.mayCompare && query.get("compare") !== "no";
+  useEffect(() => showBook(book, isCompared), [book, isCompared]);
+  const again = useCallback(() => void askSession(), []);
+  useEvent("plan", again);
+  useEvent("resync", again);
+  const View = views[view];
+  const isOld = link.state === "lost" || link.state === "refused" || link.state === "waking";
+  return (
+    <>
+      <Header session={session} />
+      <main className={isOld ? "old" : undefined}>
+        <View />
+      </main>
+    </>
+  );
+}
+
+/** Asks who the holder of the token is, and under which plan the gateway works. */
+async function askSession(): Promise<void> {
+  try {
+    sessionStore.set({ state: "signed-in", session: await request<Session>("session") });
+  } catch (failure) {
+    if (!(failure instanceof ApiError) || failure.status === 401) return;
+    // A session that has begun goes on: the banner says that there is no connection.
+    if (sessionStore.get().state !== "signed-in")
+      sessionStore.set({ state: "unreachable", why: failure.message });
+  }
+}

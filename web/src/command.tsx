@@ -1,0 +1,156 @@
+/**
+ * A command of an operator: a button that opens a dialog, which sends the command once and shows its outcome.
+ * Viewers have no commands: `Command` shows nothing to a caller who may not change the plan.
+ */
+import { type ReactNode, useId, useRef, useState } from "react";
+import { ApiError } from "./api.ts";
+import { sessionStore } from "./session.ts";
+import { useStore } from "./store.ts";
+
+interface Given {
+  /** What the person typed as the reason. The audit keeps it. */
+  readonly reason: string;
+  /** The idempotency key of this attempt: the same for all repetitions of one command. */
+  readonly key: string;
+  /** The other fields of the dialog. */
+  readonly fields: FormData;
+}
+
+interface CommandProps<Answer> {
+  /** The text of the button. */
+  readonly label: string;
+  /** The question of the dialog. */
+  readonly title: string;
+  /** What the command does, and its own fields. */
+  readonly children?: ReactNode;
+  /** The reason that stands in the dialog at first. */
+  readonly reason?: string;
+  /** A text that the person must type before the command can be sent, such as the name of a phase. */
+  readonly mustType?: string;
+  /** Commands towards legacy look different from forward moves. */
+  readonly tone?: "back" | "forward";
+  readonly send: (given: Given) => Promise<Answer>;
+  /** What the dialog shows afterwards. */
+  readonly done: (answer: Answer) => ReactNode;
+  /** What the dialog shows if the command failed. Default: the message of the error and its remedy. */
+  readonly failed?: (failure: ApiError) => ReactNode;
+}
+
+type Outcome<Answer> =
+  | { readonly state: "asking" }
+  | { readonly state: "sending" }
+  | { readonly state: "done"; readonly answer: Answer }
+  | { readonly state: "failed"; readonly failure: ApiError };
+
+export function Command<Answer>(props: CommandProps<Answer>) {
+  const current = useStore(sessionStore);
+  const dialog = useRef<HTMLDialogElement>(null);
+  /** Grows with each opening, so that a dialog begins without the state of the last one. */
+  const [opened, setOpened] = useState(0);
+  if (current.state !== "signed-in" || !current.session.mayChange) return null;
+  const open = (): void => {
+    setOpened(opened + 1);
+    dialog.current?.showModal();
+  };
+  return (
+    <>
+      <button type="button" className={`command ${props.tone ?? "forward"}`} onClick={open}>
+        {props.label}
+      </button>
+      <dialog ref={dialog} aria-label={props.title}>
+        {opened > 0 && <Form key={opened} {...props} close={() => dialog.current?.close()} />}
+      </dialog>
+    </>
+  );
+}
+
+function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void }) {
+  const { title, children, reason = "", mustType, tone = "forward", send, done, failed, close } = props;
+  const [outcome, setOutcome] = useState<Outcome<Answer>>({ state: "asking" });
+  const [typed, setTyped] = useState("");
+  const [key] = useState(newKey);
+  const id = useId();
+  const isSending = outcome.state === "sending";
+  const submit = async (fields: FormData): Promise<void> => {
+    if (isSending) return;
+    setOutcome({ state: "sending" });
+    try {
+      const answer = await send({ reason: String(fields.get("reason") ?? ""), key, fields });
+      setOutcome({ state: "done", answer });
+    } catch (failure) {
+      setOutcome({ state: "failed", failure: asApiError(failure) });
+    }
+  };
+  if (outcome.state === "done")
+    return (
+      <div>
+        <h2>{title}</h2>
+        <div role="status">{done(outcome.answer)}</div>
+        <p className="actions">
+          {/* biome-ignore lint/a11y/noAutofocus: the dialog has nothing else to act on */}
+          <button type="button" autoFocus onClick={close}>
+            Close
+          </button>
+        </p>
+      </div>
+    );
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit(new FormData(event.currentTarget));
+      }}
+    >
+      <h2>{title}</h2>
+      {children}
+      {mustType !== undefined && (
+        <label htmlFor={`${id}-typed`}>
+          Type <code>{mustType}</code> to confirm
+          <input
+            id={`${id}-typed`}
+            autoComplete="off"
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+        </label>
+      )}
+      <label htmlFor={`${id}-reason`}>
+        Reason, for the audit
+        <input id={`${id}-reason`} name="reason" required maxLength={2_000} defaultValue={reason} />
+      </label>
+      {outcome.state === "failed" && (
+        <div role="alert" className="refusal">
+          {failed?.(outcome.failure) ?? <Refusal failure={outcome.failure} />}
+        </div>
+      )}
+      <p className="actions">
+        <button
+          type="submit"
+          className={`command ${tone}`}
+          // biome-ignore lint/a11y/noAutofocus: Enter sends a command that needs nothing but agreement
+          autoFocus={reason !== ""}
+          disabled={isSending || (mustType !== undefined && typed !== mustType)}
+        >
+          {isSending ? "Sent, unconfirmed …" : props.label}
+        </button>
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+      </p>
+    </form>
+  );
+}
+
+/** What happened and how to go on. */
+const Refusal = ({ failure }: { readonly failure: ApiError }) => (
+  <>
+    <strong>{failure.code}</strong> {failure.message}
+    {failure.fix !== undefined && <div>What to do: {failure.fix}</div>}
+  </>
+);
+
+const asApiError = (failure: unknown): ApiError =>
+  failure instanceof ApiError ? failure : new ApiError(0, "INTERNAL", String(failure));
+
+const newKey = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,249 @@
+/**
+ * A table of many rows. Only the visible ones are in the document, so its rows have one height and it scrolls
+ * in a box of its own. It can be used with the keyboard alone: arrows, Page Up and Down, Home and End move
+ * between cells, Enter on a header sorts, and Enter on a cell opens its row.
+ */
+import {
+  createSortedRowModel,
+  rowSortingFeature,
+  type SortingState,
+  tableFeatures,
+  useTable,
+} from "@tanstack/react-table";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { compare, type Fraction, parseFigure } from "../../src/base/fraction.ts";
+
+export interface GridColumn<Row> {
+  readonly id: string;
+  readonly title: string;
+  readonly cell: (row: Row) => ReactNode;
+  /** What the column is sorted by: a text, or the exact text of a number; null is sorted last. */
+  readonly value: (row: Row) => string | null;
+  /** Numbers are aligned to the right and sorted by their exact value. */
+  readonly isNumber?: boolean;
+  /** The width of the column in characters. The first column of a grid also takes the free width. */
+  readonly width: number;
+}
+
+interface GridProps<Row> {
+  /** What the table holds, for a screen reader. */
+  readonly label: string;
+  /** Columns and rows must be the same objects until they change. */
+  readonly columns: readonly GridColumn<Row>[];
+  readonly rows: readonly Row[];
+  readonly keyOf: (row: Row) => string;
+  /** Returns a class for the whole row, such as that of a verdict. */
+  readonly classOf?: (row: Row) => string | undefined;
+  /** The order at first. Default: the order of `rows`. */
+  readonly sortedBy?: SortingState;
+  /** The height of the box in rows. Default 18. */
+  readonly visibleRows?: number;
+  /** What to say if there is no row. */
+  readonly empty: string;
+  readonly onOpen?: (row: Row) => void;
+}
+
+const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() });
+const rowPx = 24;
+
+export function Grid<Row extends object>(props: GridProps<Row>) {
+  const { label, columns, rows, keyOf, classOf, sortedBy = [], visibleRows = 18, empty, onOpen } = props;
+  const [sorting, setSorting] = useState<SortingState>(sortedBy);
+  const definitions = useMemo(
+    () =>
+      columns.map(({ id, value, isNumber = false }) => ({
+        id,
+        accessorFn: value,
+        sortFn: isNumber ? byNumber : byText,
+        sortDescFirst: isNumber,
+      })),
+    [columns],
+  );
+  const table = useTable({
+    features,
+    data: rows,
+    columns: definitions,
+    state: { sorting },
+    onSortingChange: setSorting,
+    getRowId: keyOf,
+  });
+  const sorted = table.getRowModel().rows;
+  const box = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: sorted.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => rowPx,
+    scrollPaddingStart: rowPx,
+    overscan: 6,
+  });
+  const { active, onKeyDown, focus } = useCells({
+    box,
+    rows: sorted.length,
+    columns: columns.length,
+    virtual,
+  });
+  const template = columns
+    .map(({ width }, index) => (index === 0 ? `minmax(${width}ch, 1fr)` : `${width}ch`))
+    .join(" ");
+  const tabIndex = (row: number, column: number): 0 | -1 =>
+    active.row === row && active.column === column ? 0 : -1;
+
+  return (
+    <div
+      ref={box}
+      className="grid"
+      role="grid"
+      aria-label={label}
+      aria-rowcount={sorted.length + 1}
+      aria-colcount={columns.length}
+      style={{ height: (Math.min(Math.max(sorted.length, 1), visibleRows) + 1) * rowPx + 18 }}
+      onKeyDown={(event) => {
+        const row = sorted[active.row];
+        if (event.key === "Enter" && row !== undefined) onOpen?.(row.original);
+        else onKeyDown(event);
+      }}
+    >
+      <div className="grid-sheet" style={{ height: virtual.getTotalSize() + rowPx }}>
+        <div role="row" aria-rowindex={1} className="grid-head" style={{ gridTemplateColumns: template }}>
+          {columns.map(({ id, title, isNumber }, index) => {
+            const order = sorting.find((one) => one.id === id);
+            return (
+              <div
+                key={id}
+                role="columnheader"
+                aria-colindex={index + 1}
+                aria-sort={order === undefined ? "none" : order.desc ? "descending" : "ascending"}
+                className={isNumber ? "number" : undefined}
+              >
+                <button
+                  type="button"
+                  tabIndex={tabIndex(-1, index)}
+                  data-cell={`-1 ${index}`}
+                  onFocus={() => focus(-1, index)}
+                  onClick={() => table.getColumn(id)?.toggleSorting()}
+                >
+                  {title}
+                </button>
+              </div>
+            );
+          })}
+        </div>
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const row = sorted[index];
+          if (row === undefined) return null;
+          return (
+            <div
+              key={row.id}
+              role="row"
+              aria-rowindex={index + 2}
+              className={`grid-row ${index % 2 === 1 ? "odd" : ""} ${classOf?.(row.original) ?? ""}`}
+              style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}
+              onDoubleClick={() => onOpen?.(row.original)}
+            >
+              {columns.map(({ id, cell, isNumber }, column) => (
+                <div
+                  key={id}
+                  role="gridcell"
+                  aria-colindex={column + 1}
+                  tabIndex={tabIndex(index, column)}
+                  data-cell={`${index} ${column}`}
+                  className={isNumber ? "number" : undefined}
+                  onFocus={() => focus(index, column)}
+                >
+                  {cell(row.original)}
+                </div>
+              ))}
+            </div>
+          );
+        })}
+        {sorted.length === 0 && <p className="grid-empty">{empty}</p>}
+      </div>
+    </div>
+  );
+}
+
+interface Cells {
+  readonly box: React.RefObject<HTMLDivElement | null>;
+  readonly rows: number;
+  readonly columns: number;
+  readonly virtual: { scrollToIndex(index: number): void };
+}
+
+/** The one cell that the Tab key reaches, and how keys move it. Row -1 is the head. */
+function useCells({ box, rows, columns, virtual }: Cells) {
+  const [active, setActive] = useState({ row: rows > 0 ? 0 : -1, column: 0 });
+  /** Whether the active cell gets the focus once it is in the document. */
+  const moves = useRef(false);
+  const row = Math.min(active.row, rows - 1);
+  const current = row === active.row ? active : { ...active, row };
+  useLayoutEffect(() => {
+    if (!moves.current) return;
+    const cell = box.current?.querySelector<HTMLElement>(`[data-cell="${current.row} ${current.column}"]`);
+    if (cell === null || cell === undefined) return;
+    moves.current = false;
+    cell.focus({ preventScroll: current.row >= 0 });
+  });
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = steps[event.key];
+    if (step === undefined || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const next = step({ ...current, rows, columns, isAll: event.ctrlKey });
+    moves.current = true;
+    if (next.row >= 0) virtual.scrollToIndex(next.row);
+    setActive(next);
+  };
+  const focus = (toRow: number, column: number): void => {
+    if (toRow !== active.row || column !== active.column) setActive({ row: toRow, column });
+  };
+  return { active: current, onKeyDown, focus };
+}
+
+interface Place {
+  readonly row: number;
+  readonly column: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Whether the control key extends the step to the whole table. */
+  readonly isAll: boolean;
+}
+
+const pageRows = 15;
+const steps: Readonly<Record<string, (place: Place) => { readonly row: number; readonly column: number }>> = {
+  ArrowUp: ({ row, column }) => ({ row: Math.max(-1, row - 1), column }),
+  ArrowDown: ({ row, column, rows }) => ({ row: Math.min(rows - 1, row + 1), column }),
+  ArrowLeft: ({ row, column }) => ({ row, column: Math.max(0, column - 1) }),
+  ArrowRight: ({ row, column, columns }) => ({ row, column: Math.min(columns - 1, column + 1) }),
+  PageUp: ({ row, column, rows }) => ({ row: Math.max(Math.min(0, rows - 1), row - pageRows), column }),
+  PageDown: ({ row, column, rows }) => ({ row: Math.min(rows - 1, row + pageRows), column }),
+  Home: ({ row, rows, isAll }) => ({ row: isAll ? Math.min(0, rows - 1) : row, column: 0 }),
+  End: ({ row, rows, columns, isAll }) => ({ row: isAll ? rows - 1 : row, column: columns - 1 }),
+};
+
+interface Sortable {
+  getValue<Value>(column: string): Value;
+}
+
+/** Numbers by their exact value; what is not a number comes last in ascending order. */
+function byNumber(a: Sortable, b: Sortable, column: string): number {
+  const [x, y] = [numberOf(a.getValue(column)), numberOf(b.getValue(column))];
+  if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
+  return compare(x, y);
+}
+
+const byText = (a: Sortable, b: Sortable, column: string): number =>
+  (a.getValue<string | null>(column) ?? "\uffff").localeCompare(
+    b.getValue<string | null>(column) ?? "\uffff",
+  );
+
+/** Parsed numbers by their text: a table sorts the same texts again with each change. */
+const parsed = new Map<string, Fraction | undefined>();
+
+function numberOf(text: string | null): Fraction | undefined {
+  if (text === null) return undefined;
+  if (!parsed.has(text)) {
+    if (parsed.size > 100_000) parsed.clear();
+    parsed.set(text, parseFigure(text));
+  }
+  return parsed.get(text);
+}

@@ -1,0 +1,135 @@
+/** The head of every view: which system answers, under which plan, how old the connection is, and the way back. */
+import { ageText, clockErrorMs, deskTime, sinceMs, useTick } from "./clock.ts";
+import { type Connection, connectionStore, reconnect } from "./live/connection.ts";
+import { screenStore } from "./live/screen.ts";
+import { Rollback } from "./rollback.tsx";
+import { addressOf, routeStore, type ViewName } from "./route.ts";
+import { signOut } from "./session.ts";
+import { useStore } from "./store.ts";
+import type { Session } from "./wire.ts";
+
+const titles: Readonly<Record<ViewName, string>> = {
+  pnl: "P&L",
+  migration: "Migration",
+  differences: "Differences",
+  files: "Files and data",
+  health: "Health",
+};
+const views = Object.entries(titles) as [ViewName, string][];
+
+export function Header({ session }: { readonly session: Session }) {
+  const { answer } = useStore(screenStore);
+  const { view } = useStore(routeStore);
+  return (
+    <header className="top">
+      <div className="bar">
+        <strong className="product">pnl-bridge</strong>
+        <dl className="facts">
+          <Fact name="Source">
+            {answer === undefined ? "–" : <Source source={answer.source} fellBack={answer.fellBack} />}
+          </Fact>
+          <Fact name="Phase">{session.phase}</Fact>
+          <Fact name="Epoch">{session.epoch}</Fact>
+          <Fact name="Connection">
+            <ConnectionAge />
+          </Fact>
+          <Fact name="You">
+            {session.name === session.role ? session.name : `${session.name} (${session.role})`}
+          </Fact>
+        </dl>
+        <div className="actions">
+          {session.hasToken && (
+            <button type="button" onClick={() => signOut()}>
+              Sign out
+            </button>
+          )}
+          <Rollback />
+        </div>
+      </div>
+      <nav aria-label="Views">
+        {views.map(([name, title]) => (
+          <a key={name} href={addressOf(name)} aria-current={name === view ? "page" : undefined}>
+            {title}
+          </a>
+        ))}
+      </nav>
+      <ConnectionBanner />
+    </header>
+  );
+}
+
+const Fact = ({ name, children }: { readonly name: string; readonly children: React.ReactNode }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+/** The system that made figures. Its shape differs as well as its word. */
+const Source = ({
+  source,
+  fellBack,
+}: {
+  readonly source: "legacy" | "modern";
+  readonly fellBack?: string | undefined;
+}) => (
+  <span
+    className={`badge ${source}`}
+    title={fellBack === undefined ? undefined : `modern should have answered: ${fellBack}`}
+  >
+    {source.toUpperCase()}
+    {fellBack !== undefined && " (fallback)"}
+  </span>
+);
+
+const words: Readonly<Record<Connection["link"]["state"], string>> = {
+  connecting: "connecting",
+  live: "live",
+  waking: "waking",
+  lost: "lost",
+  refused: "refused",
+};
+
+function ConnectionAge() {
+  useTick();
+  const { link, heardAt } = useStore(connectionStore);
+  const age = heardAt === undefined ? undefined : sinceMs(heardAt);
+  return (
+    <span className={`link ${link.state}`} data-state={link.state}>
+      {words[link.state]}
+      {age !== undefined && <small> {ageText(age)}</small>}
+    </span>
+  );
+}
+
+/** Says since when there is no connection and why, with a button that tries again. */
+function ConnectionBanner() {
+  const { link, lostAtMs } = useStore(connectionStore);
+  const errorMs = clockErrorMs();
+  if (link.state === "lost" || link.state === "refused" || link.state === "waking")
+    return (
+      <div role="alert" className="banner">
+        <strong>
+          {link.state === "waking"
+            ? "This computer slept."
+            : `No connection since ${deskTime(lostAtMs ?? 0)}.`}
+        </strong>{" "}
+        {link.state === "waking" ? "The page connects again." : `${link.why}. The figures below are old.`}{" "}
+        {link.state === "lost" && (
+          <button type="button" onClick={reconnect}>
+            Connect now
+          </button>
+        )}
+      </div>
+    );
+  if (Math.abs(errorMs) > clockErrorMsMax)
+    return (
+      <div role="status" className="note">
+        This computer’s clock is {ageText(Math.abs(errorMs))} {errorMs > 0 ? "ahead of" : "behind"} the
+        gateway’s. Times and ages on this page are the gateway’s.
+      </div>
+    );
+  return null;
+}
+
+const clockErrorMsMax = 5_000;

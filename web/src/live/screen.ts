@@ -1,0 +1,107 @@
+/**
+ * What the P&L view shows: one answer of the gateway with all panels, from one system, one epoch and one as-of.
+ * Changes arrive as events, which carry the positions; everything else is asked for again soon after.
+ */
+import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
+import { ApiError, request } from "../api.ts";
+import { type Moment, moment } from "../clock.ts";
+import { createStore } from "../store.ts";
+import type { Dashboard } from "../wire.ts";
+import { onEventOf } from "./connection.ts";
+
+export interface Screen {
+  readonly book: string | undefined;
+  /** Whether the other system is asked for too. */
+  readonly isCompared: boolean;
+  /** The last answer for this book; undefined before the first one. */
+  readonly answer: Dashboard | undefined;
+  /** When the answer arrived. */
+  readonly arrivedAt: Moment | undefined;
+  /** Why the last request failed; undefined if it did not. */
+  readonly failure: ApiError | undefined;
+}
+
+const empty: Screen = {
+  book: undefined,
+  isCompared: false,
+  answer: undefined,
+  arrivedAt: undefined,
+  failure: undefined,
+};
+export const screenStore = createStore(empty);
+
+/** The gateway watches a screen for changes for half a minute after the last request for it. */
+const againMs = 10_000;
+/** The pause between two requests while figures change. */
+const changedMs = 1_000;
+
+let isWanted = false;
+let timer: number | undefined;
+/** When the timer is due, by the monotonic clock. */
+let dueMs = Number.POSITIVE_INFINITY;
+
+/** Shows a book, or all books, and whether both systems are compared. */
+export function showBook(book: string | undefined, isCompared: boolean): void {
+  const current = screenStore.get();
+  if (isWanted && current.book === book && current.isCompared === isCompared) return;
+  isWanted = true;
+  // Figures of another book must not stand below the new name.
+  const kept = current.book === book ? current : empty;
+  screenStore.set({ ...kept, book, isCompared });
+  void refresh();
+}
+
+/** Forgets all figures, and asks for no more. */
+export function hideScreen(): void {
+  isWanted = false;
+  cancel();
+  screenStore.set(empty);
+}
+
+/** Asks for the screen again. Requests never overlap. */
+const refresh: () => Promise<void> = oneAtATime(async () => {
+  cancel();
+  if (!isWanted) return;
+  const { book, isCompared } = screenStore.get();
+  const isCurrent = (): boolean => {
+    const now = screenStore.get();
+    return isWanted && now.book === book && now.isCompared === isCompared;
+  };
+  try {
+    const query = { view: "screen", book, beside: isCompared || undefined };
+    const answer = await request<Dashboard>("dashboard", { query });
+    if (isCurrent()) screenStore.set({ book, isCompared, answer, arrivedAt: moment(), failure: undefined });
+  } catch (failure) {
+    if (isCurrent() && failure instanceof ApiError) screenStore.set({ ...screenStore.get(), failure });
+  }
+  refreshAfter(againMs);
+});
+
+function cancel(): void {
+  clearTimeout(timer);
+  dueMs = Number.POSITIVE_INFINITY;
+}
+
+/** Asks again after a time at the latest. */
+function refreshAfter(ms: number): void {
+  const due = performance.now() + ms;
+  if (!isWanted || due >= dueMs) return;
+  clearTimeout(timer);
+  dueMs = due;
+  timer = setTimeout(() => void refresh(), ms);
+}
+
+onEventOf("positions", (event) => {
+  const { answer, book } = screenStore.get();
+  if (answer === undefined || event.book !== (book ?? null)) return;
+  const isSame = event.source === answer.source && event.fellBack === answer.fellBack;
+  // Modern failed for viewers whom the plan gives to it, or answers them again.
+  const isFallback = event.fellBack !== undefined || answer.fellBack !== undefined;
+  const hasChanged = event.rows.length > 0 || event.removed.length > 0 || event.unavailable !== undefined;
+  if (isSame ? hasChanged : isFallback) refreshAfter(changedMs);
+});
+onEventOf("plan", () => void refresh());
+onEventOf("resync", () => void refresh());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") void refresh();
+});
