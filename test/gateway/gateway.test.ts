@@ -483,7 +483,7 @@ describe("limits", () => {
       "/api/v1/dashboards",
       "/api/v1/quarantine",
       "/api/v1/reports/2025-07-24",
-      "/",
+      "/pages",
       "/api/v1/%zz",
       "/%2e%2e/etc/passwd",
     ]) {

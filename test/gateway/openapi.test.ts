@@ -157,6 +157,7 @@ describe("openapi.json", () => {
         "get /api/v1/events",
         "get /api/v1/gates",
         "get /api/v1/migration",
+        "get /api/v1/session",
         "get /api/v1/symbols/{symbol}",
         "get /healthz",
         "get /metrics",
