@@ -18,7 +18,7 @@ export { checkTargets, writeWhole } from "../platform/output.ts";
 export type { ParityReport } from "../ports/parity-report.ts";
 export type { ReconcileReport } from "../ports/reconcile.ts";
 export { acceptCause, acceptedCauses, revokeCause, withAccepted } from "./control/accepted-causes.ts";
-export { runDemo, seedMax } from "./demo-desk/demo.ts";
+export { runDemo, runLivingDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem } from "./doctor.ts";
 export type { HowExplained } from "./parity/explain.ts";
 export { explainReport, witnessFiles } from "./parity/explain-report.ts";

@@ -63,6 +63,10 @@ export interface FieldRecord {
 export interface EvidenceQuery {
   readonly method?: string;
   readonly verdict?: Verdict;
+  /** The book or user that decided the route. */
+  readonly unit?: string;
+  /** Only comparisons that are older than the one with this id. */
+  readonly before?: string;
   /** The maximum number of results, newest first. */
   readonly limit: number;
 }

@@ -294,6 +294,9 @@ export function evidenceStoreContract(
         { query: { method: "%", limit: 100 }, finds: 0 },
         { query: { method: "' OR 1=1 --", limit: 100 }, finds: 0 },
         { query: { method: "totals", limit: 4 }, finds: 4 },
+        { query: { unit: "totals/diverged", limit: 100 }, finds: 3 },
+        { query: { unit: "totals/diverged", verdict: "equal", limit: 100 }, finds: 0 },
+        { query: { before: "no id", limit: 100 }, finds: 0 },
         { query: { limit: 1 }, finds: 1 },
         { query: { limit: 0 }, finds: 0 },
       ];
@@ -304,12 +307,24 @@ export function evidenceStoreContract(
           const expected = given
             .filter(({ method }) => query.method === undefined || query.method === method)
             .filter(({ verdict }) => query.verdict === undefined || query.verdict === verdict)
+            .filter(({ unit }) => query.unit === undefined || query.unit === unit)
+            .filter(() => query.before === undefined)
             .toReversed()
             .slice(0, query.limit);
           const found = await store.find(query);
           expect(found, JSON.stringify(query)).toHaveLength(finds);
           expect(withoutIds(found)).toEqual(expected);
         }
+      });
+
+      it("returns every comparison once, page after page", async () => {
+        const store = await open();
+        await store.append(comparisons(70));
+        const pages = [await store.find({ limit: 30 })];
+        for (let last = pages[0]?.at(-1); last !== undefined; last = pages.at(-1)?.at(-1))
+          pages.push(await store.find({ limit: 30, before: last.id }));
+        expect(pages.map(({ length }) => length)).toEqual([30, 30, 10, 0]);
+        expect(pages.flat()).toEqual(await all(store).then((found) => found.toReversed()));
       });
 
       it("returns exactly the requested number of comparisons", async () => {

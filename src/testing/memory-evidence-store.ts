@@ -61,12 +61,15 @@ export class MemoryEvidence {
       this.#requests.delete(id);
   }
 
-  #find({ method, verdict, limit }: EvidenceQuery): readonly StoredComparison[] {
+  #find({ method, verdict, unit, before, limit }: EvidenceQuery): readonly StoredComparison[] {
     return structuredClone(
       this.#stored
         .filter(
           (stored) =>
-            (method ?? stored.method) === stored.method && (verdict ?? stored.verdict) === stored.verdict,
+            (method ?? stored.method) === stored.method &&
+            (verdict ?? stored.verdict) === stored.verdict &&
+            (unit ?? stored.unit) === stored.unit &&
+            (before === undefined || Number(stored.id) < Number(before)),
         )
         .reverse()
         .slice(0, limit),

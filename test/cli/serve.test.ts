@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rename, rm, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -298,5 +298,37 @@ describe("pnl-bridge serve", () => {
         },
       );
     }),
+  );
+});
+
+describe("pnl-bridge demo", () => {
+  inLong(
+    "serves a living desk with two tokens until it is interrupted, and deletes its files",
+    () =>
+      withFiles({}, async (folder) => {
+        const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "demo"], {
+          env: { ...process.env, TMPDIR: folder },
+          stdio: ["ignore", "pipe", "ignore"],
+        });
+        children.push(child);
+        let out = "";
+        child.stdout.on("data", (chunk) => {
+          out += chunk;
+        });
+        await until(() => out.includes("ctrl-C ends it"));
+        const [url = ""] = /http:\S+/.exec(out) ?? [];
+        const [, viewer = ""] = /a viewer, +signs in with (\S+)/.exec(out) ?? [];
+        const diverged = async (): Promise<boolean> => {
+          const asked = await fetch(`${url}/api/v1/comparisons?verdict=diverged`, {
+            headers: { authorization: `Bearer ${viewer}` },
+          });
+          return ((await asked.json()) as { comparisons: object[] }).comparisons.length > 0;
+        };
+        await until(diverged);
+        child.kill("SIGINT");
+        const [code] = await once(child, "close");
+        expect([code, await readdir(folder)]).toEqual([0, []]);
+      }),
+    600_000,
   );
 });

@@ -4,10 +4,10 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { pino } from "pino";
 import { afterEach, expect } from "vitest";
-import { systemClock } from "../../src/adapters/host/index.ts";
+import { sha256, systemClock } from "../../src/adapters/host/index.ts";
 import { DashboardDataBridge, type ScreenSource, serviceScreen } from "../../src/bridges/dashboard/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
-import { Operator, simpleGates } from "../../src/control/index.ts";
+import { Operator, simpleGates, verifyAudit } from "../../src/control/index.ts";
 import type { PlanInput } from "../../src/domain/migration/plan.ts";
 import type { ControlStore } from "../../src/ports/control-store.ts";
 import type { BridgedSystem, JsonValue } from "../../src/ports/system.ts";
@@ -133,6 +133,7 @@ export async function desk({
     },
     follower: { record: state },
     status: async () => ({ phase: (await operator.overview()).effective.plan.phase }) as never,
+    verifyAudit: () => verifyAudit(store, [], sha256),
     onEvent: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);

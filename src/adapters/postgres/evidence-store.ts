@@ -147,15 +147,17 @@ class PostgresEvidenceStore implements EvidenceStore {
     });
   }
 
-  find({ method, verdict, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
+  find({ method, verdict, unit, before, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
     return this.#database.run(async (call) => {
+      if (before !== undefined && !isId(before)) return [];
       const found: StoredComparison[] = [];
       while (found.length < limit) {
         const pageRows = Math.min(batchRows, limit - found.length);
         const conditions = [
           { sql: "method =", value: method === undefined ? undefined : storable(method) },
           { sql: "verdict =", value: verdict },
-          { sql: "id <", value: found.at(-1)?.id },
+          { sql: "unit =", value: unit === undefined ? undefined : storable(unit) },
+          { sql: "id <", value: found.at(-1)?.id ?? before },
         ].filter(({ value }) => value !== undefined);
         const where = conditions.map(({ sql }, index) => `${sql} $${index + 1}`).join(" AND ");
         const sql = `${this.#sql.select} ${where === "" ? "" : `WHERE ${where}`} ORDER BY id DESC LIMIT $${conditions.length + 1}`;

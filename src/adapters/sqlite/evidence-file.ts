@@ -76,6 +76,7 @@ export interface EvidenceLimits {
 export interface PageQuery {
   readonly method: string | undefined;
   readonly verdict: string | undefined;
+  readonly unit: string | undefined;
   /** Only comparisons with a lower id. */
   readonly before: string | undefined;
   readonly limit: number;
@@ -196,10 +197,11 @@ class Connection {
       .immediate();
   }
 
-  page({ method, verdict, before, limit }: PageQuery): readonly StoredRow[] {
+  page({ method, verdict, unit, before, limit }: PageQuery): readonly StoredRow[] {
     const conditions = [
       { sql: "method = ?", value: method },
       { sql: "verdict = ?", value: verdict },
+      { sql: "unit = ?", value: unit },
       { sql: "id < ?", value: before === undefined ? undefined : BigInt(before) },
     ].filter(({ value }) => value !== undefined);
     const where = conditions.map(({ sql }) => sql).join(" AND ");

@@ -88,13 +88,19 @@ class SqliteEvidenceStore implements EvidenceStore {
     });
   }
 
-  find({ method, verdict, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
+  find({ method, verdict, unit, before, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
     return this.#calls.run(async () => {
-      const asked = { method: method === undefined ? undefined : storable(method), verdict };
+      if (before !== undefined && !isId(before)) return [];
+      const text = (given: string | undefined) => (given === undefined ? undefined : storable(given));
+      const asked = { method: text(method), verdict, unit: text(unit) };
       const found: StoredComparison[] = [];
       while (found.length < limit) {
         const pageRows = Math.min(batchRows, limit - found.length);
-        const rows = await this.#thread.call("page", { ...asked, before: found.at(-1)?.id, limit: pageRows });
+        const rows = await this.#thread.call("page", {
+          ...asked,
+          before: found.at(-1)?.id ?? before,
+          limit: pageRows,
+        });
         for (const row of rows) found.push(comparisonOf(row));
         if (rows.length < pageRows) break;
       }

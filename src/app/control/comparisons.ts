@@ -53,7 +53,7 @@ function whyNotExplainable({ verdict, kind, method, request }: StoredComparison)
 /** Returns kept comparisons, newest first. Throws REFUSED if none are kept, BAD_USAGE for a bad limit. */
 export async function findComparisons(
   evidence: EvidenceStore | undefined,
-  { method, verdict, limit = limitDefault }: ComparisonsQuery,
+  { method, verdict, unit, before, limit = limitDefault }: ComparisonsQuery,
 ): Promise<readonly ListedComparison[]> {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > limitMax)
     throw new BridgeError("BAD_USAGE", {
@@ -64,6 +64,8 @@ export async function findComparisons(
     limit,
     ...(method !== undefined && { method }),
     ...(verdict !== undefined && { verdict }),
+    ...(unit !== undefined && { unit }),
+    ...(before !== undefined && { before }),
   });
   return found.map(listed);
 }

@@ -1,9 +1,10 @@
 /** The rows that wait for a person. */
 import { BridgeError } from "../../base/errors.ts";
-import type { Answer, RecordStore } from "../../ports/record-store.ts";
+import type { RecordStore } from "../../ports/record-store.ts";
 import { settingsOf } from "../control/session.ts";
 import { note, type PairOptions } from "./command-session.ts";
 import { pairOf, prepared, withPair } from "./pair.ts";
+import { type QuarantineEntry, settleRow } from "./quarantine.ts";
 
 export interface ReviewOptions extends PairOptions {
   /** The row to settle, by its key, or all rows with a code. Without either, rows are only listed. */
@@ -12,8 +13,6 @@ export interface ReviewOptions extends PairOptions {
   readonly reason?: string;
   readonly actor?: string;
 }
-
-type QuarantineEntry = Answer<"quarantine">[number];
 
 export interface ReviewReport {
   /** The rows that still wait for a person after this call. */
@@ -39,9 +38,7 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
         what: `no row with the key ${settle} waits for a decision`,
         fix: "pnl-bridge db review lists the keys",
       });
-    for (const { table, key } of settled)
-      for (const store of [pair.modern, pair.legacy])
-        await store.call("settleQuarantine", { table, key, as: "accepted", nowMs: Date.now() });
+    for (const row of settled) await settleRow(pair, row);
     if (settled.length > 0) {
       const by = { reason: reason ?? "", ...(actor !== undefined && { actor }) };
       await note(settings, by, "review", { accepted: settled.map(({ key, code }) => ({ key, code })) });

@@ -10,6 +10,7 @@ import type { BridgeRecord } from "../../ports/records.ts";
 import { answeredBy, waitingRows } from "./authority.ts";
 import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
 import type { PairSettings } from "./pair.ts";
+import { type QuarantineEntry, settleRow } from "./quarantine.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
 export type DatabaseEvent = PairEvent | { readonly kind: "unopened"; readonly why: string };
@@ -99,6 +100,18 @@ export class DatabaseService implements DataAuthority {
 
   async quarantined(): Promise<number> {
     return waitingRows(this.#mustBeOpen().pair);
+  }
+
+  /** Returns the rows that wait for a person, of both stores, at most `limit` of each. */
+  async waiting(limit: number): Promise<readonly QuarantineEntry[]> {
+    const { modern, legacy } = this.#mustBeOpen().pair;
+    const asked = [modern, legacy].map((store) => store.call("quarantine", { after: null, limit }));
+    return (await Promise.all(asked)).flat();
+  }
+
+  /** Accepts a row that waits for a person as it is. Returns whether it was waiting. */
+  settle(row: Pick<QuarantineEntry, "table" | "key">): Promise<boolean> {
+    return settleRow(this.#mustBeOpen().pair, row);
   }
 
   async ready(side: Side): Promise<Answered> {

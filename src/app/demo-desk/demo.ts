@@ -2,11 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultConfig } from "../../config/index.ts";
-import { checkNew, unwritable } from "../../platform/output.ts";
+import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
 import { replay } from "../parity/replay.ts";
 import { type DualWrite, dualWrite } from "./dual-write.ts";
 import { generateDesk } from "./index.ts";
+import { type LivingDesk, makeLivingDesk } from "./living-desk.ts";
 
 /** Seeds are whole numbers from 0 to this. */
 export const seedMax = 2 ** 32 - 1;
@@ -34,8 +35,7 @@ export async function runDemo(options: {
   // Existing files could belong to a real desk.
   if (options.keep !== undefined)
     for (const name of made) await checkNew(join(options.keep, name), "name a new folder for the demo");
-  const folder = options.keep ?? (await temporaryFolder());
-  try {
+  return inFolder(options.keep, async (folder) => {
     const { ledgers, prices, trades } = await generateDesk(folder, { seed: options.seed });
     const database = join(folder, databaseName);
     const report = await replay({
@@ -46,16 +46,39 @@ export async function runDemo(options: {
       onProgress: options.onProgress,
     });
     return { trades, ledgers, prices, database, report, dualWrite: await dualWrite(join(folder, pairName)) };
+  });
+}
+
+/**
+ * Makes a living desk in a temporary folder, which is deleted when `serve` has settled, or in a folder of
+ * `keep`. Throws UNWRITABLE.
+ */
+export const runLivingDemo = (
+  { seed, keep }: { readonly seed: number; readonly keep?: string },
+  serve: (desk: LivingDesk) => Promise<void>,
+): Promise<void> =>
+  inFolder(keep === undefined ? undefined : join(keep, livingName), async (folder) => {
+    await makeFolder(folder);
+    await serve(await makeLivingDesk(folder, seed));
+  });
+
+/** Works in the given folder, or in a temporary one that is deleted afterwards. */
+async function inFolder<T>(given: string | undefined, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = given ?? (await temporaryFolder());
+  try {
+    return await work(folder);
   } finally {
-    if (options.keep === undefined) await rm(folder, { recursive: true, force: true });
+    if (given === undefined) await rm(folder, { recursive: true, force: true });
   }
 }
 
 const databaseName = "pnl_tracker.db";
 /** The folder of the two databases that are written together. */
 const pairName = "two_databases";
+/** The folder of the desk that the page shows. */
+const livingName = "living_desk";
 /** The entries that a demo creates in its folder. */
-const made = [databaseName, "trade_ledger", "market_prices", pairName];
+const made = [databaseName, "trade_ledger", "market_prices", pairName, livingName];
 
 const temporaryFolder = (): Promise<string> =>
   mkdtemp(join(tmpdir(), "pnl-bridge-demo-")).catch((cause) => {

@@ -5,7 +5,6 @@ import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { openFileJournal } from "../../adapters/sqlite/file-journal.ts";
 import { BridgeError } from "../../base/errors.ts";
-import { pause } from "../../base/pause.ts";
 import { present } from "../../base/present.ts";
 import { usualFile } from "../../config/usual-file.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
@@ -28,6 +27,7 @@ import {
   openFileWatcher,
   watchedRoots,
 } from "./open.ts";
+import { carriedOut, noReview, openReview } from "./reviews.ts";
 import { FileService, type FileServiceEvent } from "./service.ts";
 import { attentionOf, type FilesStatus, filesStatus } from "./status.ts";
 
@@ -156,22 +156,12 @@ export async function decideReview(
         // later.
         if (!(failure instanceof BridgeError)) throw failure;
       });
-    const endMs = systemClock.monotonicMs() + decisionMsMax;
-    let outcome = await journal.call("outcome", { review: review.id });
-    while (outcome === "open" && holder !== undefined && systemClock.monotonicMs() < endMs) {
-      await pause(systemClock, 50);
-      outcome = await journal.call("outcome", { review: review.id });
-    }
-    if (outcome === "stale") throw staleReview(review.id);
-    return { review, outcome: outcome === "open" ? "waits" : "done" };
+    return {
+      review,
+      outcome: await carriedOut(journal, review.id, holder === undefined ? 0 : decisionMsMax),
+    };
   });
 }
-
-const staleReview = (id: number): BridgeError =>
-  new BridgeError("REFUSED", {
-    what: `STALE_REVIEW: the file of review ${id} no longer has the content that was reviewed`,
-    fix: "look at the present difference: pnl-bridge watch review list",
-  });
 
 async function namedReview(journal: FileJournal, { folder }: ControlSettings, name: string): Promise<Review> {
   const open = await journal.call("reviews", null);
@@ -180,13 +170,8 @@ async function namedReview(journal: FileJournal, { folder }: ControlSettings, na
     ({ id, kind, root }) => String(id) === name || (kind === "root" && paths.includes(root)),
   );
   if (found !== undefined) return found;
-  const id = /^\d{1,9}$/.test(name) ? Number(name) : undefined;
-  const outcome = id === undefined ? null : await journal.call("outcome", { review: id });
-  if (id !== undefined && outcome === "stale") throw staleReview(id);
-  throw new BridgeError("NO_INPUT", {
-    what: outcome === "done" ? `review ${name} is decided already` : `there is no open review ${name}`,
-    fix: "pnl-bridge watch review list shows the open ones",
-  });
+  if (/^\d{1,9}$/.test(name)) return openReview(journal, Number(name));
+  throw noReview(name, false);
 }
 
 async function withJournal<T>(

@@ -5,10 +5,19 @@ import { BridgeError, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { pause } from "../../base/pause.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import type { Decision, FileJournalCalls, Review } from "../../ports/file-journal.ts";
 import type { DatabaseService } from "../database/service.ts";
 import type { ControlSettings } from "../stores.ts";
 import { type FileEvent, type OpenedFiles, openFileWatcher, watchedRoots } from "./open.ts";
-import { type FileStatus, type FilesSummary, fileStatus, filesSummary } from "./status.ts";
+import { carriedOut, openReview } from "./reviews.ts";
+import {
+  type FileStatus,
+  type FilesStatus,
+  type FilesSummary,
+  fileStatus,
+  filesStatus,
+  filesSummary,
+} from "./status.ts";
 
 export type FileServiceEvent =
   | FileEvent
@@ -27,6 +36,8 @@ const openAgainMs = 1_000;
 const lookMs = 5_000;
 /** The longest wait for an offered file to be read. After that, the present state is returned. */
 const offerMsMax = 2_000;
+/** The longest wait until a decision about a review is carried out. */
+const decideMsMax = 5_000;
 
 export class FileService {
   readonly #options: FileServiceOptions;
@@ -70,9 +81,7 @@ export class FileService {
         where: path,
         fix: "put it into one of them, or add its folder under watch",
       });
-    const files = this.#files;
-    if (files === undefined)
-      throw new BridgeError("SYSTEM_DOWN", { what: `the file watcher is not open: ${this.#why}` });
+    const files = this.#mustBeOpen();
     const only = { root, path: relative(root, full).replaceAll(sep, "/") };
     const read = Promise.withResolvers<void>();
     const stop = this.onEvent((event) => {
@@ -85,11 +94,42 @@ export class FileService {
     return found && fileStatus(found, systemClock.nowMs());
   }
 
+  /** Rejects with SYSTEM_DOWN until the watcher is open, as do the functions below. */
+  status(): Promise<FilesStatus> {
+    const { settings, database, plan } = this.#options;
+    const { journal } = this.#mustBeOpen();
+    return filesStatus({ journal, settings, plan: plan(), owed: database.latest?.owed });
+  }
+
+  /** Returns an open review. Throws NO_INPUT, and REFUSED for a stale one. */
+  review(id: number): Promise<Review> {
+    return openReview(this.#mustBeOpen().journal, id);
+  }
+
+  /** Decides a review, and waits for a while until the watcher has carried the decision out. */
+  async decide(review: number, decision: Decision): Promise<"done" | "waits"> {
+    const { journal, watcher } = this.#mustBeOpen();
+    await openReview(journal, review);
+    await journal.call("decide", { review, decision, nowMs: systemClock.nowMs() });
+    watcher.hint();
+    return carriedOut(journal, review, decideMsMax);
+  }
+
+  /** Returns the refused rows of files, at most `limit`. */
+  quarantine(limit: number): Promise<ReturnType<FileJournalCalls["quarantine"]>> {
+    return this.#mustBeOpen().journal.call("quarantine", { limit });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopTimer();
     await this.#opening;
     await this.#files?.close();
+  }
+
+  #mustBeOpen(): OpenedFiles {
+    if (this.#files !== undefined) return this.#files;
+    throw new BridgeError("SYSTEM_DOWN", { what: `the file watcher is not open: ${this.#why}` });
   }
 
   #tell(event: FileServiceEvent): void {

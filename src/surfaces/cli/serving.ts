@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { Logger } from "pino";
+import { type Logger, pino } from "pino";
 import { createPnlBridge, type PnlBridge } from "../../app/bridge/pnl-bridge.ts";
 import { operatingSystemUser } from "../../app/control/operator.ts";
+import type { LivingDesk } from "../../app/demo-desk/living-desk.ts";
 import { fileLine } from "../../app/files/event-line.ts";
 import { createLegacy, isWatching } from "../../app/files/open.ts";
 import { FileService } from "../../app/files/service.ts";
@@ -29,37 +30,16 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
       what: `there is no ${usualFile} here`,
       fix: "name a configuration file with --config FILE",
     });
-  const config = await loadConfig(path);
   const { log, close, abandon } = openServerLog();
   const signalled = firstSignal(abandon);
   try {
-    if (config.unused.length > 0)
-      log.warn({ config: path, unused: config.unused }, "no effect in this version");
-    const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
-    const noteDivergence = divergenceLog(log);
-    if (isWatching(config)) await createLegacy({ config, folder: dirname(resolve(path)) });
-    const bridge = await createPnlBridge({
-      config: path,
-      onComparison: (comparison) => {
-        observations.compared(comparison);
-        if (comparison.verdict === "diverged" || comparison.verdict === "error") noteDivergence(comparison);
+    await serveUntil(path, {
+      log,
+      onOpen: async ({ url }) => {
+        out.write(`pnl-bridge serves at ${url}\n`);
+        log.info({ signal: await signalled }, "closing");
       },
-      onConfigChange: ({ kind, what }) => log.warn({ kind: `config_${kind}`, config: path }, what),
-      log: (line) => log.info({ line }, "a system or the bridge reports"),
     });
-    let files: FileService | undefined;
-    try {
-      files = openFiles(config, { path, bridge, log });
-      const gateway = await open(config, { bridge, files, observations, log });
-      log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
-      out.write(`pnl-bridge serves at ${gateway.url}\n`);
-      const signal = await signalled;
-      log.info({ signal }, "closing");
-      await gateway.close();
-    } finally {
-      await files?.close();
-      await bridge.close();
-    }
     log.info("closed");
   } finally {
     await close();
@@ -67,16 +47,90 @@ export async function serve(options: { readonly config?: string }, { out }: Stre
   return { exitCode: 0, text: "", endsLines: true };
 }
 
+/** Serves the living desk of the demo until SIGINT or SIGTERM, without a log. */
+export async function serveDemo({ config, env, start }: LivingDesk, { out }: Streams): Promise<void> {
+  // Further signals change nothing, so that the desk's files are deleted in any case.
+  const signalled = new Promise((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, resolve);
+  });
+  await serveUntil(config, {
+    log: pino({ level: "silent" }),
+    env: { ...process.env, ...env },
+    onOpen: async ({ url, bridge }) => {
+      const stop = await start(bridge);
+      out.write(demoText(url, env));
+      await signalled;
+      await stop();
+    },
+  });
+}
+
+const demoText = (
+  url: string,
+  { DEMO_OPERATOR_TOKEN, DEMO_VIEWER_TOKEN }: LivingDesk["env"],
+): string => `The page of a living desk: ${url}
+  olivia, an operator, signs in with ${DEMO_OPERATOR_TOKEN}
+  victor, a viewer,    signs in with ${DEMO_VIEWER_TOKEN}
+What to look at:
+  P&L             trades arrive each second; amy, bob and carl move to modern step by step, tess stays with legacy
+  Migration       the ramp, its next step, and who answers; take modern out of use, and see the fleet follow
+  Differences     after some seconds book UST differs, and only there: why?
+  Files and data  a row is refused, and a ledger that somebody changed waits for a decision
+  Health          the latencies of both systems, and the share of answers that differ
+ctrl-C ends it and deletes its files.
+`;
+
+interface ServingOptions {
+  readonly log: Logger;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Called when the gateway listens. The server closes when the result is settled. */
+  readonly onOpen: (opened: { readonly url: string; readonly bridge: PnlBridge }) => Promise<void>;
+}
+
+/** Serves a configuration file over HTTP. Throws BAD_CONFIG, BAD_USAGE and the errors of the bridge. */
+async function serveUntil(path: string, { log, env, onOpen }: ServingOptions): Promise<void> {
+  const config = await loadConfig(path);
+  if (config.unused.length > 0)
+    log.warn({ config: path, unused: config.unused }, "no effect in this version");
+  const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
+  const noteDivergence = divergenceLog(log);
+  if (isWatching(config)) await createLegacy({ config, folder: dirname(resolve(path)) });
+  const bridge = await createPnlBridge({
+    config: path,
+    onComparison: (comparison) => {
+      observations.compared(comparison);
+      if (comparison.verdict === "diverged" || comparison.verdict === "error") noteDivergence(comparison);
+    },
+    onConfigChange: ({ kind, what }) => log.warn({ kind: `config_${kind}`, config: path }, what),
+    log: (line) => log.info({ line }, "a system or the bridge reports"),
+  });
+  let files: FileService | undefined;
+  try {
+    files = openFiles(config, { path, bridge, log });
+    const gateway = await open(config, { bridge, files, observations, log, env });
+    log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
+    try {
+      await onOpen({ url: gateway.url, bridge });
+    } finally {
+      await gateway.close();
+    }
+  } finally {
+    await files?.close();
+    await bridge.close();
+  }
+}
+
 interface Served {
   readonly bridge: PnlBridge;
   readonly files: FileService | undefined;
   readonly observations: Observations;
   readonly log: Logger;
+  readonly env: NodeJS.ProcessEnv | undefined;
 }
 
 function open(
   { gateway, monitoring }: Config,
-  { bridge, files, observations, log }: Served,
+  { bridge, files, observations, log, env }: Served,
 ): Promise<Gateway> {
   bridge.control?.onEvent(({ kind, what, epoch }) => {
     const level = levels[kind] ?? "warn";
@@ -91,6 +145,7 @@ function open(
     observations,
     localActor: operatingSystemUser(),
     log,
+    ...(env !== undefined && { env }),
     onCall: monitoring.logAllCalculations ? (call) => log.info(call, "call") : undefined,
   });
 }

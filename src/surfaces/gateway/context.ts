@@ -12,12 +12,18 @@ export type GatewayBridge = Pick<PnlBridge, "service" | "evidence"> &
 
 /** The part of the control plane that the gateway uses. */
 export interface GatewayControl
-  extends Pick<ControlPlane, "operator" | "store" | "freshness" | "drift" | "status" | "onEvent"> {
+  extends Pick<
+    ControlPlane,
+    "operator" | "store" | "freshness" | "drift" | "status" | "verifyAudit" | "onEvent"
+  > {
   readonly follower: { readonly record: Pick<ControlPlane["follower"]["record"], "latched"> };
 }
 
 /** The part of the file watcher that the gateway uses. */
-export type GatewayFiles = Pick<FileService, "latest" | "offer" | "onEvent">;
+export type GatewayFiles = Pick<
+  FileService,
+  "latest" | "offer" | "onEvent" | "status" | "review" | "decide" | "quarantine"
+>;
 
 /** One bridged call, for the log of all calls. */
 export interface CallNote {

@@ -32,6 +32,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { migrationRoutes } from "./routes/migration.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { pnlRoutes } from "./routes/pnl.ts";
+import { quarantineRoutes } from "./routes/quarantine.ts";
 import { recordRoutes } from "./routes/records.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { symbolRoutes } from "./routes/symbols.ts";
@@ -239,6 +240,7 @@ async function addRoutes(
     validateRoutes,
     recordRoutes,
     fileRoutes,
+    quarantineRoutes,
     dashboardRoutes,
     sessionRoutes,
   ])

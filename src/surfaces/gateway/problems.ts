@@ -155,3 +155,8 @@ function problemOfHttp(failure: unknown): Problem | undefined {
 
 const pathText = (context: string | undefined, instancePath = ""): string =>
   `${context ?? "request"}${instancePath.replaceAll("/", ".")}`.replace(/\.$/, "");
+
+export const noPair = (): HttpProblem =>
+  new HttpProblem(409, "REFUSED", "the configuration names no pair of databases", {
+    fix: "set stores.legacy and stores.modern",
+  });

@@ -8,10 +8,10 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "demo",
     about:
-      "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table; then writes two databases at once and kills the writer",
+      "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table; then writes two databases at once and kills the writer; then serves the page over a living desk until ctrl-C",
     example: "demo --once",
     options: [
-      new Option("--once", "run once and end; this version always does"),
+      new Option("--once", "end after the table, without the living desk and its page"),
       new Option("--keep <dir>", "keep the desk in this new folder"),
       new Option("--seed <number>", "the seed of the random trades and prices").default("1"),
     ],
@@ -20,10 +20,11 @@ export const commands: readonly CommandSpec[] = [
 ];
 
 async function run(
-  options: { readonly keep?: string; readonly seed: string },
-  { out, err }: Streams,
+  options: { readonly keep?: string; readonly once?: true; readonly seed: string },
+  streams: Streams,
 ): Promise<CommandResult> {
-  const { renderParityTable, runDemo, seedMax } = await import("../../../app/commands.ts");
+  const { out, err } = streams;
+  const { renderParityTable, runDemo, runLivingDemo, seedMax } = await import("../../../app/commands.ts");
   const seed = Number(options.seed);
   if (!/^\d+$/.test(options.seed) || seed > seedMax) {
     throw new BridgeError("BAD_USAGE", {
@@ -52,6 +53,13 @@ async function run(
   const pair =
     `two databases: ${dualWrite.trades} trades are in both, each once, although the process that wrote them was ` +
     `killed (SIGKILL) after ${dualWrite.killedAfter}; ${dualWrite.differing} of ${dualWrite.compared} figures differ`;
+  const text = `${made}\n\n${table}\n\n${pair}${again}`;
+  if (options.once !== true) {
+    out.write(`${text}\n\n`);
+    const { serveDemo } = await import("../serving.ts");
+    await runLivingDemo({ ...options, seed }, (desk) => serveDemo(desk, streams));
+    return { exitCode: 0, text: "", endsLines: true };
+  }
   // The demo is made to show differences, so they are not a failure.
-  return { exitCode: 0, text: `${made}\n\n${table}\n\n${pair}${again}` };
+  return { exitCode: 0, text };
 }

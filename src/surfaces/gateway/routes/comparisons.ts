@@ -21,7 +21,18 @@ export const comparisonRoutes =
           response: { 200: comparisonList },
         },
       },
-      async (request) => ({ comparisons: await findComparisons(bridge.evidence, request.query) }),
+      async ({ query }) => {
+        const [comparisons, counts] = await Promise.all([
+          findComparisons(bridge.evidence, query),
+          keptEvidence(bridge.evidence).counts(),
+        ]);
+        const wanted = counts.filter(
+          ({ method, verdict }) =>
+            (query.method ?? method) === method && (query.verdict ?? verdict) === verdict,
+        );
+        const total = wanted.reduce((sum, { count }) => sum + count, 0);
+        return { comparisons, total: query.unit === undefined ? total : null };
+      },
     );
     app.get(
       "/comparisons/:id",

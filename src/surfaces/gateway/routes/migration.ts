@@ -60,7 +60,7 @@ class Plane {
 }
 
 /** A web page cannot send this content type without a preflight request, which the gateway never permits. */
-const isJson: onRequestHookHandler = ({ headers }, _, done) => {
+export const isJson: onRequestHookHandler = ({ headers }, _, done) => {
   if (/^application\/json\b/i.test(headers["content-type"] ?? "")) done();
   else
     done(
@@ -106,6 +106,17 @@ function addReads(app: App, plane: Plane): void {
       },
     },
     async (request) => ({ rows: await plane.control.store.audit(request.query.after, request.query.limit) }),
+  );
+  app.get(
+    "/audit/verification",
+    {
+      onRequest,
+      schema: {
+        ...operation(tag, "verifyAudit", "Checks the chain of hashes over the whole audit"),
+        response: { 200: wire.auditVerification },
+      },
+    },
+    () => plane.control.verifyAudit(),
   );
 }
 

@@ -2,7 +2,7 @@ import { parseExact } from "../../../base/exact-json.ts";
 import type { App, RouteContext } from "../context.ts";
 import { readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
-import { HttpProblem, recordProblem } from "../problems.ts";
+import { noPair, recordProblem } from "../problems.ts";
 import { recordHeaders, recordsToWrite, recordsWritten } from "../wire/records.ts";
 
 /** Writes records to both databases. */
@@ -23,10 +23,7 @@ export const recordRoutes =
       },
       async ({ body, headers }) => {
         const { database } = bridge;
-        if (database === undefined)
-          throw new HttpProblem(409, "REFUSED", "the configuration names no pair of databases", {
-            fix: "set stores.legacy and stores.modern",
-          });
+        if (database === undefined) throw noPair();
         const idempotencyKey = headers["idempotency-key"];
         // The database bridge checks every record itself.
         const answer = await database.write(body.records as unknown as Parameters<typeof database.write>[0], {

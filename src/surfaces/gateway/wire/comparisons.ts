@@ -8,6 +8,8 @@ export const verdict = z.enum(["equal", "within_tolerance", "diverged", "error",
 export const comparisonQuery = z.object({
   method: z.string().max(200).optional(),
   verdict: verdict.optional(),
+  unit: z.string().max(200).optional().describe("the book or user that decided the route"),
+  before: z.string().max(20).optional().describe("only comparisons that are older than the one with this id"),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 export const comparisonId = z.object({ id: z.string().min(1).max(200) });
@@ -48,4 +50,8 @@ export const comparison = named("Comparison", "One stored comparison of a call",
 
 export const comparisonList = named("ComparisonList", "Comparisons, newest first", {
   comparisons: z.array(comparison).readonly(),
+  total: z
+    .int()
+    .nullable()
+    .describe("how many comparisons of this method and verdict were made; null if a unit is named"),
 });

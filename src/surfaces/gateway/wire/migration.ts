@@ -1,11 +1,9 @@
 import { z } from "zod";
 import { phases } from "../../../domain/migration/phase.ts";
 import { migrationModes } from "../../../domain/migration/plan.ts";
-import { named, rows } from "./shape.ts";
+import { named, reason, rows, textMax } from "./shape.ts";
 
 const phase = z.enum(phases);
-const textMax = 2_000;
-const reason = z.string().trim().min(1, "a reason is missing: the audit keeps it").max(textMax);
 const percentage = z
   .number()
   .min(0)
@@ -222,4 +220,11 @@ export const auditPage = named("AuditPage", "Rows of the audit, oldest first", {
     after: z.string().nullable().describe("the record's columns after, as JSON text"),
     evidence: z.string().nullable().describe("JSON text"),
   }),
+});
+export const auditVerification = named("AuditVerification", "The result of a check of the audit", {
+  ok: z.boolean(),
+  rows: z.int(),
+  head: z.object({ seq: z.int(), hash: z.string() }),
+  notSealedYet: z.array(z.int()).readonly().describe("rows that no process has sealed yet; no fault"),
+  faults: rows({ fault: z.string(), seq: z.int(), why: z.string() }),
 });

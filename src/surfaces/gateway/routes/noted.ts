@@ -1,0 +1,15 @@
+import type { FastifyRequest } from "fastify";
+import type { JsonValue } from "../../../base/exact-json.ts";
+import type { RouteContext } from "../context.ts";
+
+/** Adds a person's decision to the audit, if there is one, and to the log. */
+export async function noted(
+  { caller, control, log }: RouteContext,
+  request: FastifyRequest,
+  action: string,
+  { reason, evidence }: { readonly reason: string; readonly evidence: JsonValue },
+): Promise<void> {
+  const { actor } = caller(request, "operator");
+  log.info({ actor, action, evidence }, "a person has decided");
+  await control?.store.note({ actor, reason, action, evidence });
+}
