@@ -324,7 +324,7 @@ export function evidenceStoreContract(
         for (let last = pages[0]?.at(-1); last !== undefined; last = pages.at(-1)?.at(-1))
           pages.push(await store.find({ limit: 30, before: last.id }));
         expect(pages.map(({ length }) => length)).toEqual([30, 30, 10, 0]);
-        expect(pages.flat()).toEqual(await all(store).then((found) => found.toReversed()));
+        expect(pages.flat()).toEqual(await all(store));
       });
 
       it("returns exactly the requested number of comparisons", async () => {

@@ -481,7 +481,7 @@ describe("limits", () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboards",
-      "/api/v1/quarantine",
+      "/api/v1/quarantines",
       "/api/v1/reports/2025-07-24",
       "/pages",
       "/api/v1/%zz",
