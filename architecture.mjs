@@ -42,7 +42,7 @@ export const layers = {
   },
   bridges: {
     holds:
-      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`), `database` (`DatabaseBridge`), `files` (`FileWatcher`), `dashboard` (`DashboardDataBridge`); pure",
+      "data plane: `core` (what every bridge needs), `service` (`PnLServiceBridge`), `symbols` (`SymbolTranslationBridge`), `database` (`DatabaseBridge`), `files` (`FileWatcher`), `dashboard` (`DashboardDataBridge`), `reports` (Excel reports and their comparison); pure",
     imports: ["base", "domain", "engine", "symbols", "comparison", "ports", "durable"],
     strangers: true,
     common: "core",
@@ -53,7 +53,7 @@ export const layers = {
   },
   adapters: {
     holds:
-      "the real world: files (`csv`, `watch`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
+      "the real world: files (`csv`, `watch`, `xlsx`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
     imports: ["base", "domain", "engine", "symbols", "ports", "platform", "durable"],
     strangers: true,
   },

@@ -16,6 +16,7 @@ const failures: Fixes<typeof errorCatalogue> = {
   BAD_LEDGER: "Export the ledger again as CSV with the header that [guide.md](guide.md#trade-ledgers) shows.",
   BAD_PRICE_FILE:
     "Give a price file as the desk's feeds write it, with its name: [guide.md](guide.md#prices-and-marks).",
+  BAD_WORKBOOK: "Save the workbook again as .xlsx, without a password and without macros.",
   BAD_CALENDAR: "Run `symbols check FILE`, which lists every row to correct.",
   NO_INPUT: "Give the path of a file or folder that holds what the command reads.",
   UNREADABLE: "Give the process the right to read the file, or name another file.",

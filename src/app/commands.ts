@@ -10,6 +10,8 @@ export {
   renderExplanations,
   renderParityTable,
   renderPnlTable,
+  renderReportDiff,
+  renderReportDiffPage,
 } from "../adapters/report/index.ts";
 export type { TradingDayRuleName } from "../domain/market/trading-day.ts";
 export type { Method } from "../engine/index.ts";
@@ -27,6 +29,7 @@ export { matchesCsv } from "./parity/matches-csv.ts";
 export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
 export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
+export { diffReports } from "./reports/diff.ts";
 export { overridesFrom } from "./symbols/commands.ts";
 
 /**

@@ -10,6 +10,7 @@ export const errorCatalogue = {
   BAD_MARKS: "the marks file is not a JSON object of symbol to price",
   BAD_LEDGER: "the file is not a trade ledger",
   BAD_PRICE_FILE: "the file is none of the known price file families",
+  BAD_WORKBOOK: "the file is not an .xlsx workbook that can be read",
   BAD_CALENDAR: "the file is not an expiration calendar",
   NO_INPUT: "the given place contains no input",
   UNREADABLE: "the file or folder cannot be read",

@@ -117,6 +117,8 @@ describe("--help", () => {
         "phase set",
         "pnl",
         "replay",
+        "report",
+        "report diff",
         "rollback",
         "serve",
         "sign-off",

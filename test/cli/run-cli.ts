@@ -22,7 +22,7 @@ interface RunOptions {
 /** Commands that leave nothing running, so that one warm process may run many of them in turn. */
 const warmCommands = new Set(
   (
-    "audit causes compare comparisons completion config db demo denylist explain gates phase pnl replay " +
+    "audit causes compare comparisons completion config db demo denylist explain gates phase pnl replay report " +
     "rollback sign-off status symbols traffic watch whitelist"
   ).split(" "),
 );

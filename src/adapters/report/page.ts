@@ -12,6 +12,7 @@ import type {
   ParitySystem,
 } from "../../ports/parity-report.ts";
 import { explanationWords } from "./explanation.ts";
+import { escapeHtml, scroll, section } from "./html.ts";
 import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
 import {
@@ -431,16 +432,6 @@ function legend({ codes = {} }: ParityReport): string {
 
 const sign = (verdict: Verdict): string => verdictWords[verdict].sign;
 
-const section = (
-  title: string,
-  html: string,
-): string => `<section><h2>${escapeHtml(title)}</h2>${html}</section>
-`;
-
-/** A region with its own scroll bars, which the keyboard can scroll too. */
-const scroll = (label: string, html: string, className = ""): string =>
-  `<div class="scroll ${className}" tabindex="0" role="region" aria-label="${label}">${html}</div>`;
-
 function list(title: string, entries: readonly string[], total = entries.length): string {
   if (entries.length === 0) return "";
   const items = entries.slice(0, entriesMax).map((entry) => `<li>${escapeHtml(entry)}</li>`);
@@ -471,18 +462,3 @@ const data = (exact: string | null, shown: string): string =>
 
 const amount = (exact: string | null, shown: string): string =>
   `<td class="number">${data(exact, shown)}</td>`;
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/**
- * Returns a text that is escaped for elements and quoted attributes, with visible control and direction
- * characters.
- */
-const escapeHtml = (text: string): string =>
-  plain(text).replaceAll(/[&<>"']/g, (character) => entities[character] ?? "");

@@ -11,6 +11,7 @@ const statusOfError: Readonly<Record<ErrorCode, number>> = {
   BAD_MARKS: 400,
   BAD_LEDGER: 500,
   BAD_PRICE_FILE: 500,
+  BAD_WORKBOOK: 500,
   BAD_CALENDAR: 500,
   NO_INPUT: 500,
   UNREADABLE: 500,

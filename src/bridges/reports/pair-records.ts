@@ -1,0 +1,93 @@
+/** The records of two tables, by key. Records are named by their place, from 0. */
+interface Records {
+  readonly legacy: readonly string[];
+  readonly modern: readonly string[];
+  /** Everything that a record holds; asked only for records whose key is not unique. */
+  readonly legacyText: (at: number) => string;
+  readonly modernText: (at: number) => string;
+}
+
+interface PairedRecords {
+  readonly pairs: readonly (readonly [legacy: number, modern: number])[];
+  readonly onlyLegacy: readonly number[];
+  readonly onlyModern: readonly number[];
+  /** Legacy's records whose key several records of a side have. */
+  readonly repeated: ReadonlySet<number>;
+  /** The paired records are in the same order on both sides. */
+  readonly inOrder: boolean;
+}
+
+/**
+ * Pairs records by key. Among records of one key, those that hold the same are paired first, then the others in
+ * their order. Linear.
+ */
+export function pairRecords({ legacy, modern, legacyText, modernText }: Records): PairedRecords {
+  const places = new Map<string, number[]>();
+  modern.forEach((key, at) => {
+    const known = places.get(key);
+    if (known === undefined) places.set(key, [at]);
+    else known.push(at);
+  });
+  const groups = new Map<string, number[]>();
+  legacy.forEach((key, at) => {
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [at]);
+    else known.push(at);
+  });
+  const partner = new Int32Array(legacy.length).fill(-1);
+  const repeated = new Set<number>();
+  const taken = new Uint8Array(modern.length);
+  for (const [key, own] of groups) {
+    const others = places.get(key) ?? [];
+    if (own.length > 1 || others.length > 1) {
+      for (const at of own) repeated.add(at);
+      pairEqual(own, others, { partner, taken, legacyText, modernText });
+    }
+    const left = others.filter((at) => taken[at] === 0);
+    let next = 0;
+    for (const at of own)
+      if (partner[at] === -1 && next < left.length) {
+        const other = left[next++] ?? 0;
+        partner[at] = other;
+        taken[other] = 1;
+      }
+  }
+  const pairs: [number, number][] = [];
+  const onlyLegacy: number[] = [];
+  let inOrder = true;
+  let last = -1;
+  partner.forEach((other, at) => {
+    if (other === -1) onlyLegacy.push(at);
+    else {
+      pairs.push([at, other]);
+      // Equal records of one key have no order among themselves.
+      if (other < last && !repeated.has(at)) inOrder = false;
+      last = Math.max(last, other);
+    }
+  });
+  const onlyModern = modern.flatMap((_, at) => (taken[at] === 0 ? [at] : []));
+  return { pairs, onlyLegacy, onlyModern, repeated, inOrder };
+}
+
+interface Pairing extends Pick<Records, "legacyText" | "modernText"> {
+  readonly partner: Int32Array;
+  readonly taken: Uint8Array;
+}
+
+function pairEqual(
+  own: readonly number[],
+  others: readonly number[],
+  { partner, taken, legacyText, modernText }: Pairing,
+): void {
+  const byText = Map.groupBy(others, modernText);
+  const next = new Map<string, number>();
+  for (const at of own) {
+    const text = legacyText(at);
+    const index = next.get(text) ?? 0;
+    const other = byText.get(text)?.[index];
+    if (other === undefined) continue;
+    next.set(text, index + 1);
+    partner[at] = other;
+    taken[other] = 1;
+  }
+}

@@ -1,0 +1,132 @@
+import { type CellType, cellTypes, type WorkbookSheet } from "../../ports/workbook.ts";
+import { sheetLayouts } from "./layout.ts";
+
+/** A cell as the comparison needs it. An absent cell is blank. */
+export interface Cell {
+  readonly type: CellType;
+  readonly text: string;
+  readonly style: number;
+  readonly formula: string | undefined;
+}
+
+const absentCell: Cell = { type: "blank", text: "", style: 0, formula: undefined };
+
+/** A sheet as a table: the first row names the columns, each further row is a record. */
+export interface SheetTable {
+  readonly sheet: WorkbookSheet;
+  /** Column names, each once, with the column of the sheet; a repeated name has its number behind it. */
+  readonly columns: ReadonlyMap<string, number>;
+  /** The indexes of the records in the rows of the sheet. */
+  readonly records: readonly number[];
+}
+
+export function tableOf(sheet: WorkbookSheet): SheetTable {
+  const columns = new Map<string, number>();
+  const unnamed = new Set(sheet.columns);
+  for (let at = 0; at < (sheet.starts[1] ?? 0); at++) {
+    const column = sheet.columns[at] ?? 0;
+    const text = sheet.texts[at] ?? "";
+    if (text === "") continue;
+    unnamed.delete(column);
+    let name = text;
+    for (let copy = 2; columns.has(name); copy++) name = `${text} (${copy})`;
+    columns.set(name, column);
+  }
+  for (const column of [...unnamed].sort((a, b) => a - b))
+    columns.set(`column ${columnLetters(column)}`, column);
+  return { sheet, columns, records: sheet.rowNumbers.map((_, index) => index).slice(1) };
+}
+
+function columnLetters(column: number): string {
+  const letter = String.fromCharCode(65 + (column % 26));
+  return column < 26 ? letter : columnLetters(Math.floor(column / 26) - 1) + letter;
+}
+
+/** The index of the cell of a row in a column; -1 if there is none. Linear in the cells of the row. */
+export function cellIndex({ starts, columns }: WorkbookSheet, row: number, column: number): number {
+  const end = starts[row + 1] ?? 0;
+  for (let at = starts[row] ?? 0; at < end; at++) if (columns[at] === column) return at;
+  return -1;
+}
+
+export const cellAt = (sheet: WorkbookSheet, index: number): Cell =>
+  index < 0
+    ? absentCell
+    : {
+        type: typeAt(sheet, index),
+        text: sheet.texts[index] ?? "",
+        style: sheet.styles[index] ?? 0,
+        formula: sheet.formulas.get(index),
+      };
+
+const numberType = cellTypes.indexOf("number");
+
+export const typeAt = ({ types }: WorkbookSheet, index: number): CellType =>
+  cellTypes[types[index] ?? 0] ?? "blank";
+
+/** How the rows of two sheets of one name are identified. */
+export interface RowKey {
+  readonly names: readonly string[];
+  readonly isTime: readonly boolean[];
+}
+
+/**
+ * Chooses the columns that identify a row: those of the layout if both sheets have them, else the first column.
+ * Where the sheets begin with different columns, the one with more distinct values is chosen, or else the one
+ * that holds texts, so that exchanging the sides changes nothing.
+ */
+export function rowKeyOf(legacy: SheetTable, modern: SheetTable): RowKey {
+  const both = (name: string): boolean => legacy.columns.has(name) && modern.columns.has(name);
+  const layout = sheetLayouts.get(legacy.sheet.name);
+  if (layout?.key.every(both))
+    return { names: layout.key, isTime: layout.key.map((name) => layout.timeKeys?.includes(name) ?? false) };
+  const firsts = [legacy, modern].map(({ columns }) => [...columns.keys()].find(both));
+  const names = [...new Set(firsts)].filter((name) => name !== undefined);
+  const rank = (name: string): number => {
+    const keys = [legacy, modern].map((table) => keysOf(table, { names: [name], isTime: [false] }));
+    const distinct = Math.min(...keys.map((texts) => new Set(texts).size));
+    return 2 * distinct + (keys.flat().every((text) => Number.isFinite(Number(text))) ? 0 : 1);
+  };
+  const [name] = names.length < 2 ? names : names.toSorted((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1));
+  return { names: name === undefined ? [] : [name], isTime: [false] };
+}
+
+/** The key of each record, as one text. */
+export function keysOf(table: SheetTable, { names, isTime }: RowKey): readonly string[] {
+  const columns = names.map((name) => table.columns.get(name) ?? -1);
+  return table.records.map((row) =>
+    columns
+      .map((column, at) => keyText(table.sheet, cellIndex(table.sheet, row, column), isTime[at] === true))
+      .join("\u0000"),
+  );
+}
+
+/** A number counts to 15 digits, as a spreadsheet program compares; a time counts to the second. */
+function keyText({ types, texts }: WorkbookSheet, index: number, isTime: boolean): string {
+  const text = texts[index] ?? "";
+  if (isTime) return text.replace("T", " ").slice(0, "2025-07-24 13:08:35".length);
+  return types[index] === numberType ? String(Number(Number(text).toPrecision(15)) + 0) : text;
+}
+
+/** The key of a record for a person, by column name, with raw texts. */
+export const namedKey = (
+  table: SheetTable,
+  row: number,
+  { names }: RowKey,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    names.map((name) => {
+      const index = cellIndex(table.sheet, row, table.columns.get(name) ?? -1);
+      return [name, table.sheet.texts[index] ?? ""];
+    }),
+  );
+
+/** Everything that a record holds, as one text, by the names of its columns. */
+export function recordText({ sheet, columns }: SheetTable, row: number, names: readonly string[]): string {
+  return names
+    .map((name) => {
+      const index = cellIndex(sheet, row, columns.get(name) ?? -1);
+      return `${sheet.types[index] ?? 0} ${sheet.texts[index] ?? ""} ${sheet.formulas.get(index) ?? ""}`;
+    })
+    .join("\u0000");
+}

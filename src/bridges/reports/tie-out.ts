@@ -1,0 +1,106 @@
+import {
+  absolute,
+  add,
+  compare,
+  type Fraction,
+  fraction,
+  parseFigure,
+  subtract,
+  zero,
+} from "../../base/fraction.ts";
+import type { TieOut } from "../../ports/report-diff.ts";
+import type { Workbook } from "../../ports/workbook.ts";
+import { numberText } from "./judge-cells.ts";
+import { cellIndex, type SheetTable, tableOf, typeAt } from "./sheet-table.ts";
+
+/** A figure of Summary, and the rows that it must equal. */
+interface TieOutRule {
+  readonly name: string;
+  readonly isCount: boolean;
+  readonly sum: (tables: ReportTables) => Fraction;
+}
+
+interface ReportTables {
+  readonly Summary: SheetTable;
+  readonly Positions: SheetTable;
+  readonly Trades: SheetTable;
+}
+
+const realized = ({ Trades }: ReportTables): Fraction => columnSum(Trades, "Realized_PNL");
+const unrealized = ({ Positions }: ReportTables): Fraction => columnSum(Positions, "Unrealized_PNL");
+const count = ({ records }: SheetTable): Fraction => fraction(BigInt(records.length));
+
+const rules: readonly TieOutRule[] = [
+  { name: "Total PNL", isCount: false, sum: (tables) => add(realized(tables), unrealized(tables)) },
+  { name: "Realized PNL", isCount: false, sum: realized },
+  { name: "Unrealized PNL", isCount: false, sum: unrealized },
+  { name: "Active Positions", isCount: true, sum: ({ Positions }) => count(Positions) },
+  { name: "Total Trades", isCount: true, sum: ({ Trades }) => count(Trades) },
+];
+
+/**
+ * Ties the figures of the sheet Summary to the rows of the sheets Positions and Trades, in each workbook that has
+ * these sheets, and the sums of the rows of the two workbooks to each other. A sum of money holds within `allowed`,
+ * a count exactly.
+ */
+export function tieOutsOf(legacy: Workbook, modern: Workbook, allowed: Fraction): readonly TieOut[] {
+  const books = [
+    { workbook: "legacy", tables: tablesOf(legacy) },
+    { workbook: "modern", tables: tablesOf(modern) },
+  ] as const;
+  const within = books.flatMap(({ workbook, tables }) =>
+    tables === undefined
+      ? []
+      : rules.flatMap((rule) => {
+          const shown = shownIn(tables.Summary, rule.name);
+          return shown === undefined ? [] : [tied(rule, workbook, { sum: rule.sum(tables), shown, allowed })];
+        }),
+  );
+  const [a, b] = books.map(({ tables }) => tables);
+  const across =
+    a === undefined || b === undefined
+      ? []
+      : rules.map((rule) =>
+          tied(rule, "both", { sum: rule.sum(b), shown: numberText(rule.sum(a)), allowed }),
+        );
+  return [...within, ...across];
+}
+
+function tied(
+  { name, isCount }: TieOutRule,
+  workbook: TieOut["workbook"],
+  { sum, shown, allowed }: { readonly sum: Fraction; readonly shown: string; readonly allowed: Fraction },
+): TieOut {
+  const number = parseFigure(shown);
+  const holds =
+    number !== undefined && compare(absolute(subtract(number, sum)), isCount ? zero : allowed) <= 0;
+  return { name, workbook, sum: numberText(sum), shown: number === undefined ? null : shown, holds };
+}
+
+function tablesOf({ sheets }: Workbook): ReportTables | undefined {
+  const table = (name: string): SheetTable | undefined => {
+    const sheet = sheets.find((one) => one.name === name);
+    return sheet && tableOf(sheet);
+  };
+  const [Summary, Positions, Trades] = ["Summary", "Positions", "Trades"].map(table);
+  if (Summary === undefined || Positions === undefined || Trades === undefined) return undefined;
+  return { Summary, Positions, Trades };
+}
+
+/** The raw text of a figure of Summary; undefined if it has no row with this name. */
+function shownIn({ sheet, columns, records }: SheetTable, metric: string): string | undefined {
+  const [names, values] = [columns.get("Metric") ?? -1, columns.get("Value") ?? -1];
+  const row = records.find((one) => sheet.texts[cellIndex(sheet, one, names)] === metric);
+  return row === undefined ? undefined : (sheet.texts[cellIndex(sheet, row, values)] ?? "");
+}
+
+/** The exact sum of the numbers of a column; texts such as `not available` are left out. */
+function columnSum({ sheet, columns, records }: SheetTable, name: string): Fraction {
+  const column = columns.get(name) ?? -1;
+  let sum = zero;
+  for (const row of records) {
+    const index = cellIndex(sheet, row, column);
+    if (typeAt(sheet, index) === "number") sum = add(sum, parseFigure(sheet.texts[index] ?? "") ?? zero);
+  }
+  return sum;
+}

@@ -1,0 +1,303 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { diffReports } from "../../src/app/reports/diff.ts";
+import { defaultConfig } from "../../src/config/index.ts";
+import { pnlBridge } from "../cli/run-cli.ts";
+import {
+  number,
+  type RawCell,
+  type RawWorkbook,
+  rawWorkbook,
+  stylesXml,
+  text,
+  zipOf,
+} from "./raw-workbook.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pnl-bridge-report-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+let files = 0;
+async function saved(content: Buffer | RawWorkbook): Promise<string> {
+  const path = join(folder, `${files++}.xlsx`);
+  await writeFile(path, Buffer.isBuffer(content) ? content : rawWorkbook(content));
+  return path;
+}
+const diffOf = async (legacy: RawWorkbook, modern: RawWorkbook) =>
+  diffReports([await saved(legacy), await saved(modern)], defaultConfig);
+
+/** One sheet of rows with an id and an amount. */
+const amounts = (name: string, values: readonly (readonly [id: string, amount: string])[]): RawWorkbook => ({
+  styles: stylesXml,
+  sheets: [
+    {
+      name,
+      rows: [
+        [text("Id"), text("Amount")],
+        ...values.map(([id, amount]): RawCell[] => [text(id), number(amount)]),
+      ],
+    },
+  ],
+});
+const thousand = Array.from({ length: 1_000 }, (_, at): readonly [string, string] => [
+  `row ${at}`,
+  `${at}.25`,
+]);
+
+describe("a comparison of two workbooks", () => {
+  it("finds one inserted row among a thousand as one row, with sheets and columns in another order", async () => {
+    const notes = { name: "Notes", rows: [[text("A")], [text("b")]] };
+    const legacy = amounts("Book", thousand);
+    legacy.sheets.push(structuredClone(notes));
+    const modern = amounts("Book", thousand.toSpliced(500, 0, ["new", "7"]));
+    modern.sheets = [
+      notes,
+      ...modern.sheets.map((one) => ({ ...one, rows: one.rows.map((row) => row.toReversed()) })),
+    ];
+    const { differences, order, counts } = await diffOf(legacy, modern);
+    expect(counts).toEqual({ only_in_modern: 1, order: 2 });
+    expect(differences).toEqual([
+      {
+        sheet: "Book",
+        key: { Id: "new" },
+        column: null,
+        class: "only_in_modern",
+        legacy: null,
+        modern: "7 | new",
+        cause: "MISSING_IN_LEGACY",
+      },
+    ]);
+    expect(order).toEqual([{ what: "columns", sheet: "Book" }, { what: "sheets" }]);
+  });
+
+  it("adds up small differences of one sign as drift, which fails above the total tolerance", async () => {
+    const shifted = thousand.map(([id], at) => [id, `${at}.259`] as const);
+    const found = await diffOf(amounts("Book", thousand), amounts("Book", shifted));
+    expect(found).toMatchObject({ ok: true, counts: { within_tolerance: 1_000 }, drift: { Amount: "9" } });
+    const config = {
+      ...defaultConfig,
+      validation: { ...defaultConfig.validation, positionThreshold: "0.02" },
+    };
+    const quantities = (shift: string): RawWorkbook => {
+      const book = amounts(
+        "Position_Breakdown",
+        thousand.map(([id], at) => [id, `${at}.${shift}`] as const),
+      );
+      book.sheets[0]?.rows[0]?.splice(0, 2, text("Symbol"), text("Quantity"));
+      return book;
+    };
+    const paths = [await saved(quantities("25")), await saved(quantities("265"))] as const;
+    expect(await diffReports(paths, config)).toMatchObject({
+      ok: false,
+      drift: { Quantity: "15" },
+      driftTooLarge: ["Quantity"],
+    });
+  });
+
+  it("pairs rows of one key as a multiset, and marks that the key is not unique", async () => {
+    const legacy = amounts("Book", [
+      ["a", "1"],
+      ["a", "2"],
+      ["a", "3"],
+    ]);
+    const modern = amounts("Book", [
+      ["a", "3"],
+      ["a", "1"],
+      ["a", "5"],
+    ]);
+    const { differences } = await diffOf(legacy, modern);
+    expect(differences).toMatchObject([
+      { class: "value", key: { Id: "a" }, legacy: "2", modern: "5", difference: "3", keyIsNotUnique: true },
+    ]);
+  });
+
+  it("compares the same day in workbooks that count from 1900 and from 1904, and says that they differ", async () => {
+    const dated = (serial: string, date1904: boolean): RawWorkbook => ({
+      ...amounts("Book", []),
+      date1904,
+      sheets: [{ name: "Book", rows: [[text("Day")], [number(serial, 4)]] }],
+    });
+    const found = await diffOf(dated("45862", false), dated("44400", true));
+    expect(found.counts).toEqual({ only_in_legacy: 1, only_in_modern: 1 });
+    const withId = (serial: string, date1904: boolean): RawWorkbook => ({
+      ...dated(serial, date1904),
+      sheets: [
+        {
+          name: "Book",
+          rows: [
+            [text("Id"), text("Day")],
+            [text("a"), number(serial, 4)],
+          ],
+        },
+      ],
+    });
+    expect(await diffOf(withId("45862", false), withId("44400", true))).toMatchObject({
+      ok: true,
+      dateSystemsDiffer: true,
+    });
+    expect(await diffOf(withId("45862", false), withId("45862", true))).toMatchObject({
+      ok: false,
+      differences: [{ class: "value", difference: "1462" }],
+    });
+  });
+
+  it("keeps every digit of both texts, and names the sign and the factor as causes", async () => {
+    const found = await diffOf(
+      amounts("Book", [
+        ["a", "0.1234567890123456"],
+        ["b", "12.5"],
+        ["c", "12.5"],
+      ]),
+      amounts("Book", [
+        ["a", "0.2234567890123457"],
+        ["b", "-12.5"],
+        ["c", "12500"],
+      ]),
+    );
+    expect(found.differences).toMatchObject([
+      {
+        legacy: "0.1234567890123456",
+        modern: "0.2234567890123457",
+        difference: "0.1000000000000001",
+        cause: "unexplained",
+      },
+      { cause: "SIGN_FLIP" },
+      { cause: "MULTIPLIER" },
+    ]);
+  });
+
+  it("reports a total that does not tie, even where both workbooks are wrong alike", async () => {
+    const book: RawWorkbook = {
+      styles: stylesXml,
+      sheets: [
+        {
+          name: "Summary",
+          rows: [
+            [text("Metric"), text("Value")],
+            [text("Realized PNL"), number("7")],
+          ],
+        },
+        { name: "Positions", rows: [[text("Symbol"), text("Type"), text("Unrealized_PNL")]] },
+        {
+          name: "Trades",
+          rows: [
+            [text("Trade_ID"), text("Realized_PNL")],
+            [text("1"), number("6")],
+          ],
+        },
+      ],
+    };
+    const { ok, counts, tieOut } = await diffOf(book, book);
+    expect({ ok, counts }).toEqual({ ok: false, counts: {} });
+    expect(tieOut.filter(({ holds }) => !holds)).toEqual([
+      { name: "Realized PNL", workbook: "legacy", sum: "6", shown: "7", holds: false },
+      { name: "Realized PNL", workbook: "modern", sum: "6", shown: "7", holds: false },
+    ]);
+  });
+});
+
+describe("a file that is no safe workbook", () => {
+  const whole = (): Buffer => rawWorkbook(amounts("Book", [["a", "1"]]));
+  const doctype = '<!DOCTYPE x [<!ENTITY a "b">]><worksheet/>';
+  const damaged = whole();
+  const inSheet = damaged.indexOf("xl/worksheets/sheet1.xml") + 60;
+  damaged[inSheet] = (damaged[inSheet] ?? 0) ^ 0xff;
+  const lying = zipOf({ "_rels/.rels": "<a/>" });
+  lying.writeUInt32LE(0xffff_fff0, lying.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 24);
+  const cases: readonly (readonly [string, () => Buffer | Promise<Buffer>, RegExp])[] = [
+    [
+      "an old .xls workbook",
+      () => Buffer.from("d0cf11e0a1b11ae1", "hex"),
+      /\.xls workbook or one with a password/,
+    ],
+    ["a text", () => Buffer.from("a,b\n1,2\n"), /not a whole zip file/],
+    ["an empty file", () => Buffer.alloc(0), /not a whole zip file/],
+    ["a zip file of something else", () => zipOf({ "a.txt": "a" }), /no \.xlsx workbook/],
+    ["a workbook that was cut", () => whole().subarray(0, 400), /not a whole zip file/],
+    ["a damaged part", () => damaged, /cannot be unpacked|damaged|malformed/],
+    ["a part larger than it claims", () => lying, /more than 268435456 bytes/],
+    [
+      "a document type",
+      () => rawWorkbook({ ...amounts("Book", []), parts: { "xl/worksheets/sheet1.xml": doctype } }),
+      /has a document type/,
+    ],
+    [
+      "malformed XML",
+      () =>
+        rawWorkbook({
+          ...amounts("Book", []),
+          parts: { "xl/worksheets/sheet1.xml": "<worksheet><a></worksheet>" },
+        }),
+      /malformed/,
+    ],
+    [
+      "an entity that is not defined",
+      () =>
+        rawWorkbook({
+          ...amounts("Book", []),
+          parts: { "xl/worksheets/sheet1.xml": "<worksheet>&lol;</worksheet>" },
+        }),
+      /malformed/,
+    ],
+  ];
+
+  it.each(cases)("is refused in one line with its reason: %s", async (_, content, why) => {
+    const good = await saved(amounts("Book", []));
+    const { code, out, err } = await pnlBridge(["report", "diff", good, await saved(await content())]);
+    expect({ code, out, lines: err.split("\n").length }).toEqual({ code: 2, out: "", lines: 2 });
+    expect(err).toMatch(/^BAD_WORKBOOK: /);
+    expect(err).toMatch(why);
+  });
+});
+
+describe("report diff", () => {
+  it("exits 0 without and 1 with a difference, as text, JSON and a page", async () => {
+    const [a, b] = [
+      await saved(amounts("Book", [["a", "1"]])),
+      await saved(
+        amounts("Book", [
+          ["a", "2.5"],
+          ["<b>", "1"],
+        ]),
+      ),
+    ];
+    const same = await pnlBridge(["report", "diff", a, a]);
+    expect({ code: same.code, out: same.out }).toMatchObject({ code: 0 });
+    expect(same.out).toContain("the workbooks agree: no difference");
+    const page = join(folder, "diff.html");
+    const { code, out } = await pnlBridge(["report", "diff", a, b, "--html", page]);
+    expect(code).toBe(1);
+    expect(out).toContain("the workbooks do not agree: 1 value, 1 only_in_modern");
+    const { readFile } = await import("node:fs/promises");
+    const html = await readFile(page, "utf8");
+    expect(html).toContain("default-src 'none'");
+    expect(html).toContain("&lt;b&gt;");
+    expect(html).not.toContain("<b>");
+    const json = await pnlBridge(["report", "diff", a, b, "--json"]);
+    expect(json.code).toBe(1);
+    expect(Object.keys(JSON.parse(json.out))).toEqual([
+      "ok",
+      "sheets",
+      "differences",
+      "order",
+      "tieOut",
+      "drift",
+      "driftTooLarge",
+      "counts",
+      "dateSystemsDiffer",
+    ]);
+  });
+
+  it("takes two workbooks, and refuses a page that would replace one of them", async () => {
+    const a = await saved(amounts("Book", []));
+    expect(await pnlBridge(["report", "diff", a])).toMatchObject({ code: 2 });
+    const over = await pnlBridge(["report", "diff", a, a, "--html", a]);
+    expect(over).toMatchObject({ code: 2 });
+    expect(over.err).toContain("would replace an input");
+    expect((await pnlBridge(["report", "diff", a, join(folder, "none.xlsx")])).err).toMatch(/^UNREADABLE/);
+  });
+});
