@@ -42,7 +42,11 @@ export function Chart({ label, x, textOf, series, height = 260 }: ChartProps) {
         cursor: { drag: { x: true, y: false } },
         axes: [
           { ...axis, values: (_, places) => places.map((place) => textOf(place)), space: 90 },
-          { ...axis, size: 80, values: (_, places) => places.map((place) => place.toLocaleString("en-US")) },
+          {
+            ...axis,
+            size: (_, texts) => 20 + 7.5 * Math.max(0, ...(texts ?? []).map((text) => text.length)),
+            values: (_, places) => places.map((place) => place.toLocaleString("en-US")),
+          },
         ],
         series: [
           { label: "At", value: (_, place) => (place === null ? "–" : textOf(place)) },

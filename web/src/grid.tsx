@@ -22,7 +22,7 @@ export interface GridColumn<Row> {
   readonly value: (row: Row) => string | null;
   /** Numbers are aligned to the right and sorted by their exact value. */
   readonly isNumber?: boolean;
-  /** The width of the column in characters. The first column of a grid also takes the free width. */
+  /** The least width of the column in characters. */
   readonly width: number;
 }
 
@@ -83,9 +83,7 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
     columns: columns.length,
     virtual,
   });
-  const template = columns
-    .map(({ width }, index) => (index === 0 ? `minmax(${width}ch, 1fr)` : `${width}ch`))
-    .join(" ");
+  const template = useMemo(() => templateOf(columns, rows), [columns, rows]);
   const tabIndex = (row: number, column: number): 0 | -1 =>
     active.row === row && active.column === column ? 0 : -1;
 
@@ -161,6 +159,28 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
       </div>
     </div>
   );
+}
+
+/** The widths of the columns: numbers and the first column have room for their longest text. */
+function templateOf<Row>(columns: readonly GridColumn<Row>[], rows: readonly Row[]): string {
+  const widths = columns.map(({ width, value, isNumber = false }, index) => {
+    if (!isNumber && index > 0) return `${width}ch`;
+    let longest = 0;
+    for (const row of rows) {
+      const text = value(row) ?? "";
+      longest = Math.max(longest, isNumber ? digitsOf(text) : text.length);
+    }
+    return `${Math.max(width, Math.min(longest + 3, 44))}ch`;
+  });
+  // The rest of the width stays free, so that the figures of a row stand close to its name.
+  return [...widths, "1fr"].join(" ");
+}
+
+/** The length of a number with thousands separators and two decimals. */
+function digitsOf(text: string): number {
+  const [numerator = "", denominator = ""] = text.split("/");
+  const whole = (numerator.split(".")[0]?.length ?? 0) - Math.max(0, denominator.length - 1);
+  return whole + Math.floor(whole / 3) + 3;
 }
 
 interface Cells {

@@ -1,11 +1,13 @@
 /** The head of every view: which system answers, under which plan, how old the connection is, and the way back. */
-import { ageText, clockErrorMs, deskTime, sinceMs, useTick } from "./clock.ts";
+import { clockErrorMs, sinceMs, useTick } from "./clock.ts";
 import { type Connection, connectionStore, reconnect } from "./live/connection.ts";
 import { screenStore } from "./live/screen.ts";
 import { Rollback } from "./rollback.tsx";
 import { addressOf, routeStore, type ViewName } from "./route.ts";
 import { signOut } from "./session.ts";
+import { Fact, Source } from "./source.tsx";
 import { useStore } from "./store.ts";
+import { ageText, deskTime } from "./times.ts";
 import type { Session } from "./wire.ts";
 
 const titles: Readonly<Record<ViewName, string>> = {
@@ -57,30 +59,6 @@ export function Header({ session }: { readonly session: Session }) {
     </header>
   );
 }
-
-const Fact = ({ name, children }: { readonly name: string; readonly children: React.ReactNode }) => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
-  </div>
-);
-
-/** The system that made figures. Its shape differs as well as its word. */
-const Source = ({
-  source,
-  fellBack,
-}: {
-  readonly source: "legacy" | "modern";
-  readonly fellBack?: string | undefined;
-}) => (
-  <span
-    className={`badge ${source}`}
-    title={fellBack === undefined ? undefined : `modern should have answered: ${fellBack}`}
-  >
-    {source.toUpperCase()}
-    {fellBack !== undefined && " (fallback)"}
-  </span>
-);
 
 const words: Readonly<Record<Connection["link"]["state"], string>> = {
   connecting: "connecting",

@@ -8,6 +8,8 @@ export type { Problem } from "../../src/surfaces/gateway/wire/problem.ts";
 
 export type Session = z.output<typeof session>;
 export type Dashboard = z.output<typeof dashboardAnswer>;
-type Panels = Dashboard["value"];
+export type Panels = Dashboard["value"];
 export type Position = NonNullable<Panels["positions"]>[number];
-export type ChartPoint = NonNullable<Panels["chart"]>[number];
+export type Day = NonNullable<Panels["daily"]>[number];
+export type Trade = NonNullable<Panels["trades"]>[number];
+export type Money = Pick<Position, "realized" | "unrealized" | "total">;

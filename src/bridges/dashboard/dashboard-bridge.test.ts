@@ -386,6 +386,22 @@ describe("DashboardDataBridge", () => {
     expect(none?.comparison).toBeUndefined();
   });
 
+  it("lists every difference of two screens for a viewer, and only the worst ones for the store", async () => {
+    const position = (quantity: string) => (symbol: string) => ({
+      ...{ symbol, quantity, averagePrice: "1", mark: "1", realized: "0", unrealized: "0" },
+    });
+    const many =
+      (quantity: string): Answerer =>
+      (method, request) =>
+        method === "openPositions"
+          ? { positions: Array.from({ length: 60 }, (_, at) => `S${at}`).map(position(quantity)) }
+          : desk()(method, request);
+    const { bridge, settled } = opened({ legacy: many("2"), modern: many("3") });
+    const { other } = await bridge.getPnlData({ beside: true });
+    expect([other?.comparison?.fields.length, other?.comparison?.more]).toEqual([60, 0]);
+    expect((await settled()).map(({ fields, more }) => [fields.length, more])).toEqual([[20, 40]]);
+  });
+
   it("pages through a list without loss, even if newer rows arrive, and refuses an unknown cursor", async () => {
     let first = 300;
     const trade = (id: number) => ({ id: String(id), symbol: "ZN", side: "B", quantity: "1", price: "110" });

@@ -106,6 +106,8 @@ const keptMs = 600_000;
 const watchedMs = 30_000;
 /** The largest number of questions, of last answers and of viewers that are kept. */
 const keptMax = 64;
+/** The most differences between two screens that a viewer gets. Stored comparisons have fewer. */
+const differencesMax = 5_000;
 
 /** One question under one plan and generation, the answers of the systems, and the calls for viewers. */
 interface World {
@@ -138,6 +140,8 @@ interface Shown extends Omit<CallAnswer<Screen>, "value"> {
 export class DashboardDataBridge {
   readonly #options: DashboardBridgeOptions;
   readonly #method: RunnerMethod;
+  /** Compares the two screens that one viewer sees side by side. */
+  #sideBySide: AnswerComparer;
   readonly #intervalMs: number;
   /** The current question for each book and number of trades. */
   readonly #worlds = new Map<string, World>();
@@ -159,12 +163,14 @@ export class DashboardDataBridge {
         const { screen } = await this.#ask(side, world);
         return { ...screen, tradesAsked: request.trades };
       };
+    const tolerances = options.tolerances ?? defaultTolerances;
+    this.#sideBySide = this.#comparer(tolerances, differencesMax);
     this.#method = options.core.add({
       name: "dashboard",
       isWrite: false,
       legacy: side("legacy"),
       modern: side("modern"),
-      comparer: this.#comparer(options.tolerances ?? defaultTolerances),
+      comparer: this.#comparer(tolerances),
       project: (answer) => comparedPart(answer as Parameters<typeof comparedPart>[0]),
     });
   }
@@ -172,6 +178,7 @@ export class DashboardDataBridge {
   /** Sets the tolerances from the next comparison on. */
   setTolerances(tolerances: PnlTolerances): void {
     this.#method.comparer = this.#comparer(tolerances);
+    this.#sideBySide = this.#comparer(tolerances, differencesMax);
   }
 
   /** Answers a view. Throws BAD_USAGE for an unknown cursor, and the SystemFailure of a refused request. */
@@ -386,9 +393,7 @@ export class DashboardDataBridge {
       const { screen: theirs } = await this.#ask(side, world);
       const parts = [ours, theirs].map((one) => comparedPart({ ...one, tradesAsked: world.request.trades }));
       const [legacy, modern] = side === "modern" ? parts : parts.toReversed();
-      const judged = this.#method.comparer?.compare(legacy, modern, this.#options.clock.today());
-      if (judged === undefined) return { source: side, value: shownOf(theirs) };
-      const { verdict, fields, more } = judged;
+      const { verdict, fields, more } = this.#sideBySide.compare(legacy, modern, this.#options.clock.today());
       return { source: side, value: shownOf(theirs), comparison: { verdict, fields, more } };
     } catch (failure) {
       const why = `not available – ${side}: ${messageOf(failure)}`;
@@ -396,9 +401,14 @@ export class DashboardDataBridge {
     }
   }
 
-  #comparer(tolerances: PnlTolerances): AnswerComparer {
+  #comparer(tolerances: PnlTolerances, fieldsMax?: number): AnswerComparer {
     const { exclusions = [] } = this.#options;
-    return new AnswerComparer({ ...comparison, tolerances: tolerancesByField(tolerances), exclusions });
+    return new AnswerComparer({
+      ...comparison,
+      tolerances: tolerancesByField(tolerances),
+      exclusions,
+      ...(fieldsMax !== undefined && { fieldsMax }),
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the P&L view shows: one answer of the gateway with all panels, from one system, one epoch and one as-of.
- * Changes arrive as events, which carry the positions; everything else is asked for again soon after.
+ * An event says that positions have changed, and the page asks for the whole screen again, so that its panels
+ * never mix two answers. An event without changes only brings the age of the figures up to date.
  */
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
 import { ApiError, request } from "../api.ts";
@@ -32,13 +33,15 @@ export const screenStore = createStore(empty);
 
 /** The gateway watches a screen for changes for half a minute after the last request for it. */
 const againMs = 10_000;
-/** The pause between two requests while figures change. */
-const changedMs = 1_000;
+/** While figures change, requests are at least this far apart, and ten times as far as the last one took. */
+const apartMs = 1_000;
 
 let isWanted = false;
-let timer: number | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
 /** When the timer is due, by the monotonic clock. */
 let dueMs = Number.POSITIVE_INFINITY;
+/** The earliest time of a request because of a change, by the monotonic clock. */
+let notBeforeMs = 0;
 
 /** Shows a book, or all books, and whether both systems are compared. */
 export function showBook(book: string | undefined, isCompared: boolean): void {
@@ -59,7 +62,7 @@ export function hideScreen(): void {
 }
 
 /** Asks for the screen again. Requests never overlap. */
-const refresh: () => Promise<void> = oneAtATime(async () => {
+export const refresh: () => Promise<void> = oneAtATime(async () => {
   cancel();
   if (!isWanted) return;
   const { book, isCompared } = screenStore.get();
@@ -67,6 +70,7 @@ const refresh: () => Promise<void> = oneAtATime(async () => {
     const now = screenStore.get();
     return isWanted && now.book === book && now.isCompared === isCompared;
   };
+  const startedMs = performance.now();
   try {
     const query = { view: "screen", book, beside: isCompared || undefined };
     const answer = await request<Dashboard>("dashboard", { query });
@@ -74,6 +78,7 @@ const refresh: () => Promise<void> = oneAtATime(async () => {
   } catch (failure) {
     if (isCurrent() && failure instanceof ApiError) screenStore.set({ ...screenStore.get(), failure });
   }
+  notBeforeMs = startedMs + Math.max(apartMs, 10 * (performance.now() - startedMs));
   refreshAfter(againMs);
 });
 
@@ -98,7 +103,21 @@ onEventOf("positions", (event) => {
   // Modern failed for viewers whom the plan gives to it, or answers them again.
   const isFallback = event.fellBack !== undefined || answer.fellBack !== undefined;
   const hasChanged = event.rows.length > 0 || event.removed.length > 0 || event.unavailable !== undefined;
-  if (isSame ? hasChanged : isFallback) refreshAfter(changedMs);
+  if (isSame ? hasChanged || event.epoch !== answer.epoch : isFallback)
+    refreshAfter(Math.max(0, notBeforeMs - performance.now()));
+  else if (isSame && event.answeredAt > answer.answeredAt) {
+    const { staleWhy: _, ...rest } = answer;
+    const { asOf, markAge, answeredAt, stale, staleWhy, generation } = event;
+    const facts = {
+      asOf,
+      markAge,
+      answeredAt,
+      stale,
+      generation,
+      ...(staleWhy !== undefined && { staleWhy }),
+    };
+    screenStore.set({ ...screenStore.get(), answer: { ...rest, ...facts } });
+  }
 });
 onEventOf("plan", () => void refresh());
 onEventOf("resync", () => void refresh());

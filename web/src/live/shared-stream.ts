@@ -35,7 +35,7 @@ class SharedStream implements Stream {
   readonly #listener: StreamListener;
   readonly #channel = new BroadcastChannel(name);
   readonly #closed = new AbortController();
-  readonly #timer: number;
+  readonly #timer: ReturnType<typeof setInterval>;
   /** The stream of this tab while it holds the lock. */
   #own: Stream | undefined;
   /** Whether this tab waits for the lock. */

@@ -119,7 +119,7 @@ class Watch {
   loss: Link | undefined;
   readonly signal: AbortSignal;
   readonly #silent = new AbortController();
-  readonly #timer: number;
+  readonly #timer: ReturnType<typeof setInterval>;
   #limitMs = connectMsMax;
   #heardAt: Moment = moment();
   #tickedAt: Moment = moment();

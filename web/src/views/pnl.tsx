@@ -1,58 +1,136 @@
-/** The P&L of a book from the system that the plan gives this person. */
-import { useMemo } from "react";
-import { Chart } from "../chart.tsx";
-import { Figure } from "../figure.tsx";
-import { Grid, type GridColumn } from "../grid.tsx";
-import { screenStore } from "../live/screen.ts";
+/** The P&L of a book from the system that the plan gives this person, and beside it what the other one says. */
+import { Age, MarkAge } from "../ages.tsx";
+import { refresh, type Screen, screenStore } from "../live/screen.ts";
+import { Cards } from "../pnl/cards.tsx";
+import { History } from "../pnl/history.tsx";
+import { Positions } from "../pnl/positions.tsx";
+import { sidesOf } from "../pnl/side-by-side.ts";
+import { Trades } from "../pnl/trades.tsx";
+import { addressOf } from "../route.ts";
+import { sessionStore } from "../session.ts";
+import { Fact, Source } from "../source.tsx";
 import { useStore } from "../store.ts";
-import type { ChartPoint, Position } from "../wire.ts";
-
-const columns: readonly GridColumn<Position>[] = [
-  { id: "symbol", title: "Symbol", width: 28, value: ({ symbol }) => symbol, cell: ({ symbol }) => symbol },
-  {
-    ...{ id: "quantity", title: "Quantity", width: 12, isNumber: true },
-    value: ({ quantity }) => quantity,
-    cell: ({ quantity }) => <Figure value={quantity} as="exact" />,
-  },
-  {
-    ...{ id: "total", title: "Total P&L", width: 16, isNumber: true },
-    value: ({ total }) => total,
-    cell: ({ total }) => <Figure value={total} />,
-  },
-];
-const keyOf = ({ book, symbol }: Position): string => `${book} ${symbol}`;
-const none: readonly never[] = [];
+import { deskTime } from "../times.ts";
+import { VerdictBadge } from "../verdict.tsx";
+import type { Dashboard } from "../wire.ts";
 
 export function PnlView() {
-  const { answer, failure } = useStore(screenStore);
-  const { positions, chart, unavailable } = answer?.value ?? {};
+  const screen = useStore(screenStore);
+  const { answer, failure, book } = screen;
   return (
-    <section>
-      <h1>P&amp;L</h1>
-      {failure !== undefined && <p role="alert">not available – {failure.message}</p>}
-      <Grid
-        label="Positions"
-        columns={columns}
-        rows={positions ?? none}
-        keyOf={keyOf}
-        empty={unavailable?.positions ?? "There are no positions."}
-      />
-      {chart && chart.length > 0 && <DailyChart points={chart} />}
-    </section>
+    <article className={answer?.stale === true || failure !== undefined ? "pnl stale" : "pnl"}>
+      <div className="title">
+        <h1>P&amp;L</h1>
+        {answer !== undefined && <Source source={answer.source} fellBack={answer.fellBack} />}
+        <Choice screen={screen} />
+      </div>
+      {failure !== undefined && (
+        <p role="alert" className="refusal">
+          {answer === undefined ? "not available" : "The figures below are old"} – {failure.message}{" "}
+          <button type="button" onClick={() => void refresh()}>
+            Ask again
+          </button>
+        </p>
+      )}
+      {answer === undefined ? (
+        failure === undefined && <p className="soft">Asking for the figures …</p>
+      ) : (
+        <>
+          <Facts answer={answer} />
+          <Cards answer={answer} />
+          <Positions answer={answer} />
+          <History answer={answer} />
+          <Trades answer={answer} book={book} />
+        </>
+      )}
+    </article>
   );
 }
 
-function DailyChart({ points }: { readonly points: readonly ChartPoint[] }) {
-  const { x, textOf, series } = useMemo(
-    () => ({
-      x: points.map((_, index) => index),
-      textOf: (index: number) => points[index]?.tradingDay ?? "",
-      series: [
-        { label: "Cumulative", as: "line" as const, values: points.map(({ cumulative }) => cumulative) },
-        { label: "Day", as: "bars" as const, values: points.map(({ total }) => total) },
-      ],
-    }),
-    [points],
+/** The book, and whether both systems are shown. Both stand in the address. */
+function Choice({ screen }: { readonly screen: Screen }) {
+  const session = useStore(sessionStore);
+  const { answer, book, isCompared } = screen;
+  const mayCompare = session.state === "signed-in" && session.session.mayCompare;
+  const books = new Set(
+    [...(answer?.value.positions ?? []), ...(answer?.value.trades ?? [])].flatMap((row) => row.book ?? []),
   );
-  return <Chart label="P&L by trading day" x={x} textOf={textOf} series={series} />;
+  const go = (next: string | undefined, compares: boolean): void => {
+    location.hash = addressOf("pnl", { book: next, compare: compares ? undefined : "no" });
+  };
+  return (
+    <form
+      className="choice"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const given = new FormData(event.currentTarget).get("book");
+        go(String(given).trim() || undefined, isCompared || !mayCompare);
+      }}
+    >
+      <label>
+        Book{" "}
+        <input key={book} name="book" list="books" defaultValue={book} placeholder="all books" size={12} />
+      </label>
+      <datalist id="books">
+        {[...books].toSorted().map((one) => (
+          <option key={one} value={one} />
+        ))}
+      </datalist>
+      <button type="submit">Show</button>
+      {mayCompare && (
+        <label>
+          <input type="checkbox" checked={isCompared} onChange={() => go(book, !isCompared)} /> Both systems
+        </label>
+      )}
+    </form>
+  );
+}
+
+/** Whose figures these are, of when, and what is wrong with them. */
+function Facts({ answer }: { readonly answer: Dashboard }) {
+  const { source, fellBack, staleWhy, stale, asOf, answeredAt, epoch, generation, dayRule, zone } = answer;
+  const sides = sidesOf(answer);
+  return (
+    <>
+      <dl className="facts line">
+        <Fact name="Mark age, oldest">
+          <MarkAge answer={answer} />
+        </Fact>
+        <Fact name="Answer age">
+          <Age since={answeredAt} />
+        </Fact>
+        <Fact name="As of">
+          <span title={asOf}>{deskTime(Date.parse(asOf), "full")}</span>
+        </Fact>
+        <Fact name="Epoch">{epoch}</Fact>
+        <Fact name="Cache generation">{generation}</Fact>
+        <Fact name="Trading day">
+          {dayRule}, {zone}
+        </Fact>
+        {sides !== undefined && (
+          <Fact name="Both systems">
+            <VerdictBadge verdict={sides.verdict} />
+          </Fact>
+        )}
+      </dl>
+      {stale && (
+        <p role="status" className="warning">
+          <span className="badge stale">
+            STALE <Age since={answeredAt} />
+          </span>{" "}
+          {source} – {staleWhy}
+        </p>
+      )}
+      {fellBack !== undefined && (
+        <p role="status" className="warning">
+          <span className="badge legacy">LEGACY (fallback)</span> Legacy answers because modern did not:{" "}
+          {fellBack}
+        </p>
+      )}
+      {answer.allBooks !== undefined && <p className="warning">{answer.allBooks}</p>}
+      {sides !== undefined && sides.more > 0 && (
+        <p className="warning">{sides.more} more figures differ than the gateway lists.</p>
+      )}
+    </>
+  );
 }
