@@ -85,7 +85,25 @@ export interface AnswerComparison {
   readonly fields: readonly FieldDifference[];
   /** Number of unequal fields beyond `fields`. */
   readonly more: number;
+  /** The unequal rows, without a limit. */
+  readonly rows: readonly RowDifference[];
 }
+
+/** All differences of one row, which is an entry of the outermost list. */
+export interface RowDifference {
+  /** The row of legacy or, if it has none, of modern; undefined for values outside of rows. */
+  readonly row: unknown;
+  verdict: FieldVerdict;
+  /** The path of the first value with that verdict. */
+  field: string;
+  /** The largest difference of money, without its sign; null if one has no amount. */
+  money: number | null;
+  /** The sum of the differences of money, modern - legacy. */
+  signed: number;
+  quantityApart: boolean;
+}
+
+const moneyNames: ReadonlySet<string> = new Set(["realized", "unrealized", "total"]);
 
 /**
  * Compares answers of one method. Numbers are compared exactly: a float counts as the decimal of its shortest
@@ -141,7 +159,7 @@ export class AnswerComparer {
   compare(legacy: unknown, modern: unknown, today: string): AnswerComparison {
     const worst = new WorstFields(this.#fieldsMax);
     const { verdict, compared, excluded } = this.#walk(legacy, modern, today, worst);
-    return { verdict, compared, excluded, ...worst.reported };
+    return { verdict, compared, excluded, ...worst.reported, rows: [...worst.rows.values()] };
   }
 
   /**
@@ -167,6 +185,8 @@ export const notComparable: object = Object.freeze(new (class NotComparable {})(
 
 interface Judgement {
   readonly verdict: Verdict;
+  /** Number of values compared. */
+  readonly compared: number;
   /** Number of values under excluded paths. */
   readonly excluded: number;
   /** The counters that have reached their `reportAt`; usually none. */
@@ -278,6 +298,8 @@ class Walk implements Judgement {
   #nested = 0;
   /** The list entries that contain the current value, outermost first. */
   #inside: Entry[] | undefined;
+  /** The entry of the outermost list that contains the current value. */
+  #row: unknown;
 
   constructor(today: string, valuesMax: number, worst: WorstFields | undefined) {
     this.#today = today;
@@ -412,8 +434,11 @@ class Walk implements Judgement {
 
   /** Compares within the current entry, and leaves it. */
   #compareInside(place: Place, legacy: unknown, modern: unknown, depth: number): void {
+    const isOutermost = this.#inside?.length === 1;
+    if (isOutermost) this.#row = legacy ?? modern;
     this.compare(place, legacy, modern, depth + 1);
     this.#inside?.pop();
+    if (isOutermost) this.#row = undefined;
   }
 
   /** False when a list exceeds the limit, which is reported once and not for each of its entries. */
@@ -458,6 +483,7 @@ class Walk implements Judgement {
 
   #report(place: Place, verdict: FieldVerdict, legacy: unknown, modern: unknown): void {
     if (verdict !== this.verdict && weightOf[verdict] > weightOf[this.verdict]) this.verdict = verdict;
+    this.#worst?.addToRow(this.#row, { place, verdict, legacy, modern });
     if (this.#worst === undefined) this.#count(place.sightings[verdict]);
     else if (this.#worst.wants(place.path, verdict)) {
       const isNumber = (value: unknown): boolean => floatOf(value, place.kind === "number") !== undefined;
@@ -563,10 +589,36 @@ class WorstFields {
     within_tolerance: { firsts: [], others: [] },
   };
   readonly #met = new Set<string>();
+  readonly rows = new Map<unknown, RowDifference>();
   #count = 0;
 
   constructor(max: number) {
     this.#max = max;
+  }
+
+  addToRow(row: unknown, { place, verdict, legacy, modern }: ValueDifference): void {
+    let found = this.rows.get(row);
+    if (found === undefined) {
+      found = { row, verdict, field: place.path, money: 0, signed: 0, quantityApart: false };
+      this.rows.set(row, found);
+    }
+    if (weightOf[verdict] > weightOf[found.verdict]) Object.assign(found, { verdict, field: place.path });
+    const isWhole = typeof row === "object" && row !== null && (legacy === row || modern === row);
+    const pairs = isWhole
+      ? Object.keys(row).map((name) => [name, fieldOf(legacy, name), fieldOf(modern, name)] as const)
+      : ([[place.name, legacy, modern]] as const);
+    for (const [name, ours, theirs] of pairs) {
+      const isQuantity = name === "quantity" && verdict === "diverged";
+      if (!isQuantity && !moneyNames.has(name)) continue;
+      const difference = amountBetween(ours, theirs);
+      if (isQuantity && difference !== 0) found.quantityApart = true;
+      if (isQuantity) continue;
+      if (difference === undefined) found.money = null;
+      else {
+        found.signed += difference;
+        if (found.money !== null) found.money = Math.max(found.money, Math.abs(difference));
+      }
+    }
   }
 
   /** Counts a field and returns whether it has a place in the report, so that it must be added. */
@@ -593,6 +645,30 @@ class WorstFields {
     return { fields, more: this.#count - fields.length };
   }
 }
+
+interface ValueDifference {
+  readonly place: Place;
+  readonly verdict: FieldVerdict;
+  readonly legacy: unknown;
+  readonly modern: unknown;
+}
+
+const fieldOf = (row: unknown, name: string): unknown => (row as Row | undefined)?.[name];
+
+/** modern - legacy, where a missing value counts as 0; undefined if one is not a number. */
+function amountBetween(legacy: unknown, modern: unknown): number | undefined {
+  const [ours, theirs] = [exactOf(legacy), exactOf(modern)];
+  if (ours === undefined || theirs === undefined) return undefined;
+  const { numerator, denominator } = subtract(theirs, ours);
+  return Number(numerator) / Number(denominator);
+}
+
+const exactOf = (value: unknown): Fraction | undefined =>
+  value === undefined
+    ? zero
+    : typeof value === "string" || typeof value === "number" || typeof value === "bigint"
+      ? parseFraction(String(value))
+      : undefined;
 
 interface Numbered {
   readonly field: Difference;

@@ -1,4 +1,10 @@
-export { AnswerComparer, type AnswerComparison, type AnswerOptions, notComparable } from "./answers.ts";
+export {
+  AnswerComparer,
+  type AnswerComparison,
+  type AnswerOptions,
+  notComparable,
+  type RowDifference,
+} from "./answers.ts";
 export { judgeNumbers, relationOf, toleranceFrom } from "./judgement.ts";
 export type { ComparisonOptions, Tolerance } from "./options.ts";
 export { flatHasNoAveragePrice, pointsToMoney, tolerancesFrom, unpricedDayHasNoValue } from "./options.ts";

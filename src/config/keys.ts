@@ -378,12 +378,20 @@ export const keys = [
       "A process of another host that is silent for this time no longer carries writes between the databases",
     ),
   ]),
-  key(
-    "shadow.keep_requests",
-    whole("requests a day", 0, 100_000),
-    requestsPerDayDefault,
-    "Diverged calls of a day (UTC) whose request and answers are kept for an explanation; 0 keeps none",
-  ),
+  ...under("shadow", [
+    key(
+      "keep_requests",
+      whole("requests a day", 0, 100_000),
+      requestsPerDayDefault,
+      "Diverged calls of a day (UTC) whose request and answers are kept for an explanation; 0 keeps none",
+    ),
+    key(
+      "control_percentage",
+      kind.percentage,
+      0,
+      "Share of the calls for which the answering system is asked twice, to measure its noise",
+    ),
+  ]),
   ...under("watch", [
     key("trade_ledger", folder, null, "The folder of trade ledgers, with its subfolders"),
     key(

@@ -1,5 +1,6 @@
 import type { Side } from "../domain/migration/phase.ts";
 import type { Verdict } from "../domain/migration/verdict.ts";
+import type { Attempt, EvidenceDelta, StoredEvidence } from "./tallies.ts";
 
 /**
  * Whether the request of a diverged comparison is kept, or why it is not: its JSON is larger than
@@ -81,10 +82,14 @@ export interface StoredComparison extends ComparisonRecord {
  */
 export interface EvidenceStore {
   /**
-   * Stores all records or none. Beyond the store's number of requests a day (UTC, by `at`), a request becomes
-   * `daily_limit`, and its text is not stored.
+   * Stores all records and the evidence that they add, or none of it. Beyond the store's number of requests a
+   * day (UTC, by `at`), a request becomes `daily_limit`, and its text is not stored.
    */
-  append(records: readonly NewComparison[]): Promise<void>;
+  append(records: readonly NewComparison[], evidence?: EvidenceDelta): Promise<void>;
+  /** Returns the evidence under a key. It depends on lanes, days and methods, not on comparisons. */
+  evidence(key: string): Promise<StoredEvidence>;
+  /** Returns the attempt that a key has, and begins the next one if the key has changed. */
+  attempt(key: string, isLook: boolean): Promise<Attempt>;
   find(query: EvidenceQuery): Promise<readonly StoredComparison[]>;
   get(id: string): Promise<StoredComparison | undefined>;
   /** Returns the text of a kept request; undefined if it is not kept or was pruned with its comparison. */

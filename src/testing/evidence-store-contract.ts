@@ -23,6 +23,7 @@ import {
   requestTextMax,
   type StoredComparison,
 } from "../ports/evidence.ts";
+import type { EvidenceDelta, LaneDay, Tally } from "../ports/tallies.ts";
 import { hostile, visible } from "./hostile-text.ts";
 import { StoreProcess } from "./store-process.ts";
 
@@ -107,6 +108,96 @@ export function evidenceStoreContract(
       store.find({ limit: 1_000_000 });
     const fingerprints = async (store: EvidenceStore): Promise<readonly string[]> =>
       (await all(store)).map(({ fingerprint }) => fingerprint);
+
+    describe("the evidence of the gates", () => {
+      const laneDay = (given: Partial<LaneDay> = {}): LaneDay => ({
+        source: "live",
+        day: "2026-11-20",
+        book: "EGB",
+        symbol: "ZNZ2026",
+        group: "future",
+        at: "2026-11-20T15:00:00.000Z",
+        apart: null,
+        accepted: null,
+        money: 0,
+        quantityApart: false,
+        signed: 0.1 + 0.2,
+        weight: 112_500,
+        ...given,
+      });
+      const tally = (given: Partial<Tally> = {}): Tally => ({
+        ...{ source: "live", signal: "errors", stratum: "totals", n: 1, k: 0, amount: 2.5, largest: 2 },
+        ...given,
+      });
+      const delta = (given: Partial<EvidenceDelta> = {}): EvidenceDelta => ({
+        ...{ key: "a/b/c", process: "one", at: "2026-11-20T15:00:00.100Z", day: "2026-11-20", ended: false },
+        ...{ laneDays: [], tallies: [], ...given },
+      });
+
+      it("is returned as it was written, and separately for each key", async () => {
+        const text = Object.values(hostile).join("");
+        const [store, other] = [await open(), await open()];
+        const apart = laneDay({
+          book: text,
+          apart: "positions[].realized",
+          money: null,
+          accepted: "LIFO",
+        });
+        const broken = laneDay({ symbol: "ZBZ2026", money: 1_250.5, quantityApart: true, signed: -3 });
+        await store.append([], delta({ laneDays: [apart, broken], tallies: [tally({ stratum: text })] }));
+        await store.append([], delta({ key: "other", process: "two", ended: true }));
+        const { laneDays, tallies, processes, others } = await other.evidence("a/b/c");
+        const bySymbol = laneDays
+          .map((one) => ({ ...one, book: visible(one.book) }))
+          .toSorted((one, two) => (one.symbol < two.symbol ? -1 : 1));
+        expect(bySymbol).toEqual([broken, { ...apart, book: visible(text) }]);
+        expect(tallies.map((one) => ({ ...one, stratum: visible(one.stratum) }))).toEqual([
+          tally({ stratum: visible(text) }),
+        ]);
+        const at = "2026-11-20T15:00:00.100Z";
+        expect(processes).toEqual([{ process: "one", at, day: "2026-11-20", ended: false }]);
+        expect(others).toEqual([{ key: "other", at }]);
+        expect(await store.evidence("none")).toMatchObject({ laneDays: [], tallies: [], processes: [] });
+      });
+
+      it("adds counts up over processes, and keeps the last comparison of a lane and day", async () => {
+        const stores = [await open(), await open()];
+        const at = (second: number): string => `2026-11-20T15:00:0${second}.000Z`;
+        await Promise.all(
+          [2, 4, 3, 1].map((second, index) =>
+            stores[index % 2]?.append(
+              [comparison()],
+              delta({
+                process: `process ${index}`,
+                at: at(second),
+                laneDays: [laneDay({ at: at(second), weight: second })],
+                tallies: [tally({ n: second, k: 1, largest: second })],
+              }),
+            ),
+          ),
+        );
+        const { laneDays, tallies, processes } = await (await open()).evidence("a/b/c");
+        expect(laneDays).toEqual([laneDay({ at: at(4), weight: 4 })]);
+        expect(tallies).toEqual([tally({ n: 10, k: 4, amount: 10, largest: 4 })]);
+        expect(processes).toHaveLength(4);
+      });
+
+      it("outlives the comparisons that are pruned", async () => {
+        const store = await open({ rowsMax: 1 });
+        await store.append(comparisons(3), delta({ laneDays: [laneDay()], tallies: [tally()] }));
+        expect(await all(store)).toHaveLength(1);
+        expect(await store.evidence("a/b/c")).toMatchObject({ laneDays: [laneDay()], tallies: [tally()] });
+      });
+
+      it("numbers an attempt for each change of the key, and counts the looks of a key", async () => {
+        const [store, other] = [await open(), await open()];
+        expect(await store.attempt("a", false)).toEqual({ attempt: 1, looks: 0 });
+        expect(await other.attempt("a", true)).toEqual({ attempt: 1, looks: 1 });
+        expect(await store.attempt("b", true)).toEqual({ attempt: 2, looks: 1 });
+        expect(await other.attempt("b", false)).toEqual({ attempt: 2, looks: 1 });
+        expect(await store.attempt("a", true)).toEqual({ attempt: 3, looks: 2 });
+      });
+    });
 
     describe("append", () => {
       it("stores every value exactly", async () => {

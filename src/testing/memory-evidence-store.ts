@@ -6,6 +6,7 @@ import {
   requestsPerDayDefault,
   type StoredComparison,
 } from "../ports/evidence.ts";
+import { MemoryTallies } from "./memory-tallies.ts";
 
 type Count = Awaited<ReturnType<EvidenceStore["counts"]>>[number];
 
@@ -14,6 +15,7 @@ export class MemoryEvidence {
   #stored: StoredComparison[] = [];
   readonly #counts = new Map<string, Count>();
   readonly #requests = new Map<string, { readonly day: string; readonly text: string }>();
+  readonly #tallies = new MemoryTallies();
   #lastId = 0;
 
   open({
@@ -29,7 +31,13 @@ export class MemoryEvidence {
       return work();
     };
     return {
-      append: (records) => whenOpen(() => this.#append(records, rowsMax, requestsPerDay)),
+      append: (records, evidence) =>
+        whenOpen(() => {
+          this.#append(records, rowsMax, requestsPerDay);
+          if (evidence !== undefined) this.#tallies.add(evidence);
+        }),
+      evidence: (key) => whenOpen(() => this.#tallies.of(key)),
+      attempt: (key, isLook) => whenOpen(() => this.#tallies.attempt(key, isLook)),
       find: (query) => whenOpen(() => this.#find(query)),
       get: (id) => whenOpen(() => structuredClone(this.#stored.find((stored) => stored.id === id))),
       request: (id) => whenOpen(() => this.#requests.get(id)?.text),

@@ -6,6 +6,7 @@
  * heap must not grow. Random choices come from the seed; the interleaving of calls and timers depends on the
  * machine.
  */
+
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { systemClock } from "../../src/adapters/host/index.ts";
@@ -13,6 +14,7 @@ import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
 import { bridgeServices, currentCall, type MethodCounters } from "../../src/bridges/service/index.ts";
 import type { PlanInput } from "../../src/domain/migration/plan.ts";
 import type { EvidenceStore } from "../../src/ports/evidence.ts";
+import { MemoryTallies } from "../../src/testing/memory-tallies.ts";
 
 export interface NightReport {
   readonly calls: number;
@@ -218,6 +220,8 @@ class ForgetfulStore implements EvidenceStore {
     return [];
   }
   async get(): Promise<undefined> {}
+  evidence = async () => new MemoryTallies().of("");
+  attempt = async () => ({ attempt: 1, looks: 0 });
   async request(): Promise<undefined> {}
   async counts(): Promise<never[]> {
     return [];

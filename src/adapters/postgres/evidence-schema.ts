@@ -56,5 +56,46 @@ export const evidenceTables: OwnedTables = {
         request bytea NOT NULL
       );
       CREATE INDEX comparison_requests_by_day ON ${schema}.comparison_requests (day);`,
+    (schema) => `
+      CREATE TABLE ${schema}.lane_days (
+        key text NOT NULL,
+        source text NOT NULL,
+        day text NOT NULL,
+        book text NOT NULL,
+        symbol text NOT NULL,
+        "group" text NOT NULL,
+        at text NOT NULL,
+        apart text,
+        accepted text,
+        money double precision,
+        quantity_apart boolean NOT NULL,
+        signed double precision NOT NULL,
+        weight double precision NOT NULL,
+        PRIMARY KEY (key, source, day, book, symbol)
+      );
+      CREATE TABLE ${schema}.tallies (
+        key text NOT NULL,
+        source text NOT NULL,
+        signal text NOT NULL,
+        stratum text NOT NULL,
+        n double precision NOT NULL,
+        k double precision NOT NULL,
+        amount double precision NOT NULL,
+        largest double precision NOT NULL,
+        PRIMARY KEY (key, source, signal, stratum)
+      );
+      CREATE TABLE ${schema}.evidence_processes (
+        key text NOT NULL,
+        process text NOT NULL,
+        at text NOT NULL,
+        day text NOT NULL,
+        ended boolean NOT NULL,
+        PRIMARY KEY (key, process)
+      );
+      CREATE TABLE ${schema}.evidence_attempts (
+        attempt bigint PRIMARY KEY,
+        key text NOT NULL,
+        looks bigint NOT NULL
+      );`,
   ],
 };

@@ -74,8 +74,12 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       "comparison_counts",
       "comparison_requests",
       "comparisons",
+      "evidence_attempts",
       "evidence_head",
       "evidence_migrations",
+      "evidence_processes",
+      "lane_days",
+      "tallies",
     ]);
   });
 

@@ -21,8 +21,10 @@ import {
   requestsPerDayDefault,
   type StoredComparison,
 } from "../../ports/evidence.ts";
+import type { Attempt, EvidenceDelta, StoredEvidence } from "../../ports/tallies.ts";
 import { PostgresDatabase, type Row } from "./database.ts";
 import { evidenceTables } from "./evidence-schema.ts";
+import { addEvidence, evidenceUnder, nextAttempt } from "./evidence-tallies.ts";
 import { type Target, targetOf } from "./failures.ts";
 
 export interface PostgresEvidenceOptions {
@@ -120,12 +122,14 @@ class PostgresEvidenceStore implements EvidenceStore {
   readonly #where: string;
   readonly #database: PostgresDatabase;
   readonly #sql: Statements;
+  readonly #schema: string;
 
   constructor(target: Target, options: PostgresEvidenceOptions) {
     const { statementMsMax, connectMsMax } = options;
     this.#options = options;
     this.#where = target.where;
-    this.#sql = statementsFor(escapeIdentifier(options.schema));
+    this.#schema = escapeIdentifier(options.schema);
+    this.#sql = statementsFor(this.#schema);
     // One connection appends, the other reads.
     const connectionsMax = 2;
     const limits = {
@@ -141,10 +145,28 @@ class PostgresEvidenceStore implements EvidenceStore {
     return this.#database.migrate(this.#options.schema);
   }
 
-  append(records: readonly NewComparison[]): Promise<void> {
+  append(records: readonly NewComparison[], evidence?: EvidenceDelta): Promise<void> {
     return this.#database.run(async (call) => {
-      if (records.length > 0) await call.writeInTurn((client) => this.#insert(client, records));
+      if (records.length === 0 && evidence === undefined) return;
+      await call.writeInTurn(async (client) => {
+        await this.#insert(client, records);
+        if (evidence !== undefined) await addEvidence(client, this.#schema, evidence);
+      });
     });
+  }
+
+  evidence(key: string): Promise<StoredEvidence> {
+    return this.#database.run((call) => call.snapshot((client) => evidenceUnder(client, this.#schema, key)));
+  }
+
+  attempt(key: string, isLook: boolean): Promise<Attempt> {
+    return this.#database.run((call) =>
+      call.writeInTurn(async (client) => {
+        // Locks the head row, so that two processes never begin the same attempt.
+        await client.query(this.#sql.advance, [0]);
+        return nextAttempt(client, this.#schema, { key, isLook });
+      }),
+    );
   }
 
   find({ method, verdict, unit, before, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {

@@ -12,7 +12,9 @@
 import type Database from "better-sqlite3";
 import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { ComparisonRecord } from "../../ports/evidence.ts";
+import type { Attempt, EvidenceDelta, StoredEvidence } from "../../ports/tallies.ts";
 import { columns, type EvidenceRow, type StoredRow } from "./evidence-row.ts";
+import { EvidenceTallies, talliesMigration } from "./evidence-tallies.ts";
 import { inodeOf, type OwnedKind, openOwned } from "./owned-file.ts";
 
 const migrations: readonly string[] = [
@@ -51,6 +53,7 @@ const migrations: readonly string[] = [
      request BLOB NOT NULL
    );
    CREATE INDEX comparison_requests_by_day ON comparison_requests (day);`,
+  talliesMigration,
 ];
 
 export const evidenceKind: OwnedKind = {
@@ -71,6 +74,13 @@ export interface EvidenceLimits {
   readonly rowsMax: number;
   /** Number of requests to keep for each UTC day. */
   readonly requestsPerDay: number;
+}
+
+export interface Appended {
+  readonly rows: readonly EvidenceRow[];
+  /** The compressed requests, by the index of their row. */
+  readonly requests: ReadonlyMap<number, Buffer>;
+  readonly evidence: EvidenceDelta | null;
 }
 
 export interface PageQuery {
@@ -111,9 +121,16 @@ export class EvidenceFile {
     this.#current();
   }
 
-  /** `requests` has the compressed requests, by the index of their row. */
-  append(rows: readonly EvidenceRow[], requests: ReadonlyMap<number, Buffer>): void {
-    this.#current().append(rows, requests, this.#limits);
+  append({ evidence, ...rows }: Appended): void {
+    this.#current().append(rows, evidence, this.#limits);
+  }
+
+  evidence(key: string): StoredEvidence {
+    return this.#current().tallies.of(key);
+  }
+
+  attempt(key: string, isLook: boolean): Attempt {
+    return this.#current().tallies.attempt(key, isLook);
   }
 
   /** Newest first. */
@@ -153,6 +170,7 @@ class Connection {
   readonly #count: Database.Statement<unknown[]>;
   readonly #prune: Database.Statement<unknown[]>;
   readonly #requests: RequestStatements;
+  readonly tallies: EvidenceTallies;
   readonly #pages = new Map<string, Database.Statement<unknown[], StoredRow>>();
 
   constructor(path: string) {
@@ -172,11 +190,12 @@ class Connection {
          (SELECT min(id) FROM comparisons) - 1 + ?)`,
     );
     this.#requests = requestStatements(database);
+    this.tallies = new EvidenceTallies(database);
   }
 
   append(
-    rows: readonly EvidenceRow[],
-    requests: ReadonlyMap<number, Buffer>,
+    { rows, requests }: Omit<Appended, "evidence">,
+    evidence: EvidenceDelta | null,
     { rowsMax, requestsPerDay }: EvidenceLimits,
   ): void {
     this.database
@@ -191,6 +210,7 @@ class Connection {
           else this.#requests.refuse.run(lastInsertRowid);
         }
         for (const count of countsOf(rows)) this.#count.run(count);
+        if (evidence !== null) this.tallies.add(evidence);
         const { changes } = this.#prune.run(rowsMax, rows.length + pruneMax);
         if (changes > 0) this.#requests.prune.run();
       })

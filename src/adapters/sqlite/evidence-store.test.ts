@@ -51,7 +51,7 @@ evidenceStoreContract("sqlite", async () => ({
 /** The schema as SQLite and a person see it. A change needs a new migration, never an edit of an old one. */
 const schema = `
 application_id 0x706e6c65
-user_version 3
+user_version 4
 journal_mode wal
 CREATE TABLE comparisons (
 id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,6 +86,46 @@ day TEXT NOT NULL,
 request BLOB NOT NULL
 )
 CREATE INDEX comparison_requests_by_day ON comparison_requests (day)
+CREATE TABLE lane_days (
+key TEXT NOT NULL,
+source TEXT NOT NULL,
+day TEXT NOT NULL,
+book TEXT NOT NULL,
+symbol TEXT NOT NULL,
+"group" TEXT NOT NULL,
+at TEXT NOT NULL,
+apart TEXT,
+accepted TEXT,
+money REAL,
+quantity_apart INTEGER NOT NULL,
+signed REAL NOT NULL,
+weight REAL NOT NULL,
+PRIMARY KEY (key, source, day, book, symbol)
+) WITHOUT ROWID
+CREATE TABLE tallies (
+key TEXT NOT NULL,
+source TEXT NOT NULL,
+signal TEXT NOT NULL,
+stratum TEXT NOT NULL,
+n REAL NOT NULL,
+k REAL NOT NULL,
+amount REAL NOT NULL,
+largest REAL NOT NULL,
+PRIMARY KEY (key, source, signal, stratum)
+) WITHOUT ROWID
+CREATE TABLE evidence_processes (
+key TEXT NOT NULL,
+process TEXT NOT NULL,
+at TEXT NOT NULL,
+day TEXT NOT NULL,
+ended INTEGER NOT NULL,
+PRIMARY KEY (key, process)
+) WITHOUT ROWID
+CREATE TABLE evidence_attempts (
+attempt INTEGER PRIMARY KEY AUTOINCREMENT,
+key TEXT NOT NULL,
+looks INTEGER NOT NULL
+)
 `;
 
 test("the file has the expected schema", async () => {

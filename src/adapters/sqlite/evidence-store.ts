@@ -19,6 +19,7 @@ import {
   requestsPerDayDefault,
   type StoredComparison,
 } from "../../ports/evidence.ts";
+import type { Attempt, EvidenceDelta, StoredEvidence } from "../../ports/tallies.ts";
 import { comparisonOf, rowOf } from "./evidence-row.ts";
 import type { EvidenceCalls, ThreadData } from "./evidence-thread.ts";
 import { FileThread } from "./file-thread.ts";
@@ -79,13 +80,21 @@ class SqliteEvidenceStore implements EvidenceStore {
     this.#thread = thread;
   }
 
-  append(records: readonly NewComparison[]): Promise<void> {
+  append(records: readonly NewComparison[], evidence?: EvidenceDelta): Promise<void> {
     return this.#calls.run(async () => {
       const before = this.#lastAppend;
-      const append = before.then(() => this.#append(records));
+      const append = before.then(() => this.#append(records, evidence));
       this.#lastAppend = append.catch(() => {});
       await append;
     });
+  }
+
+  evidence(key: string): Promise<StoredEvidence> {
+    return this.#calls.run(() => this.#thread.call("evidence", key));
+  }
+
+  attempt(key: string, isLook: boolean): Promise<Attempt> {
+    return this.#calls.run(() => this.#thread.call("attempt", { key, isLook }));
   }
 
   find({ method, verdict, unit, before, limit }: EvidenceQuery): Promise<readonly StoredComparison[]> {
@@ -134,8 +143,9 @@ class SqliteEvidenceStore implements EvidenceStore {
     return this.#calls.close(() => this.#thread.end());
   }
 
-  async #append(records: readonly NewComparison[]): Promise<void> {
-    if (records.length === 0) return;
+  async #append(records: readonly NewComparison[], evidence: EvidenceDelta | undefined): Promise<void> {
+    if (records.length === 0 && evidence === undefined) return;
+    if (records.length === 0) this.#thread.tell("rows", { rows: [], first: true });
     for (let from = 0; from < records.length; from += batchRows) {
       if (from > 0) await yieldToOthers();
       this.#thread.tell("rows", {
@@ -148,7 +158,7 @@ class SqliteEvidenceStore implements EvidenceStore {
       await yieldToOthers();
       this.#thread.tell("keep", { index, text });
     }
-    await this.#thread.call("append", null);
+    await this.#thread.call("append", evidence ?? null);
   }
 }
 

@@ -3,6 +3,7 @@
  * message, in batches that have no answer.
  */
 import { deflateSync, inflateSync } from "node:zlib";
+import type { Attempt, EvidenceDelta, StoredEvidence } from "../../ports/tallies.ts";
 import {
   type CountRow,
   EvidenceFile,
@@ -24,7 +25,9 @@ export interface EvidenceCalls {
   readonly rows: (batch: { readonly rows: readonly EvidenceRow[]; readonly first: boolean }) => null;
   /** A request that is to be kept with the row of this index. */
   readonly keep: (request: { readonly index: number; readonly text: string }) => null;
-  readonly append: (nothing: null) => null;
+  readonly append: (evidence: EvidenceDelta | null) => null;
+  readonly evidence: (key: string) => StoredEvidence;
+  readonly attempt: (asked: { readonly key: string; readonly isLook: boolean }) => Attempt;
   readonly page: (query: PageQuery) => readonly StoredRow[];
   readonly get: (id: string) => StoredRow | null;
   readonly request: (id: string) => string | null;
@@ -54,12 +57,14 @@ serveFiles(({ path, busyMsMax, ...limits }: ThreadData) => {
       requests.set(index, deflateSync(text));
       return null;
     },
-    append: () => {
-      file.append(received, requests);
+    append: (evidence) => {
+      file.append({ rows: received, requests, evidence });
       received = [];
       requests.clear();
       return null;
     },
+    evidence: (key) => file.evidence(key),
+    attempt: ({ key, isLook }) => file.attempt(key, isLook),
     page: (query) => file.page(query),
     get: (id) => file.get(id) ?? null,
     request: (id) => {

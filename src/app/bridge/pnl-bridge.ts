@@ -1,10 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { HostMonitor, systemClock } from "../../adapters/host/index.ts";
 import { HttpSystem } from "../../adapters/http/index.ts";
 import { ModuleSystem } from "../../adapters/module/index.ts";
 import { CommandSystem } from "../../adapters/worker/index.ts";
-import { BridgeError, unreachable } from "../../base/errors.ts";
+import { BridgeError, lineOf, unreachable } from "../../base/errors.ts";
+import type { PnlTolerances } from "../../bridges/core/tolerances.ts";
 import {
   controllerReads,
   type DashboardAnswer,
@@ -38,7 +40,8 @@ import { ControlPlane } from "../control/control-plane.ts";
 import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
-import { isPairConfigured, openEvidenceStore } from "../stores.ts";
+import { evidenceKey, groupOfSymbol } from "../evidence-key.ts";
+import { type ControlSettings, isPairConfigured, openEvidenceStore } from "../stores.ts";
 import { dashboardOf } from "./dashboard.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
 import { LedgerWorld } from "./systems/ledger-world.ts";
@@ -119,9 +122,12 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       withoutEvidence(failure, log),
     );
     if (evidence !== undefined) opened.push(evidence);
+    const { positionThreshold, comparisonThreshold } = config.validation;
+    const tolerances = { position: positionThreshold, pnl: comparisonThreshold };
+    // Reads files at the first use, before the load of this process is measured.
+    if (evidence !== undefined) evidenceKey({ config, folder }, tolerances);
     const monitor = new HostMonitor();
     opened.push(monitor);
-    const { positionThreshold, comparisonThreshold } = config.validation;
     const { legacy, modern } = config.systems;
     const [legacyTimeoutMs, timeoutMs] = [timeoutOf(legacy), timeoutOf(modern)];
     const follows = config.stores.control !== null;
@@ -135,7 +141,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       {
         ...systems,
         plan: follows ? planOf({ phase: "read_only", epoch: 0 }) : config.plan,
-        tolerances: { position: positionThreshold, pnl: comparisonThreshold },
+        tolerances,
         convert: conversions(config),
         ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
         // Modern's time limit also applies to its shadow calls; the shorter default would fail every
@@ -143,6 +149,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         ...(timeoutMs !== undefined && { answering: { timeoutMs } }),
         shadow: {
           keepRequests: config.shadow.keepRequests,
+          controlRatio: config.shadow.controlPercentage / 100,
           ...(timeoutMs !== undefined && { timeoutMs }),
         },
         exclusions: config.exclusions,
@@ -154,7 +161,16 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
                 return onComparison?.(comparison);
               },
             }),
-        ...(evidence === undefined ? {} : { evidence }),
+        ...(evidence === undefined
+          ? {}
+          : {
+              evidence,
+              tally: {
+                process: randomUUID(),
+                dayRule: dayRulesOf(config.systems).legacy,
+                groupOf: groupOfSymbol,
+              },
+            }),
         ...(marks === undefined ? {} : { marks }),
         ...(owed === undefined ? {} : { owed }),
       },
@@ -179,7 +195,11 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         })
       : undefined;
     if (database !== undefined) opened.unshift(database);
-    control = follows ? controlOf({ service, dashboard }, { config, folder, owed, database }) : undefined;
+    const countEvidence = keyOfEvidence({ config, folder }, service, log);
+    await countEvidence(tolerances);
+    control = follows
+      ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence })
+      : undefined;
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     if (control !== undefined && config.validation.alertOnMismatch)
@@ -218,9 +238,10 @@ function controlOf(
   around: Pick<ConstructorParameters<typeof ControlPlane>[0], "config" | "folder"> & {
     readonly owed: OwedWrites | undefined;
     readonly database: DatabaseService | undefined;
+    readonly countEvidence: ReturnType<typeof keyOfEvidence>;
   },
 ): ControlPlane {
-  const { owed, config, database, ...rest } = around;
+  const { owed, config, database, countEvidence, ...rest } = around;
   const control: ControlPlane = new ControlPlane({
     ...rest,
     config,
@@ -234,6 +255,7 @@ function controlOf(
       if (section === undefined) return;
       service.setTolerances(section.tolerances);
       dashboard.setTolerances(section.tolerances);
+      void countEvidence(section.tolerances);
     },
     oldestRunning: () => service.oldestRunning,
     signals: () => ({ ...countsOf(service), servedMismatch: newestMismatch(service) }),
@@ -249,6 +271,24 @@ function controlOf(
     }),
   });
   return control;
+}
+
+/**
+ * Returns a function that counts evidence under the key of some tolerances from then on. A failure of the
+ * store is logged; comparisons are kept nevertheless, and gates find less evidence.
+ */
+function keyOfEvidence(
+  settings: ControlSettings,
+  service: PnLServiceBridge,
+  log: PnlBridgeOptions["log"],
+): (tolerances: PnlTolerances) => Promise<void> {
+  let last = Promise.resolve();
+  return (tolerances) => {
+    last = last
+      .then(() => service.core.setEvidenceKey(evidenceKey(settings, tolerances)))
+      .catch((failure) => logLine(log, `evidence for the gates is not counted: ${lineOf(failure)}`));
+    return last;
+  };
 }
 
 const waitingIn = (latest: DatabaseService["latest"]): number | null =>

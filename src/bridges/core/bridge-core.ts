@@ -9,6 +9,8 @@ import type { Call, RunnerMethod } from "./call.ts";
 import { CallRunner } from "./call-runner.ts";
 import { type MethodCounters, MethodTally } from "./counters.ts";
 import { EvidenceBuffer } from "./evidence-buffer.ts";
+import { EvidenceTally, type EvidenceTallyOptions } from "./evidence-tally.ts";
+import { weightOfRow } from "./lanes.ts";
 import {
   type AnsweringOptions,
   answeringDefaults,
@@ -41,6 +43,8 @@ export interface BridgeOptions {
   readonly admitWrite?: () => Promise<void>;
   /** The store that keeps comparisons after this process ends. */
   readonly evidence?: EvidenceStore;
+  /** How the evidence of the gates is counted; without it, only comparisons are kept. */
+  readonly tally?: EvidenceTallyOptions;
 }
 
 /** The services of the host that a bridge needs; the package's `createServiceBridge` provides them. */
@@ -70,6 +74,13 @@ export interface ServiceBridgeControl {
   close(): Promise<void>;
 }
 
+/** The money that a request with trades weighs; undefined if its answer alone would show it. */
+function weightOfRequest(request: unknown): number | undefined {
+  if (typeof request !== "object" || request === null || !("trades" in request)) return undefined;
+  const { trades } = request;
+  return Array.isArray(trades) ? trades.reduce<number>((sum, row) => sum + weightOfRow(row), 0) : undefined;
+}
+
 /** A method as a bridge declares it, without the counters and the breaker that `add` gives it. */
 export type BridgedMethod = Omit<RunnerMethod, "tally" | "breaker" | "whole">;
 
@@ -79,9 +90,12 @@ export class BridgeCore implements ServiceBridgeControl {
   readonly #clock: Clock;
   readonly #slots: ShadowSlots;
   readonly #buffer: EvidenceBuffer | undefined;
+  readonly #tally: EvidenceTally | undefined;
+  readonly #evidence: EvidenceStore | undefined;
   readonly #samples: Samples;
   readonly #runner: CallRunner;
   readonly #methods: RunnerMethod[] = [];
+  #sampled = { k: 0, out: 0 };
   readonly #owed: OwedWrites | undefined;
   /** The number of running calls under each epoch. */
   readonly #running = new Map<number, number>();
@@ -95,11 +109,17 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#owed = owed;
     this.answering = { ...answeringDefaults, ...options.answering };
     this.#slots = new ShadowSlots(shadow, load);
+    const tally =
+      evidence === undefined || options.tally === undefined
+        ? undefined
+        : new EvidenceTally(options.tally, clock, () => this.#countSampled());
     const buffer =
       evidence === undefined
         ? undefined
-        : new EvidenceBuffer(evidence, clock, { requestsPerDay: shadow.keepRequests });
+        : new EvidenceBuffer(evidence, clock, { tally, requestsPerDay: shadow.keepRequests });
     this.#buffer = buffer;
+    this.#tally = tally;
+    this.#evidence = evidence;
     this.#samples = new Samples(draw);
     this.#runner = new CallRunner(planOf(plan), {
       shadow,
@@ -112,8 +132,30 @@ export class BridgeCore implements ServiceBridgeControl {
       samples: this.#samples,
       onComparison,
       keep: buffer && ((draft) => buffer.keep(draft)),
+      lost:
+        tally &&
+        (({ method, args, source, fellBack }, why) =>
+          tally.lost(
+            method.name,
+            source === "modern" || fellBack !== undefined ? "served" : "live",
+            why,
+            weightOfRequest(args[0]),
+          )),
       draw,
     });
+  }
+
+  /** Counts the evidence of the gates under a key from now on, on top of what the store has under it. */
+  async setEvidenceKey(key: string): Promise<void> {
+    if (this.#tally === undefined || this.#evidence === undefined || key === this.#tally.key) return;
+    const { tallies } = await this.#evidence.evidence(key);
+    const pairs = new Map<string, number>();
+    for (const { signal, stratum, n } of tallies)
+      if (signal === "pairs") pairs.set(stratum, (pairs.get(stratum) ?? 0) + n);
+    await this.#evidence.attempt(key, false);
+    // The evidence of the earlier key is complete; nobody waits for more of it.
+    if (this.#tally.key !== "") await this.#evidence.append([], this.#tally.take(true));
+    this.#tally.begin(key, pairs);
   }
 
   add(method: BridgedMethod): RunnerMethod {
@@ -181,8 +223,20 @@ export class BridgeCore implements ServiceBridgeControl {
   // These are properties and not methods, because a program may pass `close` as a function when it shuts
   // down.
   readonly setPlan = (plan: PlanInput | MigrationPlan): void => {
+    this.#countSampled();
     this.#runner.plan = planOf(plan);
   };
+
+  /** Counts the calls since the last time that were shadowed, and those that were not drawn. */
+  #countSampled(): void {
+    const sum = (of: (tally: MethodTally) => number): number =>
+      this.#methods.reduce((total, { tally }) => total + of(tally), 0);
+    const before = this.#sampled;
+    const now = { k: sum(({ eligible }) => eligible), out: sum(({ sampledOut }) => sampledOut) };
+    this.#sampled = now;
+    const k = now.k - before.k;
+    this.#tally?.sampled(this.plan.shadowSampleRatio, { n: k + now.out - before.out, k });
+  }
 
   get counters(): Readonly<Record<string, MethodCounters>> {
     return Object.fromEntries(this.#methods.map(({ name, tally }) => [name, tally.counters]));

@@ -251,13 +251,16 @@ export class CallRunner implements ShadowHost {
   #shadowFor(call: Call, { answer, shadow }: Route): ShadowCall | undefined {
     const { method, args } = call;
     const { tally } = method;
+    const { lost } = this.options;
     const { controlRatio, inputValuesMax } = this.options.shadow;
-    const isControl = answer === "legacy" && controlRatio > 0 && this.options.draw() < controlRatio;
+    // The side that answers is asked a second time, also where that is modern.
+    const isControl = controlRatio > 0 && this.options.draw() < controlRatio;
     if (!isControl && shadow === null) {
       tally.sampledOut += 1;
       return undefined;
     }
-    const role: ShadowRole = isControl || shadow === null ? shadowRoles.control : shadowRoles[shadow];
+    const role: ShadowRole =
+      isControl || shadow === null ? { side: answer, kind: "aa" } : shadowRoles[shadow];
     tally.eligible += 1;
     // If modern lacks the method, only legacy can answer, so there is nothing to compare.
     if (
@@ -266,17 +269,20 @@ export class CallRunner implements ShadowHost {
       (!isControl && method.modern === undefined)
     ) {
       tally.excluded += 1;
+      if (!isControl) lost?.(call, "excluded");
       return undefined;
     }
     const shed = this.options.slots.enter(tally.underWay);
     if (shed !== undefined) {
       tally.shed(shed);
+      if (!isControl) lost?.(call, shed);
       return undefined;
     }
     const copy = frozenArguments(args, inputValuesMax);
     if (typeof copy === "string") {
       this.options.slots.leave();
       tally.shed(copy);
+      if (!isControl) lost?.(call, copy);
       return undefined;
     }
     tally.underWay += 1;

@@ -8,6 +8,7 @@ import type { ComparisonRecord } from "../../ports/evidence.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { Breaker } from "./breaker.ts";
 import type { MethodTally } from "./counters.ts";
+import type { ComparisonSeen } from "./lanes.ts";
 import type { AnsweringOptions, CallComparison, FallbackReason, ShadowOptions } from "./options.ts";
 import type { Samples, WholeSightings } from "./samples.ts";
 import type { ShadowSlots, ShedReason } from "./shadow-slots.ts";
@@ -26,6 +27,8 @@ export interface RunnerMethod {
   readonly project: ((answer: unknown) => unknown) | undefined;
   /** Whether the request and the compared answers of a divergence are kept, so that it can be explained. */
   readonly keepsRequests?: boolean;
+  /** Returns the rows of a compared part, which name book and symbol. Absent if its answers have none. */
+  readonly rows?: ((compared: unknown) => Iterable<unknown>) | undefined;
   readonly tally: MethodTally;
   readonly breaker: Breaker;
   /** Sightings of comparisons that ended without comparing the answers' fields. */
@@ -122,6 +125,8 @@ export interface RunnerOptions {
   readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
   /** Receives each comparison for the evidence store. Must not throw or wait. */
   readonly keep: ((draft: ComparisonDraft) => void) | undefined;
+  /** Learns of each comparison that was due and is not made. Must not throw or wait. */
+  readonly lost: ((call: Call, why: string) => void) | undefined;
   /** Returns a random number from 0 to 1, for sampling and shuffling. */
   readonly draw: () => number;
 }
@@ -131,4 +136,5 @@ export type ComparisonDraft = Omit<ComparisonRecord, "fingerprint" | "request"> 
   readonly input: readonly unknown[];
   /** The compared parts of both answers, if they are to be kept. */
   readonly answers?: Readonly<Record<Side, unknown>>;
+  readonly seen: ComparisonSeen;
 };

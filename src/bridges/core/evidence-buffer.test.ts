@@ -14,7 +14,8 @@ import { EvidenceBuffer } from "./evidence-buffer.ts";
 
 const draft = (unit: number | string, input: readonly unknown[] = [unit]): ComparisonDraft => {
   const { fingerprint: _, request: __, ...rest } = comparison({ unit: String(unit) });
-  return { ...rest, input };
+  const around = { served: false, fellBack: undefined, user: "", book: "", values: 1 };
+  return { ...rest, input, seen: { ...around, outcome: "compared", lanes: undefined } };
 };
 const units = async (store: EvidenceStore): Promise<readonly string[]> =>
   (await store.find({ limit: 100_000 })).map(({ unit }) => unit ?? "").toReversed();

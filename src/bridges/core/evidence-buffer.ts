@@ -8,6 +8,7 @@ import {
   requestTextMax,
 } from "../../ports/evidence.ts";
 import type { ComparisonDraft } from "./call.ts";
+import type { EvidenceTally } from "./evidence-tally.ts";
 
 interface EvidenceBufferOptions {
   /** The largest number of waiting comparisons; further ones are dropped and counted. Default 10 000. */
@@ -20,6 +21,8 @@ interface EvidenceBufferOptions {
   readonly closeMsMax: number;
   /** The largest number of requests that are kept for each UTC day. Default 200. */
   readonly requestsPerDay: number;
+  /** The longest time between two signs of life in the evidence of the gates. Default 30 000. */
+  readonly aliveMs: number;
 }
 
 const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
@@ -28,6 +31,7 @@ const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
   batchMax: 250,
   closeMsMax: 10_000,
   requestsPerDay: requestsPerDayDefault,
+  aliveMs: 30_000,
 });
 
 /** A comparison whose request is text already, since its answers belong to the systems. */
@@ -51,21 +55,36 @@ export class EvidenceBuffer {
   #kept = { day: "", requests: 0 };
   /** The requests that were due, by whether they are kept or why not. */
   readonly requests: Record<RequestState, number> = { kept: 0, too_large: 0, daily_limit: 0, not_json: 0 };
+  readonly #tally: EvidenceTally | undefined;
+  #wroteMs = Number.NEGATIVE_INFINITY;
   /** Comparisons that were not kept. */
   dropped = 0;
   /** Batches that the store refused. */
   failures = 0;
 
-  constructor(store: EvidenceStore, clock: Clock, options: Partial<EvidenceBufferOptions> = {}) {
+  constructor(
+    store: EvidenceStore,
+    clock: Clock,
+    {
+      tally,
+      ...options
+    }: Partial<EvidenceBufferOptions> & { readonly tally?: EvidenceTally | undefined } = {},
+  ) {
     this.#store = store;
     this.#clock = clock;
+    this.#tally = tally;
     this.#options = { ...evidenceBufferDefaults, ...options };
     this.#stop = clock.every(this.#options.flushMs, () => void this.#write());
   }
 
   keep(draft: ComparisonDraft): void {
-    if (this.#closed || this.#waiting.length >= this.#options.waitingMax) this.dropped += 1;
-    else this.#waiting.push(this.#withRequest(draft));
+    if (this.#closed || this.#waiting.length >= this.#options.waitingMax) {
+      this.dropped += 1;
+      this.#tally?.lost(draft.method, draft.seen.served ? "served" : "live", "dropped", undefined);
+      return;
+    }
+    this.#waiting.push(this.#withRequest(draft));
+    this.#tally?.add(draft);
   }
 
   /**
@@ -97,7 +116,12 @@ export class EvidenceBuffer {
     const tooLate = Promise.withResolvers<void>();
     const stop = this.#clock.every(this.#options.closeMsMax, tooLate.resolve, true);
     // The first `#write` may be one that already runs. The second writes again what failed in the first.
-    await Promise.race([this.#write().then(() => this.#write()), tooLate.promise]);
+    await Promise.race([
+      this.#write()
+        .then(() => this.#write())
+        .then(() => this.#append([], true)),
+      tooLate.promise,
+    ]);
     stop();
     this.#closed = true;
     this.dropped += this.#waiting.length + this.#unanswered;
@@ -116,15 +140,27 @@ export class EvidenceBuffer {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#options.batchMax);
       this.#unanswered = batch.length;
-      try {
-        await this.#store.append(batch.map(recordOf));
-      } catch {
-        this.failures += 1;
-        if (!this.#closed) this.#putBack(batch);
-        return;
-      } finally {
-        this.#unanswered = 0;
-      }
+      const isWritten = await this.#append(batch, false);
+      this.#unanswered = 0;
+      if (isWritten) continue;
+      if (!this.#closed) this.#putBack(batch);
+      return;
+    }
+    if (this.#clock.monotonicMs() - this.#wroteMs >= this.#options.aliveMs) await this.#append([], false);
+  }
+
+  /** Writes comparisons with the evidence that was counted since the last write. Never throws. */
+  async #append(batch: readonly Waiting[], ended: boolean): Promise<boolean> {
+    const delta = this.#tally === undefined || this.#tally.key === "" ? undefined : this.#tally.take(ended);
+    if (batch.length === 0 && delta === undefined) return true;
+    try {
+      await this.#store.append(batch.map(recordOf), delta);
+      this.#wroteMs = this.#clock.monotonicMs();
+      return true;
+    } catch {
+      this.failures += 1;
+      if (delta !== undefined) this.#tally?.restore(delta);
+      return false;
     }
   }
 
@@ -135,7 +171,7 @@ export class EvidenceBuffer {
   }
 }
 
-function recordOf({ input, ...draft }: Waiting): NewComparison {
+function recordOf({ input, seen: _, ...draft }: Waiting): NewComparison {
   return { ...draft, fingerprint: fingerprint(textOf(input)) };
 }
 

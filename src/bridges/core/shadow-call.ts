@@ -19,11 +19,12 @@ import {
   timeout,
 } from "./call-comparison.ts";
 import { ownCopy } from "./frozen-copy.ts";
+import { type ComparisonSeen, lanesOf, textOf } from "./lanes.ts";
 import { none } from "./samples.ts";
 import type { ShedReason } from "./shadow-slots.ts";
 import { isThenable } from "./thenable.ts";
 
-/** The side that a shadow call asks, and whether both sides are compared (`ab`) or legacy twice (`aa`). */
+/** The side that a shadow call asks, and whether both sides are compared (`ab`) or one side twice (`aa`). */
 export interface ShadowRole {
   readonly side: Side;
   readonly kind: "ab" | "aa";
@@ -31,7 +32,6 @@ export interface ShadowRole {
 export const shadowRoles = {
   legacy: { side: "legacy", kind: "ab" },
   modern: { side: "modern", kind: "ab" },
-  control: { side: "legacy", kind: "aa" },
 } as const satisfies Record<string, ShadowRole>;
 
 /** Runs shadow calls. */
@@ -41,8 +41,12 @@ export interface ShadowHost {
   finished(shadow: ShadowCall): void;
 }
 
-type FieldDetails = Pick<AnswerComparison, "fields" | "more" | "excluded"> & Pick<ComparisonDraft, "answers">;
-const noDetails: FieldDetails = Object.freeze({ fields: Object.freeze([]), more: 0, excluded: 0 });
+type FieldDetails = Omit<AnswerComparison, "verdict"> & Pick<ComparisonDraft, "answers">;
+const nothing = Object.freeze([]);
+const noDetails: FieldDetails = Object.freeze({
+  ...{ fields: nothing, rows: nothing },
+  ...{ more: 0, excluded: 0, compared: 0 },
+});
 
 /**
  * A callback of `then` on this promise runs after all queued microtasks, at less cost than queueMicrotask.
@@ -117,6 +121,7 @@ export class ShadowCall implements AnswerObserver {
     this.#context?.abort();
     this.#end();
     this.call.method.tally.shed(reason);
+    if (this.#role.kind === "ab") this.#host.options.lost?.(this.call, reason);
   }
 
   #settled(observed: Observation): void {
@@ -195,6 +200,7 @@ export class ShadowCall implements AnswerObserver {
       // If a comparer or a classifier throws, the comparison still ends with one verdict.
       tally.broken += 1;
       this.#count("not_comparable");
+      if (this.#role.kind === "ab") this.#host.options.lost?.(this.call, "broken");
     }
   }
 
@@ -212,18 +218,19 @@ export class ShadowCall implements AnswerObserver {
 
   #compareAnswers(comparer: AnswerComparer, answer: unknown, shadow: Observation): void {
     const { clock, draw } = this.#host.options;
-    // Two answers of legacy are compared in random order, so that the second answer is not always on the same
-    // side.
+    // Two answers of one side are compared in random order, so that the second answer is not always on the
+    // same side.
     const inOrder = this.#role.kind === "aa" ? draw() < 0.5 : this.#role.side === "modern";
     const legacy = inOrder ? answer : shadow.value;
     const modern = inOrder ? shadow.value : answer;
     const today = comparer.needsToday ? clock.today() : "";
-    const { verdict, due: sampled, excluded } = comparer.judge(legacy, modern, today);
+    const { verdict, due: sampled, excluded, compared } = comparer.judge(legacy, modern, today);
     this.call.method.tally.fieldsExcluded += excluded;
     this.#count(verdict);
-    // Field details are computed only when a listener or a sampler needs them.
+    // Field details are computed only when a listener or a sampler needs them, and equal answers have none.
     if (sampled.size === 0 && !this.#hasListener) return;
-    const details = comparer.compare(legacy, modern, today);
+    const details =
+      verdict === "equal" ? { ...noDetails, excluded, compared } : comparer.compare(legacy, modern, today);
     const isDue = verdict === "diverged" && this.#role.kind === "ab" && this.call.method.keepsRequests;
     this.#report(verdict, shadow, sampled, isDue ? { ...details, answers: { legacy, modern } } : details);
   }
@@ -287,7 +294,35 @@ export class ShadowCall implements AnswerObserver {
       more,
       excluded,
       ...(details.answers !== undefined && { answers: details.answers }),
+      seen: this.#seen(verdict, shadow, details),
     });
+  }
+
+  /** What the comparison shows for the tallies of the gates. */
+  #seen(verdict: Verdict, shadow: Observation, { rows, compared }: FieldDetails): ComparisonSeen {
+    const { method, key, source, fellBack } = this.call;
+    const answer = this.#answer as Observation;
+    const { side, kind } = this.#role;
+    const [legacy, modern] = side === "modern" ? [answer, shadow] : [shadow, answer];
+    const { user = "", book = "" } = key;
+    const around = {
+      served: source === "modern" || fellBack !== undefined,
+      fellBack,
+      user,
+      book,
+      values: compared,
+    };
+    const failed = { ...around, lanes: nothing };
+    if (legacy.failed)
+      return { ...failed, outcome: modern.failed && verdict === "equal" ? "both_failed" : "lost" };
+    const outcome = modern.failed ? "modern_failed" : "compared";
+    if (kind === "aa") return { ...failed, outcome };
+    if (legacy.uncopied !== undefined || (verdict === "not_comparable" && rows.length === 0))
+      return { ...failed, outcome: modern.failed ? outcome : "lost" };
+    if (method.rows === undefined) return { ...around, outcome, lanes: undefined };
+    const differences = modern.failed ? nothing : rows;
+    const asked = textOf(this.input[0], "book") ?? book;
+    return { ...around, outcome, lanes: lanesOf(method.rows(legacy.value), differences, asked) };
   }
 
   #comparison(
@@ -298,13 +333,14 @@ export class ShadowCall implements AnswerObserver {
     const { clock } = this.#host.options;
     const { method, plan } = this.call;
     const { kind, side } = this.#role;
-    const answered = kind === "aa" ? "legacy" : otherSide(side);
+    const answered = kind === "aa" ? side : otherSide(side);
     const answer = this.#answer as Observation;
     return new ComparisonOfCall(
       { method: method.name, verdict, kind, answered, epoch: plan.epoch, fields, more, excluded },
       {
-        legacy: answered === "legacy" ? answer : shadow,
-        modern: answered === "legacy" ? shadow : answer,
+        // The first of two calls of one side takes legacy's place.
+        legacy: kind === "aa" || answered === "legacy" ? answer : shadow,
+        modern: kind === "aa" || answered === "legacy" ? shadow : answer,
         clock,
         atMonotonicMs: shadow.ms === null ? clock.monotonicMs() : this.#startedMs + shadow.ms,
       },

@@ -5,6 +5,7 @@ import type { PlanInput } from "../../domain/migration/plan.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { ComparisonRecord, EvidenceStore } from "../../ports/evidence.ts";
 import type { Overload } from "../../ports/host-load.ts";
+import { MemoryTallies } from "../../testing/memory-tallies.ts";
 import { TestClock } from "../../testing/test-clock.ts";
 import {
   type BridgedService,
@@ -1418,6 +1419,8 @@ describe("evidence", () => {
       return [];
     }
     async get(): Promise<undefined> {}
+    evidence = async () => new MemoryTallies().of("");
+    attempt = async () => ({ attempt: 1, looks: 0 });
     async request(): Promise<undefined> {}
     async counts(): Promise<never[]> {
       return [];

@@ -220,6 +220,7 @@ export class PnLServiceBridge {
       modern: this.#side("modern", modern, name, this.core.answering.timeoutMs),
       comparer: this.#comparerOf(name),
       project: projections[name].project,
+      rows: projections[name].rows,
       keepsRequests: hasExplainableRows(name),
     };
   }

@@ -8,6 +8,8 @@ type Row = Readonly<Record<string, unknown>>;
 interface Projection {
   readonly compare: Pick<AnswerOptions, "keys" | "kinds">;
   readonly project: (answer: unknown) => unknown;
+  /** Returns the rows of a compared part that name book and symbol. Absent if there are none. */
+  readonly rows?: (compared: unknown) => readonly unknown[];
 }
 
 /**
@@ -24,10 +26,12 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
       totals: moneyOf(field(answer, "totals")),
       rejected: rows(answer, "rejected", compared.calculatePnl["rejected[]"]),
     }),
+    rows: listed("positions"),
   },
   openPositions: {
     compare: { keys: { positions: ["book", "symbol"] } },
     project: (answer) => ({ positions: rows(answer, "positions", compared.openPositions["positions[]"]) }),
+    rows: listed("positions"),
   },
   tradeHistory: {
     compare: {
@@ -38,10 +42,12 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
       trades: rows(answer, "trades", compared.tradeHistory["trades[]"]),
       newestFirst: areNewestFirst(field(answer, "trades")),
     }),
+    rows: listed("trades"),
   },
   dailyPnl: {
     compare: { keys: { daily: ["book", "symbol", "tradingDay"] } },
     project: (answer) => ({ daily: rows(answer, "daily", compared.dailyPnl["daily[]"]) }),
+    rows: listed("daily"),
   },
   totals: { compare: {}, project: (answer) => ({ totals: moneyOf(field(answer, "totals")) }) },
   positionDetail: {
@@ -50,8 +56,16 @@ export const projections: Readonly<Record<PnlMethod, Projection>> = {
       const position = field(answer, "position");
       return { position: isRow(position) ? picked(position, compared.positionDetail.position) : position };
     },
+    rows: (part) => [field(part, "position")],
   },
 };
+
+function listed(name: string): (part: unknown) => readonly unknown[] {
+  return (part) => {
+    const list = field(part, name);
+    return Array.isArray(list) ? list : [];
+  };
+}
 
 const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null;
 

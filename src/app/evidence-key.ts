@@ -1,0 +1,95 @@
+/**
+ * The key under which evidence of the gates is kept: hashes of the modern system, of the rules by which answers
+ * are compared, and of the legacy system. It changes with their content, and never with comments or times.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { PnlTolerances } from "../bridges/core/tolerances.ts";
+import type { SystemConfig } from "../config/index.ts";
+import { dayRulesOf } from "./builtin-systems.ts";
+import type { ControlSettings } from "./stores.ts";
+import { symbolBridge } from "./symbols/symbols.ts";
+
+const digits = 8;
+const hashOf = (...parts: readonly (string | Buffer)[]): string => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part).update("\0");
+  return hash.digest("hex").slice(0, digits);
+};
+
+/** Returns the key of a configuration under the tolerances that are in force. */
+export function evidenceKey({ config, folder }: ControlSettings, tolerances: PnlTolerances): string {
+  const { systems, exclusions } = config;
+  const rules = JSON.stringify([
+    [tolerances.position, tolerances.pnl],
+    exclusions.map(({ path, until }) => [path, until]).toSorted(),
+    dayRulesOf(systems),
+    symbols.tables,
+  ]);
+  return [contentOf(systems.modern, folder), hashOf(rules), contentOf(systems.legacy, folder)].join("/");
+}
+
+/** The hash of a system's configuration and of the files that it names. */
+function contentOf(system: SystemConfig, folder: string): string {
+  const named = JSON.stringify(system, (name, value) => (name === "timeoutMs" ? undefined : value));
+  switch (system.kind) {
+    case "builtin":
+      return hashOf(named, programBuild());
+    case "module":
+      return hashOf(named, contentsOf(resolve(folder, system.path)));
+    case "command":
+      return hashOf(
+        named,
+        ...system.command.map((word) => contentsOf(resolve(folder, system.cwd ?? "", word))),
+      );
+    case "http":
+      return hashOf(named);
+  }
+}
+
+function contentsOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+let build: string | undefined;
+
+/**
+ * The build of this program: its version and a hash of its sources or, in an installed package, of its
+ * compiled files.
+ */
+function programBuild(): string {
+  build ??= readBuild();
+  return build;
+}
+
+function readBuild(): string {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const sources = join(root, existsSync(join(root, "src")) ? "src" : "dist");
+  const files = globSync("**/*.{ts,js}", { cwd: sources })
+    .filter((file) => !/(\.test|\.d)\.ts$|^testing\b/.test(file))
+    .toSorted();
+  return `${version}+${hashOf(...files.flatMap((file) => [file, readFileSync(join(sources, file))]))}`;
+}
+
+const groups = new Map<string, string>();
+const groupsMax = 10_000;
+const symbols = symbolBridge(undefined);
+
+/** The class of the product that a symbol names in any dialect: `future`, `option`, or `unknown`. */
+export function groupOfSymbol(symbol: string): string {
+  let group = groups.get(symbol);
+  if (group === undefined) {
+    const reading = symbols.canonical(symbol, "auto");
+    group = reading.ok ? reading.instrument.kind : "unknown";
+    if (groups.size >= groupsMax) groups.clear();
+    groups.set(symbol, group);
+  }
+  return group;
+}

@@ -1,0 +1,251 @@
+import { describe, expect, test } from "vitest";
+import type { PlanInput } from "../../domain/migration/plan.ts";
+import type { PnlMethod } from "../../ports/pnl-service.ts";
+import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
+import type { Tally } from "../../ports/tallies.ts";
+import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
+import { TestClock } from "../../testing/test-clock.ts";
+import { PnLServiceBridge } from "../service/index.ts";
+import type { ShadowOptions } from "./options.ts";
+
+type Answers = Partial<Record<PnlMethod, JsonValue | (() => Promise<JsonValue>)>>;
+
+const systemOf = (answers: Answers): BridgedSystem => ({
+  name: "a system",
+  kind: "builtin",
+  methods: undefined,
+  invoke: async (method) => {
+    const answer = answers[method as PnlMethod];
+    return typeof answer === "function" ? answer() : (answer as JsonValue);
+  },
+  close: async () => {},
+});
+
+const position = (symbol: string, given: Record<string, JsonValue> = {}): JsonValue => ({
+  ...{ book: "EGB", symbol, quantity: "2", averagePrice: "110", realized: "100", unrealized: "5" },
+  ...given,
+});
+
+interface Given {
+  readonly legacy: Answers;
+  readonly modern: Answers;
+  readonly plan?: PlanInput;
+  readonly shadow?: Partial<ShadowOptions>;
+}
+
+/** A bridge that counts evidence, and the time and the store that it works with. */
+async function countingBridge({ legacy, modern, plan, shadow }: Given) {
+  const [clock, place] = [new TestClock(), new MemoryEvidence()];
+  const store = place.open();
+  const service = new PnLServiceBridge(
+    {
+      legacy: systemOf(legacy),
+      modern: systemOf(modern),
+      plan: plan ?? { phase: "shadow_mode" },
+      evidence: store,
+      tally: { process: "one", dayRule: "calendar", groupOf: (symbol) => symbol.slice(0, 2) },
+      ...(shadow !== undefined && { shadow }),
+    },
+    { clock, load: { overload: () => undefined }, draw: () => 0.3 },
+  );
+  await service.core.setEvidenceKey("key");
+  return { clock, place, service };
+}
+
+/** The evidence of some calls after the bridge is closed. */
+async function evidenceOf(
+  given: Given,
+  work: (service: PnLServiceBridge, clock: TestClock) => Promise<unknown>,
+) {
+  const { clock, place, service } = await countingBridge(given);
+  await work(service, clock);
+  await service.idle();
+  await service.close();
+  const { laneDays, tallies, processes } = await place.open().evidence("key");
+  return {
+    laneDays,
+    processes,
+    lanes: laneDays.map(({ source, book, symbol, apart }) => [source, book, symbol, apart]),
+    tally: (signal: string, stratum: string): Tally | undefined =>
+      tallies.find((one) => one.signal === signal && one.stratum === stratum),
+    signals: (signal: string) => tallies.filter((one) => one.signal === signal),
+  };
+}
+
+const asOf = "2026-11-20T15:00:00Z";
+const positions = (...rows: readonly JsonValue[]): Answers => ({ openPositions: { positions: rows } });
+const fails = { openPositions: async () => Promise.reject(new Error("modern is down")) };
+
+describe("a comparison counts for the lanes of its answer, on the trading day of its pinned as-of", () => {
+  test("with the worst field, the largest money and the sum of all differences of each lane", async () => {
+    const { laneDays } = await evidenceOf(
+      {
+        legacy: positions(position("ZNZ6"), position("ZBZ6"), position("ZFZ6")),
+        modern: positions(
+          position("ZNZ6", { unrealized: "5.004" }),
+          position("ZBZ6", { realized: "1350.5", unrealized: "-5" }),
+          position("ZFZ6", { quantity: "3" }),
+        ),
+      },
+      (service) => service.call("openPositions", { asOf }),
+    );
+    const common = { source: "live", day: "2026-11-20", book: "EGB", accepted: null, weight: 220 };
+    expect(laneDays).toMatchObject([
+      { ...common, symbol: "ZNZ6", group: "ZN", apart: null, money: 0, quantityApart: false },
+      { ...common, symbol: "ZBZ6", apart: "positions[].realized", money: 1250.5, signed: 1240.5 },
+      { ...common, symbol: "ZFZ6", apart: "positions[].quantity", money: 0, quantityApart: true },
+    ]);
+    expect(laneDays[0]?.signed).toBeCloseTo(0.004, 9);
+  });
+
+  test("a row that one side lacks is apart by its whole money", async () => {
+    const { laneDays } = await evidenceOf(
+      { legacy: positions(position("ZNZ6")), modern: positions(position("ZBZ6")) },
+      (service) => service.call("openPositions", { asOf }),
+    );
+    expect(laneDays.map(({ symbol, money, quantityApart }) => [symbol, money, quantityApart])).toEqual([
+      ["ZNZ6", 100, true],
+      ["ZBZ6", 100, true],
+    ]);
+  });
+
+  test("a thousand calls of one day are one lane day, and the last of them decides", async () => {
+    let calls = 0;
+    const { laneDays } = await evidenceOf(
+      {
+        legacy: positions(position("ZNZ6")),
+        modern: {
+          openPositions: async () => ({
+            positions: [position("ZNZ6", { realized: calls++ < 20 ? "0" : "100" })],
+          }),
+        },
+      },
+      async (service) => {
+        for (let call = 0; call < 25; call++) await service.call("openPositions", { asOf });
+      },
+    );
+    expect(laneDays).toMatchObject([{ apart: null }]);
+  });
+
+  test("a total that is apart counts against all lanes only if no row is apart", async () => {
+    const answer = (realized: string, total: string): JsonValue => ({
+      positions: [position("ZNZ6", { realized }), position("ZBZ6")],
+      totals: { USD: { realized: total, unrealized: "10", total } },
+      rejected: [],
+    });
+    const asked = async (modern: JsonValue) =>
+      evidenceOf(
+        { legacy: { calculatePnl: answer("100", "200") }, modern: { calculatePnl: modern } },
+        (service) => service.call("calculatePnl", { asOf, trades: [] }),
+      );
+    expect((await asked(answer("90", "190"))).lanes.map((lane) => lane[3])).toEqual([
+      "positions[].realized",
+      null,
+    ]);
+    expect((await asked(answer("100", "190"))).lanes.map((lane) => lane[3])).toEqual([
+      "totals.USD.realized",
+      "totals.USD.realized",
+    ]);
+  });
+
+  test("an answer without lanes is one lane a question and unit, whatever its as-of and marks", async () => {
+    const totals = { totals: { USD: { realized: "1", unrealized: "2", total: "3" } } };
+    const { laneDays } = await evidenceOf({ legacy: { totals }, modern: { totals } }, async (service) => {
+      for (const second of [10, 20, 30])
+        await service.call(
+          "totals",
+          { asOf: `2026-11-20T15:00:${second}Z`, marks: { ZN: `${second}` } },
+          { user: "amy" },
+        );
+      await service.call("totals", { asOf, book: "EGB" }, { user: "amy" });
+    });
+    expect(laneDays).toMatchObject([
+      { book: "amy", group: "summary", apart: null },
+      { book: "amy", group: "summary", apart: null },
+    ]);
+  });
+});
+
+describe("a failure", () => {
+  const legacy = positions(position("ZNZ6"), position("ZBZ6"));
+  const call = (service: PnLServiceBridge) => service.call("openPositions", { asOf }).catch(() => {});
+
+  test("of modern alone is an event of all lanes and an error of the minute", async () => {
+    const { lanes, tally } = await evidenceOf({ legacy, modern: fails }, call);
+    expect(lanes).toEqual([
+      ["live", "EGB", "ZNZ6", "error"],
+      ["live", "EGB", "ZBZ6", "error"],
+    ]);
+    expect(tally("errors", "openPositions")).toMatchObject({ n: 1, k: 1 });
+  });
+
+  test("of both systems alike is no trial, and one of legacy alone is lost", async () => {
+    const both = await evidenceOf({ legacy: fails, modern: fails }, call);
+    expect([both.lanes, both.signals("errors"), both.signals("lost")]).toEqual([[], [], []]);
+    const ofLegacy = await evidenceOf({ legacy: fails, modern: legacy }, call);
+    expect([ofLegacy.lanes, ofLegacy.tally("lost", "openPositions not_comparable")?.n]).toEqual([[], 1]);
+  });
+
+  test("of modern that should have answered is a fall-back of the user's day, and served evidence", async () => {
+    const plan: PlanInput = {
+      ...{ phase: "dual_write", newSystemPercentage: 100, bucketBy: "user" },
+      flags: { calculator: true, storage: true },
+    };
+    const { lanes, signals } = await evidenceOf({ legacy, modern: fails, plan }, (service) =>
+      service.call("openPositions", { asOf }, { user: "amy" }),
+    );
+    expect(lanes[0]).toEqual(["served", "EGB", "ZNZ6", "error"]);
+    expect(signals("impact").map(({ stratum }) => stratum)).toEqual([
+      "2026-11-20 seen amy",
+      "2026-11-20 fell_back:FAILED amy",
+    ]);
+  });
+});
+
+test("errors and latencies are counted once a method and minute", async () => {
+  const agreed = positions(position("ZNZ6"));
+  const { tally, signals } = await evidenceOf({ legacy: agreed, modern: agreed }, async (service, clock) => {
+    for (let call = 0; call < 30; call++) {
+      await service.call("openPositions", { asOf });
+      await service.idle();
+      clock.advance(10_000);
+    }
+  });
+  expect(tally("errors", "openPositions")).toMatchObject({ n: 5, k: 0 });
+  expect(tally("pairs", "openPositions")?.n).toBe(5);
+  expect(signals("bins").reduce((sum, { n }) => sum + n, 0)).toBe(5);
+});
+
+test("a comparison that is shed lowers the coverage by the money of its request", async () => {
+  const answer = { positions: [], totals: {}, rejected: [] };
+  const trades = [{ id: "1", symbol: "ZNZ6", side: "B", quantity: "10", price: "112" }] as const;
+  const { tally } = await evidenceOf(
+    { legacy: { calculatePnl: answer }, modern: { calculatePnl: answer }, shadow: { inFlightMax: 0 } },
+    (service) => service.call("calculatePnl", { asOf, trades }),
+  );
+  expect(tally("lost", "calculatePnl lane_full")).toMatchObject({ n: 1, k: 0, amount: 1_120 });
+});
+
+test("a side that is asked twice measures noise, and no lane counts", async () => {
+  const agreed = positions(position("ZNZ6"));
+  const { lanes, tally, signals } = await evidenceOf(
+    { legacy: agreed, modern: agreed, shadow: { controlRatio: 1 } },
+    (service) => service.call("openPositions", { asOf }),
+  );
+  expect([lanes, tally("aa", "openPositions")?.n, signals("order").length]).toEqual([[], 1, 1]);
+});
+
+test("a process says that it ends, also under a key that it leaves", async () => {
+  const agreed = positions(position("ZNZ6"));
+  const { place, service } = await countingBridge({ legacy: agreed, modern: agreed });
+  await service.call("openPositions", { asOf });
+  await service.idle();
+  await service.core.setEvidenceKey("next");
+  const { laneDays, processes } = await place.open().evidence("key");
+  expect([laneDays.length, processes]).toMatchObject([
+    1,
+    [{ process: "one", day: "2026-11-20", ended: true }],
+  ]);
+  await service.close();
+  expect((await place.open().evidence("next")).processes).toMatchObject([{ ended: true }]);
+});

@@ -1,0 +1,273 @@
+import { fingerprint } from "../../base/fingerprint.ts";
+import { parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
+import {
+  defaultTradingDayRule,
+  formatDay,
+  type TradingDayRuleName,
+  tradingDayRules,
+} from "../../domain/market/trading-day.ts";
+import { agrees } from "../../domain/migration/verdict.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { EvidenceDelta, EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
+import type { ComparisonDraft } from "./call.ts";
+import { type ComparisonSeen, type LaneSeen, textOf } from "./lanes.ts";
+
+export interface EvidenceTallyOptions {
+  /** Unique for each start of a process. */
+  readonly process: string;
+  readonly dayRule: TradingDayRuleName;
+  /** The class of a symbol's product, for which a rate is proved. */
+  readonly groupOf: (symbol: string) => string;
+}
+
+/** A pair is slower if modern takes more than this times as long as legacy. */
+const slowerRatio = 1.1;
+/** The first pairs of a method fix the threshold of the slowest calls; the further ones are judged by it. */
+const firstPairs = 1_000;
+const minuteMs = 60_000;
+
+/** Latencies are counted in steps of the ratio that counts as slower. */
+const binOf = (ms: number): number => Math.ceil(Math.log(Math.max(ms, 0.001)) / Math.log(slowerRatio));
+/** The bin of a call that did not end in time: slower than any other. */
+const lateBin = 999;
+
+/** Adds up what the gates need of comparisons, until it is written to the evidence store. */
+export class EvidenceTally {
+  readonly #options: EvidenceTallyOptions;
+  readonly #clock: Clock;
+  readonly #beforeTake: () => void;
+  readonly #laneDays = new Map<string, LaneDay>();
+  readonly #tallies = new Map<string, Tally>();
+  /** The minute in which each method was last seen, and what was counted in it. */
+  readonly #minutes = new Map<string, { minute: number; failed: boolean; paired: boolean }>();
+  readonly #pairs = new Map<string, number>();
+  #day = "";
+  #key = "";
+
+  /** `beforeTake` may count further evidence before it is written. */
+  constructor(options: EvidenceTallyOptions, clock: Clock, beforeTake: () => void) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#beforeTake = beforeTake;
+  }
+
+  /** The key of the evidence from now on; nothing is counted without one. Written evidence keeps its key. */
+  get key(): string {
+    return this.#key;
+  }
+
+  /** Sets the key, and the numbers of pairs that it has by method. Pending evidence is of the earlier key. */
+  begin(key: string, pairs: ReadonlyMap<string, number> = new Map()): void {
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#laneDays.clear();
+    this.#tallies.clear();
+    this.#minutes.clear();
+    this.#pairs.clear();
+    for (const [method, count] of pairs) this.#pairs.set(method, count);
+  }
+
+  add(draft: ComparisonDraft): void {
+    if (this.#key === "") return;
+    const { method, kind, verdict, seen } = draft;
+    const source: EvidenceSource = seen.served ? "served" : "live";
+    if (kind === "aa") {
+      this.#addControl(draft);
+      return;
+    }
+    this.#count(source, "ab", method, { k: agrees(verdict) || seen.outcome === "both_failed" ? 0 : 1 });
+    if (draft.excluded > 0 || seen.values > 0)
+      this.#count(source, "excluded", method, { n: seen.values + draft.excluded, k: draft.excluded });
+    if (seen.outcome === "lost") this.lost(method, source, "not_comparable", undefined);
+    else {
+      const weight = seen.lanes?.reduce((sum, lane) => sum + lane.weight, 0) ?? 0;
+      this.#count(source, "coverage", method, { amount: weight, largest: weight });
+    }
+    this.#addMinute(draft, source);
+    this.#addLanes(draft, source);
+  }
+
+  /** Counts a comparison that was due and not made. `weight` is undefined if it is not known. */
+  lost(method: string, source: EvidenceSource, why: string, weight: number | undefined): void {
+    if (this.#key === "") return;
+    const unknown = weight === undefined ? 1 : 0;
+    this.#count(source, "lost", `${method} ${why}`, { k: unknown, amount: weight ?? 0 });
+  }
+
+  /** Counts calls that were shadowed, of those that the plan's ratio could have chosen. */
+  sampled(ratio: number, { n, k }: { readonly n: number; readonly k: number }): void {
+    if (this.#key !== "" && n > 0 && ratio > 0 && ratio < 1)
+      this.#count("live", "sampling", String(ratio), { n, k });
+  }
+
+  /** Returns what was counted since the last time, and begins anew. */
+  take(ended: boolean): EvidenceDelta {
+    this.#beforeTake();
+    const delta: EvidenceDelta = {
+      key: this.#key,
+      process: this.#options.process,
+      at: new Date(this.#clock.nowMs()).toISOString(),
+      day: this.#day,
+      ended,
+      laneDays: [...this.#laneDays.values()],
+      tallies: [...this.#tallies.values()],
+    };
+    this.#laneDays.clear();
+    this.#tallies.clear();
+    return delta;
+  }
+
+  /** Adds what could not be written, so that the next `take` returns it again. */
+  restore({ key, laneDays, tallies }: EvidenceDelta): void {
+    if (key !== this.#key) return;
+    for (const laneDay of laneDays) {
+      const id = idOfLaneDay(laneDay);
+      if (!this.#laneDays.has(id)) this.#laneDays.set(id, laneDay);
+    }
+    for (const { source, signal, stratum, ...counts } of tallies)
+      this.#count(source, signal, stratum, counts);
+  }
+
+  #addControl({ method, verdict, legacyMs, modernMs, seen }: ComparisonDraft): void {
+    if (seen.outcome !== "compared") return;
+    this.#count("live", "aa", method, { k: agrees(verdict) ? 0 : 1 });
+    // The first of the two calls answered; the second one ran in the shadow.
+    if (legacyMs !== null && modernMs !== null)
+      this.#count(
+        "live",
+        "order",
+        `${method} ${Math.floor((modernMs / Math.max(legacyMs, 0.001)) * 20)}`,
+        {},
+      );
+  }
+
+  /** Counts at most one error and one pair of latencies a method and minute: neighbours are no new trials. */
+  #addMinute(
+    { method, legacyMs, modernMs, seen, modernError }: ComparisonDraft,
+    source: EvidenceSource,
+  ): void {
+    if (seen.outcome === "both_failed" || seen.outcome === "lost") return;
+    const id = `${source} ${method}`;
+    const minute = Math.floor(this.#clock.nowMs() / minuteMs);
+    const failed = seen.outcome === "modern_failed";
+    let now = this.#minutes.get(id);
+    if (now?.minute !== minute) {
+      now = { minute, failed: false, paired: false };
+      this.#minutes.set(id, now);
+      this.#count(source, "errors", method, {});
+    }
+    if (failed && !now.failed) {
+      now.failed = true;
+      this.#count(source, "errors", method, { n: 0, k: 1 });
+    }
+    const isLate = failed && modernError?.startsWith("TIMEOUT") === true;
+    if (now.paired || legacyMs === null || (modernMs === null ? !isLate : failed && !isLate)) return;
+    now.paired = true;
+    const before = this.#pairs.get(method) ?? 0;
+    this.#pairs.set(method, before + 1);
+    const isSlower = isLate || modernMs === null || modernMs > slowerRatio * legacyMs;
+    this.#count(source, "pairs", method, { k: isSlower ? 1 : 0 });
+    const late = isLate || modernMs === null;
+    const bins = `${binOf(legacyMs)} ${late ? lateBin : binOf(modernMs)}`;
+    this.#count(source, "bins", `${method} ${before < firstPairs ? "first" : "later"} ${bins}`, {});
+  }
+
+  #addLanes({ at, method, verdict, input, unit, seen }: ComparisonDraft, source: EvidenceSource): void {
+    if (seen.outcome === "both_failed" || seen.outcome === "lost") return;
+    const day = this.#dayOf(input, at);
+    if (day > this.#day) this.#day = day;
+    const failed = seen.outcome === "modern_failed";
+    const lanes = seen.lanes ?? [withoutLanes(method, { input, unit, verdict })];
+    let [largest, isWrong]: [number, boolean] = [0, false];
+    for (const lane of lanes) {
+      if (!lane.isCompared && lane.apart === null && !failed) continue;
+      const { book, symbol, money, signed, quantityApart, weight } = lane;
+      const apart = failed ? "error" : lane.apart;
+      isWrong ||= apart !== null;
+      largest = Math.max(largest, money ?? 0);
+      const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
+      const laneDay: LaneDay = {
+        ...{ source, day, book, symbol, group, at, apart, accepted: null },
+        ...{ money: failed ? 0 : money, quantityApart, signed, weight },
+      };
+      this.#laneDays.set(idOfLaneDay(laneDay), laneDay);
+    }
+    if (source === "served") this.#addImpact(day, seen, { isWrong: isWrong && !failed, largest });
+  }
+
+  /** Counts user-days and book-days, since one screen may ask hundreds of times an hour. */
+  #addImpact(
+    day: string,
+    { user, book, fellBack }: ComparisonSeen,
+    { isWrong, largest }: { readonly isWrong: boolean; readonly largest: number },
+  ): void {
+    const count = (what: string, who: string): void =>
+      this.#count("served", "impact", `${day} ${what} ${who}`, { largest });
+    count("seen", user);
+    if (isWrong) count("wrong", user);
+    if (isWrong) count("wrong_book", book);
+    if (fellBack !== undefined) count(`fell_back:${fellBack}`, user);
+  }
+
+  /** The trading day of a call's pinned as-of or, without one, of the comparison. */
+  #dayOf(input: readonly unknown[], at: string): string {
+    const instant = parseInstant(textOf(input[0], "asOf") ?? at) ?? parseInstant(at) ?? 0;
+    const wall = wallOfInstant(instant);
+    const { dayRule } = this.#options;
+    const day =
+      tradingDayRules[dayRule].dayOf(wall, undefined) ??
+      tradingDayRules[defaultTradingDayRule].dayOf(wall, undefined);
+    return day === undefined ? at.slice(0, 10) : formatDay(day);
+  }
+
+  #count(
+    source: EvidenceSource,
+    signal: string,
+    stratum: string,
+    { n = 1, k = 0, amount = 0, largest = 0 }: Partial<Tally>,
+  ): void {
+    const id = `${source} ${signal} ${stratum}`;
+    const before = this.#tallies.get(id) ?? { source, signal, stratum, n: 0, k: 0, amount: 0, largest: 0 };
+    this.#tallies.set(id, {
+      ...before,
+      n: before.n + n,
+      k: before.k + k,
+      amount: before.amount + amount,
+      largest: Math.max(before.largest, largest),
+    });
+  }
+}
+
+const idOfLaneDay = ({ source, day, book, symbol }: LaneDay): string =>
+  `${source}\n${day}\n${book}\n${symbol}`;
+
+/**
+ * The lane of an answer without lanes: one question of one unit. Its as-of and its marks, which differ in each
+ * call, are no part of the question.
+ */
+function withoutLanes(
+  method: string,
+  { input, unit, verdict }: Pick<ComparisonDraft, "input" | "unit" | "verdict">,
+): LaneSeen {
+  const [request, ...rest] = input;
+  const question =
+    typeof request === "object" && request !== null
+      ? Object.entries(request).filter(([name]) => name !== "asOf" && name !== "marks" && name !== "trades")
+      : request;
+  let text = "";
+  try {
+    text = JSON.stringify([question, rest]);
+  } catch {
+    // Questions that have no JSON count as one.
+  }
+  return {
+    book: unit ?? "",
+    symbol: `#${method} ${fingerprint(text)}`,
+    weight: 0,
+    apart: verdict === "diverged" ? method : null,
+    money: verdict === "diverged" ? null : 0,
+    signed: 0,
+    quantityApart: false,
+    isCompared: verdict !== "not_comparable",
+  };
+}

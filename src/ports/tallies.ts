@@ -1,0 +1,80 @@
+/**
+ * The evidence of the gates: what is left of comparisons when they are pruned. All of it adds up over
+ * processes and is kept under an evidence key, a text that changes with the content of the builds, the
+ * configuration, the tolerances and the tables of symbols.
+ */
+
+/** `replay`: a history; `live`: legacy answered and modern was its shadow; `served`: modern answered. */
+const evidenceSources = ["replay", "live", "served"] as const;
+export type EvidenceSource = (typeof evidenceSources)[number];
+
+/** One lane (book and symbol) on one trading day, as its last comparison of that day found it. */
+export interface LaneDay {
+  readonly source: EvidenceSource;
+  /** The trading day, YYYY-MM-DD. */
+  readonly day: string;
+  /** Empty if there is no book. */
+  readonly book: string;
+  /** A symbol, or `#` and the question for an answer without lanes. */
+  readonly symbol: string;
+  /** The class of the product, for which a rate is proved: `future`, `option`, `summary`, … */
+  readonly group: string;
+  /** The time of the comparison, ISO 8601, UTC. */
+  readonly at: string;
+  /** The worst field that is apart beyond tolerance; null if the lane agrees. */
+  readonly apart: string | null;
+  /** The code of the accepted cause that explains the difference; null if there is none. */
+  readonly accepted: string | null;
+  /** The largest difference of money, without its sign; null if it is unknown. */
+  readonly money: number | null;
+  readonly quantityApart: boolean;
+  /** The sum of the differences of money, modern minus legacy, also of those within tolerance. */
+  readonly signed: number;
+  /** The compared sum of |quantity × price|. */
+  readonly weight: number;
+}
+
+/** Counts of one signal and stratum; all but `largest` add up. */
+export interface Tally {
+  readonly source: EvidenceSource;
+  readonly signal: string;
+  readonly stratum: string;
+  readonly n: number;
+  readonly k: number;
+  readonly amount: number;
+  readonly largest: number;
+}
+
+/** A process that gathers evidence. */
+export interface EvidenceProcess {
+  readonly process: string;
+  /** The time of its last write, ISO 8601, UTC. */
+  readonly at: string;
+  /** The latest trading day that it has seen; empty if none. */
+  readonly day: string;
+  /** Whether it has said that it ends. */
+  readonly ended: boolean;
+}
+
+/** What one process adds to the evidence. */
+export interface EvidenceDelta extends EvidenceProcess {
+  readonly key: string;
+  readonly laneDays: readonly LaneDay[];
+  readonly tallies: readonly Tally[];
+}
+
+/** All evidence under one key. */
+export interface StoredEvidence {
+  readonly laneDays: readonly LaneDay[];
+  readonly tallies: readonly Tally[];
+  readonly processes: readonly EvidenceProcess[];
+  /** The other keys under which processes have written, with the time of the last write. */
+  readonly others: readonly { readonly key: string; readonly at: string }[];
+}
+
+/** Each change of the key begins an attempt; a key that returns brings its evidence back. */
+export interface Attempt {
+  readonly attempt: number;
+  /** How often somebody has judged gates under the key. */
+  readonly looks: number;
+}
