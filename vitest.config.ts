@@ -19,6 +19,7 @@ export default defineConfig({
       },
       { extends: true, test: { name: "alone", include: [alone] } },
     ],
+    globalSetup: "test/bundle.ts",
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
     hookTimeout: 120_000,

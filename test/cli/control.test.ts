@@ -21,7 +21,7 @@ import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun } from "../campaigns.ts";
 import { type DeskProcess, LiveDesk } from "./live-desk.ts";
-import { pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
+import { main, pnlBridge, type Ran, withFiles } from "./run-cli.ts";
 
 const isLong = isLongRun("commands");
 const because = ["--reason", "a test", "--actor", "amy"];
@@ -84,14 +84,7 @@ describe("a desk with a live process", () => {
   });
 
   it("status --watch prints the status at each interval until ctrl-C", async () => {
-    const args = [
-      join(root, "src/surfaces/cli/main.ts"),
-      "status",
-      "--watch",
-      "50ms",
-      "--store",
-      `sqlite:${desk.control}`,
-    ];
+    const args = [main, "status", "--watch", "50ms", "--store", `sqlite:${desk.control}`];
     const watching = spawn(process.execPath, args, {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, NO_COLOR: "1" },
@@ -679,7 +672,7 @@ describe("a rollback where the control store fails", () => {
   const cannotDrop = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status !== 0;
   /** Runs the program as a user who owns none of the desk's files. */
   const asNobody = (desk: LiveDesk, ...args: readonly string[]): Ran => {
-    const program = [process.execPath, join(root, "src/surfaces/cli/main.ts"), ...args];
+    const program = [process.execPath, main, ...args];
     const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
     const { status, stdout, stderr } = spawnSync("setpriv", [...user, ...program], {
       cwd: desk.folder,

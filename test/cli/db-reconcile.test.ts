@@ -9,7 +9,7 @@ import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts"
 import type { ReconcileReport } from "../../src/ports/reconcile.ts";
 import { runSql } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
-import { pnlBridge, root, withFiles } from "./run-cli.ts";
+import { main, pnlBridge, withFiles } from "./run-cli.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 const config = "stores: { legacy: 'sqlite:./pnl_tracker.db', modern: 'sqlite:./newpnl.db' }\n";
@@ -112,11 +112,11 @@ it("writes every figure into a CSV file in the desk's shape, and leaves nothing 
 it("repeats with --follow until it is interrupted, and its death at any moment disturbs no writer", () =>
   withPair(async (folder) => {
     const { bridge, close } = await openPair(folder);
-    const child = spawn(
-      process.execPath,
-      [join(root, "src/surfaces/cli/main.ts"), "db", "reconcile", "--follow", "--every", "1ms"],
-      { cwd: folder, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } },
-    );
+    const child = spawn(process.execPath, [main, "db", "reconcile", "--follow", "--every", "1ms"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     let out = "";
     child.stdout.on("data", (chunk) => {
       out += chunk;

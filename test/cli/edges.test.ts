@@ -20,14 +20,13 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { finish } from "../../src/surfaces/cli/terminal.ts";
 import { isLongRun } from "../campaigns.ts";
-import { ledger, pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
+import { ledger, main, pnlBridge, type Ran, withFiles } from "./run-cli.ts";
 
 const ZN = "XCMEFFDPSX20250919U0ZN";
 const good = ledger(`1,${ZN},2025-07-24 09:00:00,B,1,110`, `2,${ZN},2025-07-24 09:01:00,S,1,111`);
 const files = { "trades_20250724.csv": good };
 const isLong = isLongRun("commands");
 const onLinux = process.platform === "linux";
-const main = join(root, "src/surfaces/cli/main.ts");
 
 function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
   expect(err).toMatch(pattern);

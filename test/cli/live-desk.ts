@@ -9,7 +9,8 @@ import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { StoreProcess } from "../../src/testing/store-process.ts";
 import { until } from "../../src/testing/until.ts";
-import { pnlBridge, type Ran, root } from "./run-cli.ts";
+import { bundled } from "../bundled.ts";
+import { pnlBridge, type Ran } from "./run-cli.ts";
 
 const flags = { use_new_calculator: true, use_new_storage: true, use_new_reports: true };
 const module = (name: string): string =>
@@ -46,7 +47,7 @@ export class LiveDesk implements AsyncDisposable {
    * answers.
    */
   async start(): Promise<DeskProcess> {
-    const program = pathToFileURL(join(root, "src/app/bridge/pnl-bridge.ts")).href;
+    const program = pathToFileURL(bundled("src/app/bridge/pnl-bridge")).href;
     const process = new StoreProcess(`
       import { createPnlBridge } from ${JSON.stringify(program)};
       const config = ${JSON.stringify(join(this.folder, "pnl_migration_config.yaml"))};

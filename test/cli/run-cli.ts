@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundled } from "../bundled.ts";
 import type { WarmRun } from "./warm-process.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -19,6 +20,9 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** The file that starts the program. */
+export const main = bundled("src/surfaces/cli/main");
+
 /** Commands that leave nothing running, so that one warm process may run many of them in turn. */
 const warmCommands = new Set(
   (
@@ -28,7 +32,7 @@ const warmCommands = new Set(
 );
 
 /**
- * Runs the program from its sources, as a user does: in a warm process if the command allows it, else in a
+ * Runs the program, as a user does: in a warm process if the command allows it, else in a
  * new one.
  */
 export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
@@ -38,7 +42,7 @@ export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Pr
 
 /** Runs the program in a new process, whose stdin is empty. */
 export const pnlBridgeAlone = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
-  runNode([join(root, "src/surfaces/cli/main.ts"), ...args], options);
+  runNode([main, ...args], options);
 
 const isWarm = (args: readonly string[]): boolean =>
   warmCommands.has(args[0] ?? "") && !args.includes("--help");

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +8,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun } from "../campaigns.ts";
-import { root, withFiles } from "./run-cli.ts";
+import { main, withFiles } from "./run-cli.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -22,7 +23,7 @@ interface Served {
 }
 
 function serve(folder: string, args: readonly string[] = [], { readsLog = true } = {}): Served {
-  const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve", ...args], {
+  const child = spawn(process.execPath, [main, "serve", ...args], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -58,6 +59,16 @@ const slowSystem = `export default {
   },
   totals: async () => ({ totals: {} }),
 };`;
+/** Its calls wait until a file `go` is beside it; it says there how many of them have begun. */
+const waitingSystem = `import { appendFileSync, existsSync } from "node:fs";
+export default {
+  calculatePnl: async () => {
+    appendFileSync(new URL("begun", import.meta.url), "1");
+    const go = new URL("go", import.meta.url);
+    while (!existsSync(go)) await new Promise((done) => setTimeout(done, 20));
+    return { positions: [], totals: {}, rejected: [] };
+  },
+};`;
 const config = (more = {}): string =>
   JSON.stringify({
     migration: { phase: "shadow_mode" },
@@ -84,13 +95,23 @@ const post = (
 const inLong = it.runIf(isLongRun("commands"));
 
 describe("pnl-bridge serve", () => {
-  it("prints its URL, logs JSON lines to stderr, and answers the calls under way before it ends", () =>
-    withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
+  it("prints its URL, logs JSON lines to stderr, and answers the calls under way before it ends", () => {
+    const systems = {
+      legacy: { kind: "module", path: "./waiting.mjs" },
+      modern: { kind: "module", path: "./slow.mjs" },
+    };
+    const files = {
+      "pnl_migration_config.yaml": config({ systems }),
+      "waiting.mjs": waitingSystem,
+      "slow.mjs": slowSystem,
+    };
+    return withFiles(files, async (folder) => {
       const { child, ended, url } = serve(folder);
       const calls = Array.from({ length: 20 }, async () => post(await url));
-      await url;
-      await sleep(200);
+      const begun = (): number => statSync(join(folder, "begun"), { throwIfNoEntry: false })?.size ?? 0;
+      await until(() => begun() >= 20, "all calls have begun");
       child.kill("SIGTERM");
+      await writeFile(join(folder, "go"), "");
       expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 200));
       const { code, out, err } = await ended;
       expect([code, out]).toEqual([0, `pnl-bridge serves at ${await url}\n`]);
@@ -109,7 +130,8 @@ describe("pnl-bridge serve", () => {
       });
       const durations = logged.filter(({ msg }) => msg === "call").map(({ ms }) => Number(ms));
       expect(durations).toEqual(durations.map((ms) => Number(ms.toFixed(3))));
-    }));
+    });
+  });
 
   inLong("logs that its file is no longer a valid configuration, also without a control store", () =>
     withFiles({ "pnl_migration_config.yaml": config(), "slow.mjs": slowSystem }, async (folder) => {
@@ -306,7 +328,7 @@ describe("pnl-bridge demo", () => {
     "serves a living desk with two tokens until it is interrupted, and deletes its files",
     () =>
       withFiles({}, async (folder) => {
-        const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "demo"], {
+        const child = spawn(process.execPath, [main, "demo"], {
           env: { ...process.env, TMPDIR: folder },
           stdio: ["ignore", "pipe", "ignore"],
         });

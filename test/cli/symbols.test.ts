@@ -4,9 +4,8 @@ import { describe, expect, it } from "vitest";
 import { SymbolTranslationBridge } from "../../src/bridges/symbols/index.ts";
 import { type DialectName, dialectAliases, dialectNames, dialects } from "../../src/symbols/index.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
-import { pnlBridge, pnlBridgeAlone, type Ran, root, withFiles } from "./run-cli.ts";
+import { main, pnlBridge, pnlBridgeAlone, type Ran, root, withFiles } from "./run-cli.ts";
 
-const main = join(root, "src/surfaces/cli/main.ts");
 const july = ["--as-of", "2025-07-24"];
 const VY3 = "XCMEOPADPS20250721N0VY3/110.25";
 const VY3Name = "ZN-2025-07-VY3-P110.250";

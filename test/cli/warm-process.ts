@@ -3,7 +3,10 @@
  * the environment and the working folder of a run, and sends back what the run printed. `main.ts` is
  * evaluated anew for each run; the modules behind it stay loaded, which saves most of the cost of a start.
  */
-const main = new URL("../../src/surfaces/cli/main.ts", import.meta.url).href;
+import { pathToFileURL } from "node:url";
+import { bundled } from "../bundled.ts";
+
+const program = pathToFileURL(bundled("src/surfaces/cli/main")).href;
 
 export interface WarmRun {
   readonly args: readonly string[];
@@ -21,7 +24,7 @@ process.on("message", async ({ args, cwd, env }: WarmRun) => {
   process.exitCode = undefined;
   const [out, err] = [kept(process.stdout), kept(process.stderr)];
   runs += 1;
-  await import(`${main}?run=${runs}`);
+  await import(`${program}?run=${runs}`);
   process.send?.({ code: process.exitCode ?? 0, out: out(), err: err() });
 });
 

@@ -21,7 +21,7 @@ import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { isLongRun } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
-import { pnlBridge, type Ran, root } from "./run-cli.ts";
+import { main, pnlBridge, type Ran } from "./run-cli.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 const row = (id: number, price = "110.5"): string => {
@@ -45,7 +45,8 @@ class Desk {
     const config = {
       migration: { phase: "dual_write", feature_flags: { use_new_storage: true } },
       stores: { legacy: "sqlite:./pnl_tracker.db", modern: "sqlite:./newpnl.db" },
-      watch: { trade_ledger: "./ledgers", settle_ms: 20, ...watch },
+      // A process that a busy machine stops for seconds keeps its lease; that of a dead one ends at once.
+      watch: { trade_ledger: "./ledgers", settle_ms: 20, lease_ms: 60_000, ...watch },
       ...more,
     };
     writeFileSync(join(this.folder, "pnl_migration_config.yaml"), JSON.stringify(config));
@@ -350,7 +351,7 @@ describe("what a watcher cannot do", () => {
     const ids = Array.from({ length: 4_000 }, (_, at) => at);
     const lines = ids.map((id) => `${row(id)}\n`);
     desk.write(name, header + lines.join(""));
-    const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "watch", "--follow"], {
+    const child = spawn(process.execPath, [main, "watch", "--follow"], {
       ...{ cwd: desk.folder, stdio: "ignore" },
     });
     const exited = once(child, "exit");
@@ -560,7 +561,7 @@ describe("watch.legacy_sink and the phase", () => {
       code: 0,
       sinks: { legacy: { rows: 2, state: "ok" }, modern: { rows: 2, state: "calculates" } },
     });
-    const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "watch", "--follow"], {
+    const child = spawn(process.execPath, [main, "watch", "--follow"], {
       ...{ cwd: desk.folder, stdio: "ignore" },
     });
     const exited = once(child, "exit");
@@ -602,7 +603,7 @@ it("gives the marks of price files to both stores", async () => {
 it("runs in serve beside the gateway, which shows files as metrics and events, and takes offered ones", async () => {
   const desk = new Desk({}, { gateway: { listen: "127.0.0.1:0" } });
   desk.write(name, header + rows(1));
-  const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve"], {
+  const child = spawn(process.execPath, [main, "serve"], {
     ...{ cwd: desk.folder, stdio: ["ignore", "pipe", "pipe"] },
   });
   let log = "";

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/legacy-desk/database.ts";
 import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
-import { root } from "../cli/run-cli.ts";
+import { main, root } from "../cli/run-cli.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
 const setting = `
@@ -56,7 +56,7 @@ describe.skipIf(python === undefined)(`pnl_bridge_client.py (${pythonMissing ?? 
     };
     openDatabase(join(folder, "pnl_tracker.db"), { journal: "wal", busyTimeoutMs: 5_000 }).close();
     await writeFile(join(folder, "pnl_migration_config.yaml"), JSON.stringify(config));
-    server = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve"], {
+    server = spawn(process.execPath, [main, "serve"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "ignore"],
       env: {

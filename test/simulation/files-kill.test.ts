@@ -17,7 +17,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
@@ -26,10 +25,9 @@ import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
-import { pnlBridge } from "../cli/run-cli.ts";
+import { main, pnlBridge } from "../cli/run-cli.ts";
 import { expected, header, rowOf, symbols } from "./files/model.ts";
 
-const program = fileURLToPath(new URL("../../src/surfaces/cli/main.ts", import.meta.url));
 const isLong = isLongRun("files-kill");
 const killsMax = Number(process.env.KILLS ?? (isLong ? 200 : 3));
 const killsOfEpisode = isLong ? 10 : 3;
@@ -156,7 +154,7 @@ class WatchedDesk {
   /** Starts a process that watches. `hasTold` returns whether it has written a line. */
   start(mode: "auto" | "poll", ...command: readonly string[]): { readonly hasTold: () => boolean } {
     this.#configure(mode);
-    const args = ["--disable-warning=ExperimentalWarning", program, ...command];
+    const args = [main, ...command];
     const child = spawn(process.execPath, args, { cwd: this.folder, stdio: ["ignore", "pipe", "ignore"] });
     let hasLine = false;
     child.stdout.on("data", () => {
@@ -209,9 +207,11 @@ class WatchedDesk {
     expect(JSON.parse(out)).toMatchObject({ complete: true, unexplained: 0 });
   }
 
+  /** Returns rows of modern's tables, none before they are created. */
   #modern(sql: string): readonly Readonly<Record<string, string>>[] {
     using database = connectionTo(join(this.folder, "newpnl.db"), { timeout: 5_000 });
-    return database.prepare<[], Record<string, string>>(sql).all();
+    const isThere = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'newpnl_trades'").get();
+    return isThere === undefined ? [] : database.prepare<[], Record<string, string>>(sql).all();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

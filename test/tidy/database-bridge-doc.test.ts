@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../src/testing/until.ts";
-import { pnlBridge, root } from "../cli/run-cli.ts";
+import { main, pnlBridge, root } from "../cli/run-cli.ts";
 import { checkFaultTable } from "./fault-table.ts";
 import { commandsOf, filesOf, installSources, outputPattern } from "./page-commands.ts";
 
@@ -45,7 +45,7 @@ describe.skipIf(!has("curl") || !has("python3"))("docs/database-bridge.md (needs
 
   /** Starts the gateway, which the page does before its first `phase`. */
   async function serve(): Promise<void> {
-    server = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), "serve"], {
+    server = spawn(process.execPath, [main, "serve"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "ignore"],
     });

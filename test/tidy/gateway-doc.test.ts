@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { root } from "../cli/run-cli.ts";
+import { main, root } from "../cli/run-cli.ts";
 import { commandsOf, filesOf, outputPattern } from "./page-commands.ts";
 
 const page = await readFile(join(root, "docs/gateway.md"), "utf8");
@@ -32,14 +32,10 @@ describe.skipIf(!hasCurl)("the commands of docs/gateway.md print what it shows (
       await mkdir(dirname(join(folder, name)), { recursive: true });
       await writeFile(join(folder, name), text.replace("127.0.0.1:8080", "127.0.0.1:0"));
     }
-    server = spawn(
-      process.execPath,
-      [join(root, "src/surfaces/cli/main.ts"), "serve", "--config", "desk.yaml"],
-      {
-        cwd: folder,
-        stdio: ["ignore", "pipe", "ignore"],
-      },
-    );
+    server = spawn(process.execPath, [main, "serve", "--config", "desk.yaml"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     let out = "";
     for await (const piece of server.stdout as AsyncIterable<Buffer>) {
       out += piece;

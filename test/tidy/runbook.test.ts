@@ -24,7 +24,7 @@ import type { BridgeRecord } from "../../src/ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { until } from "../../src/testing/until.ts";
 import { type DeskProcess, LiveDesk } from "../cli/live-desk.ts";
-import { pnlBridge, type Ran, root } from "../cli/run-cli.ts";
+import { main, pnlBridge, type Ran, root } from "../cli/run-cli.ts";
 
 const page = readFileSync(join(root, "RUNBOOK.md"), "utf8");
 
@@ -195,7 +195,6 @@ describe("RUNBOOK.md", () => {
     });
 
   beforeAll(async () => {
-    const main = join(root, "src/surfaces/cli/main.ts");
     writeFileSync(join(bin, "pnl-bridge"), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
     // Replaces sqlite3 on a machine without it, as far as the page uses it.
     const sqlite = `

@@ -2,7 +2,7 @@
  * Follows docs/bridge-your-system.md as a new user does: runs the commands of the page in their order in an
  * empty folder, and between them writes each file when the page shows it. In `./run test --long walk` the first
  * command installs the packed checkout; if the registry does not answer, the packages of the checkout replace
- * those that it would install. In a short run a link to the built checkout replaces the installation.
+ * those that it would install. In a short run the bundle of the tests replaces the installation.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ import { expect, it } from "vitest";
 import { pack } from "../../scripts/pack.ts";
 import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
 import { isLongRun } from "../campaigns.ts";
-import { root } from "../cli/run-cli.ts";
+import { main, root } from "../cli/run-cli.ts";
 
 const page = await readFile(join(root, "docs/bridge-your-system.md"), "utf8");
 
@@ -114,11 +114,8 @@ class Walk {
     const modules = join(this.folder, "node_modules");
     if (!isLongRun("walk")) {
       await mkdir(join(modules, ".bin"), { recursive: true });
-      // Builds the program if a source is newer than the build.
-      await promisify(execFile)(join(root, "run"), ["pnl-bridge", "--version"]);
       await symlink(root, join(modules, "pnl-bridge"));
-      // The program in the checkout is not executable; npm makes an installed one so.
-      const start = `#!/bin/sh\nexec "${process.execPath}" "${join(root, "bin/pnl-bridge.js")}" "$@"\n`;
+      const start = `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`;
       await writeFile(join(modules, ".bin/pnl-bridge"), start, { mode: 0o755 });
       return;
     }
@@ -141,7 +138,8 @@ class Walk {
   async #serve(command: string, output: string): Promise<void> {
     // The program is started directly, not by npx, so that the signal that ends it reaches it.
     const args = command.replace(/^npx pnl-bridge /, "").split(" ");
-    this.#server = spawn(process.execPath, ["node_modules/pnl-bridge/bin/pnl-bridge.js", ...args], {
+    const program = isLongRun("walk") ? "node_modules/pnl-bridge/bin/pnl-bridge.js" : main;
+    this.#server = spawn(process.execPath, [program, ...args], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "ignore"],
     });

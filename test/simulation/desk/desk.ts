@@ -22,9 +22,10 @@ import { type OperatorSession, openOperator } from "../../../src/app/control/ses
 import { type Config, loadConfig } from "../../../src/config/index.ts";
 import { runSql } from "../../../src/testing/sqlite-files.ts";
 import { until } from "../../../src/testing/until.ts";
+import { bundled } from "../../bundled.ts";
 import type { DeskProcessOptions } from "./desk-process.ts";
 
-const program = fileURLToPath(new URL("./desk-process.ts", import.meta.url));
+const program = bundled("test/simulation/desk/desk-process");
 /** The cache of compiled sources; compiling is half the cost of starting a process. */
 const cache = fileURLToPath(new URL("../../../node_modules/.cache/desk", import.meta.url));
 

@@ -1,0 +1,46 @@
+/**
+ * Bundles the program before the tests start it hundreds of times. Node spends two thirds of a start on
+ * finding, reading and linking some five hundred modules; a bundle holds the same code in a few files.
+ */
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { rolldown } from "rolldown";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const started = [
+  "src/surfaces/cli/main.ts",
+  "src/surfaces/cli/commands/*.ts",
+  "src/app/bridge/pnl-bridge.ts",
+  "src/{adapters,app,surfaces}/**/*{-thread,-process,thread-main}.ts",
+  "test/simulation/desk/desk-process.ts",
+];
+
+/** Bundles into a new folder, named in the environment of all tests. Returns what removes it. */
+export default async function bundle(): Promise<() => void> {
+  mkdirSync(join(root, ".node"), { recursive: true });
+  const folder = mkdtempSync(join(root, ".node/program-"));
+  const entries = globSync(started, { cwd: root });
+  const folders = new Set(entries.map((name) => join(root, dirname(name))));
+  const built = await rolldown({
+    input: Object.fromEntries(entries.map((name) => [name.slice(0, -".ts".length), join(root, name)])),
+    platform: "node",
+    external: ["better-sqlite3", "pg-native", "cloudflare:sockets"],
+    plugins: [
+      {
+        name: "own place",
+        // A module finds threads and commands that it starts beside itself; other files, from its source.
+        transform(code, file) {
+          if (file.includes("node_modules") || !code.includes("import.meta.url")) return null;
+          const started = join(folder, relative(root, file)).replace(/\.ts$/, ".js");
+          const place = folders.has(dirname(file)) ? started : file;
+          return code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(place).href));
+        },
+      },
+    ],
+  });
+  await built.write({ dir: folder, format: "esm", chunkFileNames: "chunks/[name]-[hash].js" });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  process.env.PNL_BRIDGE_BUNDLE = folder;
+  return () => rmSync(folder, { recursive: true });
+}
