@@ -47,11 +47,21 @@ export function authorization(): Readonly<Record<string, string>> {
 }
 
 /** Sends a request and returns its answer. Throws an ApiError for any other outcome. */
-export async function request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
-  const { method = "GET", query, body, headers = {}, deadlineMs = 35_000, signal } = options;
+export const request = <Answer>(path: string, options: RequestOptions = {}): Promise<Answer> =>
+  send(apiUrl(path, options.query), options, (response) => response.json());
+
+/** Returns the text of a route beside the API, such as `metrics`. Throws an ApiError. */
+export const requestText = (path: string): Promise<string> =>
+  send(new URL(path, document.baseURI), {}, (response) => response.text());
+
+async function send<Answer>(
+  url: URL,
+  { method = "GET", body, headers = {}, deadlineMs = 35_000, signal }: RequestOptions,
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> {
   const deadline = AbortSignal.timeout(deadlineMs);
   try {
-    const response = await fetch(apiUrl(path, query), {
+    const response = await fetch(url, {
       method,
       headers: {
         ...authorization(),
@@ -63,7 +73,7 @@ export async function request<Answer>(path: string, options: RequestOptions = {}
       cache: "no-store",
     });
     if (!response.ok) throw await refusalOf(response);
-    return await response.json();
+    return await read(response);
   } catch (failure) {
     if (failure instanceof ApiError) throw failure;
     if (signal?.aborted === true) throw failure;

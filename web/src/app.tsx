@@ -3,6 +3,8 @@ import { useCallback, useEffect } from "react";
 import { ApiError, request } from "./api.ts";
 import { Header } from "./header.tsx";
 import { connect, connectionStore, disconnect, useEvent } from "./live/connection.ts";
+import { startSampling } from "./live/metrics.ts";
+import { migration } from "./live/migration.ts";
 import { hideScreen, showBook } from "./live/screen.ts";
 import { routeStore, type ViewName } from "./route.ts";
 import { sessionStore } from "./session.ts";
@@ -67,6 +69,8 @@ function SignedIn({ session }: { readonly session: Session }) {
   const again = useCallback(() => void askSession(), []);
   useEvent("plan", again);
   useEvent("resync", again);
+  useEffect(() => migration.start(), []);
+  useEffect(() => startSampling(), []);
   const View = views[view];
   const isOld = link.state === "lost" || link.state === "refused" || link.state === "waking";
   return (

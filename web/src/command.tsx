@@ -4,6 +4,8 @@
  */
 import { type ReactNode, useId, useRef, useState } from "react";
 import { ApiError } from "./api.ts";
+import { ChangesSince } from "./audit.tsx";
+import { migration } from "./live/migration.ts";
 import { sessionStore } from "./session.ts";
 import { useStore } from "./store.ts";
 
@@ -14,9 +16,11 @@ interface Given {
   readonly key: string;
   /** The other fields of the dialog. */
   readonly fields: FormData;
+  /** The epoch of the plan that was shown when the dialog opened; undefined if none was known. */
+  readonly epoch: number | undefined;
 }
 
-interface CommandProps<Answer> {
+export interface CommandProps<Answer> {
   /** The text of the button. */
   readonly label: string;
   /** The question of the dialog. */
@@ -30,6 +34,8 @@ interface CommandProps<Answer> {
   /** Commands towards legacy look different from forward moves. */
   readonly tone?: "back" | "forward";
   readonly send: (given: Given) => Promise<Answer>;
+  /** What the dialog shows below the form while the command is under way. */
+  readonly sending?: ReactNode;
   /** What the dialog shows afterwards. */
   readonly done: (answer: Answer) => ReactNode;
   /** What the dialog shows if the command failed. Default: the message of the error and its remedy. */
@@ -65,18 +71,31 @@ export function Command<Answer>(props: CommandProps<Answer>) {
 }
 
 function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void }) {
-  const { title, children, reason = "", mustType, tone = "forward", send, done, failed, close } = props;
+  const {
+    title,
+    children,
+    reason = "",
+    mustType,
+    tone = "forward",
+    send,
+    sending,
+    done,
+    failed,
+    close,
+  } = props;
   const [outcome, setOutcome] = useState<Outcome<Answer>>({ state: "asking" });
   const [typed, setTyped] = useState("");
   const [key] = useState(newKey);
+  const [epoch] = useState(() => migration.store.get().answer?.epoch);
   const id = useId();
   const isSending = outcome.state === "sending";
   const submit = async (fields: FormData): Promise<void> => {
     if (isSending) return;
     setOutcome({ state: "sending" });
     try {
-      const answer = await send({ reason: String(fields.get("reason") ?? ""), key, fields });
+      const answer = await send({ reason: String(fields.get("reason") ?? ""), key, fields, epoch });
       setOutcome({ state: "done", answer });
+      void migration.again();
     } catch (failure) {
       setOutcome({ state: "failed", failure: asApiError(failure) });
     }
@@ -120,9 +139,10 @@ function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void
       </label>
       {outcome.state === "failed" && (
         <div role="alert" className="refusal">
-          {failed?.(outcome.failure) ?? <Refusal failure={outcome.failure} />}
+          {failed?.(outcome.failure) ?? <Refusal failure={outcome.failure} epoch={epoch} />}
         </div>
       )}
+      {isSending && sending}
       <p className="actions">
         <button
           type="submit"
@@ -141,11 +161,12 @@ function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void
   );
 }
 
-/** What happened and how to go on. */
-const Refusal = ({ failure }: { readonly failure: ApiError }) => (
+/** What happened and how to go on. If somebody else was faster, also who changed what. */
+const Refusal = ({ failure, epoch }: { readonly failure: ApiError; readonly epoch: number | undefined }) => (
   <>
     <strong>{failure.code}</strong> {failure.message}
     {failure.fix !== undefined && <div>What to do: {failure.fix}</div>}
+    {failure.code === "CONFLICT" && epoch !== undefined && <ChangesSince epoch={epoch} />}
   </>
 );
 

@@ -11,7 +11,15 @@ import {
   useTable,
 } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { compare, type Fraction, parseFigure } from "../../src/base/fraction.ts";
 
 export interface GridColumn<Row> {
@@ -26,17 +34,14 @@ export interface GridColumn<Row> {
   readonly width: number;
 }
 
-interface GridProps<Row> {
+interface SharedProps<Row> {
   /** What the table holds, for a screen reader. */
   readonly label: string;
   /** Columns and rows must be the same objects until they change. */
   readonly columns: readonly GridColumn<Row>[];
-  readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
   /** Returns a class for the whole row, such as that of a verdict. */
   readonly classOf?: (row: Row) => string | undefined;
-  /** The order at first. Default: the order of `rows`. */
-  readonly sortedBy?: SortingState;
   /** The height of the box in rows. Default 18. */
   readonly visibleRows?: number;
   /** What to say if there is no row. */
@@ -44,11 +49,18 @@ interface GridProps<Row> {
   readonly onOpen?: (row: Row) => void;
 }
 
+interface GridProps<Row> extends SharedProps<Row> {
+  readonly rows: readonly Row[];
+  /** The order at first. Default: the order of `rows`. */
+  readonly sortedBy?: SortingState;
+}
+
 const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() });
 const rowPx = 24;
 
-export function Grid<Row extends object>(props: GridProps<Row>) {
-  const { label, columns, rows, keyOf, classOf, sortedBy = [], visibleRows = 18, empty, onOpen } = props;
+/** A table whose rows are all known, and that can be sorted by each column. */
+export function Grid<Row extends object>({ rows, sortedBy = [], ...shared }: GridProps<Row>) {
+  const { columns, keyOf } = shared;
   const [sorting, setSorting] = useState<SortingState>(sortedBy);
   const definitions = useMemo(
     () =>
@@ -69,9 +81,40 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
     getRowId: keyOf,
   });
   const sorted = table.getRowModel().rows;
+  return (
+    <Sheet
+      {...shared}
+      rows={rows}
+      count={sorted.length}
+      rowAt={(index) => sorted[index]?.original}
+      sorting={sorting}
+      onSort={(id) => table.getColumn(id)?.toggleSorting()}
+    />
+  );
+}
+
+interface SheetProps<Row> extends SharedProps<Row> {
+  /** The rows whose texts the columns have room for. Default: none. */
+  readonly rows?: readonly Row[];
+  /** The number of rows, also of those that are not known yet. */
+  readonly count: number;
+  /** Returns a row by its place; undefined if it is not known yet. */
+  readonly rowAt: (index: number) => Row | undefined;
+  /** Tells which rows are shown, so that they can be asked for. */
+  readonly onShown?: (last: number) => void;
+  readonly sorting?: SortingState;
+  readonly onSort?: (column: string) => void;
+}
+
+const noRows: readonly never[] = [];
+
+/** The rows of a table that are in the document. A row that is not known yet is empty. */
+export function Sheet<Row extends object>(props: SheetProps<Row>) {
+  const { label, columns, rows = noRows, count, rowAt, keyOf, classOf, visibleRows = 18, empty } = props;
+  const { onOpen, onShown, sorting = [], onSort } = props;
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
-    count: sorted.length,
+    count,
     getScrollElement: () => box.current,
     estimateSize: () => rowPx,
     scrollPaddingStart: rowPx,
@@ -79,10 +122,14 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
   });
   const { active, onKeyDown, focus } = useCells({
     box,
-    rows: sorted.length,
+    rows: count,
     columns: columns.length,
+    first: onSort === undefined ? 0 : -1,
     virtual,
   });
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => onShown?.(last), [onShown, last]);
   const template = useMemo(() => templateOf(columns, rows), [columns, rows]);
   const tabIndex = (row: number, column: number): 0 | -1 =>
     active.row === row && active.column === column ? 0 : -1;
@@ -93,12 +140,12 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
       className="grid"
       role="grid"
       aria-label={label}
-      aria-rowcount={sorted.length + 1}
+      aria-rowcount={count + 1}
       aria-colcount={columns.length}
-      style={{ height: (Math.min(Math.max(sorted.length, 1), visibleRows) + 1) * rowPx + 18 }}
+      style={{ height: (Math.min(Math.max(count, 1), visibleRows) + 1) * rowPx + 18 }}
       onKeyDown={(event) => {
-        const row = sorted[active.row];
-        if (event.key === "Enter" && row !== undefined) onOpen?.(row.original);
+        const row = rowAt(active.row);
+        if (event.key === "Enter" && row !== undefined) onOpen?.(row);
         else onKeyDown(event);
       }}
     >
@@ -111,33 +158,36 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
                 key={id}
                 role="columnheader"
                 aria-colindex={index + 1}
-                aria-sort={order === undefined ? "none" : order.desc ? "descending" : "ascending"}
+                aria-sort={onSort && (order === undefined ? "none" : order.desc ? "descending" : "ascending")}
                 className={isNumber ? "number" : undefined}
               >
-                <button
-                  type="button"
-                  tabIndex={tabIndex(-1, index)}
-                  data-cell={`-1 ${index}`}
-                  onFocus={() => focus(-1, index)}
-                  onClick={() => table.getColumn(id)?.toggleSorting()}
-                >
-                  {title}
-                </button>
+                {onSort === undefined ? (
+                  title
+                ) : (
+                  <button
+                    type="button"
+                    tabIndex={tabIndex(-1, index)}
+                    data-cell={`-1 ${index}`}
+                    onFocus={() => focus(-1, index)}
+                    onClick={() => onSort(id)}
+                  >
+                    {title}
+                  </button>
+                )}
               </div>
             );
           })}
         </div>
-        {virtual.getVirtualItems().map(({ index, start }) => {
-          const row = sorted[index];
-          if (row === undefined) return null;
+        {items.map(({ index, start }) => {
+          const row = rowAt(index);
           return (
             <div
-              key={row.id}
+              key={row === undefined ? `place ${index}` : keyOf(row)}
               role="row"
               aria-rowindex={index + 2}
-              className={`grid-row ${index % 2 === 1 ? "odd" : ""} ${classOf?.(row.original) ?? ""}`}
+              className={`grid-row ${index % 2 === 1 ? "odd" : ""} ${(row && classOf?.(row)) ?? ""}`}
               style={{ gridTemplateColumns: template, transform: `translateY(${start}px)` }}
-              onDoubleClick={() => onOpen?.(row.original)}
+              onDoubleClick={() => row && onOpen?.(row)}
             >
               {columns.map(({ id, cell, isNumber }, column) => (
                 <div
@@ -149,13 +199,13 @@ export function Grid<Row extends object>(props: GridProps<Row>) {
                   className={isNumber ? "number" : undefined}
                   onFocus={() => focus(index, column)}
                 >
-                  {cell(row.original)}
+                  {row === undefined ? column === 0 && "…" : cell(row)}
                 </div>
               ))}
             </div>
           );
         })}
-        {sorted.length === 0 && <p className="grid-empty">{empty}</p>}
+        {count === 0 && <p className="grid-empty">{empty}</p>}
       </div>
     </div>
   );
@@ -183,7 +233,7 @@ function digitsOf(text: string): number {
   return whole + Math.floor(whole / 3) + 3;
 }
 
-interface Cells {
+interface Cells extends Pick<Place, "first"> {
   readonly box: React.RefObject<HTMLDivElement | null>;
   readonly rows: number;
   readonly columns: number;
@@ -191,11 +241,11 @@ interface Cells {
 }
 
 /** The one cell that the Tab key reaches, and how keys move it. Row -1 is the head. */
-function useCells({ box, rows, columns, virtual }: Cells) {
+function useCells({ box, rows, columns, first, virtual }: Cells) {
   const [active, setActive] = useState({ row: rows > 0 ? 0 : -1, column: 0 });
   /** Whether the active cell gets the focus once it is in the document. */
   const moves = useRef(false);
-  const row = Math.min(active.row, rows - 1);
+  const row = Math.max(first, Math.min(active.row, rows - 1));
   const current = row === active.row ? active : { ...active, row };
   useLayoutEffect(() => {
     if (!moves.current) return;
@@ -208,7 +258,7 @@ function useCells({ box, rows, columns, virtual }: Cells) {
     const step = steps[event.key];
     if (step === undefined || event.altKey || event.metaKey) return;
     event.preventDefault();
-    const next = step({ ...current, rows, columns, isAll: event.ctrlKey });
+    const next = step({ ...current, rows, columns, first, isAll: event.ctrlKey });
     moves.current = true;
     if (next.row >= 0) virtual.scrollToIndex(next.row);
     setActive(next);
@@ -224,13 +274,15 @@ interface Place {
   readonly column: number;
   readonly rows: number;
   readonly columns: number;
+  /** The first row that can be reached: -1 is a head that sorts. */
+  readonly first: -1 | 0;
   /** Whether the control key extends the step to the whole table. */
   readonly isAll: boolean;
 }
 
 const pageRows = 15;
 const steps: Readonly<Record<string, (place: Place) => { readonly row: number; readonly column: number }>> = {
-  ArrowUp: ({ row, column }) => ({ row: Math.max(-1, row - 1), column }),
+  ArrowUp: ({ row, column, first }) => ({ row: Math.max(first, row - 1), column }),
   ArrowDown: ({ row, column, rows }) => ({ row: Math.min(rows - 1, row + 1), column }),
   ArrowLeft: ({ row, column }) => ({ row, column: Math.max(0, column - 1) }),
   ArrowRight: ({ row, column, columns }) => ({ row, column: Math.min(columns - 1, column + 1) }),

@@ -6,8 +6,6 @@ import { hasExplainableRows } from "../../ports/pnl-service.ts";
 import { evidenceFile, noControlStore, openEvidenceStore } from "../stores.ts";
 import { type StoreOptions, settingsOf } from "./session.ts";
 
-export { requestStates } from "../../ports/evidence.ts";
-
 type ComparisonsQuery = { readonly [Name in keyof EvidenceQuery]?: EvidenceQuery[Name] | undefined };
 
 const limitDefault = 100;

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { requestStates } from "../../../app/control/comparisons.ts";
 import { named } from "./shape.ts";
 
 const side = z.enum(["legacy", "modern"]);
@@ -41,7 +40,7 @@ export const comparison = named("Comparison", "One stored comparison of a call",
   more: z.int().describe("the number of unequal fields beyond that limit"),
   excluded: z.int().describe("the number of values that an exclusion left out"),
   request: z
-    .enum(requestStates)
+    .enum(["kept", "too_large", "daily_limit", "not_json"])
     .nullable()
     .describe("whether the request is kept, or why not; null if none is due"),
   explainable: z.boolean().describe("whether its causes can be looked for"),

@@ -1,0 +1,153 @@
+/** The proved causes of a comparison's differences, and the trades that show them. */
+import { Figure } from "./figure.tsx";
+import { useQuestion } from "./live/question.ts";
+import { Fact, Facts, State, Table, type Tone } from "./panel.tsx";
+
+const onlyOnce = { on: [], everyMs: 3_600_000 } as const;
+interface Cause {
+  readonly code: string;
+  readonly level: "proved" | "reduces" | "fits";
+  readonly side: string;
+  readonly amount: string | null;
+  readonly rowsReproduced: number;
+  readonly rowsTotal: number;
+  readonly rule: string;
+}
+interface Group {
+  readonly id: string;
+  readonly component: { readonly lanes: readonly { readonly book?: string; readonly symbol: string }[] };
+  readonly first: { readonly field: string; readonly tradingDay?: string };
+  readonly difference: string | null;
+  readonly causes: readonly Cause[];
+  readonly unexplained: string | null;
+  readonly witness: {
+    readonly minimal: boolean;
+    readonly trades: readonly {
+      readonly id: string;
+      readonly book?: string;
+      readonly symbol: string;
+      readonly side: string;
+      readonly quantity: string;
+      readonly price: string;
+      readonly time: string;
+      readonly file: string;
+      readonly line: number;
+      readonly refused?: string;
+    }[];
+  } | null;
+  readonly budget: { readonly exhausted: boolean };
+}
+type ComparisonExplanation = Omit<Group, "first"> & {
+  readonly first: Group["first"] | null;
+  readonly others: readonly Group[];
+};
+
+const levels: Readonly<Record<Cause["level"], readonly [tone: Tone, word: string]>> = {
+  proved: ["good", "proved"],
+  fits: ["warn", "fits"],
+  reduces: ["warn", "explains a part"],
+};
+
+export function Explanation({ id }: { readonly id: string }) {
+  const path = `comparisons/${encodeURIComponent(id)}/explanation`;
+  const { answer, failure } = useQuestion<ComparisonExplanation>(path, onlyOnce);
+  if (failure !== undefined) return <p role="alert">not available – {failure.message}</p>;
+  if (answer === undefined) return <p role="status">The gateway looks for causes …</p>;
+  return (
+    <>
+      <ExplainedGroup group={answer} />
+      {answer.others.map((group) => (
+        <ExplainedGroup key={group.id} group={group} />
+      ))}
+    </>
+  );
+}
+
+interface GroupProps {
+  readonly group: Omit<Group, "first"> & { readonly first: Group["first"] | null };
+}
+
+/** The causes of one group of instruments whose figures depend on each other. */
+function ExplainedGroup({ group }: GroupProps) {
+  const { component, first, difference, causes, unexplained, witness, budget } = group;
+  const names = component.lanes
+    .map(({ book, symbol }) => [book, symbol].filter(Boolean).join(" "))
+    .join(", ");
+  return (
+    <>
+      <Facts>
+        <Fact name="Instruments">{names || "–"}</Fact>
+        {first !== null && (
+          <Fact name="First difference">
+            {first.field}
+            {first.tradingDay !== undefined && ` of ${first.tradingDay}`}
+          </Fact>
+        )}
+        <Fact name="Modern − legacy">
+          <Figure value={difference} isChange />
+        </Fact>
+        <Fact name="Unexplained" tone={unexplained === "0" ? "good" : "warn"}>
+          {unexplained === "0" ? "nothing" : (unexplained ?? "not known")}
+        </Fact>
+      </Facts>
+      <Table
+        label="Causes"
+        head={["Cause", "Level", "Side", "Amount", "Rows reproduced", "Rule"]}
+        rows={causes}
+        keyOf={({ code, rule }) => `${code} ${rule}`}
+        empty={budget.exhausted ? "No cause was found within the budget." : "No known cause fits."}
+      >
+        {({ code, level, side, amount, rowsReproduced, rowsTotal, rule }) => (
+          <>
+            <th scope="row">
+              <strong>{code}</strong>
+            </th>
+            <td>
+              <State tone={levels[level][0]}>{levels[level][1]}</State>
+            </td>
+            <td>{side} departs</td>
+            <td>
+              <Figure value={amount} isChange />
+            </td>
+            <td>
+              {rowsReproduced} of {rowsTotal}
+            </td>
+            <td>{rule}</td>
+          </>
+        )}
+      </Table>
+      {witness !== null && (
+        <>
+          <h3>The trades that show it{witness.minimal && ", the fewest possible"}</h3>
+          <Table
+            label="Trades that show the difference"
+            head={["Trade", "Book", "Symbol", "Side", "Quantity", "Price", "Time", "From"]}
+            rows={witness.trades}
+            keyOf={({ file, line }) => `${file} ${line}`}
+            empty="No trade is needed."
+          >
+            {(trade) => (
+              <>
+                <th scope="row">{trade.id}</th>
+                <td>{trade.book ?? "–"}</td>
+                <td>{trade.symbol}</td>
+                <td>{trade.side}</td>
+                <td>
+                  <Figure value={trade.quantity} as="quantity" />
+                </td>
+                <td>
+                  <Figure value={trade.price} as="price" />
+                </td>
+                <td>{trade.time}</td>
+                <td>
+                  {trade.file}, line {trade.line}
+                  {trade.refused !== undefined && ` (${trade.refused})`}
+                </td>
+              </>
+            )}
+          </Table>
+        </>
+      )}
+    </>
+  );
+}

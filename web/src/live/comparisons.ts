@@ -1,0 +1,66 @@
+/**
+ * The comparisons that a filter finds, newest first. The list is the one of the moment when it was asked for:
+ * rows never move under a person's eyes. Pages are asked for as far as somebody scrolls.
+ */
+import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
+import { ApiError, request } from "../api.ts";
+import { createStore } from "../store.ts";
+import type { Comparison, ComparisonList } from "../wire.ts";
+
+export interface Filter {
+  readonly verdict: string | undefined;
+  readonly method: string | undefined;
+  readonly unit: string | undefined;
+}
+
+export interface Found {
+  /** The rows that have arrived. */
+  readonly rows: readonly Comparison[];
+  /** The number of rows with those that have not arrived yet; a lower bound if the gateway cannot count them. */
+  readonly count: number;
+  readonly isComplete: boolean;
+  readonly isAsked: boolean;
+  readonly failure: ApiError | undefined;
+}
+
+const pageRows = 1_000;
+/** Rows are asked for when so few of them are left below the visible ones. */
+const ahead = 500;
+const none: Found = { rows: [], count: 0, isComplete: false, isAsked: true, failure: undefined };
+
+export function comparisonsOf(filter: Filter) {
+  const store = createStore(none);
+  /** One array that grows: a copy of 100,000 rows with each page would stop the page. */
+  const rows: Comparison[] = [];
+  let wanted = 0;
+  let isEnded = false;
+  const load = oneAtATime(async () => {
+    while (!isEnded && !store.get().isComplete && rows.length < wanted + ahead) {
+      try {
+        const query = { ...filter, before: rows.at(-1)?.id, limit: pageRows };
+        const { comparisons, total } = await request<ComparisonList>("comparisons", { query });
+        if (isEnded) return;
+        // The details of a row are asked for again when somebody opens it.
+        for (const row of comparisons) rows.push({ ...row, fields: row.fields.slice(0, 1) });
+        const isComplete = comparisons.length < pageRows;
+        const counted = Math.max(store.get().count, total ?? 0, rows.length + (isComplete ? 0 : 1));
+        const count = isComplete ? rows.length : counted;
+        store.set({ rows, count, isComplete, isAsked: false, failure: undefined });
+      } catch (failure) {
+        if (failure instanceof ApiError) store.set({ ...store.get(), isAsked: false, failure });
+        return;
+      }
+    }
+  });
+  return {
+    store,
+    /** Makes sure that the rows up to a place are known. */
+    want: (last: number): void => {
+      wanted = Math.max(wanted, last);
+      void load();
+    },
+    end: (): void => {
+      isEnded = true;
+    },
+  };
+}
