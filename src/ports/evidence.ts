@@ -6,8 +6,7 @@ import type { Attempt, EvidenceDelta, StoredEvidence } from "./tallies.ts";
  * Whether the request of a diverged comparison is kept, or why it is not: its JSON is larger than
  * `requestTextMax`, the day has its full number of requests already, or JSON cannot express it.
  */
-export const requestStates = ["kept", "too_large", "daily_limit", "not_json"] as const;
-export type RequestState = (typeof requestStates)[number];
+export type RequestState = "kept" | "too_large" | "daily_limit" | "not_json";
 
 /** The largest JSON text of a request with both answers that is kept, in UTF-16 units. */
 export const requestTextMax = 1_048_576;

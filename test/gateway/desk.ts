@@ -5,8 +5,10 @@ import { type Agent, request as httpRequest, type IncomingMessage } from "node:h
 import { pino } from "pino";
 import { afterEach, expect } from "vitest";
 import { sha256, systemClock } from "../../src/adapters/host/index.ts";
+import { statusOf } from "../../src/app/control/status.ts";
 import { DashboardDataBridge, type ScreenSource, serviceScreen } from "../../src/bridges/dashboard/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
+import { defaultConfig } from "../../src/config/index.ts";
 import { Operator, simpleGates, verifyAudit } from "../../src/control/index.ts";
 import type { PlanInput } from "../../src/domain/migration/plan.ts";
 import type { ControlStore } from "../../src/ports/control-store.ts";
@@ -132,7 +134,7 @@ export async function desk({
       return state.drift;
     },
     follower: { record: state },
-    status: async () => ({ phase: (await operator.overview()).effective.plan.phase }) as never,
+    status: () => statusOf(store, operator, { config: defaultConfig, folder: "." }, null),
     verifyAudit: () => verifyAudit(store, [], sha256),
     onEvent: (listener) => {
       listeners.add(listener);

@@ -1,5 +1,5 @@
 /** The page: signs in, holds the connection, and shows one of its views below the header. */
-import { useCallback, useEffect } from "react";
+import { Component, type ReactNode, useCallback, useEffect } from "react";
 import { ApiError, request } from "./api.ts";
 import { Header } from "./header.tsx";
 import { connect, connectionStore, disconnect, useEvent } from "./live/connection.ts";
@@ -77,10 +77,31 @@ function SignedIn({ session }: { readonly session: Session }) {
     <>
       <Header session={session} />
       <main className={isOld ? "old" : undefined}>
-        <View />
+        <Contained key={view}>
+          <View />
+        </Contained>
       </main>
     </>
   );
+}
+
+/** Shows an error of a view in its place, so that the header with the way back to legacy stays. */
+class Contained extends Component<{ readonly children: ReactNode }, { readonly failure: unknown }> {
+  override state = { failure: undefined };
+
+  static getDerivedStateFromError(failure: unknown) {
+    return { failure };
+  }
+
+  override render() {
+    const { failure } = this.state;
+    if (failure === undefined) return this.props.children;
+    return (
+      <p role="alert" className="refusal">
+        not available – this view has a fault: {String(failure)}. The other views and the way back work.
+      </p>
+    );
+  }
 }
 
 /** Asks who the holder of the token is, and under which plan the gateway works. */

@@ -13,7 +13,7 @@ export interface Filter {
   readonly unit: string | undefined;
 }
 
-export interface Found {
+interface Found {
   /** The rows that have arrived. */
   readonly rows: readonly Comparison[];
   /** The number of rows with those that have not arrived yet; a lower bound if the gateway cannot count them. */
