@@ -23,12 +23,14 @@ export { acceptCause, acceptedCauses, revokeCause, withAccepted } from "./contro
 export { runDemo, runLivingDemo, seedMax } from "./demo-desk/demo.ts";
 export { examine, examineSystem } from "./doctor.ts";
 export type { HowExplained } from "./parity/explain.ts";
-export { explainReport, witnessFiles } from "./parity/explain-report.ts";
+export { explainReport } from "./parity/explain-report.ts";
+export { caseFiles, explainStored, explanationDocument } from "./parity/explain-stored.ts";
 export { inputFiles } from "./parity/input-files.ts";
 export { matchesCsv } from "./parity/matches-csv.ts";
 export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
 export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
+export { witnessFiles } from "./parity/witness-files.ts";
 export { diffReports } from "./reports/diff.ts";
 export { overridesFrom } from "./symbols/commands.ts";
 

@@ -3,7 +3,7 @@
  * default.
  */
 import * as engine from "../engine/index.ts";
-import { dayOfTime, describeSymbol } from "./symbols/symbols.ts";
+import { requestDescriber } from "./symbols/symbols.ts";
 
 export type {
   MatchRow,
@@ -27,13 +27,5 @@ export {
  * table. A one-digit year in a symbol is read by the time of its trade. For trades without a time and for
  * marks, it is read by the as-of time, or else by the time of the last trade that has one.
  */
-export function computePnl(request: engine.PnlRequest): engine.PnlResult {
-  let fallback: ReturnType<typeof dayOfTime>;
-  return engine.computePnl(request, (symbol, day) => {
-    if (day !== undefined) return describeSymbol(symbol, day);
-    fallback ??= dayOfTime(
-      request.asOf ?? request.trades.findLast((trade) => typeof trade?.time === "string")?.time,
-    );
-    return describeSymbol(symbol, fallback);
-  });
-}
+export const computePnl = (request: engine.PnlRequest): engine.PnlResult =>
+  engine.computePnl(request, requestDescriber(request));

@@ -9,7 +9,7 @@ import type { Lane } from "./lane.ts";
 import { MarkBook } from "./marks.ts";
 import { type Method, methods } from "./matcher.ts";
 import { matchPnl, matchPrices, PnlEngine } from "./pnl-engine.ts";
-import { type StatementPosition, statementOf, type Totals } from "./statement.ts";
+import { type StatementOptions, type StatementPosition, statementOf, type Totals } from "./statement.ts";
 import type { Instrument, TradeColumns } from "./trade-columns.ts";
 import { ambiguousTime, type Describe, type Refusal, readAsOf, shown, TradeIntake } from "./trade-intake.ts";
 
@@ -90,6 +90,29 @@ interface TradeNote {
  * it would affect every number.
  */
 export function computePnl(request: PnlRequest, describe: Describe = () => undefined): PnlResult {
+  const { engine, valuation, rejected, notes } = runRequest(request, describe);
+  const { positions, totals } = statementOf(engine, valuation);
+  return {
+    positions,
+    matches: [...matchRows(engine)],
+    totals,
+    rejected,
+    ...(notes.length === 0 ? {} : { notes }),
+  };
+}
+
+/** One run of the engine over the trades of a request. */
+interface RequestRun {
+  readonly engine: PnlEngine;
+  readonly valuation: StatementOptions;
+  /** Maps a symbol to the first symbol of the same instrument. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly rejected: readonly RejectedTrade[];
+  readonly notes: readonly TradeNote[];
+}
+
+/** Matches the trades of a request, whose lines are their places in the request from 1. Throws as computePnl. */
+export function runRequest(request: PnlRequest, describe: Describe): RequestRun {
   checkShape(request);
   const method = request.method ?? "fifo";
   if (!methods.includes(method))
@@ -120,18 +143,12 @@ export function computePnl(request: PnlRequest, describe: Describe = () => undef
     notes.push({ index: null, code: "AMBIGUOUS_TIME", why: `asOf: ${ambiguousTime}` });
   const engine = new PnlEngine(trades, { method, ...(asOf === undefined ? {} : { asOfUs: asOf.instantUs }) });
   engine.feed();
-  const { positions, totals } = statementOf(engine, {
+  const valuation: StatementOptions = {
     marks: marksOf(request, describe),
     asOfDay: noDay,
     openedAt: (trade) => timed.has(trade),
-  });
-  return {
-    positions,
-    matches: [...matchRows(engine)],
-    totals,
-    rejected,
-    ...(notes.length === 0 ? {} : { notes }),
   };
+  return { engine, valuation, aliases: intake.aliases, rejected, notes };
 }
 
 const requestKeys = ["method", "trades", "instruments", "marks", "asOf"];
@@ -168,7 +185,7 @@ function takeEntry(intake: TradeIntake, trade: TradeInput, index: number): Refus
     return ["BAD_SYMBOL", `a trade must be an object with a symbol, not ${shown(trade)}`];
   for (const key in trade)
     if (!tradeKeys.has(key)) return ["UNKNOWN_KEY", `a trade has no key ${unknownKey(key, [...tradeKeys])}`];
-  return intake.take(trade, { file: 0, line: index });
+  return intake.take(trade, { file: 0, line: index + 1 });
 }
 
 function asOfOf(given: unknown): ReadInstant {
@@ -229,7 +246,7 @@ function matchRow(trades: TradeColumns, { lane, instrument, factor }: LaneMatche
 /** Without a day rule all trades belong to one day. */
 const noDay = 0;
 
-const noDayRule = { name: "none", dayOf: () => noDay };
+export const noDayRule = { name: "none", dayOf: () => noDay };
 
 /** Describes a symbol by the facts of the request; facts that the request lacks come from the table. */
 function instrumentTable({ instruments = {} }: PnlRequest, describe: Describe): Describe {

@@ -2,9 +2,11 @@ export {
   computePnl,
   type MatchRow,
   matchRows,
+  noDayRule,
   type PnlRequest,
   type PnlResult,
   type RejectedTrade,
+  runRequest,
   type TradeInput,
 } from "./compute-pnl.ts";
 export { DecimalColumn, tens } from "./decimal-column.ts";

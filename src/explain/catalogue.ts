@@ -97,7 +97,7 @@ export function baseRules(history: History, method: string | undefined, dayRule:
     realizedSince: "entry",
     total: "change",
     invertedCloses: "nothing",
-    flatPosition: "row",
+    flatPosition: history.onlyOpen === true ? "no-row" : "row",
     places: undefined,
   };
 }

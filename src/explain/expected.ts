@@ -50,15 +50,21 @@ interface ExpectedRow {
 /** The tolerance of a figure that has none because one side has no number; it covers errors of floats. */
 const dust = 1e-6;
 
+/** The days whose rows are compared. */
+export interface ComparedDays {
+  readonly first: number;
+  /** The last day of each kind of row. */
+  readonly last: ReadonlyMap<ParityRow["kind"], number>;
+}
+
 /** The rows that one side reported. */
 export class Expected {
   readonly #rows: readonly ExpectedRow[];
   readonly #names: ReadonlySet<string>;
   #days: ReadonlyMap<string, ExpectedRow> | undefined;
-  /** The last day of each kind of row that is compared. */
-  readonly #lastDays: ReadonlyMap<ParityRow["kind"], number>;
+  readonly #compared: ComparedDays;
 
-  constructor(rows: readonly ParityRow[], side: Side, lastDays: ReadonlyMap<ParityRow["kind"], number>) {
+  constructor(rows: readonly ParityRow[], side: Side, compared: ComparedDays) {
     const byKey = new Map<string, ExpectedRow>();
     for (const row of rows) {
       const key = rowKey(row);
@@ -80,12 +86,12 @@ export class Expected {
     }
     this.#rows = [...byKey.values()];
     this.#names = new Set(byKey.keys());
-    this.#lastDays = lastDays;
+    this.#compared = compared;
   }
 
   /** Whether the run of a day gives what the side reported about it. */
   isDayRight(lane: string, day: number, figures: Figures): boolean {
-    if (day > (this.#lastDays.get("daily") ?? Number.NEGATIVE_INFINITY)) return true;
+    if (!this.#isCompared(day)) return true;
     this.#days ??= new Map(
       this.#rows.flatMap((row) =>
         row.kind === "daily" ? [[nameOf("daily", row.lane, row.day), row] as const] : [],
@@ -126,15 +132,19 @@ export class Expected {
     for (const [lane, { position, days }] of lanes) {
       if (
         position !== undefined &&
-        this.#lastDays.has("position") &&
+        this.#compared.last.has("position") &&
         !this.#names.has(nameOf("position", lane))
       )
         surplus += 1;
-      const last = this.#lastDays.get("daily") ?? Number.NEGATIVE_INFINITY;
       for (const day of days.keys())
-        if (day <= last && !this.#names.has(nameOf("daily", lane, day))) surplus += 1;
+        if (this.#isCompared(day) && !this.#names.has(nameOf("daily", lane, day))) surplus += 1;
     }
     return surplus;
+  }
+
+  #isCompared(day: number): boolean {
+    const { first, last } = this.#compared;
+    return day >= first && day <= (last.get("daily") ?? Number.NEGATIVE_INFINITY);
   }
 }
 

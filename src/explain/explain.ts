@@ -28,7 +28,7 @@ import {
   type Variant,
   variantsOf,
 } from "./catalogue.ts";
-import { Expected, isApart, laneName, numberOf, textAt, valueAt } from "./expected.ts";
+import { type ComparedDays, Expected, isApart, laneName, numberOf, textAt, valueAt } from "./expected.ts";
 import { type Component, componentsOf, type History } from "./history.ts";
 import {
   type DayCheck,
@@ -67,8 +67,7 @@ export interface Explained {
 
 interface Run {
   readonly report: ParityReport;
-  /** The last day of each kind of row. */
-  readonly lastDays: ReadonlyMap<ParityRow["kind"], number>;
+  readonly compared: ComparedDays;
   readonly budget: Budget;
   readonly known: Recipe[];
 }
@@ -85,7 +84,7 @@ export function explain(
 ): readonly Explained[] {
   const history = withOneName(given);
   const base = baseRules(history, report.method, report.dayRules.modern);
-  const lastDays = lastDaysOf(report);
+  const compared = { first: history.firstDay ?? Number.NEGATIVE_INFINITY, last: lastDaysOf(report) };
   const cuts = cutsOf(history);
   const known: Recipe[] = [];
   let left = options.reportTradesMax;
@@ -95,7 +94,7 @@ export function explain(
       const budget = new Budget(options.runsMax, Math.max(0, Math.min(options.tradesMax, left)));
       const explained = new Search(
         { component, history, base, cuts },
-        { report, lastDays, budget, known },
+        { report, compared, budget, known },
       ).result();
       left -= budget.trades;
       return explained;
@@ -191,7 +190,7 @@ class Search {
   readonly #judged = new Map<string, number>();
   readonly #tried = new Map<string, number>();
 
-  constructor(given: Case, { report, lastDays, budget, known }: Run) {
+  constructor(given: Case, { report, compared, budget, known }: Run) {
     const { component, base } = given;
     const { days, world } = component;
     this.#given = given;
@@ -200,8 +199,8 @@ class Search {
     this.#component = component;
     this.#base = base;
     this.#expected = {
-      legacy: new Expected(component.rows, "legacy", lastDays),
-      modern: new Expected(component.rows, "modern", lastDays),
+      legacy: new Expected(component.rows, "legacy", compared),
+      modern: new Expected(component.rows, "modern", compared),
     };
     this.#budget = budget;
     this.#known = known;

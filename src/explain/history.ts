@@ -53,6 +53,10 @@ export interface History {
   readonly nameOf: (symbol: string) => string;
   /** Whether books are matched together. */
   readonly netBooks: boolean;
+  /** Whether both systems were asked for open positions only. */
+  readonly onlyOpen?: boolean;
+  /** The first day of the daily rows that both systems were asked for. */
+  readonly firstDay?: number | undefined;
 }
 
 /** Lanes whose trades influence each other, with all rows that the report has about them. */
@@ -272,6 +276,12 @@ class Worlds {
   /** Returns the days on which a side reports any row; it values open lots on these days. */
   #daysOf(side: Side): readonly number[] {
     const days = new Set<number>();
+    const { firstDay, closes } = this.#history;
+    if (firstDay !== undefined)
+      for (const { tradingDay } of closes) {
+        const day = parseDay(tradingDay);
+        if (day !== undefined && day < firstDay) days.add(day);
+      }
     for (const { key, field, [side]: value } of this.#report.rows) {
       const day = key.tradingDay === undefined ? undefined : parseDay(key.tradingDay);
       if (day !== undefined && !(field === "row" && value === "0")) days.add(day);

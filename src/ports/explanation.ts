@@ -47,6 +47,17 @@ export interface Explanation {
   };
 }
 
+/**
+ * The explanation of a stored comparison of a call: its component with the largest difference, and the others.
+ * `first` is null if its causes cannot be looked for; then `unexplained` says why.
+ */
+export interface ComparisonExplanation extends Omit<Explanation, "first"> {
+  /** The id of the comparison. */
+  readonly comparison: string;
+  readonly first: Explanation["first"] | null;
+  readonly others: readonly Explanation[];
+}
+
 /** An entry of the register of accepted causes. */
 export interface AcceptedUnder {
   readonly id: string;

@@ -1,8 +1,8 @@
 /** Small random desks, and reports about them from a system that follows hidden rules. */
 import { join } from "node:path";
 import { historyOf } from "../../src/app/parity/explain.ts";
+import { explainedWorld } from "../../src/app/parity/explained-world.ts";
 import { runPnl } from "../../src/app/parity/pnl-run.ts";
-import { explainedWorld } from "../../src/app/parity/replay.ts";
 import { describerOf, symbolBridge } from "../../src/app/symbols/symbols.ts";
 import { parseFraction } from "../../src/base/fraction.ts";
 import { PnLComparisonValidator } from "../../src/comparison/index.ts";

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { historyOf } from "../../src/app/parity/explain.ts";
+import { explainedWorld } from "../../src/app/parity/explained-world.ts";
 import { runPnl } from "../../src/app/parity/pnl-run.ts";
-import { explainedWorld, inNames, multipliersOf, validatorFor } from "../../src/app/parity/replay.ts";
+import { inNames, multipliersOf, validatorFor } from "../../src/app/parity/replay.ts";
 import { defaultConfig } from "../../src/config/index.ts";
 import { formatDay } from "../../src/domain/market/trading-day.ts";
 import { agrees } from "../../src/domain/migration/verdict.ts";

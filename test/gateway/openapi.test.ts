@@ -160,6 +160,7 @@ describe("openapi.json", () => {
         "post /api/v1/records",
         "post /api/v1/validate",
         "get /api/v1/comparisons/{id}",
+        "get /api/v1/comparisons/{id}/explanation",
         "get /api/v1/dashboard",
         "get /api/v1/events",
         "get /api/v1/gates",

@@ -36,11 +36,13 @@ import type { HostLoad } from "../../ports/host-load.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { builtinService, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
+import { registerIn } from "../control/accepted-causes.ts";
 import { ControlPlane } from "../control/control-plane.ts";
 import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
 import { evidenceKey, groupOfSymbol } from "../evidence-key.ts";
+import { ComparisonExplainer } from "../parity/explain-stored.ts";
 import { type ControlSettings, isPairConfigured, openEvidenceStore } from "../stores.ts";
 import { dashboardOf } from "./dashboard.ts";
 import { divergenceAlerts } from "./divergence-alerts.ts";
@@ -91,6 +93,8 @@ export interface PnlBridge {
   readonly dashboard: DashboardDataBridge;
   /** The store of the comparisons; undefined if no control store is configured. */
   readonly evidence: EvidenceStore | undefined;
+  /** Explains comparisons of the store. */
+  readonly explainer: ComparisonExplainer;
   /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
   readonly control: ControlPlane | undefined;
   /** Writes records to both databases; undefined if the databases are not configured. */
@@ -200,6 +204,10 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     control = follows
       ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence })
       : undefined;
+    const explainer = new ComparisonExplainer(evidence, { config, folder }, async () =>
+      control === undefined ? [] : registerIn(control.store),
+    );
+    opened.push(explainer);
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     if (control !== undefined && config.validation.alertOnMismatch)
@@ -215,6 +223,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       service,
       dashboard,
       evidence,
+      explainer,
       control,
       database,
       close: async () => {

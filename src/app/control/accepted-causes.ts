@@ -17,11 +17,13 @@ import {
   type Scope,
   scopeKeys,
 } from "../../explain/index.ts";
+import type { ControlStore } from "../../ports/control-store.ts";
+import type { Explanation } from "../../ports/explanation.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
 import { productOfInstrument } from "../../symbols/index.ts";
 import { controlFile } from "../stores.ts";
 import { symbolBridge } from "../symbols/symbols.ts";
-import { listAudit } from "./audit-export.ts";
+import { auditRows } from "./audit-export.ts";
 import { type ByOptions, byOf, type StoreOptions, settingsOf, withOperator } from "./session.ts";
 
 const [accepts, revokes] = ["accept-cause", "revoke-cause"];
@@ -72,12 +74,13 @@ export async function revokeCause(id: string, options: StoreOptions & ByOptions)
 }
 
 /** The entries that are not revoked, oldest first; also those whose day is over. */
-export async function acceptedCauses(options: StoreOptions): Promise<readonly AcceptedTerms[]> {
+export const acceptedCauses = (options: StoreOptions): Promise<readonly AcceptedTerms[]> =>
+  withOperator(options, "reads", ({ store }) => registerIn(store));
+
+/** The same, of an open control store. */
+export async function registerIn(store: Pick<ControlStore, "audit">): Promise<readonly AcceptedTerms[]> {
   const register = new Map<string, AcceptedTerms>();
-  for (const { seq, action, evidence, reason } of await listAudit({
-    ...options,
-    limit: Number.MAX_SAFE_INTEGER,
-  })) {
+  for await (const { seq, action, evidence, reason } of auditRows(store)) {
     if (evidence === null) continue;
     if (action === accepts) register.set(String(seq), { ...JSON.parse(evidence), id: String(seq), reason });
     if (action === revokes) register.delete(JSON.parse(evidence).id);
@@ -94,20 +97,24 @@ export async function withAccepted<Report extends Pick<ParityReport, "explanatio
   options: StoreOptions & { readonly onNote: (note: string) => void },
 ): Promise<Report> {
   if (report.explanations === undefined || report.explanations.length === 0) return report;
-  const register = await registerOf(options);
-  if (register.length === 0) return report;
+  const marked = markingAccepted(await registerOf(options));
+  return { ...report, explanations: report.explanations.map(marked) };
+}
+
+/** Returns a function that marks an explanation which counts as accepted today. */
+export function markingAccepted(
+  register: readonly AcceptedTerms[],
+): (explanation: Explanation) => Explanation {
+  if (register.length === 0) return (explanation) => explanation;
   const symbols = symbolBridge(undefined);
   const today = systemClock.today();
   const productOf = (symbol: string): string | undefined => {
     const reading = symbols.canonical(symbol, "auto");
     return reading.ok ? productOfInstrument(reading.instrument).code : undefined;
   };
-  return {
-    ...report,
-    explanations: report.explanations.map((explanation) => {
-      const accepted = acceptedUnder(explanation, register, { today, productOf });
-      return accepted === undefined ? explanation : { ...explanation, accepted };
-    }),
+  return (explanation) => {
+    const accepted = acceptedUnder(explanation, register, { today, productOf });
+    return accepted === undefined ? explanation : { ...explanation, accepted };
   };
 }
 

@@ -1,9 +1,20 @@
 import { BridgeError } from "../../base/errors.ts";
 import { jsonText } from "../../base/plain-text.ts";
-import type { AuditRow, AuditSeal } from "../../ports/control-store.ts";
+import type { AuditRow, AuditSeal, ControlStore } from "../../ports/control-store.ts";
 import { openFor, type StoreOptions, settingsOf } from "./session.ts";
 
 const exportRows = 500;
+
+/** Yields every row, read in pages. */
+export async function* auditRows(store: Pick<ControlStore, "audit">): AsyncGenerator<AuditRow> {
+  for (let after = 0; ; ) {
+    const rows = await store.audit(after, exportRows);
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < exportRows) return;
+    after = last.seq;
+  }
+}
 
 /** Yields every row with its seal, read in pages. */
 async function* sealedRows(

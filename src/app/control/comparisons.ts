@@ -3,7 +3,7 @@ import { BridgeError } from "../../base/errors.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import type { EvidenceQuery, EvidenceStore, RequestState, StoredComparison } from "../../ports/evidence.ts";
 import { hasExplainableRows } from "../../ports/pnl-service.ts";
-import { evidenceFile, noControlStore, openEvidenceStore } from "../stores.ts";
+import { type ControlSettings, evidenceFile, noControlStore, openEvidenceStore } from "../stores.ts";
 import { type StoreOptions, settingsOf } from "./session.ts";
 
 type ComparisonsQuery = { readonly [Name in keyof EvidenceQuery]?: EvidenceQuery[Name] | undefined };
@@ -33,6 +33,8 @@ const whyNotKept: Readonly<Record<Exclude<RequestState, "kept">, string>> = {
   not_json: "JSON cannot express it",
 };
 
+export const notKept = (why: string): string => `request not kept: ${why}`;
+
 /** Says whether `explain` can look for the causes of a comparison. */
 export function listed(stored: StoredComparison): ListedComparison {
   const why = whyNotExplainable(stored);
@@ -42,10 +44,11 @@ export function listed(stored: StoredComparison): ListedComparison {
 function whyNotExplainable({ verdict, kind, method, request }: StoredComparison): string | null {
   if (request === "kept") return null;
   if (agrees(verdict)) return "both sides agree";
-  if (verdict !== "diverged") return "there are no two answers that could be compared";
+  if (verdict === "error") return "a side failed, so there is one answer at most";
+  if (verdict === "not_comparable") return "some values could not be compared, and no other value diverges";
   if (kind === "aa") return "it compares legacy with itself";
   if (!hasExplainableRows(method)) return `answers of ${method} have no figures by instrument`;
-  return `request not kept: ${request === null ? "an earlier version stored the comparison" : whyNotKept[request]}`;
+  return notKept(request === null ? "an earlier version stored the comparison" : whyNotKept[request]);
 }
 
 /** Returns kept comparisons, newest first. Throws REFUSED if none are kept, BAD_USAGE for a bad limit. */
@@ -69,9 +72,14 @@ export async function findComparisons(
 }
 
 /** Runs `findComparisons` for a command. Throws NO_INPUT if the file is missing, and never creates it. */
-export async function comparisons(
-  options: StoreOptions & ComparisonsQuery,
-): Promise<readonly ListedComparison[]> {
+export const comparisons = (options: StoreOptions & ComparisonsQuery): Promise<readonly ListedComparison[]> =>
+  withEvidence(options, (evidence) => findComparisons(evidence, options));
+
+/** Opens the evidence store of a command. Throws NO_INPUT if its file is missing, and never creates it. */
+export async function withEvidence<Result>(
+  options: StoreOptions,
+  use: (evidence: EvidenceStore | undefined, settings: ControlSettings) => Promise<Result>,
+): Promise<Result> {
   const settings = await settingsOf(options);
   const file = evidenceFile(settings);
   if (file !== undefined && !existsSync(file))
@@ -82,7 +90,7 @@ export async function comparisons(
     });
   const evidence = await openEvidenceStore(settings);
   try {
-    return await findComparisons(evidence, options);
+    return await use(evidence, settings);
   } finally {
     await evidence?.close();
   }

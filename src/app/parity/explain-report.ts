@@ -1,5 +1,3 @@
-import { basename, join, resolve } from "node:path";
-import { witnessLedger } from "../../adapters/report/index.ts";
 import { readLegacyDatabase } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { isTradingDayRule } from "../../domain/market/trading-day.ts";
@@ -11,9 +9,10 @@ import type { Explanation } from "../../ports/explanation.ts";
 import type { InputFile, ParityReport } from "../../ports/parity-report.ts";
 import { overridesFrom } from "../symbols/commands.ts";
 import { byDifference, type ExplainedWorld, historyOf, wholeBudget } from "./explain.ts";
+import { explainedWorld } from "./explained-world.ts";
 import { readJsonInput } from "./json-input.ts";
 import { runPnl } from "./pnl-run.ts";
-import { bookNetting, explainedWorld } from "./replay.ts";
+import { bookNetting } from "./replay.ts";
 import { storedWorld } from "./stored.ts";
 
 interface ExplainReportOptions {
@@ -131,47 +130,3 @@ async function worldOf(report: ParityReport, inputs: readonly InputFile[]): Prom
   const other = otherRule === dayRule ? undefined : await runPnl({ ...options, dayRule: otherRule });
   return explainedWorld(world, { legacy: report.legacy, netBooks, ...(other && { other }) });
 }
-
-/**
- * The files of `--out`: for each witness a folder with its trades as ledgers, the explanation, and a command that
- * replays them with the prices of the report.
- */
-export function witnessFiles(
-  explanations: readonly Explanation[],
-  inputs: readonly InputFile[],
-  folder: string,
-): ReadonlyMap<string, string> {
-  const files = new Map<string, string>();
-  for (const explanation of explanations) {
-    const { id, witness } = explanation;
-    if (witness === null) continue;
-    const place = join(folder, `explain-${id}`);
-    const names = ledgerNames(witness.trades.map(({ file }) => file));
-    for (const [file, trades] of Map.groupBy(witness.trades, (trade) => trade.file))
-      files.set(join(place, names.get(file) ?? "trades_.csv"), witnessLedger(trades));
-    const given = (["prices", "marks", "calendar", "config"] as const).flatMap((kind) => {
-      const paths = inputs.flatMap((input) => (input.kind === kind ? [quoted(resolve(input.path))] : []));
-      return paths.length === 0 ? [] : [`--${kind}`, ...paths];
-    });
-    files.set(join(place, "explanation.json"), `${JSON.stringify(explanation, null, 2)}\n`);
-    files.set(
-      join(place, "replay.sh"),
-      `pnl-bridge ${["replay", "--trades", quoted(resolve(place)), ...given].join(" ")}\n`,
-    );
-  }
-  return files;
-}
-
-/** File names for ledgers: those of the history, made unique and such that a folder of ledgers finds them. */
-function ledgerNames(files: readonly string[]): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
-  for (const file of new Set(files)) {
-    const own = basename(file);
-    const isLedger = /^trades_.*\.csv$/i.test(own) && ![...names.values()].includes(own);
-    names.set(file, isLedger ? own : `trades_${names.size + 1}.csv`);
-  }
-  return names;
-}
-
-const quoted = (path: string): string =>
-  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

@@ -1,6 +1,4 @@
 import { dirname, resolve } from "node:path";
-import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
-import { formatDecimal } from "../../base/decimal.ts";
 import {
   flatHasNoAveragePrice,
   PnLComparisonValidator,
@@ -10,17 +8,17 @@ import {
   unpricedDayHasNoValue,
 } from "../../comparison/index.ts";
 import { type Config, ownMethodNames, type SystemConfig } from "../../config/index.ts";
-import { formatDay, isTradingDayRule, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { isTradingDayRule } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type Statement, type TradeColumns, zeroPriceLotsOf } from "../../engine/index.ts";
 import { checkNew, makeFolder, unwritable } from "../../platform/output.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
-import type { Close, HistoryRows } from "../../ports/pnl-system.ts";
+import type { HistoryRows } from "../../ports/pnl-system.ts";
 import { builtinDesk, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { legacySymbolsOf } from "../symbols/legacy-symbols.ts";
-import { describerOf } from "../symbols/symbols.ts";
 import { bytesRead, digestsOf, withEvidence } from "./evidence.ts";
-import { asRead, type ExplainedWorld, explained, type HowExplained, refusedRows } from "./explain.ts";
+import { explained, type HowExplained } from "./explain.ts";
+import { explainedWorld, nameIn } from "./explained-world.ts";
 import { inputFiles } from "./input-files.ts";
 import {
   inputCounts,
@@ -129,63 +127,6 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   return withEvidence(compared, { ...world, digests, trades: input.trades, day: valuation.asOfDay });
 }
 
-/** The name under which modern reports a symbol. */
-const nameIn =
-  ({ input }: PnlRun) =>
-  (symbol: string): string =>
-    input.aliases.get(symbol) ?? symbol;
-
-/** What an explanation needs of a run. */
-export function explainedWorld(
-  world: PnlRun,
-  {
-    legacy,
-    netBooks,
-    other,
-  }: {
-    readonly legacy: Pick<SystemAnswer, "errors">;
-    readonly netBooks: boolean;
-    /** Modern's own run, if it follows another day rule. */
-    readonly other?: PnlRun | undefined;
-  },
-): ExplainedWorld {
-  const { input, quarantine, notes, dayRule, engine, valuation, ledgers, symbols } = world;
-  return {
-    files: input.files,
-    repeated: input.repeated,
-    refused: refusedRows(quarantine, input.files),
-    notes,
-    givenUp: givenUp(legacy, world),
-    aliases: input.aliases,
-    nameOf: nameIn(world),
-    netBooks,
-    dayRule,
-    engine,
-    valuation,
-    filePrices: filePricesOf(world),
-    otherCloses: other === undefined ? [] : pinnedPrices({ ...other, ...other.input }),
-    reread: async () => {
-      const describe = asRead(describerOf(symbols), "every-row");
-      const rule = tradingDayRules[dayRule];
-      return (await readLedgers(ledgers, { keepRepeated: true, describe, dayRule: rule, netBooks })).trades;
-    },
-  };
-}
-
-/** The prices of the files for each traded symbol, in order of reading. */
-function filePricesOf({ prices, input }: PnlRun): readonly Close[] {
-  const byName = Map.groupBy(prices, ({ instrument, symbol }) => instrument ?? symbol);
-  return input.trades.instruments.flatMap(({ instrument, symbol }) =>
-    [...new Set([instrument ?? symbol, symbol])].flatMap((name) =>
-      (byName.get(name) ?? []).map(({ day, price }) => ({
-        symbol,
-        tradingDay: formatDay(day),
-        price: formatDecimal(price),
-      })),
-    ),
-  );
-}
-
 /** Every traded symbol, including aliases of another symbol of the same instrument. */
 const symbolsOf = ({ input }: PnlRun): readonly string[] => [
   ...new Set([...input.trades.instruments.map(({ symbol }) => symbol), ...input.aliases.keys()]),
@@ -254,20 +195,6 @@ function withRows(configured: SystemConfig, rows: SystemAnswer | undefined): Sys
     pnlIn: "money",
   };
 }
-
-/**
- * Files that legacy stopped reading at a bad row: the number of rows that it had taken, by the file's place
- * in reading order.
- */
-const givenUp = (
-  { errors }: Pick<SystemAnswer, "errors">,
-  { ledgers }: PnlRun,
-): ReadonlyMap<number, number> =>
-  new Map(
-    errors.flatMap(({ file, rowsTaken }) =>
-      file === undefined || rowsTaken === undefined ? [] : [[ledgers.indexOf(file), rowsTaken]],
-    ),
-  );
 
 /** Multipliers by symbol; `nameOf` returns the symbol under which modern keeps the instrument. */
 export const multipliersOf = (

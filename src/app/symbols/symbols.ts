@@ -1,7 +1,7 @@
 import { SymbolTranslationBridge } from "../../bridges/symbols/index.ts";
 import { parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
 import { type DayNumber, dayNumber, tradingDayRules } from "../../domain/market/trading-day.ts";
-import type { Describe, DescribedSymbol } from "../../engine/index.ts";
+import type { Describe, DescribedSymbol, PnlRequest } from "../../engine/index.ts";
 import {
   dialects,
   ExpiryCalendar,
@@ -108,6 +108,19 @@ const anyDay = dayNumber(2026, 1, 5);
 export function dayOfTime(time: string | undefined): DayNumber | undefined {
   const instant = time === undefined ? undefined : parseInstant(time);
   return instant === undefined ? undefined : tradingDayRules.calendar.dayOf(wallOfInstant(instant));
+}
+
+/**
+ * Describes the symbols of a request. A one-digit year is read by the time of its trade; for trades without a
+ * time and for marks, by the as-of time, or else by the time of the last trade that has one.
+ */
+export function requestDescriber({ asOf, trades }: PnlRequest): Describe {
+  let fallback: DayNumber | undefined;
+  return (symbol, day) => {
+    if (day !== undefined) return describeSymbol(symbol, day);
+    fallback ??= dayOfTime(asOf ?? trades.findLast((trade) => typeof trade?.time === "string")?.time);
+    return describeSymbol(symbol, fallback);
+  };
 }
 
 const wholeYears = [dialects["actant-trades"], dialects["actant-risk"], dialects.broker, dialects.canonical];

@@ -8,7 +8,7 @@ import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 
 export type GatewayBridge = Pick<PnlBridge, "service" | "evidence"> &
-  Partial<Pick<PnlBridge, "database" | "dashboard">>;
+  Partial<Pick<PnlBridge, "database" | "dashboard" | "explainer">>;
 
 /** The part of the control plane that the gateway uses. */
 export interface GatewayControl

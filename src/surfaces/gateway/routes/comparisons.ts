@@ -2,9 +2,18 @@ import { findComparisons, keptEvidence, listed } from "../../../app/control/comp
 import type { App, RouteContext } from "../context.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
-import { comparison, comparisonId, comparisonList, comparisonQuery } from "../wire/comparisons.ts";
+import {
+  comparison,
+  comparisonExplanation,
+  comparisonId,
+  comparisonList,
+  comparisonQuery,
+} from "../wire/comparisons.ts";
 
 const tag = "comparisons";
+
+const missing = (id: string): HttpProblem =>
+  new HttpProblem(404, "BAD_USAGE", `the comparison ${JSON.stringify(id)} does not exist`);
 
 /** The comparisons in the evidence store. */
 export const comparisonRoutes =
@@ -48,7 +57,29 @@ export const comparisonRoutes =
         const { id } = request.params;
         const found = await keptEvidence(bridge.evidence).get(id);
         if (found !== undefined) return listed(found);
-        throw new HttpProblem(404, "BAD_USAGE", `the comparison ${JSON.stringify(id)} does not exist`);
+        throw missing(id);
+      },
+    );
+    app.get(
+      "/comparisons/:id/explanation",
+      {
+        onRequest,
+        schema: {
+          ...operation(tag, "explainComparison", "The causes of the differences of one comparison"),
+          params: comparisonId,
+          response: { 200: comparisonExplanation },
+        },
+      },
+      async (request) => {
+        const { id } = request.params;
+        const { explainer } = bridge;
+        if (explainer === undefined)
+          throw new HttpProblem(409, "REFUSED", "this process explains no comparisons", {
+            fix: "start it with pnl-bridge serve",
+          });
+        const explanation = await explainer.explain(id);
+        if (explanation !== undefined) return explanation;
+        throw missing(id);
       },
     );
   };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { named } from "./shape.ts";
+import { named, rows } from "./shape.ts";
 
 const side = z.enum(["legacy", "modern"]);
 export const verdict = z.enum(["equal", "within_tolerance", "diverged", "error", "not_comparable"]);
@@ -46,6 +46,75 @@ export const comparison = named("Comparison", "One stored comparison of a call",
   explainable: z.boolean().describe("whether its causes can be looked for"),
   why: z.string().nullable().describe("why it is not explainable; null if it is"),
 });
+
+const laneKey = { book: z.string().optional(), symbol: z.string() };
+const amount = z.string().nullable();
+const explanation = {
+  id: z.string(),
+  component: z.object({ lanes: rows(laneKey), files: z.array(z.string()).readonly() }),
+  first: z
+    .object({
+      kind: z.enum(["position", "daily", "snapshot"]),
+      key: z.object({ ...laneKey, tradingDay: z.string().optional() }),
+      tradingDay: z.string().optional(),
+      field: z.string(),
+    })
+    .describe("the first row that differs, to which all amounts belong"),
+  difference: amount.describe("modern - legacy"),
+  causes: rows({
+    code: z.string(),
+    level: z.enum(["proved", "reduces", "fits"]),
+    amount,
+    alone: amount,
+    last: amount,
+    rowsReproduced: z.int(),
+    rowsTotal: z.int(),
+    side: side.describe("the side that departs from the reference"),
+    rule: z.string(),
+  }),
+  unexplained: amount.describe("the amount without a proved cause, or why the comparison is not explainable"),
+  alternatives: z.array(z.array(z.string()).readonly()).readonly(),
+  accepted: rows({ id: z.string(), code: z.string(), owner: z.string(), until: z.string() }).optional(),
+  witness: z
+    .object({
+      trades: rows({
+        file: z.string().describe("a ledger, or `request`, whose lines are the places in its list"),
+        line: z.int(),
+        id: z.string(),
+        book: z.string().optional(),
+        symbol: z.string(),
+        side: z.string(),
+        quantity: z.string(),
+        price: z.string(),
+        time: z.string(),
+        opening: z.literal(true).optional(),
+        refused: z.string().optional(),
+      }),
+      minimal: z.boolean(),
+      runs: z.int(),
+    })
+    .nullable()
+    .describe("the trades that, as new ledgers, show the difference"),
+  tried: rows({ code: z.string(), rowsLeft: z.int() }),
+  budget: z.object({
+    runs: z.int(),
+    runsMax: z.int(),
+    trades: z.int(),
+    tradesMax: z.int(),
+    exhausted: z.boolean(),
+  }),
+} as const;
+
+export const comparisonExplanation = named(
+  "ComparisonExplanation",
+  "The causes of the differences of one comparison, as docs/explain.md describes them",
+  {
+    ...explanation,
+    comparison: z.string().describe("the id of the comparison"),
+    first: explanation.first.nullable(),
+    others: rows(explanation).describe("the other groups of instruments whose figures differ"),
+  },
+);
 
 export const comparisonList = named("ComparisonList", "Comparisons, newest first", {
   comparisons: z.array(comparison).readonly(),
