@@ -15,6 +15,7 @@ import { gateway } from "./gateway.ts";
 import { isolation } from "./isolation.ts";
 import { matching } from "./matching.ts";
 import { overhead } from "./overhead.ts";
+import { page } from "./page.ts";
 import { pnl } from "./pnl.ts";
 import { pnlSymbols } from "./pnl-symbols.ts";
 import { reading } from "./reading.ts";
@@ -38,6 +39,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   isolation,
   overhead,
   gateway,
+  page,
   "report-page": reportPage,
 };
 

@@ -106,6 +106,10 @@ export const campaigns = {
     files: ["test/report/page.test.ts", "test/golden/report.test.ts"],
     proves: "the report's page of all real ledgers has no fault of accessibility in any setting",
   },
+  page: {
+    files: ["test/page/page.test.ts"],
+    proves: "the page shows no wrong figure, whatever happens to its connection, its tabs and both systems",
+  },
   walk: {
     files: ["test/walk/new-user.test.ts"],
     proves: "a new user who installs the package from the registry gets through the first page",

@@ -70,10 +70,15 @@ const words: Readonly<Record<Connection["link"]["state"], string>> = {
 
 function ConnectionAge() {
   useTick();
-  const { link, heardAt } = useStore(connectionStore);
+  const { link, heardAt, gaps } = useStore(connectionStore);
   const age = heardAt === undefined ? undefined : sinceMs(heardAt);
   return (
-    <span className={`link ${link.state}`} data-state={link.state}>
+    <span
+      className={`link ${link.state}`}
+      data-state={link.state}
+      data-gaps={gaps}
+      title={gaps === 0 ? undefined : `${gaps} times events were missing, and the page asked again`}
+    >
       {words[link.state]}
       {age !== undefined && <small> {ageText(age)}</small>}
     </span>

@@ -188,7 +188,7 @@ describe("DashboardDataBridge", () => {
     const { bridge, asked, clock, settled } = opened();
     const views = ["screen", "summary", "positions", "daily", "trades", "chart"] as const;
     await Promise.all(
-      Array.from({ length: 60 }, (_, at) =>
+      Array.from({ length: 600 }, (_, at) =>
         bridge.getPnlData({ view: views[at % 6] ?? "screen", book: "UST", user: `user${at}` }),
       ),
     );
@@ -386,7 +386,7 @@ describe("DashboardDataBridge", () => {
     expect(none?.comparison).toBeUndefined();
   });
 
-  it("lists every difference of two screens for a viewer, and only the worst ones for the store", async () => {
+  it("shows all positions, and lists every difference for a viewer, but only the worst ones for the store", async () => {
     const position = (quantity: string) => (symbol: string) => ({
       ...{ symbol, quantity, averagePrice: "1", mark: "1", realized: "0", unrealized: "0" },
     });
@@ -394,12 +394,13 @@ describe("DashboardDataBridge", () => {
       (quantity: string): Answerer =>
       (method, request) =>
         method === "openPositions"
-          ? { positions: Array.from({ length: 60 }, (_, at) => `S${at}`).map(position(quantity)) }
+          ? { positions: Array.from({ length: 600 }, (_, at) => `S${at}`).map(position(quantity)) }
           : desk()(method, request);
     const { bridge, settled } = opened({ legacy: many("2"), modern: many("3") });
-    const { other } = await bridge.getPnlData({ beside: true });
-    expect([other?.comparison?.fields.length, other?.comparison?.more]).toEqual([60, 0]);
-    expect((await settled()).map(({ fields, more }) => [fields.length, more])).toEqual([[20, 40]]);
+    const { value, other } = await bridge.getPnlData({ beside: true });
+    expect(value.positions).toHaveLength(600);
+    expect([other?.comparison?.fields.length, other?.comparison?.more]).toEqual([600, 0]);
+    expect((await settled()).map(({ fields, more }) => [fields.length, more])).toEqual([[20, 580]]);
   });
 
   it("pages through a list without loss, even if newer rows arrive, and refuses an unknown cursor", async () => {

@@ -12,7 +12,7 @@ export interface DashboardRequest {
   readonly book?: string;
   /** A trading day, YYYY-MM-DD, to which days, chart and trades are limited. Default: all days. */
   readonly date?: string;
-  /** The largest number of rows in a list. Default 500. */
+  /** The largest number of rows in a list. Default 500; of positions 10,000, since a page shows all of them. */
   readonly limit?: number;
   /** The `cursor` of the last answer, for the next rows of a view that is one list. */
   readonly cursor?: string;
@@ -28,6 +28,7 @@ export type DashboardValue = Partial<Omit<Screen, "unavailable" | "uncompared">>
 };
 
 const rowsDefault = 500;
+const positionsDefault = 10_000;
 
 /** The conditions under which a system made a screen. */
 interface Made {
@@ -56,7 +57,7 @@ export function viewOf(
   screen: Screen,
   { dayRule, tradesAsked }: Made,
 ): DashboardValue & { readonly cut: number | undefined } {
-  const { date, limit = rowsDefault, cursor } = request;
+  const { date, cursor } = request;
   const wanted = panelsOf(request);
   const ofDay = date === undefined ? screen : screenOfDay(screen, date, dayRule);
   const value: Record<string, unknown> = {};
@@ -64,6 +65,7 @@ export function viewOf(
   let next: string | undefined;
   for (const panel of wanted) {
     const list = ofDay[panel];
+    const limit = request.limit ?? (panel === "positions" ? positionsDefault : rowsDefault);
     if (list === null || !isList(list)) {
       value[panel] = list;
       continue;

@@ -33,6 +33,8 @@ export const screenStore = createStore(empty);
 
 /** The gateway watches a screen for changes for half a minute after the last request for it. */
 const againMs = 10_000;
+/** The pause after a request that failed. */
+const failedMs = 2_000;
 /** While figures change, requests are at least this far apart, and ten times as far as the last one took. */
 const apartMs = 1_000;
 
@@ -77,6 +79,7 @@ export const refresh: () => Promise<void> = oneAtATime(async () => {
     if (isCurrent()) screenStore.set({ book, isCompared, answer, arrivedAt: moment(), failure: undefined });
   } catch (failure) {
     if (isCurrent() && failure instanceof ApiError) screenStore.set({ ...screenStore.get(), failure });
+    refreshAfter(failedMs);
   }
   notBeforeMs = startedMs + Math.max(apartMs, 10 * (performance.now() - startedMs));
   refreshAfter(againMs);

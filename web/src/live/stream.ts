@@ -33,6 +33,8 @@ const beatMs = 1_000;
 export const silentMsMax = 2.5 * beatMs;
 export const connectMsMax = 10_000;
 const watchMs = 250;
+/** After a timer that is this late, events may still wait to be read. */
+const lateMsMax = 1_500;
 /** A timer that is this late shows that the computer slept. */
 const sleptMs = 5_000;
 
@@ -73,7 +75,9 @@ export function openStream({ onEvent, onLink }: StreamListener): Stream {
           }
           pauses = afterRefusal;
           loss = { state: "lost", why: failure.message };
-        } else loss = watch.loss ?? { state: "lost", why: "the gateway cannot be reached" };
+        } else if (failure instanceof SyntaxError)
+          loss = { state: "lost", why: "the gateway sent an event that cannot be read" };
+        else loss = watch.loss ?? { state: "lost", why: "the gateway cannot be reached" };
       } finally {
         watch.end();
       }
@@ -123,6 +127,7 @@ class Watch {
   #limitMs = connectMsMax;
   #heardAt: Moment = moment();
   #tickedAt: Moment = moment();
+  #slept = false;
 
   constructor(closed: AbortSignal) {
     this.signal = AbortSignal.any([closed, this.#silent.signal]);
@@ -132,6 +137,7 @@ class Watch {
   heard(): void {
     this.#heardAt = moment();
     this.#limitMs = silentMsMax;
+    this.#slept = false;
   }
 
   end(): void {
@@ -140,11 +146,12 @@ class Watch {
   }
 
   #look(): void {
-    const slept = sinceMs(this.#tickedAt) > sleptMs;
+    const lateMs = sinceMs(this.#tickedAt) - watchMs;
     this.#tickedAt = moment();
+    if (lateMs > sleptMs) this.#slept = true;
     const silentMs = sinceMs(this.#heardAt);
-    if (silentMs <= this.#limitMs) return;
-    this.loss = slept
+    if (silentMs <= this.#limitMs || lateMs > lateMsMax) return;
+    this.loss = this.#slept
       ? { state: "waking" }
       : { state: "lost", why: `the gateway has sent nothing for ${(silentMs / 1_000).toFixed(1)} s` };
     this.#silent.abort();

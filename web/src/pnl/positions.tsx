@@ -53,7 +53,9 @@ export function Positions({ answer }: { readonly answer: Dashboard }) {
     <section className="panel" aria-label="Positions">
       <div className="panel-head">
         <h2>Positions</h2>
-        <span className="soft">{rows.length} rows</span>
+        <span className="soft">
+          {rows.length} rows{answer.truncatedAt === value.positions?.length && ", more are not shown"}
+        </span>
         <label>
           Find <input type="search" value={search} onChange={(event) => setSearch(event.target.value)} />
         </label>

@@ -26,7 +26,7 @@ export function PnlView() {
       </div>
       {failure !== undefined && (
         <p role="alert" className="refusal">
-          {answer === undefined ? "not available" : "The figures below are old"} – {failure.message}{" "}
+          {answer === undefined ? "not available" : "The figures below may be old"} – {failure.message}{" "}
           <button type="button" onClick={() => void refresh()}>
             Ask again
           </button>

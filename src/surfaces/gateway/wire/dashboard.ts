@@ -29,7 +29,7 @@ export const dashboardQuery = z.object({
     .min(1)
     .max(10_000)
     .optional()
-    .describe("the most rows of a list; default 500"),
+    .describe("the most rows of a list; default 500, of positions 10,000"),
   cursor: z.string().max(100).optional().describe("the cursor of the last answer, for the next rows"),
   beside: z
     .enum(["true", "false"])

@@ -1,0 +1,273 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type ClientRequest, get } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { chromiumPath, startBrowser } from "../test/browser.ts";
+import { median } from "./measure.ts";
+import { type BenchResult, type BenchRow, megabytes, milliseconds } from "./report.ts";
+import { inTemporaryFolder } from "./temporary.ts";
+
+const streams = 100;
+const callsPerS = 200;
+/** The duration of one measurement of the server, and of the memory of the tab. `BENCH_S` sets the latter. */
+const serverS = 15;
+const tabS = Number(process.env.BENCH_S ?? 60);
+const changes = 40;
+const pollMs = 5_000;
+const bundleBytesMax = 350_000;
+
+const what =
+  "the page in Chromium on a desk of 200 positions that change all the time, beside a page that asks every " +
+  "five seconds, and the server with and without its streams";
+
+/** A system whose unrealized P&L is the time in milliseconds; modern's differs, so that each call diverges. */
+const system = (offset: string): string => `
+const money = () => ({ realized: "0", unrealized: String(Date.now()) + "${offset}" });
+const methods = {
+  totals: () => ({ totals: { USD: { ...money(), total: String(Date.now()) } } }),
+  openPositions: () => ({
+    positions: Array.from({ length: 200 }, (_, at) => ({
+      symbol: "S" + at, quantity: "1", averagePrice: "1", mark: "1", ...money(),
+    })),
+  }),
+  dailyPnl: () => ({ daily: [{ symbol: "S0", tradingDay: "2025-07-24", ...money(), total: "1" }] }),
+  tradeHistory: () => ({ trades: [{ id: "1", symbol: "S0", side: "B", quantity: "1", price: "1", time: null }] }),
+};
+export default methods;
+`;
+
+export async function page(): Promise<BenchResult> {
+  if (chromiumPath === undefined)
+    return { name: "page", what, rows: [], skipped: "this machine has no Chromium" };
+  const browser = await startBrowser();
+  try {
+    return await inTemporaryFolder(async (folder) => {
+      writeFileSync(join(folder, "legacy.mjs"), system(""));
+      writeFileSync(join(folder, "modern.mjs"), system(".5"));
+      writeFileSync(
+        join(folder, "desk.yaml"),
+        JSON.stringify({
+          migration: { phase: "shadow_mode", monitoring: { log_all_calculations: false } },
+          systems: {
+            legacy: { kind: "module", path: "./legacy.mjs" },
+            modern: { kind: "module", path: "./modern.mjs" },
+          },
+          gateway: { listen: "127.0.0.1:0", rate_limit_per_s: 0 },
+        }),
+      );
+      const rows = [
+        bundle(),
+        ...(await served(folder, ({ url }) => inTab(browser, url))),
+        ...(await served(folder, loaded)),
+      ];
+      return { name: "page", what, rows };
+    });
+  } finally {
+    await browser.close();
+  }
+}
+
+interface Server {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** Calls `use` with a server of its own. */
+async function served<T>(folder: string, use: (server: Server) => Promise<T>): Promise<T> {
+  const main = fileURLToPath(new URL("../src/surfaces/cli/main.ts", import.meta.url));
+  const child: ChildProcess = spawn(process.execPath, [main, "serve", "--config", "desk.yaml"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  try {
+    let out = "";
+    for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+      out += piece;
+      const [, url] = /serves at (\S+)\n/.exec(out) ?? [];
+      if (url !== undefined) return await use({ url, pid: child.pid ?? 0 });
+    }
+    throw new Error("the server has ended");
+  } finally {
+    const ended = once(child, "exit");
+    child.kill();
+    await ended;
+  }
+}
+
+/** The size of the files that a browser loads, compressed as the gateway sends them. */
+function bundle(): BenchRow {
+  const folder = fileURLToPath(new URL("../dist/web/", import.meta.url));
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  const bytes = files.reduce(
+    (sum, { parentPath, name }) => sum + gzipSync(readFileSync(join(parentPath, name))).length,
+    0,
+  );
+  return {
+    case: "all files of the page, compressed",
+    measured: `${Math.round(bytes / 1_000)} kB`,
+    ...{ ratio: bytes / bundleBytesMax, against: "350 kB", target: { atMost: 1 } },
+  };
+}
+
+async function inTab(browser: Browser, url: string): Promise<readonly BenchRow[]> {
+  const paint = async (address: string): Promise<number> => {
+    const times: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const context = await browser.newContext();
+      const tab = await context.newPage();
+      await tab.goto(address);
+      times.push(
+        await tab.evaluate<number>(`new Promise((resolve) => {
+          new PerformanceObserver((list) => resolve(list.getEntriesByName("first-contentful-paint")[0].startTime))
+            .observe({ type: "paint", buffered: true });
+        })`),
+      );
+      await context.close();
+    }
+    return median(times);
+  };
+  const [painted, empty] = [await paint(url), await paint(`${url}/healthz`)];
+  const tab = await browser.newPage();
+  await tab.goto(`${url}/#/pnl?compare=no`);
+  await tab.locator("[data-state=live]").waitFor();
+  await tab.locator(".card data").first().waitFor();
+  const pushed = await latencies(tab);
+  const heap = await heapGrowth(tab);
+  const polling = await browser.newPage();
+  await polling.goto(`${url}/healthz`);
+  await polling.evaluate(`
+    document.body.innerHTML = "<div class=card>Unrealized <data></data></div>";
+    const ask = async () => {
+      const answer = await (await fetch("/api/v1/dashboard?view=summary")).json();
+      document.querySelector("data").value = answer.value.summary.totals.USD.unrealized;
+    };
+    setInterval(ask, ${pollMs}); ask();`);
+  const polled = await latencies(polling);
+  return [
+    {
+      case: "first paint",
+      measured: milliseconds(painted),
+      ...{ ratio: painted / empty, against: "an empty page of the same server" },
+    },
+    ...[0.5, 0.99].map((share): BenchRow => {
+      const [own, other] = [quantile(pushed, share), quantile(polled, share)];
+      return {
+        case: `from a change to the screen, p${share * 100}`,
+        measured: milliseconds(own),
+        ...{ ratio: own / other, against: `a page that asks every ${pollMs / 1_000} s` },
+        ...(share > 0.5 && { target: { atMost: 0.4 } }),
+      };
+    }),
+    heap,
+  ];
+}
+
+/** The times from changes at random moments until the tab shows them or later ones. */
+const latencies = (tab: Page): Promise<readonly number[]> =>
+  tab.evaluate<number[]>(`(async () => {
+    const shown = () => {
+      const card = [...document.querySelectorAll(".card")].find((one) => one.textContent.includes("Unrealized"));
+      return Number(card?.querySelector("data")?.value ?? 0);
+    };
+    const times = [];
+    while (times.length < ${changes}) {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 1_500));
+      const changedAt = Date.now();
+      while (shown() < changedAt) await new Promise((resolve) => setTimeout(resolve, 5));
+      times.push(Date.now() - changedAt);
+    }
+    return times;
+  })()`);
+
+const quantile = (values: readonly number[], share: number): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+};
+
+/** The live heap of the tab at the end of a long look, beside its beginning. */
+async function heapGrowth(tab: Page): Promise<BenchRow> {
+  const tools = await tab.context().newCDPSession(tab);
+  const used = async (): Promise<number> => {
+    await tools.send("HeapProfiler.collectGarbage");
+    return (await tools.send("Runtime.getHeapUsage")).usedSize;
+  };
+  await sleep((tabS * 1_000) / 5);
+  const before = await used();
+  await sleep(tabS * 1_000);
+  const after = await used();
+  return {
+    case: `heap of the tab after ${tabS} s of changes`,
+    measured: megabytes(after),
+    ...{ ratio: after / before, against: `its heap ${tabS} s before`, target: { atMost: 1.1 } },
+  };
+}
+
+/** What 100 streams cost a server that answers 200 diverging calls a second. */
+async function loaded({ url, pid }: Server): Promise<readonly BenchRow[]> {
+  await load(url, 5);
+  const alone = await load(url, serverS, pid);
+  const clients = await Promise.all(Array.from({ length: streams }, () => listen(`${url}/api/v1/events`)));
+  await load(url, 5);
+  const before = memoryOf(pid);
+  const busy = await load(url, serverS, pid);
+  await load(url, serverS);
+  const after = memoryOf(pid);
+  for (const client of clients) client.destroy();
+  return [
+    {
+      case: `processor time with ${streams} streams`,
+      measured: `${Math.round((100 * busy) / serverS)} % of a core`,
+      ...{ ratio: busy / alone, against: "the same server without streams", target: { atMost: 2 } },
+    },
+    {
+      case: `memory with ${streams} streams`,
+      measured: megabytes(after),
+      ...{ ratio: after / before, against: `its memory ${2 * serverS} s before`, target: { atMost: 1.1 } },
+    },
+  ];
+}
+
+/** Sends calls at a steady rate; returns the processor time of the server in seconds. */
+async function load(url: string, seconds: number, pid?: number): Promise<number> {
+  const before = pid === undefined ? 0 : cpuOf(pid);
+  const calls: Promise<unknown>[] = [];
+  const startedMs = performance.now();
+  for (let sent = 0; sent < seconds * callsPerS; sent++) {
+    const due = startedMs + (sent * 1_000) / callsPerS;
+    if (due > performance.now()) await sleep(due - performance.now());
+    calls.push(
+      fetch(`${url}/api/v1/pnl/totals`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+      }).then((answer) => answer.arrayBuffer()),
+    );
+  }
+  await Promise.all(calls);
+  return pid === undefined ? 0 : cpuOf(pid) - before;
+}
+
+function listen(url: string): Promise<ClientRequest> {
+  const { promise, resolve, reject } = Promise.withResolvers<ClientRequest>();
+  const request = get(url, (answer) => {
+    answer.resume();
+    answer.on("error", () => {});
+    resolve(request);
+  });
+  request.on("error", reject);
+  return promise;
+}
+
+/** The processor time of a process in seconds. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+const memoryOf = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1_024;

@@ -1,0 +1,472 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { allFlags } from "../../src/testing/fleet.ts";
+import { until } from "../../src/testing/until.ts";
+import { chromiumPath } from "../browser.ts";
+import { isLongRun } from "../campaigns.ts";
+import { ask, desk } from "../gateway/desk.ts";
+import { openFront, scriptEvents } from "./front.ts";
+import { usePages } from "./open-page.ts";
+import { openRelay } from "./relay.ts";
+import { figures, systemOf } from "./trading-desk.ts";
+
+const env = { V: "viewer-0123456789", A: "amy-0123456789012", B: "bob-0123456789012" };
+const tokens = [
+  { name: "viewer", role: "viewer", env: "V" },
+  { name: "amy", role: "operator", env: "A" },
+  { name: "bob", role: "operator", env: "B" },
+] as const;
+const limits = { lookMs: 100 };
+const isLong = isLongRun("page");
+
+const live = (page: Page) => page.locator("[data-state=live]").waitFor();
+const card = (page: Page, title: string) => page.locator(".card", { hasText: title }).first();
+/** The exact texts of the numbers of an element. */
+const exactIn = (page: Page, selector: string): Promise<string[]> =>
+  page.locator(`${selector} data`).evaluateAll((all) => all.map((one) => one.getAttribute("value") ?? ""));
+const copied = (page: Page): Promise<string> =>
+  page.evaluate(`new Promise((resolve) => {
+    addEventListener("copy", (event) => resolve(event.clipboardData.getData("text/plain")), { once: true });
+    document.execCommand("copy");
+  })`);
+
+describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it is not installed)", () => {
+  const pages = usePages();
+
+  describe("sign-in", () => {
+    it("keeps the token for the tab only, and never puts it into an address", async () => {
+      const { url } = await desk({ page: pages.folder, tokens, env });
+      const page = await pages.open(url, { token: "wrong-0123456789" });
+      await page.getByText("the token in the authorization header is not valid").waitFor();
+      const addresses: string[] = [];
+      page.on("request", (request) => addresses.push(request.url()));
+      await page.getByLabel("Your token").fill(env.A);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("amy (operator)").waitFor();
+      await live(page);
+      await page.reload();
+      await page.getByText("amy (operator)").waitFor();
+      expect(addresses.filter((address) => address.includes(env.A))).toEqual([]);
+      expect(await page.evaluate("JSON.stringify({ ...localStorage }) + document.cookie")).toBe("{}");
+      const other = await pages.open(url, { context: page.context() });
+      await other.getByLabel("Your token").waitFor();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByLabel("Your token").waitFor();
+      expect(await page.evaluate("sessionStorage.length")).toBe(0);
+    });
+
+    it("gives a viewer no command, and an operator the way back in every view", async () => {
+      const { url } = await desk({ page: pages.folder, tokens, env });
+      const viewer = await pages.show(url, { token: env.V });
+      await live(viewer);
+      expect(await viewer.locator(".command, dialog").count()).toBe(0);
+      await viewer.getByRole("button", { name: "Sign out" }).click();
+      const operator = await pages.show(url, { token: env.A });
+      for (const view of ["Migration", "Differences", "Files and data", "Health", "P&L"]) {
+        await operator.getByRole("link", { name: view }).click();
+        await operator.getByRole("heading", { name: view, level: 1 }).waitFor();
+        await operator.getByRole("button", { name: "Roll back to legacy" }).waitFor();
+      }
+    });
+  });
+
+  describe("figures", () => {
+    it("are the decimal texts of the gateway's answer, and copying gives the exact text", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      const page = await pages.show(`${url}/#/pnl?compare=no`);
+      await live(page);
+      const { summary, positions } = (await ask(`${url}/api/v1/dashboard`)).body.value;
+      const { realized, unrealized, total } = summary.totals.USD;
+      expect(await exactIn(page, ".cards")).toEqual([
+        ...[total, summary.day.totals.USD.total, realized, unrealized],
+        summary.openPositions,
+      ]);
+      expect(
+        (await exactIn(page, "[role=grid][aria-label=Positions] [aria-rowindex='2']")).toSorted(),
+      ).toEqual(
+        ["quantity", "averagePrice", "mark", "realized", "unrealized", "total"]
+          .map((field) => positions[0][field])
+          .toSorted(),
+      );
+      expect(await card(page, "Unrealized").innerText()).toContain("−1,234.50");
+      await page.evaluate(`getSelection().selectAllChildren(document.querySelector(".main data"))`);
+      expect(await copied(page)).toBe("-234.2500000001");
+      await page.evaluate("getSelection().removeAllRanges()");
+      await page.locator("[role=gridcell]:has(data[value='331/3'])").focus();
+      expect(await copied(page)).toBe("331/3");
+    });
+
+    it("stand beside the other system's, with the exact difference and its verdict, never as 0.00", async () => {
+      const { url } = await desk({
+        ...{ page: pages.folder, legacy: systemOf(figures()) },
+        modern: systemOf(figures({ quantity: "3", unrealized: "-1234.5" })),
+      });
+      const page = await pages.show(url);
+      await live(page);
+      const unrealized = card(page, "Unrealized");
+      await unrealized.getByText("1.0×10⁻¹⁰").waitFor();
+      expect(await unrealized.innerText()).toContain("≈ within tolerance");
+      expect(await exactIn(page, ".card:has-text('Unrealized')")).toEqual([
+        "-1234.5000000001",
+        "-1234.5",
+        "0.0000000001",
+      ]);
+      const row = page.getByRole("row", { name: "TYU5" }).first();
+      expect(await row.innerText()).toContain("≠ diverged");
+      await page.getByLabel("Only rows that differ").check();
+      await until(
+        async () => (await page.getByRole("grid", { name: "Positions" }).getByRole("row").count()) === 2,
+      );
+    });
+
+    it("follow the store within the next look of the gateway, without a reload", async () => {
+      const held = figures();
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+      const page = await pages.show(url);
+      await live(page);
+      await page.evaluate("window.isSame = true");
+      held.unrealized = "77.125";
+      await page.locator(".cards data[value='77.125']").first().waitFor();
+      expect(await page.evaluate("window.isSame")).toBe(true);
+    });
+
+    it("of a system that fails are the last good ones, with a badge, their age and the reason", async () => {
+      const held = figures();
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+      const page = await pages.show(`${url}/#/pnl?compare=no`);
+      await live(page);
+      held.failure = "the desk is away";
+      const badge = page.getByRole("status").filter({ hasText: "STALE" });
+      await badge.getByText(/^STALE \d/).waitFor();
+      expect(await badge.innerText()).toContain("legacy – legacy does not answer: the desk is away");
+      await live(page);
+      expect(await exactIn(page, ".cards")).toContain("-1234.5000000001");
+      held.failure = undefined;
+      await badge.waitFor({ state: "detached" });
+    });
+
+    it("of an outage that looks like zeros are not available, with the reason, and never 0.00", async () => {
+      const { url, service } = await desk({
+        ...{ page: pages.folder, legacy: systemOf(figures({ isBlank: true })) },
+        modern: systemOf(figures()),
+      });
+      const page = await pages.show(`${url}/#/pnl?compare=no`);
+      await live(page);
+      await page
+        .getByText(/not available – legacy shows nothing but zeros/)
+        .first()
+        .waitFor();
+      expect(await page.locator("main").innerText()).not.toContain("0.00");
+      await service.idle();
+      const { body } = await ask(`${url}/api/v1/dashboard?beside=true`);
+      expect(body.other.comparison?.verdict).not.toBe("equal");
+    });
+
+    it("come from legacy with a badge while modern fails for a user in the ramp", async () => {
+      const held = figures({ quantity: "3" });
+      const { url } = await desk({
+        ...{ page: pages.folder, limits, legacy: systemOf(figures()), modern: systemOf(held) },
+        plan: { phase: "dual_write", flags: allFlags, newSystemPercentage: 100 },
+      });
+      const page = await pages.show(url);
+      await page.locator(".badge.modern").first().waitFor();
+      held.failure = "modern is away";
+      await page.locator(".badge", { hasText: "LEGACY (fallback)" }).first().waitFor();
+      expect((await ask(`${url}/api/v1/dashboard`)).body.fellBack).toBeDefined();
+      await page.getByText(/Legacy answers because modern did not/).waitFor();
+      held.failure = undefined;
+      await page.locator(".badge.modern").first().waitFor();
+    });
+
+    it("are of the system that the plan gives the user, in every panel and after a reload", async () => {
+      const { url, dashboard } = await desk({
+        ...{ page: pages.folder, tokens, env, legacy: systemOf(figures()) },
+        modern: systemOf(figures({ quantity: "3" })),
+        plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["bob"] },
+      });
+      for (const user of ["amy", "bob"] as const) {
+        const { source } = await dashboard.getPnlData({ user });
+        expect(source).toBe(user === "bob" ? "modern" : "legacy");
+        const page = await pages.show(`${url}/#/pnl?compare=no`, { token: user === "amy" ? env.A : env.B });
+        for (let round = 0; round < 2; round++) {
+          await live(page);
+          await page.locator(`.title .badge.${source}`).waitFor();
+          expect(await page.locator(`.badge:not(.${source})`).count()).toBe(0);
+          const [quantity] = await exactIn(page, "[role=grid][aria-label=Positions] [aria-rowindex='2']");
+          expect(quantity).toBe(user === "bob" ? "3" : "2");
+          await page.reload();
+        }
+        await page.getByRole("button", { name: "Sign out" }).click();
+      }
+    });
+
+    it.each(isLong ? ["Asia/Tokyo", "Europe/London", "America/Chicago"] : ["Asia/Tokyo"])(
+      "have the desk's times, with the zone, in a browser in %s",
+      async (timezoneId) => {
+        const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+        const page = await pages.open(url, { timezoneId });
+        await live(page);
+        const [instant, text] = await page
+          .locator(".facts [title*='Z']")
+          .first()
+          .evaluate((time): [string, string] => [time.getAttribute("title") ?? "", time.textContent ?? ""]);
+        const shown = new Intl.DateTimeFormat("en-CA", {
+          ...{ timeZone: "America/Chicago", dateStyle: "short", timeStyle: "medium", hourCycle: "h23" },
+        }).format(new Date(instant));
+        expect(text).toMatch(new RegExp(`^${shown.replace(",", "")} C[SD]T$`));
+        await page.getByText("2025-07-24 10:00:00 -05:00").first().waitFor();
+      },
+    );
+  });
+
+  describe("the connection", () => {
+    it("that is lost is named with its time and reason, the figures turn grey, and it comes back by itself", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      await using relay = await openRelay(url);
+      const page = await pages.show(relay.url);
+      await live(page);
+      relay.down();
+      await page
+        .getByRole("alert")
+        .getByText(/No connection since \d\d:\d\d:\d\d C[SD]T/)
+        .waitFor();
+      await page.locator("main.old").waitFor();
+      relay.heal();
+      await live(page);
+      relay.stall();
+      await page.getByRole("alert").getByText("the gateway has sent nothing for").waitFor();
+      relay.heal();
+      await live(page);
+      expect(await page.getByRole("alert").count()).toBe(0);
+    });
+
+    it("to a gateway that starts again under another plan shows that plan and its figures only", async () => {
+      const first = await desk({
+        page: pages.folder,
+        legacy: systemOf(figures()),
+        plan: { phase: "shadow_mode", epoch: 4 },
+      });
+      await using relay = await openRelay(first.url);
+      const page = await pages.show(relay.url);
+      await live(page);
+      await page.evaluate("window.isSame = true");
+      relay.down();
+      const second = await desk({
+        ...{ page: pages.folder, legacy: systemOf(figures({ unrealized: "5" })) },
+        plan: { phase: "read_only", epoch: 9 },
+      });
+      relay.target = second.url;
+      relay.heal();
+      await page.locator(".top").getByText("read_only").waitFor();
+      await page.locator(".cards data[value='5']").first().waitFor();
+      const epochs = page.locator(".facts > div", { hasText: /^Epoch/ });
+      await until(async () => (await epochs.allInnerTexts()).every((text) => /\b9$/.test(text)));
+      expect(await page.evaluate("window.isSame")).toBe(true);
+    });
+
+    it("that is cut at random leaves the figures of a new answer, with no row lost or doubled", async () => {
+      const held = figures();
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+      await using relay = await openRelay(url);
+      const page = await pages.show(`${relay.url}/#/pnl?compare=no`);
+      await live(page);
+      for (let round = 0; round < (isLong ? 50 : 6); round++) {
+        held.unrealized = String(round + 100);
+        await sleep(Math.random() * 300);
+        relay.cut();
+      }
+      await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
+      const { positions } = (await ask(`${url}/api/v1/dashboard`)).body.value;
+      const shown = page.getByRole("grid", { name: "Positions" }).locator("[aria-rowindex]");
+      expect((await shown.allInnerTexts()).length).toBe(positions.length + 1);
+    });
+
+    it("with a gap asks again, and a repeated or a late event changes nothing", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      await using front = await openFront(url);
+      const stream = scriptEvents(front);
+      const page = await pages.show(front.url);
+      await live(page);
+      await page.locator(".cards data").first().waitFor();
+      const gaps = async () => Number(await page.locator("[data-gaps]").getAttribute("data-gaps"));
+      const times = (path: string) => front.asked.filter((asked) => asked.includes(path)).length;
+      const before = times("view=screen");
+      for (let seq = 1_000; (await gaps()) === 0; seq += 10) {
+        stream().beat(seq);
+        await sleep(50);
+      }
+      await until(() => times("view=screen") > before);
+      const seen = await gaps();
+      for (const seq of [999, 1_000, 1]) stream().beat(seq);
+      // A change of the plan makes the page ask for its session: then it has read everything before.
+      const sessions = times("/session");
+      await until(() => {
+        stream().send("plan", {});
+        return times("/session") > sessions;
+      });
+      expect(await gaps()).toBe(seen);
+    });
+
+    it("that is refused says why: again and again for 503, never for 403, and 401 asks for a token", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      await using front = await openFront(url);
+      let status = 503;
+      const problem = (): string =>
+        JSON.stringify({ status, code: "BUSY", detail: `refused with ${status}` });
+      front.answer = ({ url: path }, response) => {
+        if (path?.startsWith("/api/v1/events") !== true) return false;
+        response.writeHead(status, { "content-type": "application/problem+json" }).end(problem());
+        return true;
+      };
+      const attempts = () => front.asked.filter((path) => path.includes("/events")).length;
+      const page = await pages.show(front.url);
+      await page.getByRole("alert").getByText("refused with 503").waitFor();
+      await until(() => attempts() >= 3);
+      status = 403;
+      await page.getByRole("alert").getByText("refused with 403").waitFor();
+      const refused = attempts();
+      await sleep(1_500);
+      expect(attempts()).toBe(refused);
+      status = 401;
+      await page.reload();
+      await page.getByLabel("Your token").waitFor();
+    });
+
+    it("tells the time of the gateway if this computer's clock is wrong, and no age is negative", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      await using front = await openFront(url);
+      scriptEvents(front, { behindMs: 6 * 60_000 });
+      const page = await pages.show(front.url);
+      await page.getByText(/clock is [56] min \d\d s ahead of the gateway/).waitFor();
+      expect(await page.locator("main").innerText()).not.toMatch(/[-−]\d+(\.\d)? s\b/);
+    });
+
+    it("is one for all tabs of a browser; another tab takes over, and a frozen one is left behind", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      await using front = await openFront(url);
+      let streams = 0;
+      front.answer = ({ url: path }, response) => {
+        if (path?.startsWith("/api/v1/events") !== true) return false;
+        streams += 1;
+        response.on("close", () => {
+          streams -= 1;
+        });
+        return false;
+      };
+      const tabs = [await pages.open(front.url)];
+      const [leader] = tabs as [Page];
+      await live(leader);
+      const count = isLong ? 8 : 3;
+      while (tabs.length < count) tabs.push(await pages.open(front.url, { context: leader.context() }));
+      for (const tab of tabs) await live(tab);
+      expect(streams).toBe(1);
+      await leader.close();
+      tabs.shift();
+      for (const tab of tabs) await live(tab);
+      await until(() => streams === 1);
+      const last = tabs.at(-1) as Page;
+      await last.bringToFront();
+      await last.getByRole("button", { name: "Roll back to legacy" }).focus();
+      await last.keyboard.press("Enter");
+      await last.getByRole("dialog").waitFor();
+      await last.keyboard.press("Enter");
+      await until(async () => {
+        const { rows } = (await ask(`${url}/api/v1/audit`)).body;
+        return rows.some(({ action }: { readonly action: string }) => action === "rollback");
+      });
+    });
+  });
+
+  describe("everybody can use it:", () => {
+    it("axe finds no fault in any view, light and dark, with and without dialog", async () => {
+      const { url } = await desk({
+        ...{ page: pages.folder, legacy: systemOf(figures()) },
+        modern: systemOf(figures({ quantity: "3" })),
+      });
+      const page = await pages.show(url);
+      await live(page);
+      await page.evaluate(axe.source);
+      /** The faults in both schemes, which differ in their colors only. */
+      const faults = async (): Promise<string[]> => {
+        const found: string[] = [];
+        for (const [colorScheme, options] of [
+          ["light", {}],
+          ["dark", { runOnly: ["color-contrast"] }],
+        ] as const) {
+          await page.emulateMedia({ colorScheme });
+          const { violations } = await page.evaluate<{
+            violations: { id: string; nodes: { html: string }[] }[];
+          }>(`axe.run(${JSON.stringify({ resultTypes: ["violations"], ...options })})`);
+          for (const { id, nodes } of violations)
+            for (const { html } of nodes) found.push(`${colorScheme} ${id}: ${html}`);
+        }
+        return found;
+      };
+      for (const view of ["P&L", "Migration", "Differences", "Files and data", "Health"]) {
+        await page.getByRole("link", { name: view }).click();
+        await page.getByRole("heading", { name: view, level: 1 }).waitFor();
+        expect([view, await faults()]).toEqual([view, []]);
+      }
+      await page.getByRole("button", { name: "Roll back to legacy" }).click();
+      await page.getByRole("dialog").waitFor();
+      expect(await faults()).toEqual([]);
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "hidden" });
+      await page.emulateMedia({ colorScheme: null });
+    });
+
+    it("at a width of 320 px nothing but tables scrolls sideways", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      const page = await pages.show(url);
+      await live(page);
+      await page.setViewportSize({ width: 320, height: 640 });
+      for (const view of ["P&L", "Migration", "Differences", "Files and data", "Health"]) {
+        await page.getByRole("link", { name: view }).click();
+        await page.getByRole("heading", { name: view, level: 1 }).waitFor();
+        const width = "document.documentElement.scrollWidth";
+        await until(async () => (await page.evaluate<number>(width)) <= 320, `${view} fits 320 px`);
+      }
+    });
+
+    it("the keyboard alone reaches every cell of a table and sorts it", async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      const page = await pages.show(`${url}/#/pnl?compare=no`);
+      await live(page);
+      const grid = page.getByRole("grid", { name: "Trades" });
+      expect(await grid.getAttribute("aria-rowcount")).toBe("41");
+      await grid.getByRole("gridcell", { name: "TYU5" }).first().focus();
+      await page.keyboard.press("Control+End");
+      const focused = page.locator(":focus");
+      await until(async () => (await focused.innerText()) === "1");
+      await page.keyboard.press("Control+Home");
+      await page.keyboard.press("ArrowUp");
+      for (let step = 0; step < 5; step++) await page.keyboard.press("ArrowRight");
+      await until(async () => (await focused.innerText()) === "Price");
+      await page.keyboard.press("Enter");
+      const header = grid.getByRole("columnheader", { name: "Price" });
+      await until(async () => (await header.getAttribute("aria-sort")) === "descending");
+      await page.keyboard.press("ArrowDown");
+      await until(async () => (await focused.locator("data").getAttribute("value")) === "110.0395");
+    });
+  });
+
+  it("asks nothing of any other origin, and breaks no rule of its policy", async () => {
+    const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+    const page = await pages.show("about:blank");
+    await page.addInitScript(
+      "addEventListener('securitypolicyviolation', (e) => (window.broken = e.violatedDirective))",
+    );
+    const origins = new Set<string>();
+    const note = (request: { url(): string }): void => void origins.add(new URL(request.url()).origin);
+    page.on("request", note);
+    await page.goto(url);
+    await live(page);
+    await page.getByRole("img", { name: /P&L by trading day/ }).hover();
+    await page.getByRole("button", { name: "Roll back to legacy" }).click();
+    page.off("request", note);
+    expect([...origins]).toEqual([url]);
+    expect(await page.evaluate("window.broken ?? null")).toBeNull();
+  });
+});
