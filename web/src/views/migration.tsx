@@ -111,7 +111,7 @@ function GatesPanel({ now: { gates } }: Shown) {
         </State>
       </p>
       <Table
-        label={`Gates before ${gates.target}`}
+        label={`Table of the gates before ${gates.target}`}
         head={["Gate", "State", "What it found, or what is missing"]}
         rows={gates.gates}
         keyOf={({ name }) => name}
