@@ -2,7 +2,7 @@ import { formatDecimal, powerOfTen } from "./decimal.ts";
 import { divide, type Fraction, parseFigure } from "./fraction.ts";
 import { present } from "./present.ts";
 
-/** More significant digits than the midpoint of any two doubles has, so digits beyond them never decide. */
+/** More significant digits than a midpoint between two neighbouring doubles has; no later digit matters. */
 const digits = 800;
 
 /**
@@ -15,11 +15,12 @@ export function nearestDouble({ numerator, denominator }: Fraction): number {
   if (Number.isSafeInteger(dividend) && Number.isSafeInteger(divisor)) return dividend / divisor;
   if (denominator === 1n) return dividend;
   const magnitude = numerator < 0n ? -numerator : numerator;
-  // The places that leave at least `digits` significant digits, whatever the sizes of numerator and denominator.
+  // With this number of decimal places, the quotient has at least `digits` significant digits.
   const places = digits + Math.max(0, denominator.toString().length - magnitude.toString().length + 1);
   const scaled = magnitude * powerOfTen(places);
   const whole = scaled / denominator;
-  // A remainder makes the text a little larger than its digits: enough to move it off a midpoint.
+  // A last digit 1 stands for the remainder. With it, a quotient just above a midpoint does not count as
+  // equal to the midpoint.
   const sticky = scaled % denominator === 0n ? "0" : "1";
   const nearest = Number(
     `${formatDecimal({ coefficient: whole * 10n + BigInt(sticky), scale: places + 1 })}`,

@@ -1,6 +1,6 @@
 /**
- * The form of a store address. A `~` is refused, because nothing expands it and it would become a folder of
- * that name.
+ * The form of a store address. A file that begins with `~` is refused: no shell expands the `~`, so the
+ * program would create a folder with the name `~`.
  */
 export const storePattern = /^(?:sqlite:(?!(?:\/\/)?~).+|postgres(?:ql)?:\/\/.+)$/s;
 export const storeForm = "sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~)";
