@@ -74,7 +74,7 @@ export interface ServiceBridgeControl {
   close(): Promise<void>;
 }
 
-/** The money that a request with trades weighs; undefined if its answer alone would show it. */
+/** Returns the sum of |quantity × price| of a request's trades; undefined for a request without trades. */
 function weightOfRequest(request: unknown): number | undefined {
   if (typeof request !== "object" || request === null || !("trades" in request)) return undefined;
   const { trades } = request;
@@ -145,7 +145,9 @@ export class BridgeCore implements ServiceBridgeControl {
     });
   }
 
-  /** Counts the evidence of the gates under a key from now on, on top of what the store has under it. */
+  /**
+   * Counts the gates' evidence under another key from now on, and adds to what the store has under that key.
+   */
   async setEvidenceKey(key: string): Promise<void> {
     if (this.#tally === undefined || this.#evidence === undefined || key === this.#tally.key) return;
     const { tallies } = await this.#evidence.evidence(key);
@@ -227,7 +229,7 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#runner.plan = planOf(plan);
   };
 
-  /** Counts the calls since the last time that were shadowed, and those that were not drawn. */
+  /** Counts the calls since the last count: those that were shadowed, and those that sampling left out. */
   #countSampled(): void {
     const sum = (of: (tally: MethodTally) => number): number =>
       this.#methods.reduce((total, { tally }) => total + of(tally), 0);

@@ -125,9 +125,9 @@ export interface RunnerOptions {
   readonly onComparison: ((comparison: CallComparison) => unknown) | undefined;
   /** Receives each comparison for the evidence store. Must not throw or wait. */
   readonly keep: ((draft: ComparisonDraft) => void) | undefined;
-  /** Learns of each comparison that was due and is not made. Must not throw or wait. */
+  /** Called for each comparison that was due and is not made. Must not throw or wait. */
   readonly lost: ((call: Call, why: string) => void) | undefined;
-  /** Returns a random number from 0 to 1, for sampling and shuffling. */
+  /** Returns a random number of at least 0 and below 1, for sampling and shuffling. */
   readonly draw: () => number;
 }
 

@@ -21,7 +21,10 @@ interface EvidenceBufferOptions {
   readonly closeMsMax: number;
   /** The largest number of requests that are kept for each UTC day. Default 200. */
   readonly requestsPerDay: number;
-  /** The longest time between two signs of life in the evidence of the gates. Default 30 000. */
+  /**
+   * The longest time between two writes that show in the gates' evidence that this process is alive. Default
+   * 30 000.
+   */
   readonly aliveMs: number;
 }
 
@@ -88,8 +91,8 @@ export class EvidenceBuffer {
   }
 
   /**
-   * The text of a request takes some milliseconds at most, and none is made beyond the number of the day. The
-   * store counts again, over all processes.
+   * Adds the text of a request whose answers diverge, which takes a few milliseconds at most. Beyond the
+   * daily limit no text is made. The store applies the limit again, to the requests of all processes.
    */
   #withRequest({ answers, ...draft }: ComparisonDraft): Waiting {
     if (answers === undefined) return { ...draft, request: null };

@@ -33,7 +33,7 @@ interface Given {
   readonly shadow?: Partial<ShadowOptions>;
 }
 
-/** A bridge that counts evidence, and the time and the store that it works with. */
+/** Returns a bridge that counts evidence, with its clock and its evidence store. */
 async function countingBridge({ legacy, modern, plan, shadow }: Given) {
   const [clock, place] = [new TestClock(), new MemoryEvidence()];
   const store = place.open();
@@ -98,7 +98,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     expect(laneDays[0]?.signed).toBeCloseTo(0.004, 9);
   });
 
-  test("a row that one side lacks is apart by its whole money", async () => {
+  test("a row that one side lacks differs by its whole money", async () => {
     const { laneDays } = await evidenceOf(
       { legacy: positions(position("ZNZ6")), modern: positions(position("ZBZ6")) },
       (service) => service.call("openPositions", { asOf }),
@@ -109,7 +109,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     ]);
   });
 
-  test("a thousand calls of one day are one lane day, and the last of them decides", async () => {
+  test("all calls of one trading day make one lane-day, and the last of them decides", async () => {
     let calls = 0;
     const { laneDays } = await evidenceOf(
       {
@@ -127,7 +127,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     expect(laneDays).toMatchObject([{ apart: null }]);
   });
 
-  test("a total that is apart counts against all lanes only if no row is apart", async () => {
+  test("a diverged total counts against all lanes only if no row diverges", async () => {
     const answer = (realized: string, total: string): JsonValue => ({
       positions: [position("ZNZ6", { realized }), position("ZBZ6")],
       totals: { USD: { realized: total, unrealized: "10", total } },
@@ -148,7 +148,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     ]);
   });
 
-  test("an answer without lanes is one lane a question and unit, whatever its as-of and marks", async () => {
+  test("answers without rows make one lane for each request and unit, whatever the as-of and the marks", async () => {
     const totals = { totals: { USD: { realized: "1", unrealized: "2", total: "3" } } };
     const { laneDays } = await evidenceOf({ legacy: { totals }, modern: { totals } }, async (service) => {
       for (const second of [10, 20, 30])
@@ -170,7 +170,7 @@ describe("a failure", () => {
   const legacy = positions(position("ZNZ6"), position("ZBZ6"));
   const call = (service: PnLServiceBridge) => service.call("openPositions", { asOf }).catch(() => {});
 
-  test("of modern alone is an event of all lanes and an error of the minute", async () => {
+  test("of modern alone counts as an error of every lane and as an error of the minute", async () => {
     const { lanes, tally } = await evidenceOf({ legacy, modern: fails }, call);
     expect(lanes).toEqual([
       ["live", "EGB", "ZNZ6", "error"],
@@ -179,14 +179,14 @@ describe("a failure", () => {
     expect(tally("errors", "openPositions")).toMatchObject({ n: 1, k: 1 });
   });
 
-  test("of both systems alike is no trial, and one of legacy alone is lost", async () => {
+  test("of both systems counts nowhere, and one of legacy alone counts as a lost comparison", async () => {
     const both = await evidenceOf({ legacy: fails, modern: fails }, call);
     expect([both.lanes, both.signals("errors"), both.signals("lost")]).toEqual([[], [], []]);
     const ofLegacy = await evidenceOf({ legacy: fails, modern: legacy }, call);
     expect([ofLegacy.lanes, ofLegacy.tally("lost", "openPositions not_comparable")?.n]).toEqual([[], 1]);
   });
 
-  test("of modern that should have answered is a fall-back of the user's day, and served evidence", async () => {
+  test("of modern, when modern should have answered, counts as served and as a fall-back of the user's day", async () => {
     const plan: PlanInput = {
       ...{ phase: "dual_write", newSystemPercentage: 100, bucketBy: "user" },
       flags: { calculator: true, storage: true },
@@ -202,7 +202,7 @@ describe("a failure", () => {
   });
 });
 
-test("errors and latencies are counted once a method and minute", async () => {
+test("errors and latencies are counted once for each method and minute", async () => {
   const agreed = positions(position("ZNZ6"));
   const { tally, signals } = await evidenceOf({ legacy: agreed, modern: agreed }, async (service, clock) => {
     for (let call = 0; call < 30; call++) {
@@ -216,7 +216,7 @@ test("errors and latencies are counted once a method and minute", async () => {
   expect(signals("bins").reduce((sum, { n }) => sum + n, 0)).toBe(5);
 });
 
-test("a comparison that is shed lowers the coverage by the money of its request", async () => {
+test("a shed comparison lowers the coverage by quantity × price of the trades in its request", async () => {
   const answer = { positions: [], totals: {}, rejected: [] };
   const trades = [{ id: "1", symbol: "ZNZ6", side: "B", quantity: "10", price: "112" }] as const;
   const { tally } = await evidenceOf(
@@ -226,7 +226,7 @@ test("a comparison that is shed lowers the coverage by the money of its request"
   expect(tally("lost", "calculatePnl lane_full")).toMatchObject({ n: 1, k: 0, amount: 1_120 });
 });
 
-test("a side that is asked twice measures noise, and no lane counts", async () => {
+test("the comparison of legacy with itself counts as noise, and for no lane", async () => {
   const agreed = positions(position("ZNZ6"));
   const { lanes, tally, signals } = await evidenceOf(
     { legacy: agreed, modern: agreed, shadow: { controlRatio: 1 } },
@@ -235,7 +235,7 @@ test("a side that is asked twice measures noise, and no lane counts", async () =
   expect([lanes, tally("aa", "openPositions")?.n, signals("order").length]).toEqual([[], 1, 1]);
 });
 
-test("a process says that it ends, also under a key that it leaves", async () => {
+test("a process records its end under its key when it closes, and when another key replaces that key", async () => {
   const agreed = positions(position("ZNZ6"));
   const { place, service } = await countingBridge({ legacy: agreed, modern: agreed });
   await service.call("openPositions", { asOf });

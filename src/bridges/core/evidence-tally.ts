@@ -22,7 +22,7 @@ export interface EvidenceTallyOptions {
 
 /** A pair is slower if modern takes more than this times as long as legacy. */
 const slowerRatio = 1.1;
-/** The first pairs of a method fix the threshold of the slowest calls; the further ones are judged by it. */
+/** This many first pairs of a method set the limit of a slow call, and the later pairs are judged by it. */
 const firstPairs = 1_000;
 const minuteMs = 60_000;
 
@@ -31,7 +31,7 @@ const binOf = (ms: number): number => Math.ceil(Math.log(Math.max(ms, 0.001)) / 
 /** The bin of a call that did not end in time: slower than any other. */
 const lateBin = 999;
 
-/** Adds up what the gates need of comparisons, until it is written to the evidence store. */
+/** Adds up the evidence of the gates from comparisons, until it is written to the evidence store. */
 export class EvidenceTally {
   readonly #options: EvidenceTallyOptions;
   readonly #clock: Clock;
@@ -51,12 +51,15 @@ export class EvidenceTally {
     this.#beforeTake = beforeTake;
   }
 
-  /** The key of the evidence from now on; nothing is counted without one. Written evidence keeps its key. */
+  /** The key under which evidence is counted now. With an empty key, nothing is counted. */
   get key(): string {
     return this.#key;
   }
 
-  /** Sets the key, and the numbers of pairs that it has by method. Pending evidence is of the earlier key. */
+  /**
+   * Sets another key, with the number of pairs that the store has under it by method. Forgets what is
+   * pending.
+   */
   begin(key: string, pairs: ReadonlyMap<string, number> = new Map()): void {
     if (key === this.#key) return;
     this.#key = key;
@@ -94,13 +97,13 @@ export class EvidenceTally {
     this.#count(source, "lost", `${method} ${why}`, { k: unknown, amount: weight ?? 0 });
   }
 
-  /** Counts calls that were shadowed, of those that the plan's ratio could have chosen. */
+  /** Counts `n` calls to which the plan's sample ratio applied, and the `k` of them that were shadowed. */
   sampled(ratio: number, { n, k }: { readonly n: number; readonly k: number }): void {
     if (this.#key !== "" && n > 0 && ratio > 0 && ratio < 1)
       this.#count("live", "sampling", String(ratio), { n, k });
   }
 
-  /** Returns what was counted since the last time, and begins anew. */
+  /** Returns the evidence that was counted since the last `take`, and starts again at zero. */
   take(ended: boolean): EvidenceDelta {
     this.#beforeTake();
     const delta: EvidenceDelta = {
@@ -141,7 +144,10 @@ export class EvidenceTally {
       );
   }
 
-  /** Counts at most one error and one pair of latencies a method and minute: neighbours are no new trials. */
+  /**
+   * Counts at most one error and one pair of latencies for each method and minute, because calls within a
+   * minute are not independent trials.
+   */
   #addMinute(
     { method, legacyMs, modernMs, seen, modernError }: ComparisonDraft,
     source: EvidenceSource,
@@ -242,8 +248,8 @@ const idOfLaneDay = ({ source, day, book, symbol }: LaneDay): string =>
   `${source}\n${day}\n${book}\n${symbol}`;
 
 /**
- * The lane of an answer without lanes: one question of one unit. Its as-of and its marks, which differ in each
- * call, are no part of the question.
+ * Returns the lane of an answer that has no rows with symbols: one for each unit and request. The as-of and
+ * the marks, which differ in each call, do not distinguish requests.
  */
 function withoutLanes(
   method: string,
@@ -258,7 +264,7 @@ function withoutLanes(
   try {
     text = JSON.stringify([question, rest]);
   } catch {
-    // Questions that have no JSON count as one.
+    // Requests that JSON cannot express count as one request.
   }
   return {
     book: unit ?? "",

@@ -1,13 +1,13 @@
 import type { RowDifference } from "../../comparison/index.ts";
 
-/** What one comparison shows of one lane: a book's trades in one instrument. */
+/** The result of one comparison for one lane (a book's trades in one instrument). */
 export interface LaneSeen {
   /** Empty if neither the row nor the call has one. */
   readonly book: string;
   readonly symbol: string;
   /** The sum of |quantity × price|. */
   weight: number;
-  /** The worst field beyond tolerance, or null. */
+  /** The first compared field that differs beyond tolerance; null if none does. */
   apart: string | null;
   /** The largest difference of money; null if unknown. */
   money: number | null;
@@ -17,9 +17,9 @@ export interface LaneSeen {
   isCompared: boolean;
 }
 
-/** What a comparison shows beyond its record. */
+/** The facts of a comparison that its stored record does not have, for the gates' evidence. */
 export interface ComparisonSeen {
-  /** `lost`: the comparison says nothing, and lowers the coverage. */
+  /** `lost`: the answers could not be compared, which lowers the coverage. */
   readonly outcome: "compared" | "modern_failed" | "both_failed" | "lost";
   /** Undefined if the method's answers have no lanes. */
   readonly lanes: readonly LaneSeen[] | undefined;
@@ -63,7 +63,7 @@ export function lanesOf(
     else addDifference(lane, difference);
   }
   const found = [...lanes.values()];
-  // Totals follow from their rows. If no row is apart, a total that is apart counts against every lane.
+  // Totals follow from their rows. If no row diverges, a total that diverges counts against every lane.
   if (found.length === 1 || found.every(({ apart }) => apart === null))
     for (const lane of found) for (const difference of elsewhere) addDifference(lane, difference);
   return found;

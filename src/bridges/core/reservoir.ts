@@ -1,7 +1,7 @@
 /**
  * A uniform random sample of at most `sizeMax` offered items (Li's algorithm L). It draws how many items to
  * skip, and the caller counts the items, so an item that is not kept costs one addition. `draw` returns a
- * random number from 0 to 1; the caller provides it, so that a seed reproduces the sample.
+ * random number of at least 0 and below 1. The caller provides it, so that a seed reproduces the sample.
  */
 export class Reservoir<T> {
   readonly #sizeMax: number;

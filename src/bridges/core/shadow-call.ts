@@ -298,7 +298,7 @@ export class ShadowCall implements AnswerObserver {
     });
   }
 
-  /** What the comparison shows for the tallies of the gates. */
+  /** Returns what the comparison contributes to the gates' evidence. */
   #seen(verdict: Verdict, shadow: Observation, { rows, compared }: FieldDetails): ComparisonSeen {
     const { method, key, source, fellBack } = this.call;
     const answer = this.#answer as Observation;

@@ -1,7 +1,9 @@
 import type { HostLoad, Overload } from "../../ports/host-load.ts";
 import type { CopyRefusal } from "./frozen-copy.ts";
 
-/** The reasons why an eligible call was not compared. It is counted, and never queued or repeated. */
+/**
+ * The reasons why an eligible call was not compared. Such a call is counted, and never queued or repeated.
+ */
 export const shedReasons = {
   lane_full: "as many shadow calls as the limit allows are in flight",
   method_full: "as many shadow calls of this method as the limit allows are in flight",
