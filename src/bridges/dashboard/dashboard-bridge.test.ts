@@ -471,7 +471,7 @@ describe("DashboardDataBridge", () => {
     expect([none.trades, none.unavailable.trades]).toEqual([null, expect.stringContaining("file-name")]);
   });
 
-  it("calls no list of trades complete that reaches the most trades a system is asked for", async () => {
+  it("reports a list of trades as incomplete if it has all trades that the system was asked for", async () => {
     const trades = Array.from({ length: 100_100 }, (_, at) => ({
       ...{ id: String(at), symbol: "ZN", side: "B", quantity: "1", time: "2025-07-24T10:00:00-05:00" },
     }));
@@ -517,7 +517,7 @@ describe("DashboardDataBridge", () => {
     expect(value.summary?.totals.USD).toEqual({ realized: "15.625", unrealized: null, total: null });
   });
 
-  it("the age of the marks is that of open positions", async () => {
+  it("only the marks of open positions count for the age of the marks", async () => {
     const flat = { ...{ symbol: "TU", quantity: "0", averagePrice: null, mark: "1" }, markAt: "2020-01-01" };
     const { bridge, clock } = opened({
       plan: { phase: "read_only" },
@@ -548,7 +548,7 @@ describe("DashboardDataBridge", () => {
     expect(asked.length).toBe(4);
   });
 
-  it("asks modern without the deadline of the comparison that asks first, because viewers share the answer", async () => {
+  it("asks modern without the deadline of a comparison, because viewers share the answer", async () => {
     const released = Promise.withResolvers<void>();
     const slow: ScreenSource["read"] = async (request) => {
       await released.promise;

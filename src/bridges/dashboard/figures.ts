@@ -8,7 +8,10 @@ export type Row = Readonly<Record<string, JsonValue>>;
 export const isRow = (value: JsonValue | undefined): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Sign before or after the dollar, thousands by commas in groups of three, or parentheses for a negative. */
+/**
+ * Matches a figure with a sign before or after the dollar sign, or in parentheses if it is negative, and with
+ * or without commas between groups of three digits.
+ */
 const written = /^(\()?([-+−])?\$?([-+−])?((?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?)(\))?$/;
 
 /**
@@ -44,7 +47,7 @@ export function sumOf(figures: readonly (string | null)[]): string | null {
 export const isZeroText = (figure: string | null): boolean =>
   figure !== null && parseFraction(figure)?.numerator === 0n;
 
-/** Whether a system that cuts figures to cents shows a figure as zero. */
+/** Whether a figure is zero after rounding to cents, half away from zero. */
 export function isZeroToTheCent(figure: string): boolean {
   const value = parseFraction(figure);
   return value !== undefined && roundHalfAway(value, 2) === 0n;

@@ -71,7 +71,7 @@ export interface Screen {
   readonly uncompared?: readonly Panel[];
 }
 
-/** A question about one world, which both systems get. */
+/** A request for a screen. Both systems get the same one, with the same as-of, method and marks. */
 export interface ScreenRequest {
   readonly book?: string;
   /** ISO 8601. */

@@ -18,7 +18,7 @@ export type Ask<Method extends string> = (method: Method, request: JsonValue) =>
 /** The currency of a symbol's P&L; undefined for an unknown symbol. */
 export type CurrencyOf = (symbol: string) => string | undefined;
 
-/** The currency of the P&L of symbols that no table knows: the code of ISO 4217 for no currency. */
+/** The code of ISO 4217 for no currency; it stands for the currency of an unknown symbol's P&L. */
 const noCurrency = "XXX";
 
 /**
@@ -39,7 +39,7 @@ export async function serviceScreen(
     read.part(ask("dailyPnl", world), "daily", "daily"),
     read.part(ask("tradeHistory", { asOf, ...filter, limit }), "trades", "trades"),
   ]);
-  read.refuseNothing();
+  read.requireAnswer();
   const positions = read.rows(open, "positions")?.map((row) => positionOf(read, row, currencyOf)) ?? null;
   const daily = dailyOf(read, read.rows(days, "daily"), currencyOf);
   const trades = read.rows(history, "trades")?.map((row) => tradeOf(read, row)) ?? null;
@@ -77,12 +77,14 @@ export class ScreenReader {
   }
 
   /** Throws if the system has none of the methods. */
-  refuseNothing(): void {
+  requireAnswer(): void {
     const [failure] = this.#failures;
     if (failure !== undefined && this.#answers === 0) throw failure;
   }
 
-  /** Returns the rows of a panel; undefined if it is missing. Throws GARBLED if the value is no list of rows. */
+  /**
+   * Returns the rows of a panel; undefined if it is missing. Throws GARBLED if the value is no list of rows.
+   */
   rows(part: JsonValue | undefined, panel: string): readonly Row[] | undefined {
     if (part === undefined) return undefined;
     const rows = Array.isArray(part) ? part.filter(isRow) : [];
@@ -148,7 +150,9 @@ function tradeOf(read: ScreenReader, row: Row): TradeRow {
   };
 }
 
-/** The totals by currency. A currency with an unmarked position has no unrealized figure: it would be partial. */
+/**
+ * The totals by currency. A currency with an unmarked position has no unrealized figure: it would be partial.
+ */
 function sums(
   read: ScreenReader,
   totals: Row,
@@ -212,13 +216,16 @@ function dailyOf(
     const sum = (field: "realized" | "unrealized" | "total") =>
       sumOf(ofDay.map((row) => figureText(row[field]) ?? null));
     const path = `daily[${tradingDay} ${currency}]`;
-    const why = `a figure of that day is missing, for example of ${textOf(ofDay[0]?.symbol)}`;
+    const whyOf = (field: "realized" | "total"): string => {
+      const missing = ofDay.find((row) => figureText(row[field]) === undefined);
+      return `the ${field} P&L of ${textOf(missing?.symbol)} on that day is missing`;
+    };
     return {
       tradingDay,
       currency,
-      realized: read.figure(`${path}.realized`, sum("realized"), why),
+      realized: read.figure(`${path}.realized`, sum("realized"), whyOf("realized")),
       unrealized: read.figure(`${path}.unrealized`, sum("unrealized"), "a position has no mark on that day"),
-      total: read.figure(`${path}.total`, sum("total"), why),
+      total: read.figure(`${path}.total`, sum("total"), whyOf("total")),
     };
   });
   return days.sort((a, b) => (a.tradingDay === b.tradingDay ? 0 : a.tradingDay < b.tradingDay ? 1 : -1));

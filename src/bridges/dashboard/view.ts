@@ -16,7 +16,7 @@ export interface DashboardRequest {
   readonly limit?: number;
   /** The `cursor` of the last answer, for the next rows of a view that is one list. */
   readonly cursor?: string;
-  /** Also answers what the other system shows, and how they differ. */
+  /** Whether the answer also contains the other system's values and the differences between both. */
   readonly beside?: boolean;
 }
 
@@ -38,8 +38,8 @@ interface Made {
 }
 
 /**
- * The number of trades that a request reaches; the trades of a day can stand anywhere in the list. Throws
- * BAD_USAGE for an unknown cursor.
+ * Returns how many of the newest trades a request needs. A request for one day needs all of them, because
+ * that day's trades may be anywhere in the list. Throws BAD_USAGE for an unknown cursor.
  */
 export function reachOf(request: DashboardRequest): number {
   const { limit = rowsDefault, cursor, date } = request;
@@ -70,7 +70,7 @@ export function viewOf(
       value[panel] = list;
       continue;
     }
-    if (panel === "trades" && reachesEnd(screen, date, { dayRule, tradesAsked })) cut ??= tradesAsked;
+    if (panel === "trades" && mayLackTrades(screen, date, { dayRule, tradesAsked })) cut ??= tradesAsked;
     // The newest points of the chart are at its end.
     const rows: readonly unknown[] = panel === "chart" ? list.toReversed() : list;
     const from = cursor === undefined || wanted.length > 1 ? 0 : startAfter(rows, cursor);
@@ -122,7 +122,11 @@ function dayOf(time: string | null, dayRule: TradingDayRuleName): string | undef
 }
 
 /** Whether a system may have more trades of a request than its list shows. */
-function reachesEnd({ trades }: Screen, date: string | undefined, { dayRule, tradesAsked }: Made): boolean {
+function mayLackTrades(
+  { trades }: Screen,
+  date: string | undefined,
+  { dayRule, tradesAsked }: Made,
+): boolean {
   if (trades === null || trades.length < tradesAsked) return false;
   const last = dayOf(trades.at(-1)?.time ?? null, dayRule);
   return date === undefined || last === undefined || last >= date;
@@ -137,7 +141,9 @@ function placeOf(cursor: string): { readonly offset: number; readonly row: strin
   return { offset: Number(offset), row };
 }
 
-/** Returns the place after the cursor's row, even if newer rows precede it. Throws BAD_USAGE if it is gone. */
+/**
+ * Returns the place after the cursor's row, even if newer rows precede it. Throws BAD_USAGE if it is gone.
+ */
 function startAfter(rows: readonly unknown[], cursor: string): number {
   const { offset, row } = placeOf(cursor);
   const isRow = (at: number): boolean => fingerprint(JSON.stringify(rows[at])) === row;
