@@ -44,7 +44,10 @@ export function preparedRow(
   };
 }
 
-const taken: RowRefusal = { code: "LEGACY_UNIQUE", because: "another trade has its place in legacy" };
+const taken: RowRefusal = {
+  code: "LEGACY_UNIQUE",
+  because: "legacy's unique key forbids a second trade with this id in the same source file",
+};
 
 /** Returns a row of an acknowledged write in the forms that the stores take. */
 export function preparedEntryRow({

@@ -218,8 +218,8 @@ const RecordRefused = Refused<RecordRefusalCode>;
 
 /**
  * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept
- * byte for byte: nothing is trimmed, rounded or replaced. A symbol of which not even the product is known is
- * refused. Removals come first; the other rows keep the order of the records.
+ * byte for byte: nothing is trimmed, rounded or replaced. A record is refused if no product is known for its
+ * symbol. Removals come first; the other rows keep the order of the records.
  */
 export function takeRecords(
   records: unknown,

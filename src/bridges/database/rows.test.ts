@@ -92,7 +92,7 @@ describe("takeRecords", () => {
     expect(rowOf(daily).values).toMatchObject({ trading_day: "2025-07-15", book: "UST", quantity: "-2.5" });
   });
 
-  it("gives equal records equal rows, however their numbers, times and symbols are written", () => {
+  it("gives equal records equal rows, however their numbers and times are written", () => {
     const same = {
       ...trade,
       quantity: "2.0",
@@ -102,7 +102,7 @@ describe("takeRecords", () => {
       fee: "-0",
     };
     expect(rowOf(same)).toEqual(rowOf(trade));
-    // The key has the instrument, so each dialect's name of it gives the same key.
+    // The trade key contains the instrument and not the symbol, so all names of an instrument give one key.
     expect(rowOf({ ...trade, symbol: "TYU5 Comdty" }).values.trade_key).toBe(rowOf(trade).values.trade_key);
   });
 
@@ -159,7 +159,7 @@ describe("takeRecords", () => {
     ["a day that does not exist", "BAD_TIME", [{ ...daily, tradingDay: "2025-02-30" }]],
     ["an unknown symbol", "UNKNOWN_SYMBOL", [{ ...trade, symbol: "QQQQ" }]],
     ["one row twice", "BAD_RECORD", [trade, position, trade], /records 1 and 3/],
-  ])("refuses a write that holds %s", (_, code, records, because = /./) => {
+  ])("refuses a write with %s", (_, code, records, because = /./) => {
     expect(takeRecords(records, tools)).toMatchObject({
       refusal: { code, because: expect.stringMatching(because) },
     });
