@@ -32,8 +32,8 @@ export abstract class FileTurns {
   }
 
   /**
-   * Records the state of a file in the journal. A stat means that the look at the file is finished; null
-   * means that it is not.
+   * Records the state of a file in the journal. With a `stat`, the next turn waits until the file changes;
+   * with null, the file is due again although it has not changed.
    */
   protected async note(file: KnownFile, note: FileNote, stat: FileStat | null): Promise<void> {
     await this.tools.journal.call("note", { ...this.inJournal(file), note, stat });

@@ -52,13 +52,13 @@ export type WatcherEvent =
 
 /** The time between two looks at everything. Recent files are looked at in each look. */
 const allMs = 5_000;
-/** The largest number of turns between two looks. So new files do not wait for a backlog. */
+/** The largest number of turns between two looks, so that new files do not wait for a backlog. */
 const turnsMax = 50;
 /** The shortest pause between two looks while no file may be read because the sinks are behind. */
 const waitMinMs = 20;
 /**
- * If more claims than this are on their way, only the newest files are read. So a new row waits for these
- * claims only.
+ * If more claims than this wait for the sinks, only the newest files are read, so that a new row waits for
+ * these claims only.
  */
 const claimsMax = 2;
 
@@ -83,7 +83,7 @@ export class FileWatcher {
    * state.
    */
   readonly #underWay = new Map<number, { readonly before: KnownFile; readonly now: KnownFile }>();
-  readonly #toldOf = new Set<string>();
+  readonly #reportedRoots = new Set<string>();
   /** The files of a folder that stands at a root's path and is not accepted as this root. */
   readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
   #renewMs = Number.NEGATIVE_INFINITY;
@@ -150,8 +150,8 @@ export class FileWatcher {
   }
 
   /**
-   * Makes some turns, and before them one look, unless it is not due and `looks` is false. Returns whether this
-   * process holds the lease.
+   * Makes some turns, and before them one look, unless it is not due and `looks` is false. Returns whether
+   * this process holds the lease.
    */
   async pass(looks = true): Promise<boolean> {
     if (!(await this.#hold())) return false;
@@ -270,8 +270,8 @@ export class FileWatcher {
     }
     const changed = [...held, ...look.changed];
     // The finder reports every file in its first look, and later only of those that changed.
-    const all = this.#toldOf.has(root);
-    this.#toldOf.add(root);
+    const all = this.#reportedRoots.has(root);
+    this.#reportedRoots.add(root);
     if (!all) await journal.call("gone", { ...common, allBut: changed.map(({ path }) => path) });
     const files = changed.map((file) => ({ ...file, rank: rankOf(file.path) }));
     for (const [kind, ofKind] of Map.groupBy(files, ({ path }) => kindOf(root, path)))

@@ -5,15 +5,17 @@ import type { FileStat } from "../../ports/watched-files.ts";
 import { type Bytes, FileTurns, isBytes } from "./file-turns.ts";
 import { change, later, now, type Turn } from "./tools.ts";
 
-/** The number of bytes that one turn reads. So no file waits long for another one. */
+/** The number of bytes that one turn reads; small, so that no file waits long for another one. */
 const sliceBytes = 128 * 1024;
 /**
- * The number of bytes at the end of the applied part that are at least compared before a file is continued.
+ * The least number of bytes at the end of the applied part that are compared before more of a file is read.
  */
 const comparedBytes = 64 * 1024;
 /** The number of bytes of the applied part that one turn compares. */
 const verifiedBytes = 4 * 1024 * 1024;
-/** NUL bytes at the end of a file may be pages that have not arrived. After this time they count as damage. */
+/**
+ * NUL bytes at the end of a file may be pages that have not arrived. After this time they count as damage.
+ */
 const nulMs = 60_000;
 
 const start: Chain = { offset: 0, digest: "" };
@@ -23,8 +25,8 @@ const start: Chain = { offset: 0, digest: "" };
  *
  * Before a file is continued, the end of its applied part is compared with the applied content; all of the
  * applied part is compared after a restart, after the file has another inode or an older time, and when its
- * trading day is over. A file whose applied part differs is read from the beginning as a re-publication. Times
- * of the file system only show that something may have changed; they never decide whether a row counts.
+ * trading day is over. A file whose applied part differs is read from the beginning as a re-publication.
+ * Times of the file system only show that something may have changed; they never decide whether a row counts.
  */
 export class LedgerTurns extends FileTurns {
   /**
@@ -40,7 +42,7 @@ export class LedgerTurns extends FileTurns {
     if (!isBytes(slice)) return this.unread(file, slice);
     // On a network share a file's size may grow before its data arrives.
     if (slice.bytes.length < Math.min(slice.stat.size - checkpoint.offset, appliedBytes + sliceBytes))
-      return this.wait(file, "UNSETTLED fewer bytes than the file's size", this.tools.settleMs);
+      return this.wait(file, "UNSETTLED because the file has fewer bytes than its size", this.tools.settleMs);
     if (this.#digest(checkpoint.digest, slice.bytes.subarray(0, appliedBytes)) !== chain.digest)
       return this.#rewritten(file, slice.stat);
     const { stat } = file;

@@ -82,15 +82,15 @@ export class StoreSink extends ClaimSink {
         return undefined;
       }
       const key = `files ${await journal.call("incarnation", null)} ${claim.claim}`;
-      const records = await this.#madeReady(claim, epoch);
+      const records = await this.#readyRecords(claim, epoch);
       if (records.length === 0) return undefined;
       const writing = writer.write(records, { idempotencyKey: key });
       // The records of the next claim are created while the stores write.
-      if (later !== undefined) this.#madeReady(later, epoch).catch(() => {});
+      if (later !== undefined) this.#readyRecords(later, epoch).catch(() => {});
       const answer = await writing;
       if (answer.kind === "acknowledged") return undefined;
       if (answer.kind === "refused" && ofRecord.has(answer.code))
-        return await this.#apart({ claim, epoch, records, key, writer });
+        return await this.#writeEach({ claim, epoch, records, key, writer });
       return answer.kind === "refused" ? `${answer.code}: ${answer.because}` : answer.because;
     } catch (failure) {
       return messageOf(failure);
@@ -98,10 +98,10 @@ export class StoreSink extends ClaimSink {
   }
 
   /**
-   * Returns the records of a claim, which may have been requested before. The records of one claim are
-   * created at a time.
+   * Returns the records of a claim, which an earlier call may have requested already. Creates the records of
+   * only one claim at a time.
    */
-  async #madeReady(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
+  async #readyRecords(claim: Claim, epoch: number): Promise<readonly BridgeRecord[]> {
     const before = this.#ready;
     if (before?.claim === claim.claim) return before.records;
     await before?.records.catch(() => {});
@@ -153,10 +153,10 @@ export class StoreSink extends ClaimSink {
   }
 
   /**
-   * Sends each record alone, because one of them is refused, and refuses the rows that the stores do not
-   * take.
+   * Writes each record alone, because the stores refused one of them, and marks the trades that the stores
+   * refuse as refused in the journal.
    */
-  async #apart({
+  async #writeEach({
     claim,
     epoch,
     records,
