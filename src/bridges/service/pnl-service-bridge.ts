@@ -39,9 +39,9 @@ export interface PnLServiceBridgeOptions extends BridgeOptions {
    */
   readonly exclusions?: AnswerOptions["exclusions"];
   /**
-   * Returns the desk's current prices, by symbol. They are added to each request that values known positions
-   * and names no marks, so that both systems value with the same prices. The caller waits for this function,
-   * so it must return at once. If it throws, the request has no marks.
+   * Returns the desk's current prices, by symbol. They are added to each request that names no marks and asks
+   * for the value of positions that a system holds itself, so that both systems value with the same prices.
+   * The caller waits for this function, so it must return at once. If it throws, the request has no marks.
    */
   readonly marks?: () => Readonly<Record<string, string>> | undefined;
   /** Converts a system's units once, when its answer arrives. */
@@ -69,8 +69,8 @@ export const pnlComparison = (method: PnlMethod, tolerances: PnlTolerances, fiel
   project: projections[method].project,
 });
 
-/** The methods that value open positions at the system's own prices if the request names none. */
-const valuesKnownPositions: ReadonlySet<string> = new Set<PnlMethod>([
+/** The methods that value a system's own open positions, at its own prices if the request names none. */
+const valuesOwnPositions: ReadonlySet<string> = new Set<PnlMethod>([
   "openPositions",
   "dailyPnl",
   "totals",
@@ -141,7 +141,9 @@ export class PnLServiceBridge {
     return this.core.plan;
   }
 
-  /** Sets the plan of the calls that begin from now on. Running calls keep the plan under which they began. */
+  /**
+   * Sets the plan of the calls that begin from now on. Running calls keep the plan under which they began.
+   */
   setPlan(plan: PlanInput | MigrationPlan): void {
     this.core.setPlan(plan);
   }
@@ -192,7 +194,7 @@ export class PnLServiceBridge {
   #pinned({ name, tally }: RunnerMethod, request: JsonValue): JsonValue {
     if (typeof request !== "object" || request === null || Array.isArray(request)) return request;
     const given = request as Readonly<Record<string, JsonValue>>;
-    const needsMarks = valuesKnownPositions.has(name) && given.marks === undefined;
+    const needsMarks = valuesOwnPositions.has(name) && given.marks === undefined;
     return { ...this.#world(needsMarks ? tally : undefined), ...given };
   }
 
