@@ -25,8 +25,8 @@ export interface SystemAnswer {
 }
 
 /**
- * The compared fields of each kind of row, in the order of a report. All other code derives the fields from
- * this.
+ * The compared fields of each kind of row, in the order of a report. All other code takes the fields from
+ * this table.
  */
 export const fieldsOf = {
   position: ["quantity", "averagePrice", "realized", "unrealized"],
@@ -39,9 +39,9 @@ export type Field = (typeof fieldsOf)[Kind][number];
 export const fields: readonly Field[] = [...new Set<Field>([...fieldsOf.position, ...fieldsOf.daily])];
 
 /**
- * Reasons for an unequal row that follow from the two values. LOT_ORDER, SIGN_FLIP and MULTIPLIER are only
- * suggested by them: where the history is known, a search confirms or removes them. Deeper causes (trades, day
- * rule, price) need the history and are found elsewhere; until then the cause is null.
+ * The reasons for an unequal row that follow from the two values alone. The values only suggest LOT_ORDER,
+ * SIGN_FLIP and MULTIPLIER: where the history is known, a search confirms or removes them. Only that search
+ * finds other causes (trades, day rule, price); without it the cause is null.
  */
 export const causes = {
   MISSING_IN_LEGACY: "modern has the row, but legacy lacks it",

@@ -121,8 +121,8 @@ describe("verdicts and causes of two values", () => {
     string | null,
     string | null,
   ])[] = [
-    ["one number in two spellings is", "0.50", "1/2", "equal", null, "0"],
-    ["a difference of the tolerance is", "10", "10.01", "within_tolerance", null, "0.01"],
+    ["one number written in two ways is", "0.50", "1/2", "equal", null, "0"],
+    ["a difference equal to the tolerance is", "10", "10.01", "within_tolerance", null, "0.01"],
     [
       "a difference just above the tolerance is",
       "10",
@@ -480,7 +480,7 @@ it("drift is the signed sum of the differences within tolerance, by field", () =
   expect(compare(legacy, modern).drift).toMatchObject({ realized: "0.012", unrealized: "0" });
 });
 
-it("twenty thousand positions of long numbers are compared within a time that quadratic work exceeds", () => {
+it("twenty thousand positions with numbers of nine decimals are compared within the time limit of a test", () => {
   const rows = answer(
     Array.from({ length: 20_000 }, (_, index) =>
       position({ symbol: `S${index}`, realized: `${index}.123456789` }),

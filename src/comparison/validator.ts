@@ -46,7 +46,7 @@ export class PnLComparisonValidator {
       counts: { equal: 0, within_tolerance: 0, diverged: 0, error: 0, not_comparable: 0 },
       drift: new Map(),
     };
-    // Positions come first: where they prove a different lot order, it explains the daily rows too.
+    // Positions come first: a lot order that they suggest is then suggested for their daily rows, too.
     for (const paired of pair(legacy.positions, modern.positions))
       comparePaired(comparison, "position", paired);
     for (const paired of pair(legacy.daily, modern.daily)) comparePaired(comparison, "daily", paired);
@@ -79,7 +79,7 @@ interface Comparison {
   readonly options: ResolvedOptions;
   readonly applied: Set<Conversion>;
   readonly sameDays: boolean;
-  /** Book and symbol of the positions that diverge because of lot order. */
+  /** Book and symbol of the positions whose divergence suggests another lot order. */
   readonly lotOrder: Set<string>;
   readonly rows: ComparisonRow[];
   readonly invariants: ParityInvariant[];
@@ -163,7 +163,7 @@ function comparePaired(comparison: Comparison, kind: Kind, { key, legacy, modern
       difference: difference?.text ?? null,
       tolerance: tolerance?.text ?? null,
       verdict: one.verdict,
-      cause: one.cause ?? (one.verdict === "diverged" ? provenCause(one, lotOrder) : null),
+      cause: one.cause ?? (one.verdict === "diverged" ? suggestedCause(one, lotOrder) : null),
       ...([...printed, difference, tolerance].some((figure) => figure?.rounded)
         ? { rounded: true as const }
         : {}),
@@ -293,10 +293,10 @@ const verdictOf = (compared: readonly FieldComparison[], field: Field): Verdict 
   compared.find((one) => one.field === field)?.verdict;
 
 /**
- * Records the invariant of one position if all four figures are numbers. Returns whether the divergence is
- * due to lot order: total P&L is cash flow + quantity × mark, whichever lots were closed, so equal quantities
- * and totals with different realized parts leave no other cause. The exception is a total near 0 whose
- * figures are exactly a multiplier apart.
+ * Records the invariant of one position if all four figures are numbers. Returns whether the figures suggest
+ * another lot order: total P&L is cash flow + quantity × mark, whichever lots were closed, so a different lot
+ * order changes the realized part and neither the quantity nor the total. Figures that are exactly a
+ * multiplier apart do not suggest it.
  */
 function judgePosition(comparison: Comparison, key: Key, compared: readonly FieldComparison[]): boolean {
   const sum = (side: Side): Fraction | undefined => {
@@ -331,8 +331,8 @@ function judgePosition(comparison: Comparison, key: Key, compared: readonly Fiel
 }
 
 /**
- * Whether lot order explains a day's split: the position diverges because of it, the day's total agrees, and
- * both sides use the same day rule.
+ * Whether lot order may explain a day's split: the position suggests it, the day's total agrees, and both
+ * sides use the same day rule.
  */
 function explainedByPosition(
   comparison: Comparison,
@@ -347,8 +347,10 @@ function explainedByPosition(
 
 const splitByLotOrder: ReadonlySet<Field> = new Set<Field>(["averagePrice", "realized", "unrealized"]);
 
-/** The cause that two diverged numbers prove by themselves: exact relations only, otherwise null. */
-function provenCause(one: FieldComparison, lotOrder: boolean): Cause | null {
+/**
+ * The cause that two diverged numbers suggest: lot order, or an exact relation between them; otherwise null.
+ */
+function suggestedCause(one: FieldComparison, lotOrder: boolean): Cause | null {
   if (lotOrder && splitByLotOrder.has(one.field)) return "LOT_ORDER";
   if (one.legacy.is !== "number" || one.modern.is !== "number") return null;
   return relationOf(one.legacy.value, one.modern.value, isMoney(one.field));
