@@ -356,7 +356,7 @@ export const keys = [
       oneOf(["inside", "beside"]),
       "inside",
       "The bridge's tables are inside legacy's database, or beside it in a file of their own; " +
-        "beside, modern never becomes authoritative",
+        "with beside, modern never becomes authoritative",
     ),
     key("legacy_book", kind.anyText, "", "The book that modern records for rows from legacy"),
     key(
@@ -452,7 +452,7 @@ export const keys = [
       "controller",
       oneOf(["v1", "v2"]),
       "v1",
-      "Whose methods dashboard.legacy has: PnLController (v1) or " + "PnLDashboardController (v2)",
+      "The class whose methods dashboard.legacy has: PnLController (v1) or PnLDashboardController (v2)",
     ),
   ]),
   ...under("gateway", [

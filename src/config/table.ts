@@ -29,7 +29,7 @@ export interface Key<Path extends string = string, Value = unknown> {
   readonly hasNoEffect?: true;
 }
 
-/** A row. A key whose default is null or a list may also be written without a value. */
+/** Makes a row. A key whose default is null, a list or a section may also be written without a value. */
 export const key = <const Path extends string, Value, const Default extends Value | null | undefined>(
   path: Path,
   kind: Kind<Value>,
@@ -42,7 +42,7 @@ export const key = <const Path extends string, Value, const Default extends Valu
   meaning,
 });
 
-/** A row of a key that its section requires. */
+/** Makes the row of a key that its section must have. */
 export const required = <const Path extends string, Value>(
   path: Path,
   kind: Kind<Value>,
@@ -58,11 +58,11 @@ export const required = <const Path extends string, Value>(
 type Under<Prefix extends string, Row> =
   Row extends Key<infer Path, infer Value> ? Key<`${Prefix}.${Path}`, Value> : never;
 
-/** Rows of a section. */
+/** Puts rows into a section: the section's name becomes the first part of their paths. */
 export const under = <const Prefix extends string, Row extends Key>(prefix: Prefix, rows: readonly Row[]) =>
   rows.map((row) => ({ ...row, path: `${prefix}.${row.path}` })) as unknown as readonly Under<Prefix, Row>[];
 
-/** Rows of keys that later versions use. */
+/** Marks rows as keys that are checked and have no effect in this version. */
 export const withoutEffect = <Row extends Key>(rows: readonly Row[]): readonly Row[] =>
   rows.map((row) => ({ ...row, hasNoEffect: true }));
 
