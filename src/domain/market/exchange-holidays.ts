@@ -8,8 +8,9 @@ import { type DayNumber, dayNumber, weekday } from "./chicago-time.ts";
  * Sources: the table agrees with every calendar found, for 2016-2018 and 2021-2026 (CME's own for 2023 and
  * 2024, the others as published by ICE, a broker and QuantConnect). Earlier years rest on single notices and
  * on the rules. Unscheduled closures (September 2001, the day of mourning of 2004-06-11) are not in the
- * table. 2025-01-09 was a trade date with an early close (12:15). Columbus Day, Veterans Day, the Friday after
- * Thanksgiving and Christmas Eve are trade dates too, unless a holiday is observed on that day. Future years follow the rules; to change a rule, add a row.
+ * table. 2025-01-09 was a trade date with an early close (12:15). Columbus Day, Veterans Day, the Friday
+ * after Thanksgiving and Christmas Eve are trade dates too, unless a holiday is observed on that day. Future
+ * years follow the rules; to change a rule, add a row.
  */
 interface ExchangeHoliday {
   readonly day: DayNumber;
@@ -76,8 +77,8 @@ const rules: readonly HolidayRule[] = [
  * Good Fridays with the monthly employment report, on which rates traded a short session (to 10:00 or 10:15)
  * that settled and was a separate trade date. The list contains only days with a notice. One secondary list
  * (pandas_market_calendars, CME_Bond) also opens 1980, 1983, 1985, 1988, 1994, 1996 and 2007, for which no
- * notice was found; they count as holidays here. That list expects 2034-04-07 next; add the row when the exchange
- * confirms it.
+ * notice was found; they count as holidays here. That list expects 2034-04-07 next; add the row when the
+ * exchange confirms it.
  */
 const goodFridaysTraded: readonly DayNumber[] = [
   dayNumber(1999, 4, 2), // CBOT notice of 1999-03-24: financial contracts open, close 10:00.

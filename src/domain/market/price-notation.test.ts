@@ -211,11 +211,11 @@ describe("properties", () => {
       }),
       { numRuns: 5000 },
     );
-    // Otherwise the test has tried nothing.
+    // Shows that the test has tried each notation.
     for (const notation of notations) expect(written.get(notation) ?? 0).toBeGreaterThan(50);
   });
 
-  it("every notation can write each price that it reads, with the same meaning", () => {
+  it("every notation writes each price that it reads as the same price, except decimals finer than it shows", () => {
     const text = fc
       .tuple(
         fc.integer({ min: 0, max: 200 }),
@@ -268,7 +268,7 @@ interface PublishedCase {
 
 const published = "../shared/data/expected/pnl-cases.json";
 describe.skipIf(!existsSync(published))("published examples", () => {
-  it("all pass", () => {
+  it("are read and written as published", () => {
     const cases = (JSON.parse(readFileSync(published, "utf8")) as { priceNotationCases: PublishedCase[] })
       .priceNotationCases;
     expect(cases.length).toBeGreaterThan(0);

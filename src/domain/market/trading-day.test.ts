@@ -85,7 +85,7 @@ describe("trading-day rules", () => {
       expect(dayUnder(rule, "2025-07-21 17:20:36", "1999-01-01")).toBe(dayUnder(rule, "2025-07-21 17:20:36"));
   });
 
-  it("never go back in time, and never ahead by more than a long weekend", () => {
+  it("never assign a later trade to an earlier day, nor a trade to a day beyond the next long weekend", () => {
     const times = fc.integer({ min: dayNumber(1970, 1, 2) * dayUs, max: dayNumber(2100, 12, 1) * dayUs });
     fc.assert(
       fc.property(
@@ -135,7 +135,7 @@ describe("business days", () => {
 const ledgers = "../shared/data/ledgers";
 describe.skipIf(!existsSync(ledgers))("real ledgers", () => {
   it("have every trade of a regular file on the day in the file's name", () => {
-    // Files of the first weeks ignore the 17:00 roll, and the file of Saturday 08-30 is empty: left out.
+    // The files of the first weeks are left out, because they do not begin a new day at 17:00.
     const files = readdirSync(ledgers).filter((name) =>
       /trades_202507(2[2459]|3[01])\.csv|trades_202508/.test(name),
     );

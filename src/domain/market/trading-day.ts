@@ -9,7 +9,7 @@ export { type DayNumber, dateOfDay, dayNumber, formatDay, parseDay, weekday } fr
  */
 export interface TradingDayRule {
   readonly name: string;
-  /** One sentence for people. */
+  /** A description for people. */
   readonly describes: string;
   /**
    * The day of a trade at `wallUs` (Chicago wall clock, microseconds since 1970-01-01 read as UTC) from a
@@ -47,17 +47,17 @@ export const tradingDayRules = {
   },
   "after-14": {
     name: "after-14",
-    describes: "From 14:00 Chicago time the next calendar day, weekends and holidays included",
+    describes: "The next calendar day from 14:00 Chicago time on, even if it is a weekend or a holiday",
     dayOf: calendarDayFrom(14),
   },
   "after-16": {
     name: "after-16",
-    describes: "From 16:00 Chicago time the next calendar day, weekends and holidays included",
+    describes: "The next calendar day from 16:00 Chicago time on, even if it is a weekend or a holiday",
     dayOf: calendarDayFrom(16),
   },
   "after-17": {
     name: "after-17",
-    describes: "From 17:00 Chicago time the next calendar day, weekends and holidays included",
+    describes: "The next calendar day from 17:00 Chicago time on, even if it is a weekend or a holiday",
     dayOf: calendarDayFrom(17),
   },
 } as const satisfies Record<string, TradingDayRule>;
