@@ -140,7 +140,7 @@ describe("a plan", () => {
   });
 
   it.each(phases)(
-    "of the phase %s is accepted with the flags that it needs, and refused without any of them",
+    "of the phase %s is accepted with the flags that it needs, and refused if one of them is missing",
     (phase) => {
       const { requires } = phasePolicies[phase];
       const needed = Object.fromEntries(requires.map((capability) => [capability, true]));
@@ -185,7 +185,7 @@ describe("writes, authoritative first", () => {
     }
   });
 
-  it("always include the answering side", () => {
+  it("always go to the answering side first", () => {
     for (const phase of phases)
       for (const migrationMode of migrationModes)
         for (const useNewPnlSystem of [true, false])

@@ -1,5 +1,5 @@
 /**
- * Why a write of records is refused or unresolved, for programs. `status` is the HTTP status of the refusal.
+ * The reasons why a write of records is refused or unresolved. `status` is the HTTP status of the response.
  */
 export const recordCodes = {
   BAD_RECORD: {

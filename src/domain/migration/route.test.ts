@@ -166,7 +166,7 @@ describe("a route", () => {
     );
   });
 
-  it("keeps every call that modern answers with modern when the percentage grows", () => {
+  it("never moves a call from modern back to legacy when the percentage grows", () => {
     const percentage = fc.integer({ min: 0, max: 100_000 }).map((thousandths) => thousandths / 1_000);
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), percentage, percentage, (book, one, other) => {
