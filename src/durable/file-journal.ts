@@ -4,9 +4,10 @@
  *
  * `contents` has one row for each different trade, `rows` has the files and lines that contain it, and
  * `accepted` has one row for each time that it counts. If several files hold the same trade, it counts as
- * many times as in the file with the most copies of it, so no order of arrival matters. Each occurrence
- * counts for the least file and line that carry it, in the order of `replay`. A claim has the changes that
- * one piece of a file makes; the sinks receive the claims in their order.
+ * many times as in the file with the most copies of it, so no order of arrival matters. The k-th occurrence
+ * belongs to the first file that has k rows of the trade, where files are in the order in which
+ * `pnl-bridge replay` reads them. A claim has the changes that one piece of a file makes; the sinks receive
+ * the claims in their order.
  */
 import { BridgeError } from "../base/errors.ts";
 import { fileName } from "../base/file-name.ts";
@@ -107,12 +108,12 @@ const json = <T>(row: StoredRow | undefined, column: string): T => JSON.parse(te
 const sourceOf = (rank: string, line: number): string => `${rank}\u0000${String(line).padStart(10, "0")}`;
 
 /**
- * Counts the ways in which versions of this program have read rows, identified them, and digested the bytes of
- * files. A change of any of these needs the next number: see `reformat`.
+ * The number of the journal's format. It must be raised when the program reads rows, identifies trades or
+ * digests the bytes of files in another way; `reformat` then converts older journals.
  */
 export const journalFormat = 1;
 
-/** Digests what makes two rows the same trade. */
+/** Returns a digest of the fields that identify a trade. Rows with equal digests are the same trade. */
 type Identify = (trade: LedgerTrade) => string;
 
 /** The journal's calls. */
@@ -413,7 +414,7 @@ export function journalCalls(identify: Identify): Works {
            WHERE instrument = ? AND book = ? AND claim < ?`,
           ...[instrument, book, before],
         ),
-        // The first change of a trade since then has the trade's place before all of these changes.
+        // Of the changes to a trade since `before`, the first one has the trade's place before all of them.
         statement(
           `SELECT ${acceptedColumns}, was_line AS line, min(claim) FROM effects e JOIN contents USING (content)
            JOIN lanes USING (lane) JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
@@ -681,7 +682,7 @@ function* reformat(identify: Identify, nowMs: number): Work<void> {
     yield* dropRow(file, json<{ readonly line: number }>(row, "revocable").line, changed);
     yield* recount(file, changed, nowMs);
   }
-  // No content has this digest, and a file without a size is looked at.
+  // No content has this digest, and a file without a size is read again.
   yield* ask(
     `UPDATE files SET revocable = NULL, size = NULL, chain = CASE WHEN json_extract(chain, '$.offset') > 0
      THEN json_set(chain, '$.digest', 'another format') ELSE chain END`,
@@ -704,8 +705,8 @@ function* reformat(identify: Identify, nowMs: number): Work<void> {
 }
 
 /**
- * The rows of a new content that follow the known ones. Undefined unless the content begins with these, each in
- * its line, and ends with the revocable row if there is one.
+ * The rows of a new content that follow the known ones. Undefined unless the content begins with these, each
+ * in its line, and ends with the revocable row if there is one.
  */
 function* rowsBehind(
   { file, trades, refused, revocable }: IdentifiedRows & Pick<TakenPiece, "revocable">,
@@ -728,7 +729,9 @@ function* rowsBehind(
   return isSame ? { trades: trades.slice(good.length), refused: refused.slice(bad.length) } : undefined;
 }
 
-/** Numbers what will be appended behind the rows of the old content, which count on. */
+/**
+ * Numbers the lines that will be appended from the last line of the old content on, whose rows still count.
+ */
 function* behindOldRows<T extends Pick<TakenPiece, "file" | "place" | "revocable">>(piece: T): Work<T> {
   const { file, place, revocable } = piece;
   const [row] = yield* ask(
@@ -850,7 +853,7 @@ function* holdSimilar(
   return held;
 }
 
-/** Ends the wait of rows that no file contains any longer, and of the rows that resemble them. */
+/** Releases held rows that no file contains any longer, and held rows that resemble such a row. */
 function* releaseHeld(changed: Changed): Work<void> {
   const released = yield [...changed.keys()].map((content) =>
     statement(
@@ -1044,8 +1047,8 @@ const acceptedIn = (row: StoredRow): AcceptedTrade => ({
 });
 
 /**
- * Returns the state of the sinks that have received a claim. `owed` is the number of the newest claims'
- * writes that have not reached the other store.
+ * Returns the state of each sink that has received a claim. `owed` is the number of the newest claims that
+ * have not reached the other store yet.
  */
 function* sinkReports(owed: number): Work<JournalReport["sinks"]> {
   const sinks = yield* ask(
@@ -1243,7 +1246,7 @@ const reviewIn = (row: StoredRow): Review => ({
   rows: json(row, "rows"),
 });
 
-/** Accepts a root's new identity by deleting the old one; an ignored identity stays refused. */
+/** Accepts the new identity of a root in place of the old one; an ignored identity stays refused. */
 function* decideRoot(review: StoredRow, decision: "apply" | "ignore"): Work<void> {
   if (decision === "apply")
     yield* ask(

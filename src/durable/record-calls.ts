@@ -863,7 +863,7 @@ function mustBeNext({ aggregate, version }: MirrorRow, known: StoredRow | undefi
   if (before !== version - 1)
     throw new EntryRefused(
       "VERSION_GAP",
-      `version ${version} of ${aggregate} came, and the store has ${before}`,
+      `version ${version} of ${aggregate} arrived, and the store has version ${before}, not ${version - 1}`,
     );
 }
 

@@ -24,8 +24,8 @@ export class RowAccess {
   }
 
   /**
-   * Writes the columns of a change, or deletes the row. A new row is inserted, and the insert fails if its
-   * key exists.
+   * Writes the columns of a change, or deletes the row. If `isNew`, the row is inserted, and the insert fails
+   * if its key exists. Otherwise the row is updated, or inserted if it is missing.
    */
   *change(change: RowChange, version: number, isNew: boolean): Work<void> {
     yield* this.changeAll([{ change, version, isNew }]);
