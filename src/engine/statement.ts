@@ -206,7 +206,7 @@ export interface StatementLane extends LaneTrades {
   readonly siblings: readonly LaneTrades[];
 }
 
-/** What it takes to value a lane. Its closes may begin at a later day than its trades. */
+/** The parts of a lane from which it is valued. Its closes may begin at a later day than its trades. */
 export type ValuedLane = Pick<StatementLane, "instrument" | "closes" | "multiplier" | "siblings">;
 
 interface Valued {
@@ -340,7 +340,10 @@ export class DayWalk {
   }
 }
 
-/** Every day on which anything traded or has a mark, and the day of valuation; oldest first. */
+/**
+ * Returns each day with a trade or a mark, the day of valuation, and the further days of the options, in
+ * order.
+ */
 function statementDays(
   lanes: readonly StatementLane[],
   { marks, asOfDay, days: more = [] }: StatementOptions,
