@@ -87,7 +87,7 @@ describe("calculatePnl", () => {
     });
   });
 
-  it("gives 0 without a mark and for a flat position, and no position without trades", async () => {
+  it("gives an unrealized P&L of 0 without a mark or if flat, and no position without trades", async () => {
     const { positions } = await service().calculatePnl({ trades: [buy] });
     expect(positions).toEqual([
       { symbol: zn, quantity: "2", averagePrice: "110", realized: "0", unrealized: "0" },
