@@ -14,7 +14,9 @@ export class FileDigest {
     this.#stamp = stamp;
   }
 
-  /** Begins before the file is read. Undefined if the path is not a regular file. */
+  /**
+   * Starts a digest; call it before reading the file. Resolves to undefined for anything but a regular file.
+   */
   static async begin(path: string): Promise<FileDigest | undefined> {
     const stamp = await stampOf(path);
     return stamp === undefined ? undefined : new FileDigest(path, stamp);
