@@ -50,7 +50,10 @@ export interface ParityReport {
   readonly inputs?: readonly InputFile[];
   /** The known facts of each symbol in the rows. */
   readonly instruments?: readonly ReportedInstrument[];
-  /** One for each group of instruments with a row that does not agree, the largest difference first. */
+  /**
+   * The explanations, one for each group of instruments with a row that does not agree; the largest
+   * difference first.
+   */
   readonly explanations?: readonly Explanation[];
   /** The meaning of each code that the report uses: causes, refusals and notes. */
   readonly codes?: Readonly<Record<string, string>>;
