@@ -68,7 +68,7 @@ export const refused = (
 /** One system's way to name instruments. Each dialect is one file and a row in `dialects/index.ts`. */
 export interface Dialect {
   readonly name: string;
-  /** One sentence for people. */
+  /** A description for people. */
   readonly describes: string;
   readonly forms: readonly DialectForm[];
   /**

@@ -25,8 +25,8 @@ const bareRoot = /^[A-Z]{2,3}$/;
 /**
  * Bloomberg's names, which the desk's CTO tables also use. Monday to Thursday options have two digits of the
  * year, and the week after put or call; Friday options have the week before an M; monthly options have the
- * root of the future and the contract month. Strikes are printed with three decimals and read with any
- * number.
+ * root of the future and the contract month. Strikes are printed with three decimals and read with any number
+ * of decimals.
  */
 export const bloomberg: Dialect = {
   name: "bloomberg",
