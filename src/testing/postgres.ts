@@ -216,7 +216,7 @@ class Server {
     });
   }
 
-  /** Resolves when the server logs that it is ready, after the current end of its log. */
+  /** Resolves when the log since the last start says that the server accepts connections. */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onLog = () => {

@@ -7,12 +7,11 @@
  *       return { system: new HttpSystem({ …, answerBytesMax }), end: () => server.close() };
  *     }, { aBusyProcessorIsCutOff: "the server of this test runs in the test's own process" });
  *
- * `make` returns a new system over a new service. The tests that leave a service intact share one system; each
- * other test has its own. A kind of system skips a promise that it cannot keep, by the promise's name, with a
- * reason that the report shows. No test depends on
- * the clock except to wait; if a system breaks a promise "at the deadline", the test ends by its own time
- * limit. A call during a restart of the system may fail BUSY or DOWN; "works afterwards" means within
- * `recoveryMs`.
+ * `make` returns a new system over a new service. The tests that leave a service intact share one system;
+ * each other test has its own. `skips` names the promises that a kind of system cannot keep, with a reason
+ * that the report shows. No test depends on the clock except to wait; if a system breaks a promise "at the
+ * deadline", the test ends by its own time limit. A call during a restart of the system may fail with BUSY or
+ * DOWN; "works afterwards" means within `recoveryMs`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -43,21 +42,21 @@ const systemPromises = {
   largeRequest: "transmits a request of a megabyte",
   requestIsNeverChanged: "never changes the caller's request, even if the service modifies its copy",
   answerIsTheCallers: "gives each caller an answer of its own, which later calls do not change",
-  errorsAreRefused: "fails REFUSED with the service's own code and message when the service fails",
+  errorsAreRefused: "fails with REFUSED and the service's own code and message when the service fails",
   errorTextIsBounded: "keeps error texts short and on one line",
-  unknownMethods: "fails REFUSED for an unknown method with any name",
-  deadline: "fails TIMEOUT at the deadline, and works afterwards",
+  unknownMethods: "fails with REFUSED for an unknown method with any name",
+  deadline: "fails with TIMEOUT at the deadline, and works afterwards",
   aBusyProcessorIsCutOff:
-    "fails TIMEOUT at the deadline of a call that computes without a pause, and works afterwards",
-  abort: "fails TIMEOUT when the caller aborts before or during the call, and works afterwards",
+    "fails with TIMEOUT at the deadline of a call that computes without a pause, and works afterwards",
+  abort: "fails with TIMEOUT when the caller aborts before or during the call, and works afterwards",
   concurrentCalls: "runs calls concurrently, each with its own answer",
   outOfOrder: "returns answers as they arrive, not in the order of the calls",
   failuresBesideAnswers: "does not let a failed call affect others",
-  tooLarge: "fails TOO_LARGE beyond the limit, and works afterwards",
-  garbled: "fails GARBLED for an invalid answer, and works afterwards",
-  vanished: "fails DOWN when the service ends during a call, and works afterwards",
+  tooLarge: "fails with TOO_LARGE beyond the limit, and works afterwards",
+  garbled: "fails with GARBLED for an invalid answer, and works afterwards",
+  vanished: "fails with DOWN when the service ends during a call, and works afterwards",
   exactNumbers: "returns small whole numbers as numbers, and all others as decimal text",
-  closed: "fails DOWN for calls in progress at close() and after it, and leaves nothing running",
+  closed: "fails with DOWN for calls in progress at close() and after it, and leaves nothing running",
   closedTwice: "may be closed twice, and before its first call",
   methodsAreNamed: "lists its methods, or reports that they are unknown",
 } as const;
