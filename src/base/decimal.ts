@@ -40,7 +40,9 @@ export function parseDecimal(text: string, longest = digitsMax): Decimal | undef
   return lowest(sign === "-" ? -magnitude : magnitude, Math.max(scale, 0));
 }
 
-/** Returns the text of a decimal as `formatDecimal` writes it; undefined if `parseDecimal` refuses the text. */
+/**
+ * Returns the text of a decimal as `formatDecimal` writes it; undefined if `parseDecimal` refuses the text.
+ */
 export function canonicalDecimal(text: string): string | undefined {
   if (text.length <= digitsMax && canonicalPattern.test(text)) return text;
   const value = parseDecimal(text);
