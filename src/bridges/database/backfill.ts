@@ -302,7 +302,7 @@ export class Backfill {
         taken = (await ahead) ?? (await this.#take(pass, state.next, await this.#mayGoOn(run)));
         if (taken === undefined) return false;
         ahead = taken.last < state.upper ? this.#takeAhead(pass, taken.last) : nothing;
-        // A failure is met when the chunk's turn comes.
+        // A failure of this chunk is handled when the loop awaits the chunk.
         ahead.catch(() => {});
         state = await this.#bring(pass, state, taken);
       } catch (failure) {
