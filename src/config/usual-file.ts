@@ -1,5 +1,5 @@
 /**
- * The configuration file that a command with `--config` uses if none is named and this one exists in the working
- * folder.
+ * The configuration file that a command with `--config` uses if none is named and this one exists in the
+ * working folder.
  */
 export const usualFile = "pnl_migration_config.yaml";
