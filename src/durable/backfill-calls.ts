@@ -79,7 +79,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 
   let lastClaiming = { table: "", columns: "", sql: "" };
 
-  /** The statement that stores the version of a row if legacy has it as it was read, and nobody has claimed it. */
+  /**
+   * The statement that stores the version of a row if legacy has it as it was read, and nobody has claimed
+   * it.
+   */
   function claiming({ aggregate, claim, id, change: { table: name, key, set } }: ClaimedRow): Statement {
     const columns = Object.keys({ ...key, ...set });
     if (lastClaiming.table !== name || lastClaiming.columns !== columns.join()) {
