@@ -10,7 +10,8 @@ const [noCoefficients, noScales] = [new Float64Array(0), new Uint8Array(0)];
 
 /**
  * Exact decimals as a column: a whole number up to 2^53 - 1 and up to 15 decimal places, 9 bytes per value. A
- * value that does not fit is in `wide` and its coefficient is NaN, so no value overflows or is rounded. Values are in lowest form: `1.50` is (15, 1).
+ * value that does not fit is in `wide` and its coefficient is NaN, so no value overflows or is rounded.
+ * Values are in lowest form: `1.50` is (15, 1).
  */
 export class DecimalColumn {
   coefficient: Float64Array;

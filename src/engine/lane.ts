@@ -56,9 +56,9 @@ export class Lane {
   }
 
   /**
-   * Makes room for `more` trades. If the array is too small, it grows at once to the number of trades that the
-   * table has for this lane, so that a large table needs no further growth. On average a trade makes
-   * at most one match, since each match uses up a lot or a trade.
+   * Makes room for `more` trades. If the array is too small, it grows at once to the number of trades that
+   * the table has for this lane, so that a large table needs no further growth. On average a trade makes at
+   * most one match, since each match uses up a lot or a trade.
    */
   #reserve(more: number): void {
     if (this.#length + more <= this.#order.length) return;
