@@ -81,13 +81,16 @@ export interface StoredComparison extends ComparisonRecord {
  */
 export interface EvidenceStore {
   /**
-   * Stores all records and the evidence that they add, or none of it. Beyond the store's number of requests a
-   * day (UTC, by `at`), a request becomes `daily_limit`, and its text is not stored.
+   * Stores all records and the evidence that they add, or none of it. Beyond the store's limit of requests
+   * for a day (UTC, by `at`), a request becomes `daily_limit`, and its text is not stored.
    */
   append(records: readonly NewComparison[], evidence?: EvidenceDelta): Promise<void>;
-  /** Returns the evidence under a key. It depends on lanes, days and methods, not on comparisons. */
+  /** Returns the evidence under a key. Its size grows with lanes, days and methods, not with comparisons. */
   evidence(key: string): Promise<StoredEvidence>;
-  /** Returns the attempt that a key has, and begins the next one if the key has changed. */
+  /**
+   * Returns the number of the present attempt, and begins the next one if the key has changed. `isLook` says
+   * that somebody judges the gates now, which is counted.
+   */
   attempt(key: string, isLook: boolean): Promise<Attempt>;
   find(query: EvidenceQuery): Promise<readonly StoredComparison[]>;
   get(id: string): Promise<StoredComparison | undefined>;

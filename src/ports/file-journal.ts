@@ -37,7 +37,7 @@ export interface KnownFile {
   /** Whether bytes were appended since the whole applied part was last compared. */
   readonly isUnverified: boolean;
   readonly revocable: RevocableRow | null;
-  /** Null after a look that did not finish. */
+  /** The stat up to which the file is read; null if it is due again although it has not changed. */
   readonly stat: FileStat | null;
   /** The open review of the file's re-publication. */
   readonly review: {
@@ -246,8 +246,8 @@ interface LeaseGiven {
  */
 export interface FileJournalCalls {
   /**
-   * Takes or renews the lease. The epoch grows each time another holder takes it. A journal of another format is
-   * first brought to the present one.
+   * Takes or renews the lease. The epoch grows each time another holder takes it. A journal of another format
+   * is first brought to the present one.
    */
   lease(
     given: LeaseGiven,
@@ -298,7 +298,7 @@ export interface FileJournalCalls {
     readonly epoch: number;
     readonly file: number;
     readonly note: FileNote;
-    /** A stat means that the look at the file is finished. */
+    /** With null, the file is due again although it has not changed. */
     readonly stat: FileStat | null;
     /** Closes the review of the re-publication, because the file has its applied content again. */
     readonly closesReview?: boolean;

@@ -49,8 +49,8 @@ export interface Fence {
 }
 
 /**
- * An entry in the form that the mirror takes. The mirror keeps its key too, so that a caller who sends the write
- * again after the authority has moved gets the same answer.
+ * An entry in the form that the mirror takes. The mirror keeps its key too, so that a caller who sends the
+ * write again after the authority has moved gets the same answer.
  */
 export interface MirrorWrite extends Omit<OutboxEntry, "rows"> {
   readonly rows: readonly (Omit<RowWrite, "isFinal"> & { readonly version: number })[];
@@ -132,8 +132,8 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   /**
    * Applies entries of the other store in their order. An entry that was applied before is applied again
    * without effect. Refuses the whole call if a later holder of the lease has already called, or if the store
-   * is legacy's and is authoritative itself (CONFLICT), or if an entry has the number of an earlier, different
-   * write (REFUSED).
+   * is legacy's and is authoritative itself (CONFLICT), or if an entry has the number of an earlier,
+   * different write (REFUSED).
    */
   apply(given: {
     readonly entries: readonly MirrorWrite[];

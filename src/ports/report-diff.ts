@@ -12,14 +12,18 @@ export type DifferenceClass =
 
 /** The comparison of two workbooks. This is the JSON of `report diff --json`. */
 export interface ReportDiff {
-  /** Every difference is within tolerance, of order or of appearance; totals tie out; no drift is too large. */
+  /**
+   * Every difference is within tolerance, of order or of appearance; totals tie out; no drift is too large.
+   */
   readonly ok: boolean;
   readonly sheets: readonly { readonly name: string; readonly in: "both" | "legacy" | "modern" }[];
   readonly differences: readonly ReportDifference[];
   /** Sheets, columns and rows that both workbooks have in another order. */
   readonly order: readonly OrderNote[];
   readonly tieOut: readonly TieOut[];
-  /** The signed sum of the differences within tolerance, by column; with the sheet if several have the column. */
+  /**
+   * The signed sum of the differences within tolerance, by column; with the sheet if several have the column.
+   */
   readonly drift: Readonly<Record<string, string>>;
   /** The columns whose drift is above the tolerance times the number of rows. */
   readonly driftTooLarge: readonly string[];

@@ -15,13 +15,13 @@ export interface LaneDay {
   readonly day: string;
   /** Empty if there is no book. */
   readonly book: string;
-  /** A symbol, or `#` and the question for an answer without lanes. */
+  /** A symbol, or `#` and the request for an answer that has no rows with symbols. */
   readonly symbol: string;
   /** The class of the product, for which a rate is proved: `future`, `option`, `summary`, … */
   readonly group: string;
   /** The time of the comparison, ISO 8601, UTC. */
   readonly at: string;
-  /** The worst field that is apart beyond tolerance; null if the lane agrees. */
+  /** The path of the first field that differs beyond tolerance; null if the lane agrees. */
   readonly apart: string | null;
   /** The code of the accepted cause that explains the difference; null if there is none. */
   readonly accepted: string | null;
@@ -52,7 +52,7 @@ export interface EvidenceProcess {
   readonly at: string;
   /** The latest trading day that it has seen; empty if none. */
   readonly day: string;
-  /** Whether it has said that it ends. */
+  /** Whether it has recorded its end. */
   readonly ended: boolean;
 }
 
