@@ -230,7 +230,7 @@ describe("errors in a cell", () => {
       "10-Year T-Note Monday Weekly Options Wk 1",
       "PRODUCT_TEXT",
       "10-Year Treasury Note Weekly Options - Week 1",
-      "it is not a monday option",
+      "it is not a Monday option",
       friday,
     ],
     [

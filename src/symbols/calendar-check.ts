@@ -650,7 +650,7 @@ function checkProductText(sheet: Sheet, { product, series }: Subject): void {
   if (said.weekday !== meant.weekday && !(said.weekday === "friday" && series?.family === "fri"))
     wrong.push(
       day === ""
-        ? `it is not a ${said.weekday} option`
+        ? `it is not a ${said.weekday.replace(/^./, (letter) => letter.toUpperCase())} option`
         : `it is a ${day} option${said.weekday === "" ? ", which the words omit" : ""}`,
     );
   if (said.week !== meant.week) wrong.push(week === "" ? "it has no week" : `it is of week ${week}`);
