@@ -189,7 +189,7 @@ export function evidenceStoreContract(
         expect(await store.evidence("a/b/c")).toMatchObject({ laneDays: [laneDay()], tallies: [tally()] });
       });
 
-      it("numbers an attempt for each change of the key, and counts the looks of a key", async () => {
+      it("numbers an attempt for each change of the key, and counts how often a key's gates were judged", async () => {
         const [store, other] = [await open(), await open()];
         expect(await store.attempt("a", false)).toEqual({ attempt: 1, looks: 0 });
         expect(await other.attempt("a", true)).toEqual({ attempt: 1, looks: 1 });
@@ -490,7 +490,7 @@ export function evidenceStoreContract(
         for (const id of ["", "0", "x", "999"]) expect(await again.request(id), id).toBeUndefined();
       });
 
-      it("keeps the given number for each day, over all handles and batches, and says so", async () => {
+      it("keeps the given number of requests for each day, over all handles and batches, and marks the others", async () => {
         const handles = [await open({ requestsPerDay: 3 }), await open({ requestsPerDay: 3 })] as const;
         const [one, other] = handles;
         await one.append([diverged("1"), diverged("2")]);

@@ -369,7 +369,7 @@ export function recordStoreContract(
         expect(await column(shape.trades, "price")).toEqual(["1"]);
       });
 
-      it("a trade whose place in legacy another trade has is kept in pnlb_unstorable if the write allows it", async () => {
+      it("a trade is kept in pnlb_unstorable if another trade has its place in legacy and the write allows it", async () => {
         const first = tradeOf("1", "a.csv");
         const [second, third] = ["2", "3"].map((id) => tradeOf(id, "a.csv", { legacyId: "1" })) as [
           RowWrite,
