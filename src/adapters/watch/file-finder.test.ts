@@ -99,7 +99,7 @@ fileFinderContract("real folders", async () => {
 });
 
 describe("links", () => {
-  it("a file is reported under the least of its paths, and one link and its target are one file", async () => {
+  it("a file is reported under the alphabetically first of its paths, and a link and its target are one file", async () => {
     const root = newFolder();
     put(join(root, "b/trades_1.csv"));
     symlinkSync("b/trades_1.csv", join(root, "trades_0.csv"));

@@ -8,9 +8,9 @@
  * root still has the identity that it had at the start: a share that is lost in the middle of a look changes
  * nothing.
  *
- * A file belongs to the first root that contains its real path, and is reported under the least of its paths
- * there. So a root inside an earlier one is empty, and a link to a file that is also reported directly adds
- * nothing.
+ * A file belongs to the first root that contains its real path, and is reported under the alphabetically
+ * first of its paths there. So a root inside an earlier one is empty, and a link to a file that is also
+ * reported directly adds nothing.
  */
 import type { Stats } from "node:fs";
 import { basename, dirname, sep } from "node:path";
@@ -266,9 +266,9 @@ export class FolderScan {
       const isSame = old?.size === size && old.mtimeMs === mtimeMs && old.dev === dev && old.ino === ino;
       const sinceMs = isSame ? old.sinceMs : seenMs(mtimeMs);
       const isSettled = nowMs - sinceMs >= tickMs;
-      const isTold = !isSame || isSettled !== old.isSettled;
-      set(folder, name, isTold ? { size, mtimeMs, dev, ino, sinceMs, isSettled } : old);
-      if (!isTold) return;
+      const isReported = !isSame || isSettled !== old.isSettled;
+      set(folder, name, isReported ? { size, mtimeMs, dev, ino, sinceMs, isSettled } : old);
+      if (!isReported) return;
       const path = folder.path + name;
       changed.set(path, { path, size, mtimeMs, place: `${dev}:${ino}` });
     };
