@@ -23,7 +23,7 @@ export const explainedCauses = {
   TIES: "trades of one time are matched in another order",
   MULTIPLIER: "another contract multiplier",
   TU_MULTIPLIER: "the two-year note counts 1000 a point, not 2000",
-  COUNTED_TWICE: "rows that an earlier file has too count again",
+  COUNTED_TWICE: "rows that an earlier file also contains count again",
   RELOADED: "a file was loaded twice",
   DEDUPED: "of several rows with one id in a file only the first counts",
   ID_REUSE: "a later row with an id that was used before replaces the earlier row",
@@ -210,7 +210,7 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   COUNTED_TWICE: (given) =>
     when(
       some(given, ({ repeats }) => repeats !== undefined),
-      set("rows that an earlier file has too count again", { admitsRepeated: true }),
+      set("rows that an earlier file also contains count again", { admitsRepeated: true }),
     ),
   *RELOADED({ component, history }) {
     for (const file of component.files.slice(0, filesMax))

@@ -259,7 +259,7 @@ describe.skipIf(chromiumPath === undefined)(
             expect(stdout).toContain(
               "351 of 351 figures: diverged, error, not comparable, within tolerance, equal",
             );
-            expect(stdout).toContain("rows that an earlier file has too count again");
+            expect(stdout).toContain("rows that an earlier file also contains count again");
             expect(stdout).toContain(desk.inputs?.[0]?.sha256);
           });
         }),
