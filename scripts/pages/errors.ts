@@ -24,11 +24,11 @@ const failures: Fixes<typeof errorCatalogue> = {
   BAD_DATABASE:
     "Name the right database; [RUNBOOK.md](../RUNBOOK.md) shows how to restore a damaged control store.",
   FILE_REPLACED: "End every process that uses the database, then start them again.",
-  DATABASE_BUSY: "End what holds it, as the message says, or run the command again later.",
+  DATABASE_BUSY: "End the transaction or program that the message names, or run the command again later.",
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
   CONFLICT:
     "Do what the message says; usually read the status, and repeat the request if it is still wanted.",
-  CLOSED: "Create or open it again; a program should close a bridge only after its last call.",
+  CLOSED: "Create or open what was closed again; a program should close a bridge only after its last call.",
   SYSTEM_DOWN: "Start the system that is named, and run `doctor --system SIDE`.",
   INTERNAL: "Run the command again with `--verbose` and report what it prints.",
 };
