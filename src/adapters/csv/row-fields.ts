@@ -181,7 +181,7 @@ export class RowFields {
   /**
    * Extends the row by the lines over which a quoted field continues, so that none of them is read as a row
    * of its own. Returns true if the bytes end before that is decided. A quote that is not closed within
-   * `lineBytesMax` bytes is a stray one: then the row is only the line.
+   * `lineBytesMax` bytes is a stray character: the row then consists of its first line only.
    */
   #isOpenBeyond(bytes: Uint8Array, from: number, until: number, last: boolean): boolean {
     const limit = Math.min(until, from + lineBytesMax);

@@ -20,7 +20,7 @@ const missing = postgresMissing();
 /** In a short run, only SQLite runs the tests in which several processes share a store. */
 const inShort = isLongRun("stores")
   ? {}
-  : { oneProcess: "SQLite runs them; the campaign stores runs them here" };
+  : { oneProcess: "runs only in the campaign `stores`; a short run tests it on SQLite" };
 describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   let server: TestPostgres;
   let admin: Client;

@@ -1,6 +1,7 @@
 /**
- * The evidence of the gates in PostgreSQL: one row a lane and day, counts, processes, attempts. Each statement
- * takes its rows as one JSON text. `schema` is the escaped name of the schema.
+ * The evidence of the gates in PostgreSQL: one row for each lane and day, and tables of counts, of processes
+ * and of attempts. Each statement takes its rows as one JSON text. `schema` is the escaped name of the
+ * schema.
  */
 import type { PoolClient } from "pg";
 import { storable, storableJson } from "../../base/storable-text.ts";

@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       const pending = async () => (await store.call("pending", { limit: 10 })).map(({ seq }) => seq);
       const done = (seq: number) =>
         store.call("settle", { answers: [{ seq, answer: { kind: "applied", place: seq } }], nowMs: 0 });
-      // The oldest transaction commits last, and the number 30 never.
+      // The oldest transaction commits last, and its insertion of entry 30 is undone.
       await foreign.query(`BEGIN; ${insert(20)}; SAVEPOINT s; ${insert(30)}; ROLLBACK TO s`);
       await admin.query(insert(40));
       expect(await pending()).toEqual([40]);
@@ -210,7 +210,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await other.close();
     });
 
-    test("a row that a write touches meanwhile is not replaced by an adopted one", async () => {
+    test("an adoption does not replace a row that another transaction changes meanwhile", async () => {
       const adopt = (claim: string, quantity: string) =>
         store.call("adopt", { rows: [{ ...position("ZN", quantity), claim, isReplaceable: true }] });
       expect(await adopt("1", "1")).toMatchObject([{ kind: "adopted" }]);

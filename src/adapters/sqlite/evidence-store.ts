@@ -1,6 +1,6 @@
 /**
- * Stores comparisons in an SQLite file of their own beside the control store, `evidence.db`. The promises
- * about the file are in evidence-file.ts, those of a store in the port.
+ * Stores comparisons in an SQLite file of their own beside the control store, `evidence.db`. evidence-file.ts
+ * states the promises about the file, and src/ports/evidence.ts those of every evidence store.
  *
  * SQLite is synchronous, and an acknowledged append waits for the disk: usually some milliseconds, a hundred
  * when the disk is busy. On the thread that answers calls this would delay answers, so a thread of its own
