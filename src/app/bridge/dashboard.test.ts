@@ -13,7 +13,7 @@ const ledger = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price
 1,${zn},2025-07-24 09:30:00.000,B,2,110.5
 2,${zn},2025-07-24 10:15:00.000,S,1,110.515625
 `;
-/** A service that hides its failure behind zeros. */
+/** A service that answers zeros instead of failing. */
 const zeros = `export default class {
   totals() { return { totals: { USD: { realized: "$0.00", unrealized: "$0.00", total: "$0.00" } } }; }
   openPositions() { return { positions: [] }; }
@@ -72,7 +72,7 @@ const verdictsAfter = async ({ service }: PnlBridge) => {
   return compared.map(({ method, verdict }) => [method, verdict]);
 };
 
-it("a legacy behind zeros is a failure if its ledgers hold trades, and modern's figures stay apart", async () => {
+it("zeros are a failure of legacy if its ledgers hold trades, and modern's figures do not replace them", async () => {
   const opened = await open(
     "{ watch: { trade_ledger: . }, systems: { legacy: { kind: module, path: ./zeros.mjs } } }",
   );
@@ -82,7 +82,7 @@ it("a legacy behind zeros is a failure if its ledgers hold trades, and modern's 
   expect(await verdictsAfter(opened)).toEqual([["dashboard", "error"]]);
 });
 
-it("the rows of legacy's own database are the witness of an empty screen", async () => {
+it("an empty screen is a failure of legacy if legacy's own database holds trades, else evidence", async () => {
   const file = join(folder, "pnl_tracker.db");
   const database = new Database(file);
   database.exec("CREATE TABLE processed_trades (trade_id TEXT)");

@@ -1,4 +1,4 @@
-/** The dashboard bridge of a configuration: what each side's screens are made of. */
+/** Builds the dashboard bridge of a configuration, with the source of each side's figures. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
@@ -97,8 +97,8 @@ function controllerSource(
 }
 
 /**
- * Whether legacy's database holds trades, or else the ledgers, which alone know books. Undefined if neither can
- * say it.
+ * Whether legacy has trades, according to its database. The ledgers decide if there is no database, and for a
+ * book, because the database knows no books. Undefined if there are no ledgers to decide.
  */
 async function hasTrades(
   book: string | undefined,

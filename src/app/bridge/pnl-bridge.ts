@@ -283,8 +283,9 @@ function controlOf(
 }
 
 /**
- * Returns a function that counts evidence under the key of some tolerances from then on. A failure of the
- * store is logged; comparisons are kept nevertheless, and gates find less evidence.
+ * Returns a function that sets the key under which evidence is counted from then on, for the given
+ * tolerances. A failure of the store is logged; comparisons are kept nevertheless, and gates find less
+ * evidence.
  */
 function keyOfEvidence(
   settings: ControlSettings,

@@ -29,7 +29,7 @@ export interface ListedComparison extends StoredComparison {
 
 const whyNotKept: Readonly<Record<Exclude<RequestState, "kept">, string>> = {
   too_large: "it is larger than 1 MB",
-  daily_limit: "the day had its number of requests already (shadow.keep_requests)",
+  daily_limit: "the limit of requests for that day was reached (shadow.keep_requests)",
   not_json: "JSON cannot express it",
 };
 

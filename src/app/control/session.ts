@@ -97,8 +97,8 @@ export async function settingsOf({ config: path, store }: StoreOptions): Promise
 }
 
 /**
- * Returns the built-in configuration if --store is given and the usual file is broken: that file may be the
- * reason for the rollback. Otherwise rethrows the failure; without --store, its fix names that option.
+ * Returns the built-in configuration if --store is given and the usual file is broken, so that a broken file
+ * cannot prevent a rollback. Otherwise rethrows the failure; without --store, its fix names that option.
  */
 const orDefault =
   (path: string | undefined, store: string | undefined) =>

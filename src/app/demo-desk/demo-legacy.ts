@@ -17,7 +17,8 @@ const rootOf = ({ symbol }: Row): string => symbol.slice(-2);
 
 /**
  * The legacy desk with books, over a folder of ledgers. It has one defect on purpose: a point of the two-year
- * note counts 1000 dollars instead of 2000. Its P&L is in points, so it answers half of them.
+ * note counts 1000 dollars instead of 2000. Its P&L is in points, so it reports half of the points of that
+ * note.
  */
 export function demoLegacy(ledgers: string): PnlService {
   const world = new LedgerWorld({ trades: [ledgers], dayRule: "calendar" });

@@ -50,8 +50,8 @@ export async function runDemo(options: {
 }
 
 /**
- * Makes a living desk in a temporary folder, which is deleted when `serve` has settled, or in a folder of
- * `keep`. Throws UNWRITABLE.
+ * Makes a living desk in a temporary folder, which is deleted when the promise of `serve` settles, or in a
+ * folder of `keep`. Throws UNWRITABLE.
  */
 export const runLivingDemo = (
   { seed, keep }: { readonly seed: number; readonly keep?: string },

@@ -127,7 +127,7 @@ class Desk {
     await this.#write(day, sinceMs, isTwoYearTraded);
   }
 
-  /** A ledger lands whose last row is no trade. */
+  /** Writes a ledger whose last row is not a valid trade. */
   async landBadRow(): Promise<void> {
     const { day } = chicago();
     const name = `trades_${compactDay(day)}_by_hand.csv`;
@@ -203,7 +203,10 @@ function chicago(): { readonly day: number; readonly sinceMs: number } {
 const instantText = (day: number, sinceMs: number): string =>
   formatInstant(instantOfWall(day * dayUs + (sinceMs - eveningMs) * 1_000));
 
-/** The ledger's symbol of a product's front future. In its last weeks it is the next one. */
+/**
+ * The ledger's symbol of the future that will be a product's front contract in 40 days. So the demo trades no
+ * contract in its last weeks.
+ */
 function futureSymbol(root: string): string {
   const symbols = symbolBridge(chicago().day + 40);
   const found = symbols.canonical(root, "cme");

@@ -301,7 +301,7 @@ export function rowText({ what, line, was, is }: ReviewRow): string {
     (field) =>
       `${field === "timeUs" ? "time" : field} ${shown(was ?? {}, field)} → ${shown(is ?? {}, field)}`,
   );
-  // The review of a fee that legacy lacks does not know the one that legacy has.
+  // The review of a fee that a person must change in legacy holds only the new fee.
   if (what === "changed" && was === undefined) changes.push(`fee ${shown(trade, "fee")}`);
   const { id, side, quantity, symbol, price, timeUs } = trade;
   return [

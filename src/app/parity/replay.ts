@@ -178,7 +178,10 @@ const rowsOf = ({ positions, daily }: Pick<Statement, "positions" | "daily">): H
   errors: [],
 });
 
-/** A system whose rows are recorded has their day rule; if it is not of the desk's own, its P&L is in money. */
+/**
+ * Returns the configuration of a system whose rows are recorded. It has the day rule of the rows. In place
+ * of a built-in system it describes a foreign one, whose P&L is in money.
+ */
 function withRows(configured: SystemConfig, rows: SystemAnswer | undefined): SystemConfig {
   if (rows === undefined) return configured;
   const dayRule = isTradingDayRule(rows.dayRule) ? rows.dayRule : undefined;
