@@ -16,7 +16,10 @@ const started = [
   "test/simulation/desk/desk-process.ts",
 ];
 
-/** Bundles into a new folder, named in the environment of all tests. Returns what removes it. */
+/**
+ * Bundles into a new folder, and names it in the environment of all tests. Returns a function that removes
+ * the folder.
+ */
 export default async function bundle(): Promise<() => void> {
   mkdirSync(join(root, ".node"), { recursive: true });
   const folder = mkdtempSync(join(root, ".node/program-"));
@@ -29,7 +32,8 @@ export default async function bundle(): Promise<() => void> {
     plugins: [
       {
         name: "own place",
-        // A module finds threads and commands that it starts beside itself; other files, from its source.
+        // In a folder with entries, a module's URL is its place in the bundle, where the threads and commands
+        // that it starts are beside it. All other modules keep the URL of their source, to find other files.
         transform(code, file) {
           if (file.includes("node_modules") || !code.includes("import.meta.url")) return null;
           const started = join(folder, relative(root, file)).replace(/\.ts$/, ".js");

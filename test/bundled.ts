@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * The file that a test starts for a module of the project, which is named without its extension: in the
- * bundle that `bundle.ts` makes before the tests, or the source where there is no bundle.
+ * Returns the file that a test starts for a module of the project: its file in the bundle of `bundle.ts`, or
+ * its source if there is no bundle. `module` is a path without the extension.
  */
 export function bundled(module: string): string {
   const bundle = process.env.PNL_BRIDGE_BUNDLE;

@@ -54,11 +54,12 @@ export const campaigns = {
   explain: {
     files: ["test/explain/campaign.test.ts", "test/foreign-desk/foreign-desk.test.ts"],
     proves:
-      "hidden rules, alone and in pairs, are named from the rows that they give, and what is outside of the catalogue is not",
+      "explain names hidden rules, alone and in pairs, from their rows, and no known rule for an unknown one",
   },
   gates: {
     files: ["test/simulation/gates.test.ts"],
-    proves: "gates open and triggers fire falsely at most as often as stated, looked at after every trial",
+    proves:
+      "false openings of gates and false triggers stay within the stated rates, checked after every trial",
   },
   "files-sim": {
     files: ["test/simulation/files-sim.test.ts"],

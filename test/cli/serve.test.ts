@@ -59,7 +59,7 @@ const slowSystem = `export default {
   },
   totals: async () => ({ totals: {} }),
 };`;
-/** Its calls wait until a file `go` is beside it; it says there how many of them have begun. */
+/** Each call adds a byte to the file `begun` beside this module, and waits until a file `go` is there. */
 const waitingSystem = `import { appendFileSync, existsSync } from "node:fs";
 export default {
   calculatePnl: async () => {

@@ -43,10 +43,10 @@ interface Cases {
   readonly priceNotationCases: readonly NotationCase[];
 }
 
-const made: Cases = {
+const handWritten: Cases = {
   cases: [
     {
-      id: "made: two lots, the newest closed first",
+      id: "hand-written: two lots, the newest closed first",
       method: "LIFO",
       multiplier: "2000",
       trades: [
@@ -79,7 +79,7 @@ const made: Cases = {
       },
     },
     {
-      id: "made: an average price with no finite decimal",
+      id: "hand-written: an average price with no finite decimal",
       method: "AVERAGE",
       multiplier: "1",
       mark: "2",
@@ -106,8 +106,8 @@ const published = hasSharedData
   ? readShared<Cases>("expected/pnl-cases.json")
   : { cases: [], priceNotationCases: [] };
 
-describe("the engine computes each published P&L case exactly (without ../shared/data: only the made ones)", () => {
-  it.each([...made.cases, ...published.cases].map((one) => [one.id, one] as const))(
+describe("the engine computes each published P&L case exactly (without ../shared/data: only hand-written cases)", () => {
+  it.each([...handWritten.cases, ...published.cases].map((one) => [one.id, one] as const))(
     "%s",
     (_, { method, multiplier, mark, trades, expected }) => {
       const result = computePnl({

@@ -34,7 +34,7 @@ interface Expected {
 const publishedMultiplier = 1000;
 
 describe.skipIf(!hasSharedData)(
-  "the engine agrees with the real new module, given numeric lot order (skipped: no ../shared/data)",
+  "the engine agrees with the desk's new module if lots are in numeric order (skipped: no ../shared/data)",
   () => {
     const expected = hasSharedData ? readShared<Record<string, Expected>>("expected/two-systems.json") : {};
 

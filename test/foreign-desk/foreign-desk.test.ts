@@ -23,7 +23,7 @@ const configured = {
   day_rule: "calendar",
 };
 
-/** The mistakes that desk.py can make, and the causes that they are. */
+/** The mistakes that desk.py can make, each with its cause in the catalogue. */
 const mistakes: Readonly<Record<string, keyof typeof explainedCauses>> = {
   newest_first: "LIFO",
   average_cost: "AVERAGE",
@@ -96,12 +96,12 @@ function scoreOf(mistake: string, { rows, explanations = [] }: ParityReport): Sc
 }
 
 it.skipIf(pythonMissing)(
-  "explain names the mistakes of a desk in Python from its rows, and none where it makes none (skipped: no Python)",
+  "explain names the mistake of a Python desk from its rows, and none if it makes none (skipped: no Python)",
   () =>
     withFiles({ "desk.yaml": `systems:\n  legacy: ${JSON.stringify(configured)}\n` }, async (base) => {
       const config = await loadConfig(join(base, "desk.yaml"));
       const { legacy } = config.systems;
-      if (legacy.kind === "builtin") throw new Error("the desk is not built in");
+      if (legacy.kind === "builtin") throw new Error("the desk must not be a built-in system");
       const desk = await foreignSystem(legacy, {
         folder,
         log: undefined,

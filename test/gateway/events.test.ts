@@ -140,7 +140,7 @@ describe("GET /api/v1/events", () => {
     beats.close();
   });
 
-  it("sends the changed positions and marks of a book that somebody looks at, once a look", async () => {
+  it("sends the changed positions and marks of a book that a client has asked for, once in each interval", async () => {
     const world: { mark: string | undefined } = { mark: "110.5" };
     const { url } = await desk({
       legacy: marking(world),
@@ -349,7 +349,7 @@ describe("GET /api/v1/events", () => {
     stream.close();
   });
 
-  it("numbers a stream from its hello on, so a client behind a stalled and cut line sees what it lost", async () => {
+  it("continues the numbers in a new stream, so a client sees how many events it missed while disconnected", async () => {
     const { url, emit } = await desk({ limits: { events: { beatMs: 60_000 } } });
     const relay = await relayTo(url);
     const tell = (epoch: number): void => emit({ kind: "plan", what: "a change", epoch });

@@ -9,7 +9,7 @@ describe("the page over HTTP", () => {
     page = await builtPage();
   });
 
-  it("allows nothing but this gateway, and no frame", async () => {
+  it("may load files of this gateway only, and may not be shown in a frame", async () => {
     const { url } = await desk({ page });
     const { status, headers, text } = await ask(`${url}/`);
     expect([status, headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
@@ -26,7 +26,7 @@ describe("the page over HTTP", () => {
     expect(text).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\son\w+=|\bhttps?:/);
   });
 
-  it("is asked for anew each time, and its other files are kept for ever", async () => {
+  it("is revalidated on each request, and its other files are cached for a year", async () => {
     const { url } = await desk({ page });
     const index = await ask(`${url}/`);
     expect(index.headers.get("cache-control")).toBe("no-cache");
@@ -42,7 +42,7 @@ describe("the page over HTTP", () => {
     }
   });
 
-  it("hides no problem document: an unknown path of the API is none of its files", async () => {
+  it("does not answer for unknown paths, which get a problem document", async () => {
     const { url } = await desk({ page });
     for (const path of ["/api/v1/nothing", "/assets/nothing.js", "/../package.json"]) {
       const { status, headers, body } = await ask(`${url}${path}`);
@@ -88,7 +88,7 @@ describe("GET /api/v1/session", () => {
     });
   });
 
-  it("lets a gateway without tokens serve everybody on this machine, and without a store change nothing", async () => {
+  it("says that every caller is an admin without tokens, and may change nothing without a control store", async () => {
     const { url } = await desk({ withControl: false });
     expect((await ask(`${url}/api/v1/session`)).body).toMatchObject({
       ...{ name: "amy", role: "admin", hasToken: false, mayChange: false, mayCompare: true },

@@ -251,7 +251,7 @@ describe("the figures of the stores", () => {
         fc.infiniteStream(fc.integer({ min: 1, max: 6 })),
         fc.boolean(),
         async (pool, method, sizes, isInOrder) => {
-          // One lane under one symbol, so that neither new lanes nor new symbols hide what ties do.
+          // All trades are in one lane under one symbol, so that only equal times can make a difference.
           const lane = { instrument: future, book: "UST", symbol: "TYU5 Comdty" };
           const rows = pool.map((row) => ({ ...row, ...lane }));
           if (isInOrder)
@@ -266,7 +266,7 @@ describe("the figures of the stores", () => {
     );
   });
 
-  it("change only where a change has an effect", async () => {
+  it("are written again only where a change alters them", async () => {
     const world = new World("fifo");
     const days = [0, 1, 2, 3].map((offset) => trade(`d${offset}`, { day: day0 + offset }));
     await world.apply({ added: days });
@@ -311,7 +311,7 @@ describe("the figures of the stores", () => {
     expect(await world.apply({ marks: [{ ...mark, day: day0 + 4 }] })).toEqual([]);
   });
 
-  it("move to the symbol of the least source, and leave nothing under the symbol before", async () => {
+  it("move to the symbol of the first source, and leave no quantity under the former symbol", async () => {
     const world = new World("fifo");
     await world.apply({ added: [trade("2", {})] });
     await world.apply({ added: [trade("1", { day: day0 + 1, symbol: "XCMEFFDPSX20250919U0ZN" })] });

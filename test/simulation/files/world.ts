@@ -183,7 +183,7 @@ export class World {
     return this.#life.freeze(steps);
   }
 
-  /** Runs a pass after each of some times. */
+  /** Advances the clock by each of the given times, and runs a pass after each of them. */
   async looks(...afterMs: readonly number[]): Promise<void> {
     for (const ms of afterMs) {
       this.clock.advance(ms);
