@@ -45,11 +45,11 @@ export async function interleaved<Name extends string>(
 export const timesOf = (timesMs: readonly number[]): Times => ({ medianMs: median(timesMs), timesMs });
 
 /**
- * The ratio of `it` to `of`: the median of the ratios of the repetitions, since a disturbance affects both
- * candidates.
+ * The ratio of a candidate's times to those of a base: the median of the ratios of the repetitions, since a
+ * disturbance affects both of them.
  */
-export const ratio = (it: Times, of: Times): number =>
-  median(it.timesMs.map((ms, index) => ms / (of.timesMs[index] ?? Number.NaN)));
+export const ratio = (candidate: Times, base: Times): number =>
+  median(candidate.timesMs.map((ms, index) => ms / (base.timesMs[index] ?? Number.NaN)));
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -298,8 +298,8 @@ class DatabaseBridge(Client):
 class FileWatcherAdapter(Client):
     """Offers files of the watched folders that another watcher has noticed.
 
-    Each row takes effect exactly once, however often its file is offered, even if it is never offered,
-    because the bridge watches the folders itself.
+    Each row takes effect exactly once, however often its file is offered. The bridge also watches the folders
+    itself, so it applies files that are never offered.
     """
 
     def on_file_change(self, filepath):
