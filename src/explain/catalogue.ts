@@ -271,7 +271,8 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   },
   *SYMBOL_MERGE({ component, history }) {
     if (new Set([...component.world.lanes.values()].map(({ symbol }) => symbol)).size < 2) return;
-    for (const { name, says } of legacyViews)
+    for (const { name, says } of legacyViews) {
+      if (!mergesInstruments({ component, history }, says)) continue;
       yield set(`one position for each text of ${name}`, {
         laneOf: ({ symbol, book, lane }) => {
           const text = says(symbol);
@@ -280,10 +281,11 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
             : lane;
         },
       });
+    }
     const onlyLane = component.world.lanes.values().next().value;
     for (const target of [...component.world.lanes.keys(), ...component.unknown])
       if (onlyLane !== undefined)
-        yield set(`one position under ${symbolOf(target)}`, { laneOf: () => target });
+        yield set(`one position under ${wordsOf(target)}`, { laneOf: () => target });
   },
   SYMBOL_SPLIT: ({ component, history }) =>
     when(
@@ -295,8 +297,16 @@ const catalogue: Readonly<Record<Exclude<CauseCode, "ONE_TRADE">, Variants>> = {
   *NAME_ONLY({ component }) {
     for (const target of component.unknown)
       for (const lane of component.world.lanes.keys())
-        yield set(`${symbolOf(lane)} is called ${symbolOf(target)}`, {
+        yield set(`${wordsOf(lane)} is called ${wordsOf(target)}`, {
           laneOf: (row) => (row.lane === lane ? target : row.lane),
+        });
+    // Another name of an instrument that has a position in several books.
+    const names = new Set(component.unknown.map(symbolOf));
+    if (names.size === component.unknown.length) return;
+    for (const name of names)
+      for (const symbol of new Set([...component.world.lanes.keys()].map(symbolOf)))
+        yield set(`${symbol} is called ${name} in every book`, {
+          laneOf: ({ lane, book }) => (symbolOf(lane) === symbol ? laneName(book, name) : lane),
         });
   },
   *BOOK_NETTING({ component }) {
@@ -463,6 +473,23 @@ const without = (given: Case, what: string, test: (row: Row) => boolean): readon
   withoutRows(given, `without rows with ${what}`, test);
 
 const symbolOf = (lane: string): string => String(JSON.parse(lane)[0]);
+/** A lane in words; two lanes never have the same words, since the rule of a variant tells it from others. */
+const wordsOf = (lane: string): string => JSON.parse(lane).join(" in ");
+
+/** Whether a translator of the desk gives two instruments of a component one text. */
+function mergesInstruments(
+  { component, history }: Pick<Case, "component" | "history">,
+  says: (symbol: string) => unknown,
+): boolean {
+  const names = new Map<unknown, string>();
+  return component.symbols.some((symbol) => {
+    const [text, name] = [says(symbol), history.nameOf(symbol)];
+    if (typeof text !== "string") return false;
+    const other = names.get(text) ?? name;
+    names.set(text, name);
+    return other !== name;
+  });
+}
 
 /** Returns the multipliers that a row of the report suggests, and the usual ones. */
 function factorsOf(component: Component, base: Rules): readonly number[] {

@@ -178,11 +178,12 @@ function joinRelatedLanes(groups: Groups, { differing, lanesOfTrades, byLane, hi
       for (const symbol of spellings) {
         const text = says(symbol);
         if (typeof text !== "string") continue;
-        const lanes = byText.get(text) ?? [
-          laneName(undefined, text),
-          laneName(undefined, history.nameOf(text)),
-        ];
-        byText.set(text, [...lanes, lane]);
+        const [, book] = JSON.parse(lane);
+        const named = [text, history.nameOf(text)].flatMap((name) => [
+          laneName(undefined, name),
+          laneName(book, name),
+        ]);
+        byText.set(text, [...(byText.get(text) ?? []), ...named, lane]);
       }
     }
     for (const lanes of byText.values()) joinAll(lanes.filter((lane) => differing.has(lane)));
