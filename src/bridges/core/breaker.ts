@@ -63,8 +63,8 @@ export class Breaker {
   }
 
   /**
-   * Reports an outcome that proves nothing about modern, or nothing yet. If the call was the trial, the next
-   * call becomes the trial.
+   * Reports an outcome that shows neither success nor failure of modern, or does not show it yet. If the call
+   * was the trial, the next call becomes the trial.
    */
   released(era: number): void {
     if (era !== this.#era || this.#state !== "half-open") return;

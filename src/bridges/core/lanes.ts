@@ -11,9 +11,11 @@ export interface LaneSeen {
   apart: string | null;
   /** The largest difference of money; null if unknown. */
   money: number | null;
+  /** The sum of the differences of money, modern - legacy. */
   signed: number;
+  /** Whether a quantity differs beyond tolerance. */
   quantityApart: boolean;
-  /** False if a value could not be compared, so that the comparison says nothing about the lane. */
+  /** False if a value could not be compared, so that the comparison is no evidence about the lane. */
   isCompared: boolean;
 }
 
@@ -25,7 +27,7 @@ export interface ComparisonSeen {
   readonly lanes: readonly LaneSeen[] | undefined;
   /** The number of compared values. */
   readonly values: number;
-  /** Whether modern should have answered. */
+  /** Whether modern answered the caller, or should have. */
   readonly served: boolean;
   /** Why legacy answered instead of modern. */
   readonly fellBack: string | undefined;
