@@ -60,7 +60,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   const insertVersion = ({ aggregate, change, claim }: AdoptedRow, sql = insert): Statement =>
     statement(sql, aggregate, claim, JSON.stringify(change.set));
 
-  /** Whether a row of legacy replaces an earlier one, whose version is given. */
+  /** Whether a row of legacy takes the place of an earlier one, of which the stored version is given. */
   const replaces = ({ isReplaceable, claim }: AdoptedRow, { version, claim: before }: Version): boolean =>
     isReplaceable && version === 0 && claim !== null && before !== null && claim > before;
 
@@ -79,10 +79,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 
   let lastClaiming = { table: "", columns: "", sql: "" };
 
-  /**
-   * The statement that stores the version of a row if legacy has it as it was read, and nobody has claimed
-   * it.
-   */
+  /** The statement that stores the version of a row, if the row is as it was read and has no version yet. */
   function claiming({ aggregate, claim, id, change: { table: name, key, set } }: ClaimedRow): Statement {
     const columns = Object.keys({ ...key, ...set });
     if (lastClaiming.table !== name || lastClaiming.columns !== columns.join()) {
@@ -156,7 +153,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     const others = inserted.filter((_, at) => entered[at]?.length === 0);
     const found = yield others.map(({ change }) => access.reading(change));
     const stored = new Map(others.map((row, at) => [row, found[at]?.[0]]));
-    // Another rule than the table's key keeps the row out, and the failure names it.
+    // Such a row is kept out by a rule other than the table's key. This insert fails and names the rule.
     yield others
       .filter((row) => stored.get(row) === undefined)
       .map(({ change }) => access.changing(change, 0, true));
