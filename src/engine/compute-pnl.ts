@@ -111,7 +111,10 @@ interface RequestRun {
   readonly notes: readonly TradeNote[];
 }
 
-/** Matches the trades of a request, whose lines are their places in the request from 1. Throws as computePnl. */
+/**
+ * Matches the trades of a request. The line of a trade is its place in the request, counted from 1. Throws the
+ * errors of `computePnl`.
+ */
 export function runRequest(request: PnlRequest, describe: Describe): RequestRun {
   checkShape(request);
   const method = request.method ?? "fifo";
