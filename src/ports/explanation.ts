@@ -48,8 +48,9 @@ export interface Explanation {
 }
 
 /**
- * The explanation of a stored comparison of a call: its component with the largest difference, and the others.
- * `first` is null if its causes cannot be looked for; then `unexplained` says why.
+ * The explanation of a stored comparison of a call. Its own fields describe the component with the largest
+ * difference, and `others` has the other components. If the comparison cannot be explained, `first` is null
+ * and `unexplained` is the reason in words.
  */
 export interface ComparisonExplanation extends Omit<Explanation, "first"> {
   /** The id of the comparison. */
