@@ -189,7 +189,7 @@ const quantile = (values: readonly number[], share: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 };
 
-/** The live heap of the tab at the end of a long look, beside its beginning. */
+/** The live heap of the tab after a long measurement, compared with the heap at its start. */
 async function heapGrowth(tab: Page): Promise<BenchRow> {
   const tools = await tab.context().newCDPSession(tab);
   const used = async (): Promise<number> => {

@@ -151,8 +151,8 @@ class WatchedDesk {
     writeFileSync(this.#config, JSON.stringify(config));
   }
 
-  /** Starts a process that watches. `hasTold` returns whether it has written a line. */
-  start(mode: "auto" | "poll", ...command: readonly string[]): { readonly hasTold: () => boolean } {
+  /** Starts a process that watches. `hasWritten` returns whether it has written a line. */
+  start(mode: "auto" | "poll", ...command: readonly string[]): { readonly hasWritten: () => boolean } {
     this.#configure(mode);
     const args = [main, ...command];
     const child = spawn(process.execPath, args, { cwd: this.folder, stdio: ["ignore", "pipe", "ignore"] });
@@ -162,7 +162,7 @@ class WatchedDesk {
     });
     this.#child = child;
     return {
-      hasTold: () => {
+      hasWritten: () => {
         expect(child.exitCode, "the watching process goes on").toBeNull();
         return hasLine;
       },
@@ -233,11 +233,11 @@ async function episode(random: Random, untilMs: number): Promise<number> {
   const exporter = new Exporter(desk.ledgers, random);
   let kills = 0;
   for (; kills < killsOfEpisode && Date.now() < untilMs; kills += 1) {
-    const { hasTold } = desk.start(kills % 2 === 0 ? "poll" : "auto", "watch", "--follow", "--json");
+    const { hasWritten } = desk.start(kills % 2 === 0 ? "poll" : "auto", "watch", "--follow", "--json");
     // Some processes are killed before they have opened the stores.
     const isEarly = random.chance(0.15);
     const endMs = Date.now() + random.below(isEarly ? 500 : 250);
-    const isOver = (): boolean => Date.now() >= endMs && (isEarly || hasTold());
+    const isOver = (): boolean => Date.now() >= endMs && (isEarly || hasWritten());
     await until(async () => {
       await exporter.change();
       return isOver();
@@ -320,8 +320,8 @@ it.skipIf(python === undefined)(
   `a day of a desk's exporter reaches both databases through serve, and reconcile explains every difference (${pythonMissing ?? "with python3"})`,
   async () => {
     await using desk = new WatchedDesk();
-    const { hasTold } = desk.start("auto", "serve");
-    await until(hasTold, "serve has told its address");
+    const { hasWritten } = desk.start("auto", "serve");
+    await until(hasWritten, "serve has printed its address");
     const given = [desk.ledgers, process.env.SEED ?? "1", header, ...symbols];
     await promisify(execFile)(python ?? "", ["-c", exporterProgram, ...given]);
     const contents = new Map(

@@ -206,7 +206,7 @@ describe("re-publication", () => {
     }
   });
 
-  it("an edit right after the rows of a large slice, or of a re-publication, were applied is noticed", async () => {
+  it("an edit directly after a large slice or a re-publication was applied is noticed", async () => {
     const edited = (content: string): string => content.replace(/,110\.\d+5\n$/, ",999.5\n");
     for (const isPublishedAgain of [false, true]) {
       for (const count of [40, 2_400]) {
@@ -321,13 +321,13 @@ describe("re-publication", () => {
     const spelled = (content: string): string => content.replaceAll(/,2,110/g, ",2.0,110");
     world.disk.write(ledgers, today, spelled(ledger(rows(1, 4))));
     await world.settle();
-    const spoken = [reviews(world), claims(world)];
+    const before = [reviews(world), claims(world)];
     world.disk.write(ledgers, today, ledger(rows(1, 6)));
     await world.settle();
-    expect([spoken, reviews(world), ids(world)]).toEqual([[[], 1], [], upTo(6)]);
+    expect([before, reviews(world), ids(world)]).toEqual([[[], 1], [], upTo(6)]);
   });
 
-  it("after `ignore` of a shorter file, rows that are appended at lines that had others before count", async () => {
+  it("after `ignore` of a shorter file, an appended row counts even if its line number belonged to another row", async () => {
     const world = await watched({ republished: "ignore" }, { [today]: ledger(rows(1, 8)) });
     world.disk.write(ledgers, today, ledger(rows(1, 3)));
     await world.settle();

@@ -82,7 +82,7 @@ describe.each([0.01, 0.001])("a rate, limit %d, looked at after every trial", (l
     return { ours: share(counts.ours), fixed: share(counts.fixed), streak: share(counts.streak) };
   };
 
-  test("opens falsely in under 5 % of runs at the limit; a fixed bound in over 20 %, a streak always", () => {
+  test("opens falsely in under 5 % of runs at the limit; a fixed bound does so in over 20 %, a streak always", () => {
     const { ours: opened, fixed: naive, streak: always } = found(1);
     expectAtMost(opened, alpha);
     expectAbout(opened, limit === 0.01 ? 0.0456 : 0.0469);
@@ -90,7 +90,7 @@ describe.each([0.01, 0.001])("a rate, limit %d, looked at after every trial", (l
     expect(always).toBeGreaterThan(0.99);
   });
 
-  test("opens in under 1 % of runs at 1.5 times the limit; a streak in nearly all", () => {
+  test("opens in under 1 % of runs at 1.5 times the limit; a streak opens in nearly all runs", () => {
     const { ours: opened, fixed: naive, streak: nearly } = found(1.5);
     expect(opened).toBeLessThan(0.013);
     expect(naive).toBeLessThan(0.03);
@@ -120,7 +120,7 @@ describe("proof of harm, limit 1 %, looked at after every trial", () => {
     return Number.POSITIVE_INFINITY;
   };
 
-  test("fires falsely in 3 % of runs at the limit, and after 110 and 1 054 trials at 5 and 2 times", () => {
+  test("fires falsely in 3 % of runs at the limit; fires after 110 trials at 5 times, 1 054 at 2 times the limit", () => {
     const random = randomFrom(2);
     const ends = (rate: number): readonly number[] => Array.from({ length: runs }, () => fires(rate, random));
     const mean = (of: readonly number[]): number => of.reduce((sum, n) => sum + n, 0) / of.length;
@@ -245,7 +245,7 @@ describe("latency that is slower by exactly the ratio that is refused, looked at
   });
 
   test.runIf(isLongRun("gates"))(
-    "errs where modern's own noise has a memory, and not where pairs are thinned",
+    "errs if successive values of modern's own noise are correlated, and does not if pairs are thinned",
     () => {
       expect(found({ shared: 0, own: 0.95, every: 1 }).median).toBeGreaterThan(0.4);
       expect(found({ shared: 0, own: 0.95, every: 50 }).median).toBeLessThanOrEqual(level);

@@ -1,6 +1,6 @@
 /**
- * The evidence of the gates in an evidence file: one row a lane and day, counts, processes, attempts. Pruning
- * comparisons leaves it unchanged.
+ * The evidence of the gates in an evidence file: one row for each lane and day, and tables of counts, of
+ * processes and of attempts. Pruning comparisons leaves it unchanged.
  */
 import type Database from "better-sqlite3";
 import { storable } from "../../base/storable-text.ts";

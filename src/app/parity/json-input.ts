@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 
 interface JsonInput<T> {
-  /** What the file holds, in the plural or singular of its message: "the rows", "the report". */
+  /** The content of the file, as messages name it: "the rows", "the report". */
   readonly what: string;
   /** How the file is written. */
   readonly form: string;
