@@ -202,6 +202,28 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       }
     });
 
+    it("of thousands of rows are in the document only while they are visible", async () => {
+      const rows = 5_000;
+      const { url } = await desk({
+        page: pages.folder,
+        legacy: () => ({
+          ...{ totals: {}, daily: [], trades: [] },
+          positions: Array.from({ length: rows }, (_, index) => ({
+            ...{ symbol: `S${index}`, quantity: "1", averagePrice: "1", mark: "1" },
+            ...{ realized: String(index), unrealized: "0" },
+          })),
+        }),
+      });
+      const page = await pages.show(`${url}/#/pnl?compare=no`);
+      await live(page);
+      const grid = page.getByRole("grid", { name: "Positions" });
+      await grid.getByRole("gridcell", { name: "S0" }).first().focus();
+      expect(await grid.getAttribute("aria-rowcount")).toBe(String(rows + 1));
+      await page.keyboard.press("Control+End");
+      await grid.locator(`[aria-rowindex='${rows + 1}']`).waitFor();
+      expect(await grid.locator("[role=row]").count()).toBeLessThan(100);
+    });
+
     it.each(isLong ? ["Asia/Tokyo", "Europe/London", "America/Chicago"] : ["Asia/Tokyo"])(
       "have the desk's times, with the zone, in a browser in %s",
       async (timezoneId) => {
@@ -307,6 +329,29 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
         return times("/session") > sessions;
       });
       expect(await gaps()).toBe(seen);
+    });
+
+    it("that is flooded with changes asks for the figures about once a second, and then shows the last ones", async () => {
+      const held = figures();
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(held) });
+      await using front = await openFront(url);
+      const stream = scriptEvents(front);
+      const page = await pages.show(`${front.url}/#/pnl?compare=no`);
+      await live(page);
+      await page.locator(".cards data").first().waitFor();
+      const { value, ...facts } = (await ask(`${url}/api/v1/dashboard`)).body;
+      const change = { ...facts, book: null, rows: value.positions, removed: [] };
+      const asked = () => front.asked.filter((path) => path.includes("view=screen")).length;
+      const [before, startedMs] = [asked(), performance.now()];
+      const seconds = isLong ? 60 : 1;
+      for (let round = 0; performance.now() - startedMs < seconds * 1_000; round++) {
+        held.unrealized = String(round);
+        for (let event = 0; event < 500; event++) stream().send("positions", change);
+        await sleep(100);
+      }
+      await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
+      const elapsedS = (performance.now() - startedMs) / 1_000;
+      expect(asked() - before).toBeLessThanOrEqual(elapsedS + 2);
     });
 
     it("that is refused says why: again and again for 503, never for 403, and 401 asks for a token", async () => {

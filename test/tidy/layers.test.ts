@@ -25,6 +25,12 @@ const breaches = [
   { folder: "src/bridges/core", text: 'import "../symbols/index.ts";\n', rule: "strangers-bridges" },
   { folder: "src/surfaces/cli", text: 'import "../../adapters/report/index.ts";\n', rule: "layer-surfaces" },
   { folder: "src/app", text: 'import "../testing/slow-oracle.ts";\n', rule: "no-test-in-product" },
+  { folder: "web/src", text: 'import "../../src/engine/matcher.ts";\n', rule: "page" },
+  {
+    folder: "web/src",
+    text: 'import { session } from "../../src/surfaces/gateway/wire/session.ts";\nexport const breach = session;\n',
+    rule: "page-without-schemas",
+  },
 ] as const;
 
 describe("the layer check", () => {
@@ -33,6 +39,7 @@ describe("the layer check", () => {
     try {
       for (const name of [
         "src",
+        "web",
         "test",
         "architecture.mjs",
         ".dependency-cruiser.mjs",

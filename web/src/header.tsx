@@ -1,6 +1,6 @@
 /** The head of every view: which system answers, under which plan, how old the connection is, and the way back. */
-import { clockErrorMs, sinceMs, useTick } from "./clock.ts";
-import { type Connection, connectionStore, reconnect } from "./live/connection.ts";
+import { clockErrorMs, useTick } from "./clock.ts";
+import { type Connection, connectionStore, reconnect, silentMs } from "./live/connection.ts";
 import { screenStore } from "./live/screen.ts";
 import { Rollback } from "./rollback.tsx";
 import { addressOf, routeStore, type ViewName } from "./route.ts";
@@ -70,8 +70,8 @@ const words: Readonly<Record<Connection["link"]["state"], string>> = {
 
 function ConnectionAge() {
   useTick();
-  const { link, heardAt, gaps } = useStore(connectionStore);
-  const age = heardAt === undefined ? undefined : sinceMs(heardAt);
+  const { link, gaps } = useStore(connectionStore);
+  const age = silentMs();
   return (
     <span
       className={`link ${link.state}`}

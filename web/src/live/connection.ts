@@ -4,7 +4,7 @@
  * they show may lack changes, so they ask again.
  */
 import { useEffect, useRef } from "react";
-import { type Moment, moment, noteServerTime, serverNowMs } from "../clock.ts";
+import { type Moment, moment, noteServerTime, serverNowMs, sinceMs } from "../clock.ts";
 import { createStore } from "../store.ts";
 import type { EventData } from "../wire.ts";
 import type { StreamEvent } from "./event-reader.ts";
@@ -15,8 +15,6 @@ export interface Connection {
   readonly link: Link;
   /** The gateway's time at which the connection was lost; undefined while it is live. */
   readonly lostAtMs: number | undefined;
-  /** When the last event arrived; undefined before the first one. */
-  readonly heardAt: Moment | undefined;
   /** How often events were missing. */
   readonly gaps: number;
 }
@@ -24,7 +22,6 @@ export interface Connection {
 const initial: Connection = {
   link: { state: "connecting" },
   lostAtMs: undefined,
-  heardAt: undefined,
   gaps: 0,
 };
 export const connectionStore = createStore(initial);
@@ -37,6 +34,11 @@ type Listener = (data: never) => void;
 const listeners = new Map<string, Set<Listener>>();
 let stream: Stream | undefined;
 let lastSeq: number | undefined;
+/** When the last event arrived; undefined before the first one. Not in the store: a flood would draw it each time. */
+let heardAt: Moment | undefined;
+
+/** The time since the last event in milliseconds; undefined before the first one. */
+export const silentMs = (): number | undefined => heardAt && sinceMs(heardAt);
 
 /** Begins to listen to the gateway. The caller is signed in. */
 export function connect(): void {
@@ -48,6 +50,7 @@ export function disconnect(): void {
   stream?.close();
   stream = undefined;
   lastSeq = undefined;
+  heardAt = undefined;
   connectionStore.set(initial);
 }
 
@@ -82,8 +85,9 @@ function onEvent({ name, data }: StreamEvent): void {
   }
   lastSeq = data.seq;
   if ("now" in data && typeof data.now === "string") noteServerTime(data.now);
-  const { gaps, ...rest } = connectionStore.get();
-  connectionStore.set({ ...rest, heardAt: moment(), gaps: isGap ? gaps + 1 : gaps });
+  heardAt = moment();
+  const current = connectionStore.get();
+  if (isGap) connectionStore.set({ ...current, gaps: current.gaps + 1 });
   emit(name, data);
   if (isGap || name === "hello") emit("resync", {});
 }
