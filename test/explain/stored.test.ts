@@ -203,7 +203,10 @@ it("a comparison that is not explainable says why, by its verdict, kind, method 
   const diverged = comparison({ verdict: "diverged" });
   const expected = [
     [diverged, "request not kept: an earlier version stored the comparison"],
-    [{ ...diverged, request: "daily_limit" }, "request not kept: the day had its number of requests already"],
+    [
+      { ...diverged, request: "daily_limit" },
+      "request not kept: the limit of requests for that day was reached",
+    ],
     [{ ...diverged, request: "not_json" }, "request not kept: JSON cannot express it"],
     [{ ...diverged, method: "totals" }, "answers of totals have no figures by instrument"],
     [{ ...diverged, kind: "aa" }, "it compares legacy with itself"],
