@@ -21,6 +21,7 @@ import { pnlSymbols } from "./pnl-symbols.ts";
 import { reading } from "./reading.ts";
 import { type BenchResult, printTable, toJson } from "./report.ts";
 import { reportPage } from "./report-page.ts";
+import { reports } from "./reports.ts";
 import { startUp } from "./start-up.ts";
 import { symbols } from "./symbols.ts";
 
@@ -41,6 +42,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   gateway,
   page,
   "report-page": reportPage,
+  report: reports,
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -36,6 +36,7 @@ import uuid
 __all__ = [
     "BridgeError",
     "DashboardDataBridge",
+    "ExcelReportBridge",
     "DatabaseBridge",
     "FileWatcherAdapter",
     "PnLComparisonValidator",
@@ -327,6 +328,21 @@ class DashboardDataBridge(Client):
         user = asked.get("user") or self.user
         headers = {"x-pnl-user": str(user).encode("utf-8").decode("latin-1")} if user else {}
         return self.request("GET", "/dashboard?" + urllib.parse.urlencode(known), more=headers)
+
+
+class ExcelReportBridge(Client):
+    """The desk's daily Excel report, from the system that the plan gives each user."""
+
+    def generate_daily_pnl(self, date):
+        """Writes the report of a day (a date or YYYY-MM-DD) and returns its `path`, `side`, `because`, `version`.
+
+        `diff` is the comparison with the other system's report (`path`, `ok`, `counts`), in phases that compare.
+        The path is that of the gateway's machine.
+        """
+        day = str(plain(date))[:10]
+        user = self.user
+        headers = {"x-pnl-user": str(user).encode("utf-8").decode("latin-1")} if user else {}
+        return self.request("GET", "/reports/" + urllib.parse.quote(day, safe=""), more=headers)
 
 
 class SymbolTranslationBridge(Client):

@@ -7,6 +7,8 @@ import type { ParityReport } from "../ports/parity-report.ts";
 
 export {
   parityDocument,
+  renderAcceptance,
+  renderDailyResult,
   renderExplanations,
   renderParityTable,
   renderPnlTable,
@@ -31,6 +33,7 @@ export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
 export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
 export { witnessFiles } from "./parity/witness-files.ts";
+export { acceptReport, writeDailyReport } from "./reports/commands.ts";
 export { diffReports } from "./reports/diff.ts";
 export { overridesFrom } from "./symbols/commands.ts";
 

@@ -41,6 +41,7 @@ test("the built-in configuration lists every value as a default", async () => {
       "database.done_rows_days 7",
       "database.lease_ms 3000",
       "shadow.keep_requests 200",
+      "shadow.control_percentage 0",
       "watch.trade_ledger null",
       "watch.market_prices []",
       "watch.mode "auto"",
@@ -50,6 +51,7 @@ test("the built-in configuration lists every value as a default", async () => {
       "watch.republished "quarantine"",
       "watch.legacy_sink "records"",
       "watch.lease_ms 3000",
+      "reports.dir "./reports"",
       "dashboard.interval_ms 1000",
       "dashboard.legacy null",
       "dashboard.controller "v1"",
@@ -137,9 +139,8 @@ test("a key without an effect is listed with a mark if the file sets it", () => 
     "reports: { dir: ./x }\nwatch:\ngates: { days: 7 }\n",
     "desk.yaml",
   );
-  expect(unused).toEqual(["reports.dir", "gates.days"]);
+  expect(unused).toEqual(["gates.days"]);
   expect(values.filter(({ hasNoEffect }) => hasNoEffect)).toEqual([
-    { key: "reports.dir", value: "./x", from: "desk.yaml:1:17", hasNoEffect: true },
     { key: "gates.days", value: 7, from: "desk.yaml:3:16", hasNoEffect: true },
   ]);
   expect(values.some(({ key }) => /^gates\.profile/.test(key))).toBe(false);

@@ -60,7 +60,7 @@ test("a whole file loads, and the keys without an effect are named", () => {
     modern: "sqlite:./.pnl-bridge/newpnl.db",
   };
   expect({ ...read, unused: [] }).toEqual({ ...defaultConfig, watch, stores });
-  expect(unused).toEqual(["reports.dir"]);
+  expect(unused).toEqual([]);
 });
 
 test.each([
@@ -452,7 +452,7 @@ describe("loadConfig", () => {
   };
 
   test("reads a file and names it in errors", async () => {
-    expect((await loadConfig(write("good.yaml", whole))).unused).toContain("reports.dir");
+    expect((await loadConfig(write("good.yaml", whole))).reports).toEqual({ dir: "./reports" });
     const path = write("bad.yaml", "migration:\n  phse: x\n");
     await expect(loadConfig(path)).rejects.toMatchObject({ code: "BAD_CONFIG", where: `${path}:2:3` });
   });
@@ -865,7 +865,7 @@ test("the keys of later versions are read and listed as keys without an effect",
       { path: "tradeHistory[].time", reason: "legacy cuts seconds", owner: "desk-risk", until: "2026-12-31" },
     ],
   });
-  for (const key of ["reports.dir", "gates.accuracy.live"]) expect(unused).toContain(key);
+  for (const key of ["gates.accuracy.live"]) expect(unused).toContain(key);
   for (const key of [
     "stores.control",
     "stores.modern",

@@ -433,7 +433,7 @@ export const keys = [
       "A watcher of another host that is silent for this time loses its folders",
     ),
   ]),
-  ...withoutEffect([key("reports.dir", folder, "./reports", "The folder of reports")]),
+  ...[key("reports.dir", folder, "./reports", "The folder of the reports that `serve` hands out")],
   ...under("dashboard", [
     key(
       "interval_ms",

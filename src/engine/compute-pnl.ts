@@ -1,6 +1,14 @@
 import { formatDecimal, parseDecimal } from "../base/decimal.ts";
 import { messageOf } from "../base/errors.ts";
-import { compare, type Fraction, formatFraction, multiply, parseFraction } from "../base/fraction.ts";
+import {
+  add,
+  compare,
+  type Fraction,
+  formatFraction,
+  multiply,
+  parseFraction,
+  zero,
+} from "../base/fraction.ts";
 import { unknownKey } from "../base/nearest.ts";
 import { at, present } from "../base/present.ts";
 import type { ReadInstant } from "../domain/market/chicago-time.ts";
@@ -201,6 +209,31 @@ function asOfOf(given: unknown): ReadInstant {
 
 /** Matches of all lanes, in order of the closing trade, produced one by one as they are read. */
 export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
+  for (const { matches, lane } of tradesWithMatches(engine))
+    for (const match of matches) yield matchRow(engine.trades, lane, match);
+}
+
+/** A trade in the engine's order, with the quantity that it closed and the money that it realized. */
+interface ClosingTrade {
+  /** The index of the trade. */
+  readonly trade: number;
+  readonly closed: Fraction;
+  readonly realized: Fraction;
+}
+
+/** Every trade in order of time, produced one by one as they are read. */
+export function* closingTrades(engine: PnlEngine): Generator<ClosingTrade> {
+  for (const { trade, lane: its, matches } of tradesWithMatches(engine)) {
+    let [closed, points] = [zero, zero];
+    for (const match of matches) {
+      closed = add(closed, matchPrices(its.lane, engine.trades, match).quantity);
+      points = add(points, matchPnl(its.lane, engine.trades, match));
+    }
+    yield { trade, closed, realized: multiply(points, its.factor) };
+  }
+}
+
+function* tradesWithMatches(engine: PnlEngine) {
   const { trades, lanes } = engine;
   const progress = lanes.map((lane, index) => {
     const instrument = at(trades.instruments, index);
@@ -214,7 +247,9 @@ export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
   for (const trade of engine.order()) {
     const its = at(progress, trades.laneAt(trade));
     const { close, length } = its.lane.matcher.matches;
-    for (; its.next < length && close[its.next] === trade; its.next++) yield matchRow(trades, its, its.next);
+    const matches: number[] = [];
+    for (; its.next < length && close[its.next] === trade; its.next++) matches.push(its.next);
+    yield { trade, lane: its, matches };
   }
 }
 

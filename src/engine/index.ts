@@ -1,4 +1,5 @@
 export {
+  closingTrades,
   computePnl,
   type MatchRow,
   matchRows,

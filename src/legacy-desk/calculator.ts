@@ -86,6 +86,14 @@ export interface Calculation {
   readonly daily: readonly DayFigures[];
 }
 
+/** Receives what a calculation does not keep. */
+export interface CalculationWatch {
+  /** Called for each trade in order of time, with the P&L that it realized, in points. */
+  readonly trade: (trade: Trade, realized: number) => void;
+  /** Called at the end for each symbol, with its open lots, oldest first. */
+  readonly openLots: (symbol: string, lots: readonly Readonly<Lot>[]) => void;
+}
+
 /** The error for a row or a close that the legacy desk refuses. */
 export class LegacyRejection extends Error {
   override readonly name = "LegacyRejection";
@@ -119,20 +127,22 @@ export class Calculator {
    * Computes the whole history from the first trade. Its dates are those with a trade or a close of a known
    * symbol.
    */
-  calculate(): Calculation {
+  calculate(watch?: CalculationWatch): Calculation {
     const lotsBySymbol = new Map<string, SymbolLots>();
     const daily: DayFigures[] = [];
     for (const [date, trades] of this.#days()) {
       for (const trade of trades) {
         const lots = lotsBySymbol.get(trade.symbol) ?? new SymbolLots(trade.symbol);
         lotsBySymbol.set(trade.symbol, lots);
-        lots.take(trade);
+        const realized = lots.take(trade);
+        watch?.trade(trade, realized);
       }
       for (const lots of lotsBySymbol.values()) {
         const figures = lots.endDay(date, this.#closes.get(lots.symbol)?.get(date));
         if (figures !== undefined) daily.push(figures);
       }
     }
+    for (const lots of lotsBySymbol.values()) watch?.openLots(lots.symbol, lots.open);
     return { positions: [...lotsBySymbol.values()].map((lots) => lots.figures()), daily };
   }
 
@@ -190,8 +200,15 @@ class SymbolLots {
     this.symbol = symbol;
   }
 
-  /** Closes the oldest opposite lots and realizes P&L on each; the remaining quantity opens a lot. */
-  take({ id, side, quantity, price }: Trade): void {
+  get open(): readonly Readonly<Lot>[] {
+    return this.#lots.slice(this.#head);
+  }
+
+  /**
+   * Closes the oldest opposite lots and realizes P&L on each; the remaining quantity opens a lot. Returns the P&L
+   * that the trade realized.
+   */
+  take({ id, side, quantity, price }: Trade): number {
     this.#day.traded = true;
     const turnover: Turnover = side === "B" ? this.#day.buys : this.#day.sells;
     turnover.quantity += quantity;
@@ -199,12 +216,15 @@ class SymbolLots {
     this.#lastTradeId = id;
     if (price === 0) this.#hasZeroPrice = true;
 
+    let realized = 0;
     let remaining = side === "B" ? quantity : -quantity;
     while (remaining !== 0) {
       const lot = this.#lots[this.#head];
       if (lot === undefined || lot.quantity > 0 === remaining > 0) break;
       const matched = Math.min(Math.abs(remaining), Math.abs(lot.quantity));
-      this.#day.realized += lot.quantity > 0 ? (price - lot.price) * matched : (lot.price - price) * matched;
+      const pnl = lot.quantity > 0 ? (price - lot.price) * matched : (lot.price - price) * matched;
+      this.#day.realized += pnl;
+      realized += pnl;
       this.#closed += matched;
       if (remaining > 0) {
         remaining -= matched;
@@ -217,6 +237,7 @@ class SymbolLots {
       if (lot.quantity === 0) this.#dropOldest();
     }
     if (remaining !== 0) this.#lots.push({ quantity: remaining, price });
+    return realized;
   }
 
   /** Ends the day. Undefined if the symbol neither traded on it nor holds a lot. */

@@ -4,7 +4,7 @@ import { BridgeError, codeOf } from "../base/errors.ts";
 import { realFile } from "./real-file.ts";
 import { holdTemporary, removeLeftovers, temporaryName } from "./temporaries.ts";
 
-export type Content = string | Iterable<string>;
+export type Content = string | Uint8Array | Iterable<string>;
 
 /**
  * New content of a file, on disk beside it. `commit` puts it in place; disposal without `commit` removes it.
@@ -43,7 +43,8 @@ export async function prepareFile(path: string, content: Content): Promise<Prepa
   try {
     await using file = await open(temporary, "wx", old === undefined ? 0o666 : 0o600);
     // Uses `appendFile`, because `write` may write only a part.
-    for (const piece of typeof content === "string" ? [content] : content) await file.appendFile(piece);
+    const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
+    for (const piece of pieces) await file.appendFile(piece);
     if (old !== undefined) {
       await file.chown(old.uid, old.gid).catch(() => undefined);
       await file.chmod(old.mode & 0o7777);

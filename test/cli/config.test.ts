@@ -8,7 +8,7 @@ const desk = `migration:
   feature_flags: { use_new_storage: true }
   monitoring: { alert_url: "https://hooks.example/T0/hunter2" }
 stores: { control: "postgres://desk:hunter2@db.example/pnl" }
-reports: { dir: ./out }
+gates: { days: 3 }
 `;
 
 const validate = (text: string, ...args: readonly string[]) =>
@@ -20,11 +20,11 @@ const validate = (text: string, ...args: readonly string[]) =>
 describe("config validate", () => {
   it("reports that a file is valid, and which of its keys have no effect", async () => {
     const { file, code, out, err } = await validate(desk);
-    expect([code, out, err]).toEqual([0, `valid: ${file}\nno effect in this version: reports.dir\n`, ""]);
+    expect([code, out, err]).toEqual([0, `valid: ${file}\nno effect in this version: gates.days\n`, ""]);
     const json = await validate(desk, "--json");
     expect([json.code, JSON.parse(json.out), json.err]).toEqual([
       0,
-      { ok: true, file: json.file, unused: ["reports.dir"] },
+      { ok: true, file: json.file, unused: ["gates.days"] },
       "",
     ]);
   });
@@ -79,14 +79,14 @@ describe("config show", () => {
       ]);
       expect(rows).toContainEqual(["stores.control", "postgres://…@db.example/pnl", `${file}:5:20`]);
       expect(rows).toContainEqual(["control.instance", "(none)", "default"]);
-      expect(rows.at(-2)).toEqual(["no effect in this version: reports.dir"]);
+      expect(rows.at(-2)).toEqual(["no effect in this version: gates.days"]);
       expect(rows.at(-1)?.[0]).toMatch("the control store cannot be read: ");
       const json = await pnlBridge(["config", "show", "--config", file, "--json"]);
       const document = JSON.parse(json.out);
       expect(json.out).not.toContain("hunter2");
       expect(document).toMatchObject({
         file,
-        unused: ["reports.dir"],
+        unused: ["gates.days"],
         store: expect.stringMatching("db.example"),
       });
       expect(document.values).toContainEqual({

@@ -118,6 +118,8 @@ describe("--help", () => {
         "pnl",
         "replay",
         "report",
+        "report accept",
+        "report daily",
         "report diff",
         "rollback",
         "serve",

@@ -154,6 +154,7 @@ describe("openapi.json", () => {
         "get /api/v1/files",
         "get /api/v1/files/reviews/{id}",
         "get /api/v1/quarantine",
+        "get /api/v1/reports/{date}",
         "post /api/v1/files/reviews/{id}",
         "post /api/v1/quarantine/settle",
         "get /api/v1/comparisons",

@@ -1,3 +1,4 @@
+export { renderAcceptance, renderDailyResult } from "./daily-result.ts";
 export { renderExplanations, witnessLedger } from "./explanation.ts";
 export { renderParityPage } from "./page.ts";
 export { renderPnlTable } from "./pnl-table.ts";

@@ -76,7 +76,7 @@ const dateWords =
 const gravestFirst = (all: readonly ReportDifference[]): readonly ReportDifference[] =>
   all.toSorted((a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class));
 
-const countWords = ({ counts }: Pick<ReportDiff, "counts">): string => {
+export const countWords = ({ counts }: Pick<ReportDiff, "counts">): string => {
   const words = classOrder.flatMap((name) => {
     const number = counts[name];
     return number === undefined ? [] : [`${count(number)} ${name}`];

@@ -1,2 +1,3 @@
 export { readWorkbook } from "./read-workbook.ts";
 export { shownText } from "./shown-text.ts";
+export { workbookBytes } from "./write-workbook.ts";

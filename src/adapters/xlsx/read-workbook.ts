@@ -13,10 +13,10 @@ import { openZip, type ZipParts } from "./zip-parts.ts";
 
 /**
  * Reads an .xlsx workbook of any program. Throws UNREADABLE, and BAD_WORKBOOK for a file that is no workbook,
- * is damaged, or exceeds a limit. Linear; holds the packed file and the cells, but no unpacked part.
+ * is damaged, or exceeds a limit. With `bytes`, the path only names them in errors. Linear; holds the packed file and the cells, but no unpacked part.
  */
-export async function readWorkbook(path: string): Promise<Workbook> {
-  const zip = await openZip(path);
+export async function readWorkbook(path: string, bytes?: Uint8Array): Promise<Workbook> {
+  const zip = await openZip(path, bytes);
   const main = await mainPart(zip, path);
   const book = await readMain(zip, main, path);
   const relations = await relationsOf(zip, main, path);

@@ -24,8 +24,8 @@ interface Entry {
 }
 
 /** Reads the directory of a zip file. Throws UNREADABLE, and BAD_WORKBOOK for anything but a sound zip file. */
-export async function openZip(path: string): Promise<ZipParts> {
-  const bytes = await wholeFile(path);
+export async function openZip(path: string, content?: Uint8Array): Promise<ZipParts> {
+  const bytes = content === undefined ? await wholeFile(path) : Buffer.from(content);
   const entries = directoryOf(bytes, path);
   const entryOf = (name: string): Entry | undefined => entries.get(name.toLowerCase());
   return {

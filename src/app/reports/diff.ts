@@ -15,7 +15,7 @@ export async function diffReports(
   });
 }
 
-const tolerancesOf = ({ positionThreshold, comparisonThreshold }: Config["validation"]) => ({
+export const tolerancesOf = ({ positionThreshold, comparisonThreshold }: Config["validation"]) => ({
   position: parseFraction(positionThreshold) ?? zero,
   pnl: parseFraction(comparisonThreshold) ?? zero,
 });

@@ -11,14 +11,8 @@ import type {
   TieOut,
 } from "../../ports/report-diff.ts";
 import type { Workbook, WorkbookSheet } from "../../ports/workbook.ts";
-import {
-  areAlike,
-  type CellDifference,
-  type Judging,
-  judgeCells,
-  numberText,
-  unexplained,
-} from "./judge-cells.ts";
+import { areAlike, type CellDifference, type Judging, judgeCells, numberText } from "./judge-cells.ts";
+import { reportCauseOf } from "./known-causes.ts";
 import { reportKeyword, sheetLayouts } from "./layout.ts";
 import { pairRecords } from "./pair-records.ts";
 import { layoutDifferences } from "./sheet-layout.ts";
@@ -34,14 +28,10 @@ import {
 } from "./sheet-table.ts";
 import { tieOutsOf } from "./tie-out.ts";
 
-/** A cause that the caller knows of a difference, for example from the comparison of the two systems. */
-type CauseOf = (found: ReportDifference) => string | undefined;
-
 export interface DiffOptions {
   /** The largest difference of quantities and prices, and of P&L, that is within tolerance. */
   readonly tolerances: { readonly position: Fraction; readonly pnl: Fraction };
   readonly shown: Judging["shown"];
-  readonly causeOf?: CauseOf;
 }
 
 export function diffWorkbooks(legacy: Workbook, modern: Workbook, options: DiffOptions): ReportDiff {
@@ -174,7 +164,7 @@ class WorkbookDiff {
     const { legacy, modern } = tables;
     const sheet = legacy.sheet.name;
     const names = commonInOrder(legacy.columns, modern.columns);
-    const { pairs, onlyLegacy, onlyModern, repeated, inOrder } = pairRecords({
+    const { pairs, onlyLegacy, onlyModern, repeated, repeatedOnly, inOrder } = pairRecords({
       legacy: keysOf(legacy, key),
       modern: keysOf(modern, key),
       legacyText: (at) => recordText(legacy, legacy.records[at] ?? 0, names),
@@ -208,6 +198,7 @@ class WorkbookDiff {
           key: namedKey(table, row, key),
           column: null,
           ...onlyIn(side, rowText(table.sheet, row)),
+          ...(repeatedOnly[side].has(at) && { keyIsNotUnique: true }),
         });
       }
   }
@@ -234,7 +225,8 @@ class WorkbookDiff {
   }
 
   #add(found: ReportDifference): void {
-    const cause = found.cause === unexplained ? this.#options.causeOf?.(found) : undefined;
+    const { legacy, modern } = this.#judging.isOurs;
+    const cause = modern && !legacy && found.cause !== undefined ? reportCauseOf(found) : undefined;
     this.#differences.push(cause === undefined ? found : { ...found, cause });
   }
 }

@@ -26,7 +26,7 @@ export interface CellDifference {
   readonly texts?: readonly [legacy: string, modern: string];
 }
 
-export const unexplained = "unexplained";
+const unexplained = "unexplained";
 
 /** Compares two cells. Returns the first difference of this order: error, formula, type, value, format, look. */
 export function judgeCells(

@@ -13,6 +13,8 @@ interface PairedRecords {
   readonly onlyModern: readonly number[];
   /** Legacy's records whose key several records of a side have. */
   readonly repeated: ReadonlySet<number>;
+  /** Records without a partner whose key the other side has too. */
+  readonly repeatedOnly: { readonly legacy: ReadonlySet<number>; readonly modern: ReadonlySet<number> };
   /** The paired records are in the same order on both sides. */
   readonly inOrder: boolean;
 }
@@ -66,7 +68,11 @@ export function pairRecords({ legacy, modern, legacyText, modernText }: Records)
     }
   });
   const onlyModern = modern.flatMap((_, at) => (taken[at] === 0 ? [at] : []));
-  return { pairs, onlyLegacy, onlyModern, repeated, inOrder };
+  const repeatedOnly = {
+    legacy: new Set(onlyLegacy.filter((at) => places.has(legacy[at] ?? ""))),
+    modern: new Set(onlyModern.filter((at) => groups.has(modern[at] ?? ""))),
+  };
+  return { pairs, onlyLegacy, onlyModern, repeated, repeatedOnly, inOrder };
 }
 
 interface Pairing extends Pick<Records, "legacyText" | "modernText"> {

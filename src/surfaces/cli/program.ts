@@ -22,7 +22,7 @@ const groups: Readonly<Record<string, string>> = {
   db: "Prepares, watches and moves the two databases that hold the records",
   "watch review": "Lists, shows and decides the changes that wait for a person",
   causes: "Accepts known causes of differences, each within a limit and until a day; the audit keeps them",
-  report: "Compares the desk's daily Excel report of legacy and modern",
+  report: "Writes, compares and accepts the desk's daily Excel reports",
   audit: "Prints and verifies the audit: who changed what and why, protected by a chain of hashes",
 };
 

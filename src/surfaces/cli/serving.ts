@@ -8,6 +8,7 @@ import { fileLine } from "../../app/files/event-line.ts";
 import { createLegacy, isWatching } from "../../app/files/open.ts";
 import { FileService } from "../../app/files/service.ts";
 import type { CallComparison, ControlEvent } from "../../app/index.ts";
+import { ReportService } from "../../app/reports/service.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
 import { usualFile } from "../../config/usual-file.ts";
@@ -107,7 +108,8 @@ async function serveUntil(path: string, { log, env, onOpen }: ServingOptions): P
   let files: FileService | undefined;
   try {
     files = openFiles(config, { path, bridge, log });
-    const gateway = await open(config, { bridge, files, observations, log, env });
+    const reports = new ReportService(path, { config, folder: dirname(resolve(path)) });
+    const gateway = await open(config, { bridge, files, reports, observations, log, env });
     log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
     try {
       await onOpen({ url: gateway.url, bridge });
@@ -123,6 +125,7 @@ async function serveUntil(path: string, { log, env, onOpen }: ServingOptions): P
 interface Served {
   readonly bridge: PnlBridge;
   readonly files: FileService | undefined;
+  readonly reports: ReportService;
   readonly observations: Observations;
   readonly log: Logger;
   readonly env: NodeJS.ProcessEnv | undefined;
@@ -130,7 +133,7 @@ interface Served {
 
 function open(
   { gateway, monitoring }: Config,
-  { bridge, files, observations, log, env }: Served,
+  { bridge, files, reports, observations, log, env }: Served,
 ): Promise<Gateway> {
   bridge.control?.onEvent(({ kind, what, epoch }) => {
     const level = levels[kind] ?? "warn";
@@ -142,6 +145,7 @@ function open(
     bridge,
     control: bridge.control,
     files,
+    reports,
     observations,
     localActor: operatingSystemUser(),
     log,

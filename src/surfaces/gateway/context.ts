@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { PnlBridge } from "../../app/bridge/pnl-bridge.ts";
 import type { ControlPlane } from "../../app/control/control-plane.ts";
 import type { FileService } from "../../app/files/service.ts";
+import type { ReportService } from "../../app/reports/service.ts";
 import type { Caller, Role } from "./access.ts";
 import type { EventStream } from "./event-stream.ts";
 
@@ -25,6 +26,9 @@ export type GatewayFiles = Pick<
   "latest" | "offer" | "onEvent" | "status" | "review" | "decide" | "quarantine"
 >;
 
+/** The part of the reports that the gateway uses. */
+export type GatewayReports = Pick<ReportService, "generateDailyPnl" | "onReport">;
+
 /** One bridged call, for the log of all calls. */
 export interface CallNote {
   readonly method: string;
@@ -43,6 +47,8 @@ export interface RouteContext {
   readonly control: GatewayControl | undefined;
   /** Undefined if no folder is watched. */
   readonly files: GatewayFiles | undefined;
+  /** Undefined if the process hands out no reports. */
+  readonly reports: GatewayReports | undefined;
   readonly events: EventStream;
   /** Guards a route: refuses a caller without the role before the body of the request is read. */
   readonly needs: (role: Role) => onRequestHookHandler;

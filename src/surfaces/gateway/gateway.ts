@@ -13,6 +13,7 @@ import type {
   GatewayBridge,
   GatewayControl,
   GatewayFiles,
+  GatewayReports,
   GatewayState,
   RouteContext,
 } from "./context.ts";
@@ -34,6 +35,7 @@ import { pageRoutes } from "./routes/page.ts";
 import { pnlRoutes } from "./routes/pnl.ts";
 import { quarantineRoutes } from "./routes/quarantine.ts";
 import { recordRoutes } from "./routes/records.ts";
+import { reportRoutes } from "./routes/reports.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { symbolRoutes } from "./routes/symbols.ts";
 import { validateRoutes } from "./routes/validate.ts";
@@ -49,6 +51,8 @@ export interface GatewayOptions extends AccessOptions {
   readonly control?: GatewayControl | undefined;
   /** Absent: no folder is watched. */
   readonly files?: GatewayFiles | undefined;
+  /** Absent: the process hands out no reports. */
+  readonly reports?: GatewayReports | undefined;
   /** The source of latencies and of comparison events; both are absent without it. */
   readonly observations?: Observations | undefined;
   /** Requests per second of one caller; 0 means no limit. */
@@ -197,11 +201,12 @@ async function addRoutes(
   options: GatewayOptions,
   { access, traffic, events, state, limits }: Parts,
 ): Promise<void> {
-  const { bridge, control, files, observations, onCall, log = app.log } = options;
+  const { bridge, control, files, reports, observations, onCall, log = app.log } = options;
   const context: RouteContext = {
     bridge,
     control,
     files,
+    reports,
     events,
     state,
     onCall,
@@ -242,6 +247,7 @@ async function addRoutes(
     fileRoutes,
     quarantineRoutes,
     dashboardRoutes,
+    reportRoutes,
     sessionRoutes,
   ])
     await app.register(routes(context), { prefix: "/api/v1" });
@@ -250,15 +256,27 @@ async function addRoutes(
 /** Feeds the event stream; returns a function that stops it. */
 function subscribe(
   { events, feed }: { readonly events: EventStream; readonly feed: ChangeFeed },
-  { control, files, observations }: GatewayOptions,
+  { control, files, reports, observations }: GatewayOptions,
 ): () => void {
   if (observations !== undefined) observations.onComparison = events.sendComparison;
   const unsubscribe = control?.onEvent((event) => events.report(event.kind, event));
   const ends = files?.onEvent((event) => {
     if (event.kind !== "read") events.report("files", event);
   });
+  const quiet = reports?.onReport(({ date, side, because, version, contentHash, diff }) => {
+    const compared = diff && ("error" in diff ? diff : { ok: diff.ok, counts: diff.counts });
+    events.report("reports", {
+      date,
+      side,
+      because,
+      version,
+      contentHash,
+      ...(compared && { diff: compared }),
+    });
+  });
   return () => {
     feed.close();
+    quiet?.();
     unsubscribe?.();
     ends?.();
     if (observations?.onComparison === events.sendComparison) observations.onComparison = undefined;

@@ -13,7 +13,7 @@ export const eventStream = z
   .describe(
     "Server-sent events, each with `seq`, which grows by one from event to event of a stream: first `hello` " +
       "with the state, then each second a `beat`, and `plan`, `freshness`, `comparison`, `positions`, `marks`, " +
-      "`owed`, `database`, `files`, and failures of the control plane",
+      "`owed`, `database`, `files`, `reports`, and failures of the control plane",
   );
 
 const side = z.object({ ms: z.number().nullable(), error: z.string().optional() });

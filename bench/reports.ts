@@ -1,0 +1,141 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import exceljs from "exceljs";
+import { writeXlsx } from "hucre/xlsx";
+import { SaxesParser } from "saxes";
+import { workbookBytes } from "../src/adapters/xlsx/index.ts";
+import { openZip } from "../src/adapters/xlsx/zip-parts.ts";
+import { diffReports } from "../src/app/reports/diff.ts";
+import { defaultConfig } from "../src/config/index.ts";
+import type { WrittenWorkbook } from "../src/ports/written-workbook.ts";
+import { interleaved, ratio } from "./measure.ts";
+import { type BenchResult, megabytes, milliseconds } from "./report.ts";
+import { inTemporaryFolder } from "./temporary.ts";
+
+const repetitions = 3;
+
+const columns = [
+  ...["Trade_ID", "DateTime", "Symbol", "Action"].map((name) => ({ name, format: "@" })),
+  { name: "Quantity", format: "#,##0" },
+  { name: "Price_Decimal", format: "#,##0.000000" },
+  { name: "Price_32nds", format: "@" },
+  { name: "Fees", format: "#,##0.00" },
+  { name: "Type", format: "@" },
+  { name: "Realized_PNL", format: "#,##0.00;[Red]-#,##0.00" },
+];
+
+/** The values of a trade; realized P&L differs from row to row. */
+const valuesOf = (at: number): (string | number)[] => {
+  const seconds = String(at % 60).padStart(2, "0");
+  const price = 110 + (at % 64) / 64;
+  return [
+    ...[`${at}`, `2025-07-24 13:08:${seconds}`, "XCMEFFDPSX20250919U0ZN", at % 2 === 0 ? "BUY" : "SELL"],
+    ...[(at % 7) + 1, price, `110-${String((at % 64) / 2)}`, 0, "FUT", ((at * 7919) % 100_000) / 64],
+  ];
+};
+
+const bookOf = (rows: number): WrittenWorkbook => ({
+  title: "",
+  keywords: "",
+  footer: "",
+  sheets: [
+    {
+      name: "Trades",
+      columns,
+      rows: Array.from({ length: rows }, (_, at) =>
+        valuesOf(at).map((value, column) => ({ value, format: columns[column]?.format ?? "General" })),
+      ),
+    },
+  ],
+});
+
+/** Measures the writer beside the bare libraries, and the comparison beside unpacking and parsing alone. */
+export async function reports(): Promise<BenchResult> {
+  const written = 50_000;
+  const book = bookOf(written);
+  const bare = {
+    name: "Trades",
+    rows: [columns.map(({ name }) => name), ...Array.from({ length: written }, (_, at) => valuesOf(at))],
+  };
+  const writing = await interleaved(
+    {
+      ours: { run: () => workbookBytes(book) },
+      hucre: { run: () => writeXlsx({ sheets: [bare] }) },
+      exceljs: {
+        run: async () => {
+          const other = new exceljs.Workbook();
+          const sheet = other.addWorksheet("Trades");
+          for (const row of bare.rows) sheet.addRow(row);
+          await other.xlsx.writeBuffer();
+        },
+      },
+    },
+    repetitions,
+  );
+  return inTemporaryFolder(async (folder) => {
+    const pairOf = async (rows: number): Promise<readonly [string, string]> => {
+      const bytes = await workbookBytes(bookOf(rows));
+      const paths = [join(folder, `${rows}-a.xlsx`), join(folder, `${rows}-b.xlsx`)] as const;
+      for (const path of paths) await writeFile(path, bytes);
+      return paths;
+    };
+    const [half, whole] = [await pairOf(50_000), await pairOf(100_000)];
+    const comparing = await interleaved(
+      {
+        ours: { run: () => diffReports(whole, defaultConfig) },
+        half: { run: () => diffReports(half, defaultConfig) },
+        alone: { run: () => parseAlone(whole) },
+      },
+      repetitions,
+    );
+    globalThis.gc?.();
+    return {
+      name: "report",
+      what: `Excel reports: a sheet of ${written} rows written, two workbooks of 100,000 rows compared; median of ${repetitions}`,
+      rows: [
+        {
+          case: "write",
+          measured: milliseconds(writing.ours.medianMs),
+          ratio: ratio(writing.ours, writing.hucre),
+          against: "hucre alone",
+          target: { atMost: 1.2 },
+        },
+        {
+          case: "write",
+          measured: milliseconds(writing.ours.medianMs),
+          ratio: ratio(writing.ours, writing.exceljs),
+          against: "exceljs",
+          target: { atMost: 0.5 },
+        },
+        {
+          case: "compare",
+          measured: milliseconds(comparing.ours.medianMs),
+          ratio: ratio(comparing.ours, comparing.alone),
+          against: "unpacking and parsing alone",
+          target: { atMost: 1.5 },
+        },
+        {
+          case: "compare twice the rows",
+          measured: milliseconds(comparing.half.medianMs),
+          ratio: ratio(comparing.ours, comparing.half),
+          against: "half of the rows",
+          target: { atMost: 2.5 },
+        },
+        { case: "memory at most", measured: megabytes(process.resourceUsage().maxRSS * 1_024) },
+      ],
+    };
+  });
+}
+
+/** Unpacks and parses all parts of two workbooks with the libraries of the comparison, and keeps nothing. */
+async function parseAlone(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const zip = await openZip(path);
+    for (const part of ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml"]) {
+      const parser = new SaxesParser<{ xmlns: false; position: false }>({ xmlns: false, position: false });
+      for (const event of ["opentag", "closetag", "text"] as const) parser.on(event, () => {});
+      for await (const piece of zip.text(part)) parser.write(piece);
+      parser.close();
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Writes the workbook of a report. Every value is checked first, because the writing library drops a value that it
+ * cannot store without a word.
+ */
+import { type Cell, type CellValue, type WriteSheet, writeXlsx } from "hucre/xlsx";
+import { BridgeError } from "../../base/errors.ts";
+import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
+
+const rowsMax = 1_048_576;
+const textMax = 32_767;
+const digitsMax = 15;
+
+/** The fixed time in the file: the same figures give the same bytes. */
+const noTime = new Date(0);
+
+/** Returns the bytes of the workbook. Throws UNWRITABLE for a value that a workbook cannot hold. */
+export async function workbookBytes(book: WrittenWorkbook): Promise<Uint8Array> {
+  const { title, keywords } = book;
+  return writeXlsx({
+    sheets: book.sheets.map((sheet) => writtenSheet(sheet, book.footer)),
+    properties: { title, keywords, creator: "pnl-bridge", created: noTime, modified: noTime },
+    // LibreOffice shows a filter only if this name exists.
+    namedRanges: book.sheets.map((sheet) => ({
+      name: "_xlnm._FilterDatabase",
+      range: `'${sheet.name.replaceAll("'", "''")}'!${filterOf(sheet).replaceAll(/[A-Z]+|\d+/g, "$$$&")}`,
+      scope: sheet.name,
+    })),
+  });
+}
+
+const filterOf = ({ columns, rows }: WrittenSheet): string =>
+  `A1:${letters(columns.length - 1)}${Math.max(1, rows.length) + (rows.length === 0 ? 0 : 1)}`;
+
+const letters = (column: number): string =>
+  (column < 26 ? "" : letters(Math.floor(column / 26) - 1)) + String.fromCharCode(65 + (column % 26));
+
+const headStyle = { font: { bold: true } };
+const missingStyle = { font: { italic: true, color: { rgb: "808080" } }, numFmt: "General" };
+
+function writtenSheet(sheet: WrittenSheet, footer: string): WriteSheet {
+  const { name, columns, rows } = sheet;
+  if (rows.length >= rowsMax)
+    throw refused(name, `the sheet has ${rows.length} rows, more than a workbook can hold`);
+  const cells = new Map<string, Partial<Cell>>();
+  const widths = columns.map((column) => column.name.length);
+  for (const [at, column] of columns.entries())
+    cells.set(`0,${at}`, { value: column.name, style: headStyle });
+  const values = rows.map((row, at) =>
+    row.map((cell, column) => {
+      const where = `${name}, row ${at + 2}, column ${columns[column]?.name}`;
+      const value = checkedValue(cell, where);
+      const { formula, isMissing, format } = cell;
+      widths[column] = Math.max(widths[column] ?? 0, lengthOf(value));
+      if (formula !== undefined)
+        cells.set(`${at + 1},${column}`, { value, formula, formulaResult: value, style: { numFmt: format } });
+      else if (isMissing) cells.set(`${at + 1},${column}`, { value, style: missingStyle });
+      else if (value !== null && format !== columns[column]?.format)
+        cells.set(`${at + 1},${column}`, { value, style: { numFmt: format } });
+      return value;
+    }),
+  );
+  return {
+    name,
+    columns: columns.map(({ format }, at) => ({ numFmt: format, width: Math.min(widths[at] ?? 0, 40) + 2 })),
+    rows: [columns.map((column) => column.name), ...values],
+    cells,
+    freezePane: { rows: 1 },
+    autoFilter: { range: filterOf(sheet) },
+    pageSetup: {
+      orientation: "landscape",
+      fitToPage: true,
+      fitToWidth: 1,
+      fitToHeight: 0,
+      printTitlesRow: "$1:$1",
+    },
+    headerFooter: { oddFooter: `&L${footer.replaceAll("&", "&&")}&RPage &P of &N` },
+  };
+}
+
+/** The room that a value needs: money has a group sign for each three digits. */
+const lengthOf = (value: CellValue): number =>
+  typeof value === "number"
+    ? Math.ceil(String(Math.trunc(value)).length * 1.34) + 4
+    : String(value ?? "").length;
+
+function checkedValue({ value }: WrittenCell, where: string): string | number | null {
+  if (value === null) return null;
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw refused(where, `${value} is no number that a workbook can hold`);
+    if (Number(value.toPrecision(digitsMax)) !== value)
+      throw refused(where, `${value} has more than ${digitsMax} digits`);
+    return Object.is(value, -0) ? 0 : value;
+  }
+  if (typeof value !== "string") throw refused(where, `a value of the type ${typeof value} cannot be stored`);
+  if (value.length > textMax)
+    throw refused(where, `the text has ${value.length} characters, more than ${textMax}`);
+  if (!value.isWellFormed()) throw refused(where, "the text has half of a character pair");
+  // A text that looks like the escape of a character would be read as that character.
+  return value.replaceAll(/_(?=x[0-9A-Fa-f]{4}_)/g, "_x005F_");
+}
+
+const refused = (where: string, what: string): BridgeError =>
+  new BridgeError("UNWRITABLE", { what, where, fix: "correct the value in the source of the report" });

@@ -1,0 +1,143 @@
+/** Builds the workbook of a day from each system, in memory. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { readWorkbook, workbookBytes } from "../../adapters/xlsx/index.ts";
+import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
+import { jsonPieces } from "../../base/json-pieces.ts";
+import {
+  asWorkbook,
+  contentLines,
+  dailyReport,
+  reportDocument,
+  workbookDocument,
+  writtenReport,
+} from "../../bridges/reports/index.ts";
+import type { Config } from "../../config/index.ts";
+import { formatInstant } from "../../domain/market/chicago-time.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import { legacyReport } from "../../legacy-desk/index.ts";
+import type { Workbook } from "../../ports/workbook.ts";
+import { dayRulesOf } from "../builtin-systems.ts";
+import { type PnlRun, type PnlRunOptions, runPnl } from "../parity/pnl-run.ts";
+import { closeOfDay, closesUpTo, dayOfText, figuresOf } from "./figures.ts";
+
+/** The input of a day's reports. */
+export interface ReportInput {
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly trades: readonly string[];
+  readonly prices?: readonly string[] | undefined;
+  readonly marks?: string | undefined;
+  /** Legacy's own workbook of the day, which is then taken as it is. */
+  readonly legacyWorkbook?: string | undefined;
+  readonly onProgress?: PnlRunOptions["onProgress"];
+}
+
+/** The workbook of one system. */
+export interface BuiltReport {
+  readonly side: Side;
+  readonly bytes: Uint8Array;
+  readonly workbook: Workbook;
+  /** SHA-256 of the content, hexadecimal; without looks, footer and document properties. */
+  readonly contentHash: string;
+  /** The document of exact figures, in pieces. */
+  readonly document: () => Iterable<string>;
+}
+
+/** Both systems see the same world: the trades and prices up to the close of the day under legacy's day rule. */
+interface ReportWorld {
+  readonly input: ReportInput;
+  readonly config: Config;
+  readonly run: PnlRun;
+}
+
+export async function reportWorld(input: ReportInput, config: Config): Promise<ReportWorld> {
+  const dayRule = dayRulesOf(config.systems).legacy;
+  const day = dayOfText(input.date);
+  const run = await runPnl({
+    trades: input.trades,
+    prices: input.prices,
+    marks: input.marks,
+    dayRule,
+    // A report has one row for each instrument, as the desk's has.
+    netBooks: true,
+    asOf: formatInstant(closeOfDay(day, dayRule)),
+    onProgress: input.onProgress,
+  });
+  return { input, config, run };
+}
+
+export const buildReport = (side: Side, world: ReportWorld): Promise<BuiltReport> =>
+  side === "modern" ? modernReport(world) : legacysReport(world);
+
+async function modernReport({ input, run }: ReportWorld): Promise<BuiltReport> {
+  const report = dailyReport(figuresOf(run, input.date), {
+    date: input.date,
+    source: "modern",
+    asOf: formatInstant(closeOfDay(dayOfText(input.date), run.dayRule)),
+    dayRule: run.dayRule,
+    zone: "America/Chicago",
+  });
+  const workbook = asWorkbook(report);
+  const contentHash = contentHashOf(workbook);
+  return {
+    side: "modern",
+    bytes: await workbookBytes(writtenReport(report, contentHash)),
+    workbook,
+    contentHash,
+    document: () => jsonPieces(reportDocument(report, contentHash)),
+  };
+}
+
+async function legacysReport({ input, config, run }: ReportWorld): Promise<BuiltReport> {
+  const { date, legacyWorkbook } = input;
+  const bytes =
+    legacyWorkbook === undefined
+      ? await ownReport({ date, config, run })
+      : await readFile(legacyWorkbook).catch((cause) => {
+          throw unreadable(legacyWorkbook, cause);
+        });
+  const workbook = await readWorkbook(legacyWorkbook ?? "legacy's workbook", bytes);
+  const contentHash = contentHashOf(workbook);
+  const document = { date, source: "legacy", dayRule: run.dayRule, zone: "America/Chicago", contentHash };
+  return {
+    side: "legacy",
+    bytes,
+    workbook,
+    contentHash,
+    document: () => jsonPieces({ ...document, sheets: workbookDocument(workbook) }),
+  };
+}
+
+function ownReport({
+  date,
+  config,
+  run,
+}: {
+  date: string;
+  config: Config;
+  run: PnlRun;
+}): Promise<Uint8Array> {
+  const { legacy } = config.systems;
+  if (legacy.kind !== "builtin" || legacy.name !== "legacy-desk")
+    throw new BridgeError("BAD_USAGE", {
+      what: `${legacy.name} is a system of your own, which writes its report itself`,
+      fix: "name its workbook of the day with --legacy-workbook FILE",
+    });
+  return legacyReport({ ledgers: run.ledgers, closes: closesUpTo(run, date), date });
+}
+
+/** SHA-256 of the content of a workbook, hexadecimal. */
+export function contentHashOf(workbook: Workbook): string {
+  const hash = createHash("sha256");
+  for (const line of contentLines(workbook)) hash.update(line);
+  return hash.digest("hex");
+}
+
+const unreadable = (path: string, cause: unknown): BridgeError =>
+  new BridgeError("UNREADABLE", {
+    what: `the workbook cannot be read: ${codeOf(cause) || messageOf(cause)}`,
+    where: path,
+    fix: "check the path and its permissions",
+    cause,
+  });

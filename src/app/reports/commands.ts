@@ -1,0 +1,245 @@
+/** The commands about reports, for the surfaces. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { systemClock } from "../../adapters/host/index.ts";
+import { readWorkbook, shownText } from "../../adapters/xlsx/index.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { diffWorkbooks } from "../../bridges/reports/index.ts";
+import { type Config, defaultConfig } from "../../config/index.ts";
+import { usualFile } from "../../config/usual-file.ts";
+import { formatInstant } from "../../domain/market/chicago-time.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import type { ControlStore } from "../../ports/control-store.ts";
+import type { ReportDiff } from "../../ports/report-diff.ts";
+import { operatingSystemUser } from "../control/operator.ts";
+import {
+  type ByOptions,
+  byOf,
+  type OperatorSession,
+  openFor,
+  type StoreOptions,
+  settingsOf,
+  withOperator,
+} from "../control/session.ts";
+import { inputFiles } from "../parity/input-files.ts";
+import { type ControlSettings, controlFile } from "../stores.ts";
+import { contentHashOf, type ReportInput } from "./build.ts";
+import { tolerancesOf } from "./diff.ts";
+import { dayOfText } from "./figures.ts";
+import { digestOfFile, type PreparedReport, pathsBeside, prepareReport, writeReport } from "./hand-out.ts";
+import {
+  type AcceptedReport,
+  type HandedOut,
+  keepAcceptance,
+  keepHandOut,
+  type ReportAcceptance,
+  type ReportRegister,
+  reportAcceptance,
+  reportRegister,
+  versionOf,
+} from "./register.ts";
+
+export interface DailyOptions extends StoreOptions {
+  readonly date: string;
+  /** The workbook to write. */
+  readonly out?: string;
+  /** A folder, in which the workbook gets a name like the desk's, or keeps the one that it has. */
+  readonly dir?: string;
+  readonly side?: Side | "active";
+  readonly user?: string;
+  readonly trades?: readonly string[];
+  readonly prices?: readonly string[];
+  readonly marks?: string;
+  readonly legacyWorkbook?: string;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** A report that was written. This is the document of `report daily --json`. */
+export interface DailyResult {
+  readonly date: string;
+  readonly side: Side;
+  readonly because: string;
+  readonly path: string;
+  readonly figures: string;
+  readonly contentHash: string;
+  /** Null without a control store, which keeps the record. */
+  readonly version: number | null;
+  /** Present in phases that compare. */
+  readonly diff?:
+    | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
+    | { readonly error: string };
+}
+
+/** Writes the report of a day, and keeps who got it where a control store exists. */
+export async function writeDailyReport(options: DailyOptions): Promise<DailyResult> {
+  const settings =
+    options.config === undefined && options.store === undefined && !existsSync(usualFile)
+      ? undefined
+      : await settingsOf(options);
+  const config = settings?.config ?? defaultConfig;
+  const file = settings && controlFile(settings);
+  const hasStore =
+    settings !== undefined && config.stores.control !== null && (file === undefined || existsSync(file));
+  const session = hasStore ? await openFor(options, settings, "changes") : undefined;
+  try {
+    return await handOut(options, { config, folder: settings?.folder ?? process.cwd() }, session);
+  } finally {
+    await session?.close();
+  }
+}
+
+async function handOut(
+  options: DailyOptions,
+  { config, folder }: ControlSettings,
+  session: OperatorSession | undefined,
+): Promise<DailyResult> {
+  const overview = await session?.operator.overview();
+  const plan = overview === undefined ? config.plan : planInUse(overview.effective.plan, overview.switchFile);
+  const input = reportInput(options, config, folder);
+  const { side, user } = options;
+  const prepared = await prepareReport({
+    input,
+    config,
+    plan,
+    user,
+    side: side === "active" ? undefined : side,
+  });
+  const before = session && (await reportRegister(session.store, input.date));
+  const known = options.out === undefined && before ? await knownFile(before, prepared) : undefined;
+  const path = options.out ?? known?.path ?? join(options.dir ?? ".", deskName(systemClock.nowMs()));
+  const inputs = (await inputFiles({ ...input })).map((file) => file.path);
+  const own = input.legacyWorkbook === undefined ? [] : [input.legacyWorkbook];
+  const fileHash = known?.fileHash ?? (await writeReport(path, prepared, [...inputs, ...own]));
+  const handed = { date: input.date, path, fileHash, user: user ?? null };
+  const version =
+    session === undefined || overview === undefined
+      ? null
+      : await keepIn(session.store, prepared, { ...handed, phase: plan.phase, epoch: overview.record.epoch });
+  return resultOf(prepared, { ...handed, version });
+}
+
+/** The file of an earlier report with the same content, if it is still there. */
+async function knownFile(
+  { handedOut }: ReportRegister,
+  { side, report }: PreparedReport,
+): Promise<HandedOut | undefined> {
+  const same = handedOut.findLast((one) => one.side === side && one.contentHash === report.contentHash);
+  return same !== undefined && (await digestOfFile(same.path)) === same.fileHash ? same : undefined;
+}
+
+/** The name of a report as the desk's programs look for it, with the time in Chicago. */
+const deskName = (nowMs: number): string => {
+  const [day = "", time = ""] = formatInstant(nowMs * 1_000).split("T");
+  return `tyu5_pnl_all_${day.replaceAll("-", "")}_${time.slice(0, 8).replaceAll(":", "")}.xlsx`;
+};
+
+/** Legacy's switch file takes modern out of use on this machine. */
+const planInUse = (plan: MigrationPlan, switchFile: string | null): MigrationPlan =>
+  switchFile === null ? plan : { ...plan, useNewPnlSystem: false };
+
+/** The input of a report: what is named, else the watched folders. */
+function reportInput(
+  options: Pick<DailyOptions, "date" | "trades" | "prices" | "marks" | "legacyWorkbook" | "onProgress">,
+  { watch }: Config,
+  folder: string,
+): ReportInput {
+  dayOfText(options.date);
+  const within = (path: string): string => resolve(folder, path);
+  const trades = options.trades ?? (watch.tradeLedger === null ? [] : [within(watch.tradeLedger)]);
+  if (trades.length === 0)
+    throw new BridgeError("BAD_USAGE", {
+      what: "the report has no trades",
+      fix: "name ledgers with --trades, or set watch.trade_ledger in the configuration",
+    });
+  const prices = options.prices ?? (options.trades === undefined ? watch.marketPrices.map(within) : []);
+  return { ...options, trades, prices: prices.length === 0 ? undefined : prices };
+}
+
+interface Handed {
+  readonly date: string;
+  readonly path: string;
+  readonly fileHash: string;
+  readonly user: string | null;
+}
+
+/** Keeps who got the report, and returns its version. */
+async function keepIn(
+  store: ControlStore,
+  { side, because, report, diff }: PreparedReport,
+  { date, path, fileHash, user, phase, epoch }: Handed & { readonly phase: string; readonly epoch: number },
+): Promise<number> {
+  const version = versionOf(await reportRegister(store, date), side, report.contentHash);
+  const kept =
+    diff === undefined
+      ? {}
+      : {
+          diff:
+            "error" in diff ? diff : { ok: diff.found.ok, counts: diff.found.counts, hashes: diff.hashes },
+        };
+  const entry = { date, version, side, because, user, path, contentHash: report.contentHash, fileHash };
+  await keepHandOut(store, { ...entry, phase, epoch, ...kept }, user ?? operatingSystemUser());
+  return version;
+}
+
+function resultOf(
+  { side, because, report, diff }: PreparedReport,
+  { date, path, version }: { readonly date: string; readonly path: string; readonly version: number | null },
+): DailyResult {
+  const beside = pathsBeside(path);
+  return {
+    date,
+    side,
+    because,
+    path,
+    figures: beside.figures,
+    contentHash: report.contentHash,
+    version,
+    ...(diff !== undefined && {
+      diff: "error" in diff ? diff : { path: beside.diff, ok: diff.found.ok, counts: diff.found.counts },
+    }),
+  };
+}
+
+export interface AcceptReportOptions extends StoreOptions, ByOptions {
+  readonly date: string;
+  readonly workbooks: readonly [legacy: string, modern: string];
+}
+
+/** The most differences that are kept with an acceptance; the hashes bind all of them. */
+const keptDifferencesMax = 1_000;
+
+/**
+ * Accepts the comparison of two workbooks as the report of a day. Throws REFUSED if they are not those that were
+ * compared last, because the acceptance would be void at once.
+ */
+export async function acceptReport(options: AcceptReportOptions): Promise<AcceptedReport & ReportAcceptance> {
+  const { date, workbooks } = options;
+  dayOfText(date);
+  const [legacy, modern] = [await readWorkbook(workbooks[0]), await readWorkbook(workbooks[1])];
+  return withOperator(options, "changes", async ({ store }, { config }) => {
+    const { validation } = config;
+    const diff = diffWorkbooks(legacy, modern, { tolerances: tolerancesOf(validation), shown: shownText });
+    const hashes = { legacy: contentHashOf(legacy), modern: contentHashOf(modern) };
+    const entry: AcceptedReport = {
+      date,
+      hashes,
+      tolerances: { position: validation.positionThreshold, pnl: validation.comparisonThreshold },
+      counts: diff.counts,
+      differences: diff.differences
+        .slice(0, keptDifferencesMax)
+        .map(({ sheet, key, column, class: kind, legacy: a, modern: b }) => [sheet, key, column, kind, a, b]),
+    };
+    const before = await reportAcceptance(store, date);
+    if (before.diff !== undefined && !sameContent(before.diff.hashes, hashes))
+      throw new BridgeError("REFUSED", {
+        what: `these are not the two reports of ${date} that were compared last`,
+        fix: "run report daily again, or name the workbooks of that run",
+      });
+    await keepAcceptance(store, entry, byOf(options));
+    return { ...entry, ...(await reportAcceptance(store, date)) };
+  });
+}
+
+const sameContent = (a: Readonly<Record<Side, string>>, b: Readonly<Record<Side, string>>): boolean =>
+  a.legacy === b.legacy && a.modern === b.modern;

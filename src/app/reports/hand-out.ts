@@ -1,0 +1,116 @@
+/** Hands out the workbook of a day: the one that the plan gives the user, named as the desk names it. */
+import { createHash } from "node:crypto";
+import { access, constants, readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { shownText } from "../../adapters/xlsx/index.ts";
+import { BridgeError, messageOf } from "../../base/errors.ts";
+import { diffWorkbooks, reportSideOf } from "../../bridges/reports/index.ts";
+import type { Config } from "../../config/index.ts";
+import { otherSide, phasePolicies, type Side } from "../../domain/migration/phase.ts";
+import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { ifThere } from "../../platform/atomic-file.ts";
+import { checkTargets, writeWhole } from "../../platform/output.ts";
+import type { ReportDiff } from "../../ports/report-diff.ts";
+import { type BuiltReport, buildReport, type ReportInput, reportWorld } from "./build.ts";
+import { tolerancesOf } from "./diff.ts";
+
+export interface HandOutOptions {
+  readonly input: ReportInput;
+  readonly config: Config;
+  readonly plan: MigrationPlan;
+  /** A side that was asked for by name; otherwise the plan decides. */
+  readonly side?: Side | undefined;
+  readonly user?: string | undefined;
+}
+
+/** What is handed out, before it is written. */
+export interface PreparedReport {
+  readonly side: Side;
+  readonly because: string;
+  readonly report: BuiltReport;
+  /** Present in phases that compare. */
+  readonly diff?:
+    | { readonly found: ReportDiff; readonly hashes: Readonly<Record<Side, string>> }
+    | { readonly error: string };
+}
+
+/**
+ * Builds the report of the right side and, in phases that compare, the other one and the comparison. A failure of the
+ * other side changes nothing about the report that is handed out.
+ */
+export async function prepareReport(options: HandOutOptions): Promise<PreparedReport> {
+  const { input, config, plan, user } = options;
+  const { side, because } =
+    options.side === undefined
+      ? reportSideOf(plan, user === undefined ? {} : { user })
+      : { side: options.side, because: `${options.side} was asked for by name` };
+  const world = await reportWorld(input, config);
+  const report = await buildReport(side, world);
+  if (!phasePolicies[plan.phase].compares) return { side, because, report };
+  try {
+    const other = await buildReport(otherSide(side), world);
+    const [legacy, modern] = side === "legacy" ? [report, other] : [other, report];
+    const found = diffWorkbooks(legacy.workbook, modern.workbook, {
+      tolerances: tolerancesOf(config.validation),
+      shown: shownText,
+    });
+    return {
+      side,
+      because,
+      report,
+      diff: { found, hashes: { legacy: legacy.contentHash, modern: modern.contentHash } },
+    };
+  } catch (failure) {
+    return { side, because, report, diff: { error: messageOf(failure) } };
+  }
+}
+
+/** The paths of a workbook and of the documents beside it. */
+export const pathsBeside = (workbook: string) => {
+  const stem = workbook.replace(/\.xlsx$/i, "");
+  return { workbook, figures: `${stem}.json`, diff: `${stem}.diff.json` };
+};
+
+/**
+ * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all. Throws UNWRITABLE, and
+ * changes nothing, if the workbook is open in a spreadsheet program. Returns the SHA-256 of the workbook's bytes.
+ */
+export async function writeReport(
+  workbook: string,
+  { report, diff }: PreparedReport,
+  inputs: readonly string[],
+): Promise<string> {
+  const paths = pathsBeside(workbook);
+  await checkUnlocked(workbook);
+  await checkTargets(Object.values(paths), inputs);
+  const files = new Map<string, string | Uint8Array | Iterable<string>>([
+    [paths.figures, report.document()],
+    ...(diff !== undefined && "found" in diff
+      ? [[paths.diff, `${JSON.stringify(diff.found)}\n`] as const]
+      : []),
+    [paths.workbook, report.bytes],
+  ]);
+  await writeWhole(files, inputs);
+  return digestOf(report.bytes);
+}
+
+const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** SHA-256 of a file; undefined if it cannot be read. */
+export const digestOfFile = (path: string): Promise<string | undefined> =>
+  readFile(path).then(digestOf, () => undefined);
+
+/** Spreadsheet programs leave a lock file beside a workbook that is open. */
+async function checkUnlocked(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)];
+  const exists = async (file: string): Promise<boolean> =>
+    (await ifThere(access(file).then(() => true))) === true;
+  const refused = (what: string, fix: string): BridgeError =>
+    new BridgeError("UNWRITABLE", { what, where: path, fix });
+  for (const lock of [`~$${name}`, `.~lock.${name}#`])
+    if (await exists(join(folder, lock)))
+      throw refused(`the workbook is open: ${lock} is beside it`, "close it, or name another file");
+  await ifThere(access(path, constants.W_OK)).catch(() => {
+    throw refused("the workbook is locked", "make it writable, or name another file");
+  });
+}

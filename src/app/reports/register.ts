@@ -1,0 +1,155 @@
+/**
+ * The record of reports: which workbook was handed out to whom, and which comparison a person accepted. The entries
+ * are rows of the audit, so that the control store keeps them and the chain of hashes protects them.
+ */
+import type { Side } from "../../domain/migration/phase.ts";
+import type { ControlStore } from "../../ports/control-store.ts";
+import type { ReportDiff } from "../../ports/report-diff.ts";
+import type { JsonValue } from "../../ports/system.ts";
+
+const [handsOut, accepts] = ["hand-out-report", "accept-report"];
+
+/** The comparison of both workbooks of a day, as it is kept. */
+interface KeptDiff {
+  readonly ok: boolean;
+  readonly counts: ReportDiff["counts"];
+  /** The content of both sides. */
+  readonly hashes: Readonly<Record<Side, string>>;
+}
+
+export interface HandedOut {
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  /** Counts the contents of this day and side that were handed out, from 1. */
+  readonly version: number;
+  readonly side: Side;
+  readonly because: string;
+  /** Null if the caller is not known by name. */
+  readonly user: string | null;
+  readonly path: string;
+  readonly contentHash: string;
+  /** SHA-256 of the file. */
+  readonly fileHash: string;
+  readonly phase: string;
+  readonly epoch: number;
+  /** Present in phases that compare; with `error` if the other report could not be built. */
+  readonly diff?: KeptDiff | { readonly error: string };
+}
+
+export interface AcceptedReport {
+  readonly date: string;
+  readonly hashes: Readonly<Record<Side, string>>;
+  readonly tolerances: { readonly position: string; readonly pnl: string };
+  readonly counts: ReportDiff["counts"];
+  /** The differences that were accepted: sheet, key, column, class and both texts. */
+  readonly differences: readonly JsonValue[];
+}
+
+/** An entry with the row of the audit that holds it. */
+type Kept<Entry> = Entry & {
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly reason: string;
+};
+
+export interface ReportRegister {
+  /** Oldest first. */
+  readonly handedOut: readonly Kept<HandedOut>[];
+  readonly accepted: readonly Kept<AcceptedReport>[];
+}
+
+const pageSize = 1_000;
+
+/** Reads the record of a day. Linear in the audit. */
+export async function reportRegister(store: ControlStore, date: string): Promise<ReportRegister> {
+  const handedOut: Kept<HandedOut>[] = [];
+  const accepted: Kept<AcceptedReport>[] = [];
+  for (let after = 0; ; ) {
+    const rows = await store.audit(after, pageSize);
+    for (const { seq, at, actor, reason, action, evidence } of rows) {
+      after = seq;
+      if ((action !== handsOut && action !== accepts) || evidence === null) continue;
+      const entry = JSON.parse(evidence);
+      if (entry.date !== date) continue;
+      (action === handsOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
+    }
+    if (rows.length < pageSize) return { handedOut, accepted };
+  }
+}
+
+/** Adds an entry, unless the last one of this user says the same. */
+export async function keepHandOut(store: ControlStore, entry: HandedOut, actor: string): Promise<void> {
+  const { handedOut } = await reportRegister(store, entry.date);
+  const last = handedOut.findLast(({ user }) => user === entry.user);
+  const says = ({ side, contentHash, path, phase, diff }: HandedOut): string =>
+    JSON.stringify([side, contentHash, path, phase, diff ?? null]);
+  if (last !== undefined && says(last) === says(entry)) return;
+  await store.note({ actor, action: handsOut, reason: entry.because, evidence: plainJson(entry) });
+}
+
+export const keepAcceptance = (
+  store: ControlStore,
+  entry: AcceptedReport,
+  by: { readonly actor: string; readonly reason: string },
+): Promise<void> => store.note({ ...by, action: accepts, evidence: plainJson(entry) });
+
+/** Entries are plain JSON; optional parts that are absent stay absent. */
+const plainJson = (entry: object): JsonValue => JSON.parse(JSON.stringify(entry));
+
+/** The version of a content: that of an earlier file with the same content, else the next one. */
+export function versionOf({ handedOut }: ReportRegister, side: Side, contentHash: string): number {
+  const ofSide = handedOut.filter((one) => one.side === side);
+  const same = ofSide.findLast((one) => one.contentHash === contentHash);
+  return same?.version ?? Math.max(0, ...ofSide.map(({ version }) => version)) + 1;
+}
+
+/** Whether the report of a day is accepted, with the reason. */
+export interface ReportAcceptance {
+  readonly accepted: boolean;
+  /** A sentence for people. */
+  readonly because: string;
+  /** The latest comparison of the day; undefined if there is none. */
+  readonly diff?: KeptDiff;
+  readonly by?: { readonly actor: string; readonly at: string };
+}
+
+/**
+ * Whether the report of a day is accepted: a person accepted exactly the content of both sides that was compared
+ * last, or that comparison found nothing that needs acceptance. Other content voids an acceptance.
+ */
+export async function reportAcceptance(store: ControlStore, date: string): Promise<ReportAcceptance> {
+  return acceptanceIn(await reportRegister(store, date), date);
+}
+
+function acceptanceIn({ handedOut, accepted }: ReportRegister, date: string): ReportAcceptance {
+  const compared = handedOut.flatMap(({ seq, diff }) =>
+    diff === undefined || "error" in diff ? [] : [{ seq, diff }],
+  );
+  // A person who accepts two workbooks has compared them.
+  const seen = accepted.map(({ seq, counts, hashes }) => ({ seq, diff: { ok: false, counts, hashes } }));
+  const diff = [...compared, ...seen].toSorted((a, b) => a.seq - b.seq).at(-1)?.diff;
+  if (diff === undefined)
+    return { accepted: false, because: `the two reports of ${date} have not been compared` };
+  const same = accepted.findLast(({ hashes }) => sameHashes(hashes, diff.hashes));
+  if (same !== undefined) {
+    const { actor, at } = same;
+    return { accepted: true, because: `${actor} accepted this content`, diff, by: { actor, at } };
+  }
+  if (diff.ok) return { accepted: true, because: `the two reports of ${date} agree`, diff };
+  const last = accepted.at(-1);
+  const because =
+    last === undefined
+      ? `nobody has accepted the differences of the reports of ${date}`
+      : `the acceptance of ${last.actor} is void: the content of ${changedSides(last.hashes, diff.hashes)} has changed`;
+  return { accepted: false, because, diff };
+}
+
+const sameHashes = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): boolean =>
+  a.legacy === b.legacy && a.modern === b.modern;
+
+const changedSides = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): string =>
+  (["legacy", "modern"] as const)
+    .filter((side) => a[side] !== b[side])
+    .map((side) => `${side}'s report`)
+    .join(" and ");

@@ -1,0 +1,48 @@
+import { canonicalDecimal } from "../../base/decimal.ts";
+import type { Workbook } from "../../ports/workbook.ts";
+import { cellTypes } from "../../ports/workbook.ts";
+import { cellIndex, keysOf, rowKeyOf, tableOf, typeAt } from "./sheet-table.ts";
+
+/**
+ * The content of a workbook as lines of text, for a hash: sheet, key, column, type, raw text and number format of
+ * every cell that is not blank. Looks, widths, footers and document properties are left out.
+ */
+export function* contentLines({ sheets, styles }: Workbook): Generator<string> {
+  for (const sheet of sheets) {
+    const table = tableOf(sheet);
+    const keys = keysOf(table, rowKeyOf(table, table));
+    const names = new Map([...table.columns].map(([name, column]) => [column, name]));
+    yield `${JSON.stringify([sheet.name, ...table.columns.keys()])}\n`;
+    for (const [at, row] of table.records.entries()) {
+      const cells: string[] = [];
+      for (let index = sheet.starts[row] ?? 0; index < (sheet.starts[row + 1] ?? 0); index++) {
+        const type = cellTypes[sheet.types[index] ?? 0];
+        if (type === "blank" && !sheet.formulas.has(index)) continue;
+        const format = type === "text" ? "" : (styles[sheet.styles[index] ?? 0]?.format ?? "General");
+        const column = names.get(sheet.columns[index] ?? 0) ?? "";
+        cells.push(
+          JSON.stringify([column, type, sheet.texts[index], sheet.formulas.get(index) ?? "", format]),
+        );
+      }
+      yield `${JSON.stringify([sheet.name, keys[at]])} ${cells.join(" ")}\n`;
+    }
+  }
+}
+
+/** The rows of each sheet by the names of the columns, for the document beside a workbook that was read. */
+export const workbookDocument = ({ sheets }: Workbook): Readonly<Record<string, readonly object[]>> =>
+  Object.fromEntries(
+    sheets.map((sheet) => {
+      const table = tableOf(sheet);
+      const rows = table.records.map((row) =>
+        Object.fromEntries(
+          [...table.columns].map(([name, column]) => {
+            const index = cellIndex(sheet, row, column);
+            const text = sheet.texts[index] ?? "";
+            return [name, typeAt(sheet, index) === "number" ? (canonicalDecimal(text) ?? text) : text];
+          }),
+        ),
+      );
+      return [sheet.name, rows];
+    }),
+  );

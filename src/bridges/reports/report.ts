@@ -1,0 +1,187 @@
+/**
+ * A daily report as a value. The workbook is one rendering of it, the JSON document beside it another. Numbers are
+ * exact: decimal text, or `p/q`.
+ */
+import { type Fraction, fraction, parseFigure } from "../../base/fraction.ts";
+import { nearestDouble } from "../../base/nearest-double.ts";
+import type { CellStyle, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
+import { cellTypes } from "../../ports/workbook.ts";
+import type { WrittenWorkbook } from "../../ports/written-workbook.ts";
+import { reportKeyword } from "./layout.ts";
+
+/** What a column holds; this decides the type and the number format of its cells. */
+export type ColumnKind = "text" | "quantity" | "price" | "money" | "count";
+
+export interface ReportColumn {
+  readonly name: string;
+  readonly kind: ColumnKind;
+}
+
+/**
+ * A number as text in a column of numbers, otherwise a text. Null is a figure that is not available, an empty text
+ * is a blank. `words` is a text in a column of numbers; `formula` is a number that the workbook computes.
+ */
+export type ReportValue =
+  | string
+  | null
+  | { readonly words: string }
+  | { readonly formula: string; readonly result: string; readonly kind?: ColumnKind };
+
+export interface ReportSheet {
+  readonly name: string;
+  readonly columns: readonly ReportColumn[];
+  readonly rows: readonly (readonly ReportValue[])[];
+}
+
+export interface DailyReport {
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly source: "legacy" | "modern";
+  /** The last instant whose trades count, ISO 8601. */
+  readonly asOf: string;
+  readonly dayRule: string;
+  /** The zone of the times. */
+  readonly zone: string;
+  readonly sheets: readonly ReportSheet[];
+}
+
+/** The words in place of a figure that is not available. */
+const notAvailable = "not available";
+
+const formats: Readonly<Record<ColumnKind, string>> = {
+  text: "@",
+  quantity: "#,##0",
+  price: "#,##0.000000",
+  money: "#,##0.00;[Red]-#,##0.00",
+  count: "#,##0",
+};
+
+/** A cell as the workbook stores it. */
+interface ReportCell {
+  readonly value: string | number | null;
+  readonly format: string;
+  readonly formula?: string;
+  /** Words in place of a figure. */
+  readonly isMissing?: true;
+  /** The number of the workbook is a rounded one: its exact value has more than 15 digits, or no end. */
+  readonly isRounded?: true;
+}
+
+/** The significant digits that every spreadsheet program keeps. */
+const digitsMax = 15;
+
+function reportCell(value: ReportValue, column: ReportColumn): ReportCell {
+  if (value === null) return { value: notAvailable, format: "General", isMissing: true };
+  if (value === "") return { value: null, format: "General" };
+  if (typeof value === "object" && "words" in value) return { value: value.words, format: formats.text };
+  const [text, kind, formula] =
+    typeof value === "string"
+      ? [value, column.kind, undefined]
+      : [value.result, value.kind ?? column.kind, value.formula];
+  if (kind === "text") return { value: text, format: formats.text };
+  const { number, isRounded } = storedNumber(text);
+  // A part of a contract would be rounded away by the format of whole quantities.
+  const format = kind === "quantity" && !Number.isInteger(number) ? "General" : formats[kind];
+  return {
+    value: number,
+    format,
+    ...(formula !== undefined && { formula }),
+    ...(isRounded && { isRounded }),
+  };
+}
+
+function storedNumber(text: string): { readonly number: number; readonly isRounded: boolean } {
+  const plain = Number(text);
+  const isShort = text.length <= digitsMax && Number.isFinite(plain);
+  const number = isShort ? plain : Number(nearestDouble(exact(text)).toPrecision(digitsMax));
+  if (!Number.isFinite(number)) throw new Error(`broken invariant: ${text} is a figure`);
+  return { number, isRounded: !isShort && !sameNumber(exact(text), number) };
+}
+
+const exact = (text: string): Fraction => parseFigure(text) ?? fraction(0n);
+
+const sameNumber = (value: Fraction, number: number): boolean => {
+  const stored = exact(String(number));
+  return stored.numerator === value.numerator && stored.denominator === value.denominator;
+};
+
+/** The workbook of a report as a reader of its file finds it, without its layout. */
+export function asWorkbook(report: DailyReport): Workbook {
+  const styles: CellStyle[] = [];
+  const styleOf = (format: string): number => {
+    const known = styles.findIndex((style) => style.format === format);
+    return known >= 0 ? known : styles.push({ format, isDate: false, look: "" }) - 1;
+  };
+  styleOf("General");
+  return {
+    sheets: report.sheets.map((sheet) => asSheet(sheet, styleOf)),
+    styles,
+    isFrom1904: false,
+    keywords: reportKeyword,
+  };
+}
+
+function asSheet({ name, columns, rows }: ReportSheet, styleOf: (format: string) => number): WorkbookSheet {
+  const all: (readonly ReportCell[])[] = [
+    columns.map((column) => ({ value: column.name, format: "General" })),
+    ...rows.map((row) => columns.map((column, at) => reportCell(valueAt(row, at), column))),
+  ];
+  const cells = all.flat();
+  return {
+    name,
+    visibility: "visible",
+    rowNumbers: all.map((_, at) => at + 1),
+    starts: [...all, []].map((_, at) => at * columns.length),
+    columns: Uint16Array.from(cells, (_, at) => at % columns.length),
+    types: Uint8Array.from(cells, ({ value }) => typeAtOf(value)),
+    texts: cells.map(({ value }) => (value === null ? "" : String(value))),
+    styles: Uint16Array.from(cells, ({ format }) => styleOf(format)),
+    formulas: new Map(cells.flatMap(({ formula }, at) => (formula === undefined ? [] : [[at, formula]]))),
+    hiddenRows: new Set(),
+    hiddenColumns: new Set(),
+    widths: new Map(),
+    merges: [],
+    layout: new Map(),
+  };
+}
+
+const typeAtOf = (value: string | number | null): number =>
+  cellTypes.indexOf(value === null || value === "" ? "blank" : typeof value === "number" ? "number" : "text");
+
+/** The JSON document beside the workbook: every figure exact, and null where it is not available. */
+export const reportDocument = ({ sheets, ...facts }: DailyReport, contentHash: string) => ({
+  ...facts,
+  contentHash,
+  sheets: Object.fromEntries(
+    sheets.map(({ name, columns, rows }) => [
+      name,
+      rows.map((row) =>
+        Object.fromEntries(columns.map((column, at) => [column.name, documentValue(valueAt(row, at))])),
+      ),
+    ]),
+  ),
+});
+
+/** A value that a row lacks is a blank; null is a figure that is not available. */
+const valueAt = (row: readonly ReportValue[], at: number): ReportValue => {
+  const value = row[at];
+  return value === undefined ? "" : value;
+};
+
+const documentValue = (value: ReportValue): string | null =>
+  typeof value !== "object" || value === null ? value : "words" in value ? value.words : value.result;
+
+/** The workbook that is written. Its footer names what the figures are, and never when they were made. */
+export function writtenReport(report: DailyReport, contentHash: string): WrittenWorkbook {
+  const { date, source, asOf, dayRule, zone } = report;
+  return {
+    title: `Daily P&L ${date}`,
+    keywords: reportKeyword,
+    footer: `${source} P&L of ${date}, as of ${asOf}, day rule ${dayRule}, times in ${zone}, content ${contentHash.slice(0, 16)}`,
+    sheets: report.sheets.map(({ name, columns, rows }) => ({
+      name,
+      columns: columns.map((column) => ({ name: column.name, format: formats[column.kind] })),
+      rows: rows.map((row) => columns.map((column, at) => reportCell(valueAt(row, at), column))),
+    })),
+  };
+}

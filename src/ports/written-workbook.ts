@@ -1,0 +1,24 @@
+/** A workbook that is to be written. */
+export interface WrittenWorkbook {
+  readonly title: string;
+  readonly keywords: string;
+  /** Printed at the bottom of each page. */
+  readonly footer: string;
+  readonly sheets: readonly WrittenSheet[];
+}
+
+/** The first row holds the names of the columns. */
+export interface WrittenSheet {
+  readonly name: string;
+  readonly columns: readonly { readonly name: string; readonly format: string }[];
+  readonly rows: readonly (readonly WrittenCell[])[];
+}
+
+export interface WrittenCell {
+  /** Null is a blank cell. The result, if there is a formula. */
+  readonly value: string | number | null;
+  readonly format: string;
+  readonly formula?: string;
+  /** Words in place of a figure. */
+  readonly isMissing?: true;
+}

@@ -1,0 +1,180 @@
+/** Which report is handed out in which phase, to whom, and what voids an acceptance. */
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openOperator, settingsOf } from "../../src/app/control/session.ts";
+import { reportAcceptance, reportRegister } from "../../src/app/reports/register.ts";
+import { reportSideOf } from "../../src/bridges/reports/index.ts";
+import { type Phase, phases, type Side } from "../../src/domain/migration/phase.ts";
+import { planOf } from "../../src/domain/migration/plan.ts";
+import type { ControlStore } from "../../src/ports/control-store.ts";
+import { pnlBridge } from "../cli/run-cli.ts";
+
+/** For each phase and flag: the report of a user who is in the ramp, and of one who is not. */
+const table: Readonly<Record<Phase, Readonly<Record<"on" | "off", readonly [inRamp: Side, outside: Side]>>>> =
+  {
+    read_only: { off: ["legacy", "legacy"], on: ["legacy", "legacy"] },
+    shadow_mode: { off: ["legacy", "legacy"], on: ["legacy", "legacy"] },
+    dual_write: { off: ["legacy", "legacy"], on: ["modern", "legacy"] },
+    primary_switch: { off: ["legacy", "legacy"], on: ["modern", "modern"] },
+    cleanup: { off: ["legacy", "legacy"], on: ["modern", "modern"] },
+  };
+
+describe("the side of a report", () => {
+  const flags = (reports: boolean) => ({ calculator: true, storage: true, reports });
+  const inPhase = (phase: Phase, reports: boolean) =>
+    planOf({ phase, flags: flags(reports), userWhitelist: ["amy"] });
+
+  it.each(phases.flatMap((phase) => [[phase, "off"] as const, [phase, "on"] as const]))(
+    "in %s with use_new_reports %s is that of the table, and legacy's after a rollback",
+    (phase, flag) => {
+      // The plan itself refuses cleanup without the flag.
+      if (phase === "cleanup" && flag === "off") return expect(() => inPhase(phase, false)).toThrow();
+      const plan = inPhase(phase, flag === "on");
+      const sides = ["amy", "bob"].map((user) => reportSideOf(plan, { user }).side);
+      expect(sides).toEqual(table[phase][flag]);
+      for (const back of [
+        { ...plan, useNewPnlSystem: false },
+        { ...plan, migrationMode: "old_only" as const },
+      ])
+        expect(reportSideOf(back, { user: "amy" }).side).toBe("legacy");
+    },
+  );
+});
+
+describe("a desk that hands out reports", () => {
+  let folder: string;
+  let store: ControlStore;
+  let close: () => Promise<void>;
+  const run = (...args: string[]) => pnlBridge(args, { cwd: folder });
+  const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n";
+  const trade = (id: number, price: string): string =>
+    `${id},XCMEFFDPSX20250919U0ZN,2025-07-24 09:0${id}:00.000,B,1.0,${price}\n`;
+  const daily = async (out: string, ...more: string[]) => {
+    const {
+      code,
+      out: text,
+      err,
+    } = await run("report", "daily", "--date", "2025-07-24", "--out", out, "--json", ...more);
+    if (code === 2) throw new Error(err);
+    return JSON.parse(text);
+  };
+  const phase = (set: Phase) =>
+    store.change({ actor: "amy", action: "phase", reason: "a test", set: { phase: set, grantedPhase: set } });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pnl-bridge-report-"));
+    await mkdir(join(folder, "trade_ledger"));
+    await writeFile(
+      join(folder, "trade_ledger/trades_20250724.csv"),
+      header + trade(1, "110.515625") + trade(2, "110.75"),
+    );
+    const config = join(folder, "pnl_migration_config.yaml");
+    await writeFile(
+      config,
+      "migration: { feature_flags: { use_new_calculator: true, use_new_storage: true, use_new_reports: true } }\n" +
+        "stores: { control: sqlite:./control.db }\nwatch: { trade_ledger: ./trade_ledger }\n",
+    );
+    expect((await run("config", "publish", "--reason", "a test")).code).toBe(0);
+    const session = await openOperator(await settingsOf({ config }));
+    ({ store } = session);
+    close = () => session.close();
+  });
+  afterAll(async () => {
+    await close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("hands out legacy's before the switch, modern's after it, and legacy's in the next run after a rollback", async () => {
+    expect(await daily("a.xlsx")).toMatchObject({ side: "legacy", version: 1 });
+    await phase("primary_switch");
+    expect(await daily("b.xlsx", "--user", "amy")).toMatchObject({
+      side: "modern",
+      version: 1,
+      diff: { ok: false },
+    });
+    expect(JSON.parse(await readFile(join(folder, "b.json"), "utf8"))).toMatchObject({ source: "modern" });
+    expect((await run("rollback", "--reason", "wrong report")).code).toBe(0);
+    expect(await daily("b.xlsx", "--user", "amy")).toMatchObject({ side: "legacy", version: 1 });
+    const { handedOut } = await reportRegister(store, "2025-07-24");
+    expect(handedOut.map(({ side, user, phase: of, path }) => [side, user, of, path])).toEqual([
+      ["legacy", null, "read_only", "a.xlsx"],
+      ["modern", "amy", "primary_switch", "b.xlsx"],
+      ["legacy", "amy", "primary_switch", "b.xlsx"],
+    ]);
+  });
+
+  it("keeps one entry for a report that is handed out again with the same content", async () => {
+    const before = (await reportRegister(store, "2025-07-24")).handedOut.length;
+    await daily("b.xlsx", "--user", "amy");
+    expect((await reportRegister(store, "2025-07-24")).handedOut).toHaveLength(before);
+  });
+
+  it("accepts exactly the content that was compared, and a late trade voids the acceptance", async () => {
+    const date = "2025-07-24";
+    await phase("shadow_mode");
+    await daily("l.xlsx", "--side", "legacy");
+    await daily("m.xlsx", "--side", "modern");
+    expect(await reportAcceptance(store, date)).toMatchObject({
+      accepted: false,
+      because: "nobody has accepted the differences of the reports of 2025-07-24",
+    });
+    const accept = (...books: string[]) =>
+      run(
+        "report",
+        "accept",
+        ...books,
+        "--date",
+        date,
+        "--reason",
+        "known quirks",
+        "--actor",
+        "amy",
+        "--json",
+      );
+    const { code, out } = await accept("l.xlsx", "m.xlsx");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      accepted: true,
+      because: "amy accepted this content",
+      tolerances: { pnl: "0.01" },
+    });
+    const { accepted } = await reportRegister(store, date);
+    expect(accepted[0]?.differences.length).toBeGreaterThan(0);
+    // The same content keeps it.
+    expect(await daily("again.xlsx", "--side", "modern")).toMatchObject({ version: 1 });
+    expect((await reportAcceptance(store, date)).accepted).toBe(true);
+    // A late trade makes a new version, and the old file stays.
+    await copyFile(join(folder, "m.xlsx"), join(folder, "kept.xlsx"));
+    await writeFile(
+      join(folder, "trade_ledger/trades_20250724.csv"),
+      header + trade(1, "110.515625") + trade(2, "110.75") + trade(3, "111"),
+    );
+    expect(await daily("late.xlsx", "--side", "modern")).toMatchObject({ version: 2 });
+    expect(await readFile(join(folder, "m.xlsx"))).toEqual(await readFile(join(folder, "kept.xlsx")));
+    expect(await reportAcceptance(store, date)).toMatchObject({
+      accepted: false,
+      because:
+        "the acceptance of amy is void: the content of legacy's report and modern's report has changed",
+    });
+    const old = await accept("l.xlsx", "m.xlsx");
+    expect(old.code).toBe(2);
+    expect(old.err).toMatch(/REFUSED.*these are not the two reports of 2025-07-24 that were compared last/);
+  });
+
+  it("takes legacy's own workbook as it is, and compares it", async () => {
+    const found = await daily("own.xlsx", "--side", "legacy", "--legacy-workbook", "l.xlsx");
+    expect(found).toMatchObject({ side: "legacy", version: 1 });
+    expect(await readFile(join(folder, "own.xlsx"))).toEqual(await readFile(join(folder, "l.xlsx")));
+  });
+
+  it("hands out legacy's report even if modern's cannot be built, and says so", async () => {
+    await writeFile(join(folder, "broken.json"), '{ "X": "1" }');
+    const found = await daily("alone.xlsx", "--side", "modern", "--legacy-workbook", "missing.xlsx");
+    expect(found).toMatchObject({
+      side: "modern",
+      diff: { error: expect.stringContaining("cannot be read") },
+    });
+  });
+});

@@ -1,0 +1,114 @@
+/** Reports over HTTP and from Python. */
+import { execFile } from "node:child_process";
+import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openOperator, settingsOf } from "../../src/app/control/session.ts";
+import { reportRegister } from "../../src/app/reports/register.ts";
+import { ReportService } from "../../src/app/reports/service.ts";
+import type { ControlStore } from "../../src/ports/control-store.ts";
+import { handedReport } from "../../src/surfaces/gateway/wire/reports.ts";
+import { until } from "../../src/testing/until.ts";
+import { python } from "../../src/testing/worker-programs.ts";
+import { root } from "../cli/run-cli.ts";
+import { ask, desk, listen } from "../gateway/desk.ts";
+
+let folder: string;
+let store: ControlStore;
+let close: () => Promise<void>;
+let reports: ReportService;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pnl-bridge-report-"));
+  await mkdir(join(folder, "ledger"));
+  await writeFile(
+    join(folder, "ledger/trades_20250724.csv"),
+    "tradeId,instrumentName,marketTradeTime,buySell,quantity,price\n" +
+      "1,XCMEFFDPSX20250919U0ZN,2025-07-24 09:00:00.000,B,1.0,110.515625\n",
+  );
+  const config = join(folder, "pnl_migration_config.yaml");
+  await writeFile(
+    config,
+    "stores: { control: sqlite:./control.db }\nwatch: { trade_ledger: ./ledger }\nreports: { dir: ./out }\n",
+  );
+  const settings = await settingsOf({ config });
+  const session = await openOperator(settings);
+  ({ store } = session);
+  close = () => session.close();
+  const set = { phase: "shadow_mode", grantedPhase: "shadow_mode" } as const;
+  await store.change({ actor: "amy", action: "phase", reason: "a test", set });
+  reports = new ReportService(config, settings);
+});
+afterAll(async () => {
+  await close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("GET /api/v1/reports/{date}", () => {
+  it("writes the report into the folder of reports under a name like the desk's, and tells the event stream", async () => {
+    const { url } = await desk({ reports });
+    const stream = await listen(`${url}/api/v1/events`);
+    const { status, body, headers } = await ask(`${url}/api/v1/reports/2025-07-24`, "GET", undefined, {
+      "x-pnl-user": "amy",
+    });
+    expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
+    expect(handedReport.parse(body)).toEqual(body);
+    expect(body).toMatchObject({ date: "2025-07-24", side: "legacy", version: 1, diff: { ok: false } });
+    expect([dirname(body.path), basename(body.path)]).toEqual([
+      join(folder, "out"),
+      expect.stringMatching(/^tyu5_pnl_all_\d{8}_\d{6}\.xlsx$/),
+    ]);
+    for (const path of [body.path, body.figures, body.diff.path]) await access(path);
+    await until(
+      () => stream.events.some(({ event }) => event === "reports"),
+      "the event stream tells of the report",
+    );
+    stream.close();
+    const told = stream.events.find(({ event }) => event === "reports")?.data;
+    expect(told).toMatchObject({ date: "2025-07-24", side: "legacy", version: 1 });
+    expect(JSON.stringify(told)).not.toContain(folder);
+    expect((await reportRegister(store, "2025-07-24")).handedOut).toMatchObject([
+      { user: "amy", side: "legacy", path: body.path },
+    ]);
+  });
+
+  it("answers with the same file while the content is the same", async () => {
+    const { url } = await desk({ reports });
+    const paths = [];
+    for (let asked = 0; asked < 2; asked++)
+      paths.push((await ask(`${url}/api/v1/reports/2025-07-24`)).body.path);
+    expect(paths[0]).toBe(paths[1]);
+  });
+
+  it("refuses a text that is no day, and a process without reports", async () => {
+    const { url } = await desk({ reports });
+    expect((await ask(`${url}/api/v1/reports/yesterday`)).status).toBe(400);
+    expect((await ask(`${url}/api/v1/reports/2025-02-30`)).body).toMatchObject({
+      status: 400,
+      code: "BAD_USAGE",
+    });
+    const without = await desk();
+    expect((await ask(`${without.url}/api/v1/reports/2025-07-24`)).body).toMatchObject({
+      status: 409,
+      code: "REFUSED",
+    });
+  });
+
+  it.skipIf(python === undefined)(
+    "is what ExcelReportBridge.generate_daily_pnl of the Python client answers",
+    async () => {
+      const { url } = await desk({ reports });
+      const script = `
+import datetime, sys
+from pnl_bridge_client import ExcelReportBridge
+report = ExcelReportBridge("${url}", user="amy").generate_daily_pnl(datetime.date(2025, 7, 24))
+print(report.side, report.version, report.diff.ok, report.path)
+`;
+      const env = { ...process.env, PYTHONPATH: join(root, "python") };
+      const { stdout } = await promisify(execFile)(python ?? "", ["-c", script], { env });
+      const { body } = await ask(`${url}/api/v1/reports/2025-07-24`);
+      expect(stdout.trim()).toBe(`legacy 1 False ${body.path}`);
+    },
+  );
+});
