@@ -1,17 +1,25 @@
 /**
- * `node scripts/screenshots.ts` makes the pictures in README.md and docs/explain.md: the report page of the
- * demo, its explanations, and the output of `status` on a terminal. Needs Chromium (see test/browser.ts).
+ * `node scripts/screenshots.ts [page]` makes the pictures in README.md, docs/explain.md and docs/page.md: the
+ * report page of the demo, its explanations, the output of `status` on a terminal, and the page of `serve` at
+ * each stop of a new user's walk over the living desk (only these with the argument `page`). Needs Chromium
+ * (see test/browser.ts).
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { pino } from "pino";
 import type { Browser } from "playwright-core";
 import { renderParityPage } from "../src/adapters/report/index.ts";
 import { runDemo } from "../src/app/demo-desk/demo.ts";
+import { makeLivingDesk } from "../src/app/demo-desk/living-desk.ts";
 import { commands } from "../src/surfaces/cli/commands/status.ts";
+import { serveUntil } from "../src/surfaces/cli/serving.ts";
 import { startBrowser } from "../test/browser.ts";
 import { LiveDesk } from "../test/cli/live-desk.ts";
 import { withFiles } from "../test/cli/run-cli.ts";
+import { builtPage } from "../test/page/built-page.ts";
+import { walk } from "../test/page/walk.ts";
 
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
 
@@ -81,14 +89,47 @@ function terminalPage(text: string): string {
   return `<!doctype html><meta charset="utf-8"><body style="margin: 0"><pre style="${style}">$ pnl-bridge status\n${styled}</pre>`;
 }
 
-await mkdir(images, { recursive: true });
-const browser = await startBrowser();
-try {
+async function otherPictures(browser: Browser): Promise<void> {
   const { report } = await runDemo({ seed: 1 });
   await picture(browser, "report.png", renderParityPage(report), { width: 1280, height: 1100 });
   const few = { ...report, explanations: report.explanations?.slice(0, 4) ?? [] };
   await picture(browser, "explain.png", renderParityPage(few), { width: 1280, height: 800 }, "Explanations");
   await picture(browser, "status.png", terminalPage(await statusOfDesk()), { width: 1200, height: 100 });
+}
+
+/** How long the page is open before the picture of its charts. */
+const chartsMs = 60_000;
+
+/** Walks over a living desk, and takes a picture of the page at each stop. */
+const pagePictures = (browser: Browser): Promise<void> =>
+  withFiles({}, async (folder) => {
+    const desk = await makeLivingDesk(folder, 1, { twoYearNote: 0, badRow: 0, republished: 0 });
+    await serveUntil(desk.config, {
+      log: pino({ level: "silent" }),
+      env: { ...process.env, ...desk.env },
+      page: await builtPage(),
+      onOpen: async ({ url, bridge }) => {
+        const stop = await desk.start(bridge);
+        const viewport = { width: 1280, height: 800 };
+        const page = await browser.newPage({ viewport, colorScheme: "light" });
+        await walk(page, {
+          ...{ url, token: desk.env.DEMO_OPERATOR_TOKEN },
+          at: async (name) => {
+            await sleep(name === "health" ? chartsMs : 3_000);
+            await writeFile(join(images, `page-${name}.png`), await page.screenshot());
+          },
+        });
+        await page.close();
+        await stop();
+      },
+    });
+  });
+
+await mkdir(images, { recursive: true });
+const browser = await startBrowser();
+try {
+  await pagePictures(browser);
+  if (process.argv[2] !== "page") await otherPictures(browser);
 } finally {
   await browser.close();
 }

@@ -2,7 +2,7 @@
  * A command of an operator: a button that opens a dialog, which sends the command once and shows its outcome.
  * Viewers have no commands: `Command` shows nothing to a caller who may not change the plan.
  */
-import { type ReactNode, useId, useRef, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { ApiError } from "./api.ts";
 import { ChangesSince } from "./audit.tsx";
 import { migration } from "./live/migration.ts";
@@ -33,6 +33,8 @@ export interface CommandProps<Answer> {
   readonly mustType?: string;
   /** Commands towards legacy look different from forward moves. */
   readonly tone?: "back" | "forward";
+  /** The letter that opens the dialog together with Alt, wherever the focus is. */
+  readonly shortcut?: string;
   readonly send: (given: Given) => Promise<Answer>;
   /** What the dialog shows below the form while the command is under way. */
   readonly sending?: ReactNode;
@@ -51,16 +53,36 @@ type Outcome<Answer> =
 export function Command<Answer>(props: CommandProps<Answer>) {
   const current = useStore(sessionStore);
   const dialog = useRef<HTMLDialogElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
   /** Grows with each opening, so that a dialog begins without the state of the last one. */
   const [opened, setOpened] = useState(0);
+  const { shortcut } = props;
+  useEffect(() => {
+    if (shortcut === undefined) return;
+    const onKey = (event: KeyboardEvent): void => {
+      if (!event.altKey || event.code !== `Key${shortcut}`) return;
+      event.preventDefault();
+      button.current?.click();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [shortcut]);
   if (current.state !== "signed-in" || !current.session.mayChange) return null;
   const open = (): void => {
+    if (dialog.current?.open !== false) return;
     setOpened(opened + 1);
-    dialog.current?.showModal();
+    dialog.current.showModal();
   };
   return (
     <>
-      <button type="button" className={`command ${props.tone ?? "forward"}`} onClick={open}>
+      <button
+        ref={button}
+        type="button"
+        className={`command ${props.tone ?? "forward"}`}
+        aria-keyshortcuts={shortcut === undefined ? undefined : `Alt+${shortcut}`}
+        title={shortcut === undefined ? undefined : `Alt+${shortcut}`}
+        onClick={open}
+      >
         {props.label}
       </button>
       <dialog ref={dialog} aria-label={props.title}>

@@ -2,45 +2,11 @@
 import { Figure } from "./figure.tsx";
 import { useQuestion } from "./live/question.ts";
 import { Fact, Facts, State, Table, type Tone } from "./panel.tsx";
+import type { ComparisonExplanation } from "./wire.ts";
 
 const onlyOnce = { on: [], everyMs: 3_600_000 } as const;
-interface Cause {
-  readonly code: string;
-  readonly level: "proved" | "reduces" | "fits";
-  readonly side: string;
-  readonly amount: string | null;
-  readonly rowsReproduced: number;
-  readonly rowsTotal: number;
-  readonly rule: string;
-}
-interface Group {
-  readonly id: string;
-  readonly component: { readonly lanes: readonly { readonly book?: string; readonly symbol: string }[] };
-  readonly first: { readonly field: string; readonly tradingDay?: string };
-  readonly difference: string | null;
-  readonly causes: readonly Cause[];
-  readonly unexplained: string | null;
-  readonly witness: {
-    readonly minimal: boolean;
-    readonly trades: readonly {
-      readonly id: string;
-      readonly book?: string;
-      readonly symbol: string;
-      readonly side: string;
-      readonly quantity: string;
-      readonly price: string;
-      readonly time: string;
-      readonly file: string;
-      readonly line: number;
-      readonly refused?: string;
-    }[];
-  } | null;
-  readonly budget: { readonly exhausted: boolean };
-}
-type ComparisonExplanation = Omit<Group, "first"> & {
-  readonly first: Group["first"] | null;
-  readonly others: readonly Group[];
-};
+type Group = ComparisonExplanation["others"][number];
+type Cause = Group["causes"][number];
 
 const levels: Readonly<Record<Cause["level"], readonly [tone: Tone, word: string]>> = {
   proved: ["good", "proved"],

@@ -22,6 +22,7 @@ export function Rollback() {
       label="Roll back to legacy"
       title="Roll back to legacy?"
       tone="back"
+      shortcut="R"
       reason={reasonDefault}
       send={async (given) => {
         setReason(given.reason);

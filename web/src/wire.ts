@@ -1,6 +1,10 @@
 /** The gateway's answers, as its own schemas describe them. The page imports types only, and no schema. */
 import type { z } from "zod";
-import type { comparison, comparisonList } from "../../src/surfaces/gateway/wire/comparisons.ts";
+import type {
+  comparison,
+  comparisonExplanation,
+  comparisonList,
+} from "../../src/surfaces/gateway/wire/comparisons.ts";
 import type { dashboardAnswer } from "../../src/surfaces/gateway/wire/dashboard.ts";
 import type {
   databaseStatus,
@@ -30,6 +34,7 @@ export type Traffic = z.output<typeof plan.trafficResult>;
 export type AuditRow = z.output<typeof plan.auditPage>["rows"][number];
 export type AuditVerification = z.output<typeof plan.auditVerification>;
 export type Comparison = z.output<typeof comparison>;
+export type ComparisonExplanation = z.output<typeof comparisonExplanation>;
 export type ComparisonList = z.output<typeof comparisonList>;
 export type FilesStatus = z.output<typeof filesStatus>;
 export type FileReview = z.output<typeof fileReview>;

@@ -29,14 +29,26 @@ export interface LivingDesk {
   start(bridge: PnlBridge): Promise<() => Promise<void>>;
 }
 
-/** The moments after the start at which something happens, in milliseconds. */
-const moments = { twoYearNote: 12_000, badRow: 20_000, republished: 35_000 };
+/** The milliseconds after the start at which something happens. */
+interface Moments {
+  /** From then on UST trades the two-year note, and its answers differ. */
+  readonly twoYearNote: number;
+  /** A file lands whose row is no trade. */
+  readonly badRow: number;
+  /** Somebody changes an old ledger. */
+  readonly republished: number;
+}
+const demoMoments: Moments = { twoYearNote: 12_000, badRow: 20_000, republished: 35_000 };
 const tradeMs = 1_000;
 const callMs = 400;
 const rampMs = 40_000;
 
 /** Writes the files of a living desk into an existing folder. Throws UNWRITABLE. */
-export async function makeLivingDesk(folder: string, seed: number): Promise<LivingDesk> {
+export async function makeLivingDesk(
+  folder: string,
+  seed: number,
+  moments: Moments = demoMoments,
+): Promise<LivingDesk> {
   const ledgers = join(folder, "trade_ledger");
   await makeFolder(ledgers);
   const config = join(folder, "pnl_migration_config.yaml");
@@ -51,7 +63,7 @@ export async function makeLivingDesk(folder: string, seed: number): Promise<Livi
   return {
     config,
     env: { DEMO_OPERATOR_TOKEN: token(), DEMO_VIEWER_TOKEN: token() },
-    start: (bridge) => start(bridge, desk),
+    start: (bridge) => start(bridge, desk, moments),
   };
 }
 
@@ -221,7 +233,7 @@ const traders = [
   { user: "tess", book: "UST" },
 ] as const;
 
-async function start(bridge: PnlBridge, desk: Desk): Promise<() => Promise<void>> {
+async function start(bridge: PnlBridge, desk: Desk, moments: Moments): Promise<() => Promise<void>> {
   await beginRamp(present(bridge.control, "the demo has a control store"));
   const startMs = systemClock.monotonicMs();
   const isPast = (moment: number): boolean => systemClock.monotonicMs() - startMs >= moment;

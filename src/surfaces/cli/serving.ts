@@ -84,12 +84,14 @@ ctrl-C ends it and deletes its files.
 interface ServingOptions {
   readonly log: Logger;
   readonly env?: NodeJS.ProcessEnv;
+  /** The folder of the built page. Default: the one beside this program. */
+  readonly page?: string;
   /** Called when the gateway listens. The server closes when the result is settled. */
   readonly onOpen: (opened: { readonly url: string; readonly bridge: PnlBridge }) => Promise<void>;
 }
 
 /** Serves a configuration file over HTTP. Throws BAD_CONFIG, BAD_USAGE and the errors of the bridge. */
-async function serveUntil(path: string, { log, env, onOpen }: ServingOptions): Promise<void> {
+export async function serveUntil(path: string, { log, env, page, onOpen }: ServingOptions): Promise<void> {
   const config = await loadConfig(path);
   if (config.unused.length > 0)
     log.warn({ config: path, unused: config.unused }, "no effect in this version");
@@ -109,7 +111,7 @@ async function serveUntil(path: string, { log, env, onOpen }: ServingOptions): P
   try {
     files = openFiles(config, { path, bridge, log });
     const reports = new ReportService(path, { config, folder: dirname(resolve(path)) });
-    const gateway = await open(config, { bridge, files, reports, observations, log, env });
+    const gateway = await open(config, { bridge, files, reports, observations, log, env, page });
     log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
     try {
       await onOpen({ url: gateway.url, bridge });
@@ -129,11 +131,12 @@ interface Served {
   readonly observations: Observations;
   readonly log: Logger;
   readonly env: NodeJS.ProcessEnv | undefined;
+  readonly page: string | undefined;
 }
 
 function open(
   { gateway, monitoring }: Config,
-  { bridge, files, reports, observations, log, env }: Served,
+  { bridge, files, reports, observations, log, env, page }: Served,
 ): Promise<Gateway> {
   bridge.control?.onEvent(({ kind, what, epoch }) => {
     const level = levels[kind] ?? "warn";
@@ -150,6 +153,7 @@ function open(
     localActor: operatingSystemUser(),
     log,
     ...(env !== undefined && { env }),
+    ...(page !== undefined && { page }),
     onCall: monitoring.logAllCalculations ? (call) => log.info(call, "call") : undefined,
   });
 }

@@ -1,0 +1,205 @@
+/** The operator's commands on the page, over a gateway with a control store in memory. */
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import type { ComparisonRecord } from "../../src/ports/evidence.ts";
+import { until } from "../../src/testing/until.ts";
+import { chromiumPath } from "../browser.ts";
+import { isLongRun } from "../campaigns.ts";
+import { ask, desk } from "../gateway/desk.ts";
+import { axeFindings } from "./axe.ts";
+import { usePages } from "./open-page.ts";
+import { openRelay } from "./relay.ts";
+
+const env = { V: "viewer-0123456789", A: "amy-0123456789012", B: "bob-0123456789012" };
+const tokens = [
+  { name: "viewer", role: "viewer", env: "V" },
+  { name: "amy", role: "operator", env: "A" },
+  { name: "bob", role: "operator", env: "B" },
+] as const;
+const views = ["pnl", "migration", "differences", "files", "health"] as const;
+
+const comparison = (index: number): ComparisonRecord => ({
+  at: new Date(Date.UTC(2025, 6, 24, 15) + index).toISOString(),
+  ...{ method: "calculatePnl", epoch: 1, answered: "legacy", kind: "ab", verdict: "diverged" },
+  ...{ unit: `BOOK ${index}`, fingerprint: "abc", legacyMs: 1.5, modernMs: 2, legacyError: null },
+  ...{ modernError: null, more: 0, excluded: 0, request: null },
+  fields: [
+    {
+      ...{ path: "totals.USD.total", entry: null, verdict: "diverged" },
+      ...{ legacy: "1", modern: "1.5", difference: "0.5" },
+    },
+  ],
+});
+
+describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it is not installed)", () => {
+  const pages = usePages();
+  const served = () => desk({ page: pages.folder, tokens, env, database: undefined });
+  type Served = Awaited<ReturnType<typeof served>>;
+
+  const show = async (page: Page, { url }: Pick<Served, "url">, view: string): Promise<void> => {
+    await page.goto(`${url}/#/${view}`);
+    await page.locator("[data-state=live]").waitFor();
+  };
+  const audited = async ({ store }: Served, action: string) =>
+    (await store.audit(0, 1_000)).filter((row) => row.action === action);
+  const dialog = (page: Page) => page.getByRole("dialog");
+  const asBob = (at: Served, method: string, path: string, body: object) =>
+    ask(`${at.url}/api/v1/${path}`, method, body, { authorization: `Bearer ${env.B}` });
+
+  it("a rollback takes two keys in every view, and the audit has its actor and reason", async () => {
+    const at = await served();
+    const page = await pages.open(at.url, { token: env.A });
+    for (const [count, view] of views.entries()) {
+      await show(page, at, view);
+      await page.keyboard.press("Alt+r");
+      await dialog(page).getByText("No gate is asked").waitFor();
+      await page.keyboard.press("Enter");
+      await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
+      // The dialog closes with the same key.
+      await page.keyboard.press("Enter");
+      await dialog(page).waitFor({ state: "hidden" });
+      const rows = await audited(at, "rollback");
+      expect(rows).toHaveLength(count + 1);
+      expect(rows.at(-1)).toMatchObject({ actor: "amy", reason: "rolled back on the page" });
+    }
+  });
+
+  it("a viewer's page has no command in any view", async () => {
+    const at = await served();
+    const page = await pages.open(at.url, { token: env.V });
+    for (const view of views) {
+      await show(page, at, view);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      expect([view, await page.locator(".command, dialog").count()]).toEqual([view, 0]);
+      await page.keyboard.press("Alt+r");
+    }
+    expect(await audited(at, "rollback")).toEqual([]);
+  });
+
+  it("a command about a plan that somebody else has changed is refused, and a rollback is not", async () => {
+    const at = await served();
+    const page = await pages.open(at.url, { token: env.A });
+    await show(page, at, "migration");
+    await page.getByRole("button", { name: "Set traffic …" }).click();
+    await asBob(at, "PUT", "migration/traffic", { percentage: 5, reason: "bob was faster" });
+    await dialog(page).getByLabel("Percent of the books or users").fill("50");
+    await dialog(page).getByLabel("Reason").fill("amy was slower");
+    await page.keyboard.press("Enter");
+    await dialog(page).getByText("CONFLICT").waitFor();
+    await dialog(page).getByText("bob: traffic, “bob was faster”").waitFor();
+    expect((await at.store.read()).overrides.newSystemPercentage).toBe(5);
+    await page.keyboard.press("Escape");
+    await asBob(at, "PUT", "migration/traffic", { percentage: 6, reason: "bob again" });
+    await page.keyboard.press("Alt+r");
+    await page.keyboard.press("Enter");
+    await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
+  });
+
+  it("a forward move shows the dry run, wants the phase's name, and is refused with the closed gates", async () => {
+    const at = await served();
+    const page = await pages.open(at.url, { token: env.A });
+    await show(page, at, "migration");
+    await page.getByRole("button", { name: "Advance to shadow_mode …" }).click();
+    await dialog(page).getByRole("heading", { name: "What will change" }).waitFor();
+    await dialog(page).getByText("gates before shadow_mode are closed").waitFor();
+    const send = dialog(page).getByRole("button", { name: "Advance to shadow_mode …" });
+    await dialog(page).getByLabel("Reason").fill("it is time");
+    await dialog(page).getByLabel("Type shadow_mode to confirm").fill("shadow");
+    expect(await send.isDisabled()).toBe(true);
+    await dialog(page).getByLabel("Type shadow_mode to confirm").fill("shadow_mode");
+    await send.click();
+    await dialog(page).getByRole("alert").getByText("a gate before shadow_mode is closed").waitFor();
+    expect((await at.store.read()).grantedPhase).toBe("read_only");
+  });
+
+  it("lists and sign-offs are changed under the name of the token", async () => {
+    const at = await served();
+    const page = await pages.open(at.url, { token: env.A });
+    await show(page, at, "migration");
+    await page.getByRole("button", { name: "Add to the whitelist …" }).click();
+    await dialog(page).getByLabel("User").fill("tess");
+    await dialog(page).getByLabel("Reason").fill("she tries it");
+    await page.keyboard.press("Enter");
+    await dialog(page).getByText("The list has changed.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Remove tess …" }).waitFor();
+    expect(await audited(at, "whitelist")).toMatchObject([{ actor: "amy", reason: "she tries it" }]);
+  });
+
+  it("a rollback without an answer says so, shows the other ways, and happens once", async () => {
+    const at = await served();
+    await using relay = await openRelay(at.url);
+    const page = await pages.open(relay.url, { token: env.A });
+    await page.locator("[data-state=live]").waitFor();
+    await page.goto(`${relay.url}/#/migration`);
+    await page.getByText("Who answers").waitFor();
+    relay.stall();
+    await page.keyboard.press("Alt+r");
+    await page.keyboard.press("Enter");
+    const alert = dialog(page).getByRole("alert");
+    await alert.getByText("unconfirmed").waitFor();
+    await alert.getByText("pnl-bridge rollback --reason 'rolled back on the page'").waitFor();
+    await alert.getByText("UPDATE config SET use_new_pnl_system = false;").waitFor();
+    relay.heal();
+    await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
+    await until(async () => (await audited(at, "rollback")).length > 0);
+    expect(await audited(at, "rollback")).toHaveLength(1);
+  });
+
+  it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
+    const at = await served();
+    const count = isLongRun("page") ? 100_000 : 8_000;
+    await at.evidence.append(Array.from({ length: count }, (_, index) => comparison(index)));
+    const page = await pages.open(at.url, { token: env.A });
+    await show(page, at, "differences?verdict=diverged");
+    const list = page.getByRole("grid", { name: "Comparisons, newest first" });
+    await page.getByText(`at least ${count.toLocaleString("en-US")} found`).waitFor();
+    expect(await list.getAttribute("aria-rowcount")).toBe(String(count + 1));
+    await list.getByRole("gridcell").first().focus();
+    await page.keyboard.press("Control+End");
+    await list.getByText("BOOK 0", { exact: true }).waitFor();
+    expect(await list.getByRole("row").count()).toBeLessThan(100);
+    // The oldest comparison is opened with its fields.
+    await list.getByText("BOOK 0", { exact: true }).click();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Comparison 1", exact: true }).waitFor();
+    await page.getByRole("cell", { name: "+0.5" }).waitFor();
+  });
+
+  /** The long run also examines the dialog of every command. */
+  const examined = isLongRun("page")
+    ? undefined
+    : ["Roll back to legacy", "Advance to shadow_mode …", "Start a ramp …", "Add to the whitelist …"];
+
+  it("no view and no dialog has a fault that axe can find, light and dark, nor scrolls sideways at 320 px", async () => {
+    const at = await served();
+    const page = await pages.open(at.url, { token: env.A });
+    const found: string[] = [];
+    const examine = async (what: string): Promise<void> => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        found.push(...(await axeFindings(page)).map((text) => `${colorScheme} ${what}: ${text}`));
+      }
+    };
+    for (const view of views) {
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await show(page, at, view);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await examine(view);
+      const commands = page.locator(":is(header, main) button.command:visible");
+      for (const name of await commands.allTextContents()) {
+        // The rollback stands in every view, so its dialog is examined once.
+        if (examined?.includes(name) === false || (name === "Roll back to legacy" && view !== "pnl"))
+          continue;
+        await commands.filter({ hasText: name }).click();
+        await dialog(page).waitFor();
+        await examine(name);
+        await page.keyboard.press("Escape");
+      }
+      await page.setViewportSize({ width: 320, height: 700 });
+      const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+      if (wide > 0) found.push(`${view} is ${wide} px too wide`);
+    }
+    expect(found).toEqual([]);
+  }, 600_000);
+});

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { makeLivingDesk } from "../../src/app/demo-desk/living-desk.ts";
+import { serveUntil } from "../../src/surfaces/cli/serving.ts";
+import { chromiumPath } from "../browser.ts";
+import { axeFindings } from "./axe.ts";
+import { usePages } from "./open-page.ts";
+import { walk } from "./walk.ts";
+
+/** The stops with parts that an empty desk does not have. */
+const examined = ["cause", "files", "health", "rollback"];
+
+describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if it is not installed)", () => {
+  const pages = usePages();
+
+  it("finds why book UST differs, takes modern out of use, sees the fleet follow, and exports the audit", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-walk-"));
+    try {
+      const desk = await makeLivingDesk(folder, 1, { twoYearNote: 0, badRow: 0, republished: 0 });
+      await serveUntil(desk.config, {
+        log: pino({ level: "silent" }),
+        env: { ...process.env, ...desk.env },
+        page: pages.folder,
+        onOpen: async ({ url, bridge }) => {
+          const stop = await desk.start(bridge);
+          const page = await pages.open("about:blank");
+          const token = desk.env.DEMO_OPERATOR_TOKEN;
+          const faults: string[] = [];
+          const audit = await walk(page, {
+            ...{ url, token },
+            at: async (stop) => {
+              if (!examined.includes(stop)) return;
+              for (const colorScheme of ["dark", "light"] as const) {
+                await page.emulateMedia({ colorScheme });
+                faults.push(...(await axeFindings(page)).map((text) => `${colorScheme} ${stop}: ${text}`));
+              }
+            },
+          });
+          expect(faults).toEqual([]);
+          await stop();
+          const rows = audit
+            .trim()
+            .split("\n")
+            .map((line) => JSON.parse(line));
+          expect(rows.at(-1)).toMatchObject({
+            actor: "olivia",
+            action: "rollback",
+            reason: "rolled back on the page",
+          });
+          expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, index) => index + 1));
+        },
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
