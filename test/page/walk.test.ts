@@ -33,10 +33,7 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
             ...{ url, token },
             at: async (stop) => {
               if (!examined.includes(stop)) return;
-              for (const colorScheme of ["dark", "light"] as const) {
-                await page.emulateMedia({ colorScheme });
-                faults.push(...(await axeFindings(page)).map((text) => `${colorScheme} ${stop}: ${text}`));
-              }
+              faults.push(...(await axeFindings(page)).map((text) => `${stop} ${text}`));
             },
           });
           expect(faults).toEqual([]);
@@ -56,5 +53,5 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  });
+  }, 600_000);
 });

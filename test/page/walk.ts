@@ -5,7 +5,7 @@
  */
 import type { Page } from "playwright-core";
 
-export type Stop =
+type Stop =
   | "sign-in"
   | "pnl"
   | "migration"
@@ -59,6 +59,7 @@ export async function walk(page: Page, { url, token, at }: Walk): Promise<string
   await cell.dblclick();
   await page.getByRole("heading", { name: "Fields that differ" }).waitFor();
   await page.getByText("TU_MULTIPLIER").first().waitFor();
+  await page.getByRole("heading", { name: /^The trades that show it/ }).waitFor();
   await at("cause");
 
   await view("Files and data");
@@ -83,7 +84,7 @@ export async function walk(page: Page, { url, token, at }: Walk): Promise<string
 
   await view("Migration");
   await page.getByText("out of use: ").waitFor();
-  await page.getByRole("gridcell", { name: "rolled back on the page" }).waitFor();
+  await page.getByRole("gridcell", { name: "rolled back on the page" }).scrollIntoViewIfNeeded();
   await at("audit");
   const [download] = await Promise.all([
     page.waitForEvent("download"),

@@ -83,6 +83,7 @@ stores:
   control: sqlite:./control.db
   legacy: sqlite:./pnl_tracker.db
   modern: sqlite:./newpnl.db
+shadow: { keep_requests: 100000 }
 watch:
   trade_ledger: ./trade_ledger
 gateway:

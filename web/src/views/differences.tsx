@@ -215,6 +215,9 @@ function Typed({ label, name, value = "" }: TypedProps) {
 
 const onlyOnce = { on: [], everyMs: 3_600_000 } as const;
 
+/** Scrolls to a part of the view when it appears. */
+const scrolledTo = (part: HTMLElement | null): void => part?.scrollIntoView({ block: "start" });
+
 /** One comparison: what was asked, the fields that differ, and why. */
 function Details({ id }: { readonly id: string }) {
   const asked = useQuestion<Comparison>(`comparisons/${encodeURIComponent(id)}`, onlyOnce);
@@ -234,6 +237,7 @@ function Details({ id }: { readonly id: string }) {
   const { fields, more, excluded, explainable, why } = answer;
   return (
     <Panel title={`Comparison ${id}`} actions={close}>
+      <div ref={scrolledTo} className="opened" />
       <Facts>
         <Fact name="Verdict">
           <VerdictBadge verdict={verdict} />
