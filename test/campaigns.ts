@@ -108,7 +108,7 @@ export const campaigns = {
     proves: "the report's page of all real ledgers has no fault of accessibility in any setting",
   },
   page: {
-    files: ["test/page/page.test.ts"],
+    files: ["test/page/page.test.ts", "test/page/commands.test.ts"],
     proves: "the page shows no wrong figure, whatever happens to its connection, its tabs and both systems",
   },
   walk: {
