@@ -428,7 +428,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await live(page);
     });
 
-    it("is one for all tabs of a browser; another tab takes over, and a frozen one is left behind", async () => {
+    it("is one for all tabs of a browser; when its tab closes, another one takes over, and the way back works in each", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
       await using front = await openFront(url);
       let streams = 0;
