@@ -35,7 +35,7 @@ export const screenStore = createStore(empty);
 const againMs = 10_000;
 /** The pause after a request that failed. */
 const failedMs = 2_000;
-/** While figures change, requests are at least this far apart, and ten times as far as the last one took. */
+/** While figures change, requests are at least this far apart, and three times as far as the last one took. */
 const apartMs = 1_000;
 
 let isWanted = false;
@@ -81,7 +81,7 @@ export const refresh: () => Promise<void> = oneAtATime(async () => {
     if (isCurrent() && failure instanceof ApiError) screenStore.set({ ...screenStore.get(), failure });
     refreshAfter(failedMs);
   }
-  notBeforeMs = startedMs + Math.max(apartMs, 10 * (performance.now() - startedMs));
+  notBeforeMs = startedMs + Math.max(apartMs, 3 * (performance.now() - startedMs));
   refreshAfter(againMs);
 });
 
