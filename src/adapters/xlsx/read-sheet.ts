@@ -180,36 +180,40 @@ class SheetReader {
     this.#types = grown(this.#types, new Uint8Array(length));
   }
 
+  /** Stores the value of a cell. An empty text is a blank. */
   #store(index: number): void {
-    const { type, text } = this.#stored();
-    if (text === "" && type !== "error") return;
-    this.#types[index] = cellTypes.indexOf(type);
-    this.#texts[index] = text;
-  }
-
-  /** The stored value. An empty text is a blank. */
-  #stored(): { readonly type: CellType; readonly text: string } {
     const value = this.#value;
     switch (this.#type) {
       case "s": {
         const text = this.#part.sharedTexts[Number(value)];
         if (text === undefined) throw this.#broken(`the shared text ${value} does not exist`);
-        return { type: "text", text };
+        this.#set(index, "text", text);
+        return;
       }
       case "str":
       case "inlineStr":
-        return { type: "text", text: this.#kept(decodedText(value)) };
+        this.#set(index, "text", this.#kept(decodedText(value)));
+        return;
       case "b":
-        return { type: "boolean", text: isOn(value.trim()) ? "TRUE" : "FALSE" };
+        this.#set(index, "boolean", isOn(value.trim()) ? "TRUE" : "FALSE");
+        return;
       case "e":
-        return { type: "error", text: value };
+        this.#set(index, "error", value);
+        return;
       case "d":
-        return { type: "number", text: serialOf(value, this.#part.isFrom1904) ?? value };
+        this.#set(index, "number", serialOf(value, this.#part.isFrom1904) ?? value);
+        return;
       default: {
         const text = value.trim();
-        return { type: Number.isFinite(Number(text)) ? "number" : "error", text: this.#kept(text) };
+        this.#set(index, Number.isFinite(Number(text)) ? "number" : "error", this.#kept(text));
       }
     }
+  }
+
+  #set(index: number, type: CellType, text: string): void {
+    if (text === "" && type !== "error") return;
+    this.#types[index] = typeNumbers[type];
+    this.#texts[index] = text;
   }
 
   /** Returns an equal text that was kept before, or a copy: a part of a large text would keep all of it alive. */
@@ -267,6 +271,14 @@ class SheetReader {
     return refusedWorkbook(this.#part.where, what);
   }
 }
+
+const typeNumbers: Readonly<Record<CellType, number>> = {
+  blank: cellTypes.indexOf("blank"),
+  number: cellTypes.indexOf("number"),
+  text: cellTypes.indexOf("text"),
+  boolean: cellTypes.indexOf("boolean"),
+  error: cellTypes.indexOf("error"),
+};
 
 const isOn = (value: string | undefined): boolean => value === "1" || value === "true";
 

@@ -20,20 +20,24 @@ export interface SheetTable {
   readonly records: readonly number[];
 }
 
+const columnsMax = 16_384;
+
 export function tableOf(sheet: WorkbookSheet): SheetTable {
   const columns = new Map<string, number>();
-  const unnamed = new Set(sheet.columns);
+  // Marks columns in an array: a set of a million entries would cost more than the comparison of a sheet.
+  const isUnnamed = new Uint8Array(columnsMax);
+  for (const column of sheet.columns) isUnnamed[column] = 1;
   for (let at = 0; at < (sheet.starts[1] ?? 0); at++) {
     const column = sheet.columns[at] ?? 0;
     const text = sheet.texts[at] ?? "";
     if (text === "") continue;
-    unnamed.delete(column);
+    isUnnamed[column] = 0;
     let name = text;
     for (let copy = 2; columns.has(name); copy++) name = `${text} (${copy})`;
     columns.set(name, column);
   }
-  for (const column of [...unnamed].sort((a, b) => a - b))
-    columns.set(`column ${columnLetters(column)}`, column);
+  for (let column = 0; column < columnsMax; column++)
+    if (isUnnamed[column] === 1) columns.set(`column ${columnLetters(column)}`, column);
   return { sheet, columns, records: sheet.rowNumbers.map((_, index) => index).slice(1) };
 }
 
