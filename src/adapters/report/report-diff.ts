@@ -168,12 +168,14 @@ function differencesTable(all: readonly ReportDifference[]): string {
     const texts = [one.sheet, key, one.column ?? ""].map(
       (text) => `<td class="wide">${escapeHtml(text)}</td>`,
     );
-    const numbers = [one.legacy, one.modern, one.difference ?? null, one.tolerance ?? null].map(
-      (text) => `<td class="number">${escapeHtml(text === null ? none : shorten(text, 80))}</td>`,
+    const shown = (text: string | null): string => escapeHtml(text === null ? none : shorten(text, 80));
+    const values = [one.legacy, one.modern].map((text) => `<td class="wide">${shown(text)}</td>`);
+    const numbers = [one.difference ?? null, one.tolerance ?? null].map(
+      (text) => `<td class="number">${shown(text)}</td>`,
     );
     const notes = escapeHtml(notesOf(one).join("; "));
     const mark = `<th scope="row"><span class="mark ${lookOf(one.class)}">${one.class}</span></th>`;
-    return `<tr>${mark}${texts.join("")}${numbers.join("")}<td class="wide">${notes}</td></tr>`;
+    return `<tr>${mark}${texts.join("")}${values.join("")}${numbers.join("")}<td class="wide">${notes}</td></tr>`;
   });
   const heads = ["Class", "Sheet", "Row", "Column", "Legacy", "Modern", "Difference", "Tolerance", "Cause"];
   return table(heads, rows);
