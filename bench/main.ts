@@ -6,6 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { writeResult } from "../scripts/result-file.ts";
 import { databaseBench } from "./database.ts";
 import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
@@ -19,7 +20,7 @@ import { page } from "./page.ts";
 import { pnl } from "./pnl.ts";
 import { pnlSymbols } from "./pnl-symbols.ts";
 import { reading } from "./reading.ts";
-import { type BenchResult, printTable, toJson } from "./report.ts";
+import { type BenchResult, countTargets, printTable, toJson } from "./report.ts";
 import { reportPage } from "./report-page.ts";
 import { reports } from "./reports.ts";
 import { startUp } from "./start-up.ts";
@@ -71,6 +72,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
   }
   if (json) console.log(toJson(results));
+  if (given.length === 0) writeResult({ kind: "benchmarks", ...countTargets(results, failed) });
   return failed ? 1 : 0;
 }
 

@@ -68,6 +68,24 @@ export const toJson = (results: readonly BenchResult[]): string =>
     2,
   );
 
+/**
+ * Counts the targets for the gate `benchmarks_met`. A target that is missed by less than a tenth is within
+ * the noise of a run; a benchmark that could not run counts as missed.
+ */
+export function countTargets(
+  results: readonly BenchResult[],
+  failed: boolean,
+): { readonly met: number; readonly missed: number; readonly noisy: number } {
+  const rows = results.flatMap(({ rows }) => rows).filter(({ target }) => target !== undefined);
+  const bad = rows.filter((row) => !isMet(row));
+  const noisy = bad.filter(({ ratio = 0, target }) =>
+    target !== undefined && "atMost" in target
+      ? ratio <= 1.1 * target.atMost
+      : ratio >= 0.9 * (target?.atLeast ?? 0),
+  ).length;
+  return { met: rows.length - bad.length, missed: bad.length - noisy + (failed ? 1 : 0), noisy };
+}
+
 const verdictOf = (row: BenchRow): string | undefined => row.target && (isMet(row) ? "ok" : "MISSED");
 
 function isMet({ ratio, target }: BenchRow): boolean {

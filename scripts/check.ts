@@ -11,6 +11,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CampaignName, campaigns, longSeconds } from "../test/campaigns.ts";
+import { writeResult } from "./result-file.ts";
 
 interface Step {
   readonly name: string;
@@ -97,10 +98,15 @@ async function runTests(
     ...args,
   ];
   const { code } = await run(command, "inherit", env);
-  const { passed, failed, skipped } = count(report, code);
+  const { skippedTests, ...counts } = count(report, code);
+  const { passed, failed, skipped } = counts;
+  if (args.length === 0) writeResult({ kind: "tests", ...counts, skippedTests, features: testedFeatures });
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   return failed > 0 ? 1 : 0;
 }
+
+/** The edge cases of the gate `edges_covered` that these tests cover. */
+const testedFeatures = ["option", "expiry", "month-end", "holiday"];
 
 /** The parts of the report of vitest's JSON reporter that are used here. */
 interface Report {
@@ -110,7 +116,7 @@ interface Report {
   readonly numTodoTests: number;
   readonly testResults: readonly {
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
   }[];
 }
 
@@ -118,7 +124,10 @@ interface Report {
  * Reads and removes the report. Counts at least one failure if it is missing, nothing passed, or `code` is
  * not 0.
  */
-function count(path: string, code: number): { passed: number; failed: number; skipped: number } {
+function count(
+  path: string,
+  code: number,
+): { passed: number; failed: number; skipped: number; skippedTests: readonly string[] } {
   try {
     const seen: Report = JSON.parse(readFileSync(path, "utf8"));
     const broken = seen.testResults.filter(
@@ -131,9 +140,14 @@ function count(path: string, code: number): { passed: number; failed: number; sk
       passed: seen.numPassedTests,
       failed: bad ? Math.max(failed, 1) : failed,
       skipped: seen.numPendingTests + seen.numTodoTests,
+      skippedTests: seen.testResults.flatMap(({ assertionResults }) =>
+        assertionResults
+          .filter(({ status }) => status !== "passed" && status !== "failed")
+          .map(({ fullName }) => fullName),
+      ),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, skippedTests: [] };
   } finally {
     rmSync(path, { force: true });
   }

@@ -30,6 +30,7 @@ export { caseFiles, explainStored, explanationDocument } from "./parity/explain-
 export { inputFiles } from "./parity/input-files.ts";
 export { matchesCsv } from "./parity/matches-csv.ts";
 export { isClean, type PnlRun, pnlDocument, runPnl } from "./parity/pnl-run.ts";
+export { recordReplay } from "./parity/record.ts";
 export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
 export { witnessFiles } from "./parity/witness-files.ts";

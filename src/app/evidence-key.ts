@@ -1,6 +1,6 @@
 /**
- * The key under which evidence of the gates is kept: hashes of the modern system, of the rules by which answers
- * are compared, and of the legacy system. It changes with the configured values of these, with any byte of a
+ * The key under which evidence of the gates is kept: hashes of the modern system, of the rules by which
+ * answers are compared, and of the legacy system. It changes with the configured values of these, with any byte of a
  * file that a system names, and for a built-in system with any byte of this program's code. Comments and time
  * limits in the configuration do not change it.
  */
@@ -65,7 +65,7 @@ let build: string | undefined;
  * The build of this program: its version and a hash of its sources or, in an installed package, of its
  * compiled files.
  */
-function programBuild(): string {
+export function programBuild(): string {
   build ??= readBuild();
   return build;
 }

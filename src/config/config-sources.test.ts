@@ -58,6 +58,11 @@ test("the built-in configuration lists every value as a default", async () => {
       "gateway.listen "127.0.0.1:8080"",
       "gateway.allowed_hosts []",
       "gateway.rate_limit_per_s 0",
+      "gates.profile "desk"",
+      "gates.accuracy.replay 0.01",
+      "gates.accuracy.live 0.05",
+      "gates.accuracy.served 0.01",
+      "gates.days 5",
       "exclusions []",
       "control.instance null",
       "control.heartbeat_ms 1000",
@@ -132,16 +137,4 @@ test.each([
 ])("no secret is shown: %s", (text, key, value) => {
   expect(valuesOf(text).get(key)?.value).toBe(value);
   expect(JSON.stringify([...valuesOf(text).values()])).not.toContain("hunter2");
-});
-
-test("a key without an effect is listed with a mark if the file sets it", () => {
-  const { values, unused } = configSources(
-    "reports: { dir: ./x }\nwatch:\ngates: { days: 7 }\n",
-    "desk.yaml",
-  );
-  expect(unused).toEqual(["gates.days"]);
-  expect(values.filter(({ hasNoEffect }) => hasNoEffect)).toEqual([
-    { key: "gates.days", value: 7, from: "desk.yaml:3:16", hasNoEffect: true },
-  ]);
-  expect(values.some(({ key }) => /^gates\.profile/.test(key))).toBe(false);
 });

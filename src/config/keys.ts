@@ -22,7 +22,6 @@ import {
   under,
   type Values,
   valuesOf,
-  withoutEffect,
 } from "./table.ts";
 
 const { flag, milliseconds, oneOf, share, store, text, threshold, users, whole } = kind;
@@ -476,25 +475,23 @@ export const keys = [
       "Requests a second for each client; 0 sets no limit",
     ),
   ]),
-  ...withoutEffect(
-    under("gates", [
-      key(
-        "profile",
-        oneOf(["desk", "trial"]),
-        "trial",
-        "trial judges the gates that need no statistics; desk also judges the gates that need evidence",
-      ),
-      key("accuracy.replay", share, 0.01, "Largest share of divergences in replays"),
-      key("accuracy.live", share, 0.05, "Largest share of divergences in shadow calls"),
-      key(
-        "accuracy.served",
-        share,
-        0.01,
-        "Largest share of divergences in the answers that callers got from modern",
-      ),
-      key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover"),
-    ]),
-  ),
+  ...under("gates", [
+    key(
+      "profile",
+      oneOf(["desk", "trial"]),
+      "desk",
+      "desk judges all gates; trial judges only those that need no evidence, and never closes the window to legacy",
+    ),
+    key("accuracy.replay", share, 0.01, "Largest share of unexplained instrument-days in replays"),
+    key(
+      "accuracy.live",
+      share,
+      0.05,
+      "Largest share of unexplained instrument-days that modern shadows; never above 0.05",
+    ),
+    key("accuracy.served", share, 0.01, "Largest share of unexplained instrument-days that modern answers"),
+    key("days", whole("days", 1, 365), 5, "Trading days that evidence must cover before dual_write"),
+  ]),
   key(
     "exclusions",
     listOf(exclusion, "must be a list of exclusions"),

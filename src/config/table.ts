@@ -62,10 +62,6 @@ type Under<Prefix extends string, Row> =
 export const under = <const Prefix extends string, Row extends Key>(prefix: Prefix, rows: readonly Row[]) =>
   rows.map((row) => ({ ...row, path: `${prefix}.${row.path}` })) as unknown as readonly Under<Prefix, Row>[];
 
-/** Marks rows as keys that are checked and have no effect in this version. */
-export const withoutEffect = <Row extends Key>(rows: readonly Row[]): readonly Row[] =>
-  rows.map((row) => ({ ...row, hasNoEffect: true }));
-
 type Head<Path extends string> = Path extends `${infer First}.${string}` ? First : Path;
 type Within<Row, Section extends string> =
   Row extends Key<`${Section}.${infer Path}`, infer Value> ? Key<Path, Value> : never;

@@ -5,6 +5,8 @@ import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts
 import type { Answered } from "../ports/data-authority.ts";
 import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
+import { type EvidenceFacts, type JudgedGate, judgeEvidence } from "./evidence/index.ts";
+import type { Section } from "./section.ts";
 
 /** The facts from which gates judge, all read at one moment. */
 export interface GateInput {
@@ -43,28 +45,64 @@ export interface Gate {
 export interface GateReport {
   readonly target: Phase;
   readonly open: boolean;
-  readonly gates: readonly (GateVerdict & { readonly name: string; readonly title: string })[];
+  /** `trial` judges only the gates that need no statistics. */
+  readonly profile: GateProfile;
+  /**
+   * The key of the evidence, the number of the attempt, and how often its gates were judged; null in `trial`.
+   */
+  readonly key: string | null;
+  readonly attempt: number | null;
+  readonly looks: number | null;
+  readonly gates: readonly JudgedGate[];
 }
 
+type GateProfile = "desk" | "trial";
+
+/** The facts of the evidence gates, or the reason why they cannot be read. */
+export type ReadFacts = (
+  seen: Pick<GateInput, "instances" | "quarantined"> & {
+    /** The number of writes that legacy lacks. */
+    readonly owed: number;
+    /** The tolerances in force; undefined if none are published. */
+    readonly tolerances: Section["tolerances"] | undefined;
+  },
+) => Promise<EvidenceFacts | string>;
+
 /** Judges all gates that apply to a target. A gate that throws is closed. */
-export async function judgeGates(gates: readonly Gate[], input: GateInput): Promise<GateReport> {
+export async function judgeGates(
+  gates: readonly Gate[],
+  input: GateInput,
+  facts?: EvidenceFacts | string,
+): Promise<GateReport> {
   const applicable = gates.filter(({ before }) => before === undefined || before.includes(input.target));
-  const verdicts = await Promise.all(
-    applicable.map(async (gate) => {
+  const simple = await Promise.all(
+    applicable.map(async (gate): Promise<JudgedGate> => {
       const { name, title } = gate;
       try {
-        return { name, title, ...(await gate.judge(input)) };
+        const verdict = await gate.judge(input);
+        return { name, title, state: verdict.open ? "open" : "closed", ...verdict };
       } catch (failure) {
-        return {
-          name,
-          title,
-          open: false,
-          why: `the gate could not judge: ${messageOf(failure)}`,
-        };
+        const why = `the gate could not judge: ${messageOf(failure)}`;
+        return { name, title, state: "closed", open: false, why };
       }
     }),
   );
-  return { target: input.target, open: verdicts.every(({ open }) => open), gates: verdicts };
+  return reportOf(input.target, simple, facts);
+}
+
+/** Adds the evidence gates before a move to the gates that are judged already. */
+function reportOf(
+  before: Phase,
+  simple: readonly JudgedGate[],
+  facts: EvidenceFacts | string | undefined,
+): GateReport {
+  const gates = facts === undefined ? simple : [...simple, ...judgeEvidence(before, facts)];
+  const { key, attempt, looks } =
+    typeof facts === "object" ? facts : { key: null, attempt: null, looks: null };
+  return {
+    ...{ target: before, open: gates.every(({ open }) => open) },
+    ...{ profile: facts === undefined ? "trial" : "desk", key, attempt, looks, gates },
+  };
 }
 
 /** The number of people whose approval a target needs. */

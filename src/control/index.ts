@@ -7,9 +7,16 @@ export {
   type PlanValue,
   planSources,
 } from "./effective-plan.ts";
+export {
+  type EvidenceFacts,
+  type EvidenceRecord,
+  evidenceGates,
+  trialsOf,
+  type Waiver,
+} from "./evidence/index.ts";
 export { PlanFollower } from "./follower.ts";
 export type { ControlEvent, Freshness } from "./follower-state.ts";
-export { type Gate, type GateReport, simpleGates } from "./gates.ts";
+export { type Gate, type GateReport, type ReadFacts, simpleGates } from "./gates.ts";
 export { type PhaseMove, whyOutOfUse } from "./moves.ts";
 export {
   type By,

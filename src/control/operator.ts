@@ -27,7 +27,8 @@ import type { SwitchFile } from "../ports/local-files.ts";
 import type { OwedWrites } from "../ports/owed-writes.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
-import { type Gate, type GateInput, type GateReport, judgeGates } from "./gates.ts";
+import { evidenceGates, type Guarded, type JudgedGate, judgeEvidence } from "./evidence/index.ts";
+import { type Gate, type GateInput, type GateReport, judgeGates, type ReadFacts } from "./gates.ts";
 import {
   checkExpected,
   type Expected,
@@ -49,6 +50,12 @@ interface OperatorOptions {
   readonly switchFile: SwitchFile;
   readonly readSection: ReadSection;
   readonly gates: readonly Gate[];
+  /**
+   * Reads the facts of the evidence gates. Undefined: only `gates` are judged, which is the profile `trial`.
+   */
+  readonly facts?: ReadFacts | undefined;
+  /** Whether a missing `facts` is a choice of the configuration, which keeps the window to legacy open. */
+  readonly isTrial?: boolean | undefined;
   readonly owed: OwedWrites;
   /** The number of quarantined items; null if unknown. */
   readonly quarantined: () => Promise<number | null> | number | null;
@@ -138,6 +145,8 @@ export interface ListChange {
 }
 
 const signOffDays = 7;
+/** The gate that a person opens by saying that the desk is trained. */
+const training = "team_trained";
 const pollMs = 10;
 /**
  * A live process that hears of the change at once sends a heartbeat within this time. Until then no process
@@ -262,6 +271,12 @@ export class Operator {
           "run phase advance until the phase is cleanup",
         );
       refuseOutOfUse(overview);
+      if (this.#options.isTrial === true)
+        throw refused(
+          "the profile trial never closes the window to legacy",
+          "set gates: { profile: desk }, and open its gates",
+        );
+      await this.#refuseBlocked("window", "the end of the window to legacy needs evidence");
       await this.#change({
         actor,
         reason: note,
@@ -271,13 +286,18 @@ export class Operator {
       });
       return current;
     }
-    const known = this.#options.gates.map(({ name }) => name);
+    const known = [...this.#options.gates, ...evidenceGates].map(({ name }) => name);
+    if (gate === training) {
+      const evidence = { gate, phase: current };
+      await (await this.#store()).note({ actor, action: "sign-off", reason: note, evidence });
+      return current;
+    }
     if (gate !== "approved")
       throw refused(
         known.includes(gate)
           ? `the gate ${gate} is judged from the facts and takes no sign-off`
           : `there is no gate ${gate}`,
-        "sign off approved or legacy_window",
+        "sign off approved, team_trained or legacy_window",
       );
     // While modern is out of use, the current phase has to be approved again.
     const target =
@@ -288,7 +308,9 @@ export class Operator {
     return target;
   }
 
-  /** Changes the percentage at once. A lower percentage is always allowed, unless another epoch is expected. */
+  /**
+   * Changes the percentage at once. A lower percentage is always allowed, unless another epoch is expected.
+   */
   async traffic(
     percentage: number,
     given: By,
@@ -300,6 +322,7 @@ export class Operator {
     checkExpected(expected, overview);
     const isUp = percentage > overview.effective.plan.newSystemPercentage;
     if (isUp) refuseOutOfUse(overview);
+    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence");
     const set = { newSystemPercentage: percentage, ramp: null };
     const isPinned = isUp || expected.epoch !== undefined;
     return this.#change({ ...by, action: "traffic", set, ...(isPinned && at(overview.record)) });
@@ -329,6 +352,7 @@ export class Operator {
     const { actor, reason } = ramp;
     const set = rampOf(ramp, overview, this.#options.clock.nowMs());
     const isUp = Math.max(...ramp.steps) > overview.effective.plan.newSystemPercentage;
+    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence");
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
@@ -501,9 +525,15 @@ export class Operator {
     { record, effective, section, instances, signOffs }: Overview,
     target: Phase,
   ): Promise<GateReport> {
-    const { gates, quarantined, leaseMs, authority } = this.#options;
+    const { gates, leaseMs, authority, facts } = this.#options;
     const needsModern = phasePolicies[target].writes[0] === "modern";
-    return judgeGates(gates, {
+    const quarantined = await this.#quarantined();
+    const owedToLegacy = await this.#owedToLegacy();
+    const found = await facts?.({
+      ...{ instances, quarantined, owed: owedToLegacy.count },
+      tolerances: section?.tolerances,
+    });
+    const input: GateInput = {
       databases: needsModern
         ? await authority?.ready("modern").catch((failure) => ({ open: false, why: lineOf(failure) }))
         : undefined,
@@ -513,10 +543,37 @@ export class Operator {
       instances,
       leaseMs,
       signOffs,
-      quarantined: await Promise.resolve(quarantined()).catch(() => null),
-      owedToLegacy: await this.#owedToLegacy(),
+      quarantined,
+      owedToLegacy,
       twoPerson: section?.twoPerson ?? [],
-    });
+    };
+    return judgeGates(gates, input, found);
+  }
+
+  async #quarantined(): Promise<number | null> {
+    return Promise.resolve(this.#options.quarantined()).catch(() => null);
+  }
+
+  /**
+   * Returns the evidence gates that keep a rise of modern's traffic, or the end of the window, from passing.
+   */
+  async blocking(before: Guarded): Promise<readonly JudgedGate[]> {
+    const { facts } = this.#options;
+    if (facts === undefined) return [];
+    const { instances, section } = await this.overview();
+    const [quarantined, { count: owed }] = [await this.#quarantined(), await this.#owedToLegacy()];
+    const seen = { instances, quarantined, owed, tolerances: section?.tolerances };
+    return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
+  }
+
+  async #refuseBlocked(before: Guarded, what: string): Promise<void> {
+    const blocking = await this.blocking(before);
+    if (blocking.length === 0) return;
+    const why = blocking.map(({ name, why }) => `${name}: ${why}`).join("; ");
+    throw refused(
+      `${what}, and not all its gates are open: ${why}`,
+      "open these gates, or let two people waive them",
+    );
   }
 
   /** `effective` is the plan that would be rolled back, if the caller knows it. */

@@ -18,13 +18,13 @@ const validate = (text: string, ...args: readonly string[]) =>
   });
 
 describe("config validate", () => {
-  it("reports that a file is valid, and which of its keys have no effect", async () => {
+  it("reports that a file is valid", async () => {
     const { file, code, out, err } = await validate(desk);
-    expect([code, out, err]).toEqual([0, `valid: ${file}\nno effect in this version: gates.days\n`, ""]);
+    expect([code, out, err]).toEqual([0, `valid: ${file}\n`, ""]);
     const json = await validate(desk, "--json");
     expect([json.code, JSON.parse(json.out), json.err]).toEqual([
       0,
-      { ok: true, file: json.file, unused: ["gates.days"] },
+      { ok: true, file: json.file, unused: [] },
       "",
     ]);
   });
@@ -79,14 +79,13 @@ describe("config show", () => {
       ]);
       expect(rows).toContainEqual(["stores.control", "postgres://…@db.example/pnl", `${file}:5:20`]);
       expect(rows).toContainEqual(["control.instance", "(none)", "default"]);
-      expect(rows.at(-2)).toEqual(["no effect in this version: gates.days"]);
       expect(rows.at(-1)?.[0]).toMatch("the control store cannot be read: ");
       const json = await pnlBridge(["config", "show", "--config", file, "--json"]);
       const document = JSON.parse(json.out);
       expect(json.out).not.toContain("hunter2");
       expect(document).toMatchObject({
         file,
-        unused: ["gates.days"],
+        unused: [],
         store: expect.stringMatching("db.example"),
       });
       expect(document.values).toContainEqual({
@@ -94,7 +93,7 @@ describe("config show", () => {
         value: "dual_write",
         from: `${file}:2:10`,
       });
-      expect(document.values).toHaveLength(rows.length - 2);
+      expect(document.values).toHaveLength(rows.length - 1);
     }));
 
   it("shows the built-in configuration if no file is named", async () => {

@@ -102,7 +102,7 @@ describe("a desk with a live process", () => {
     const far = await desk.run("gates", "--target", "primary_switch");
     expect([far.code, far.err]).toEqual([1, ""]);
     expect(squeezed(far.out)).toEqual([
-      "gates before primary_switch:",
+      "gates before primary_switch (profile trial):",
       "open store_reachable the store answered with epoch 2",
       "open flags_set every flag that the phase needs is set",
       "open fleet_acknowledged 1 of 1 processes follow epoch 2",
@@ -234,9 +234,9 @@ describe("a desk with a live process", () => {
     for (const [gate, line] of [
       [
         "no_quarantine",
-        /^REFUSED: the gate no_quarantine is judged from the facts and takes no sign-off; sign off approved or legacy_window$/m,
+        /^REFUSED: the gate no_quarantine is judged from the facts and takes no sign-off; sign off approved, team_trained or legacy_window$/m,
       ],
-      ["aproved", /^REFUSED: there is no gate aproved; sign off approved or legacy_window$/m],
+      ["aproved", /^REFUSED: there is no gate aproved; sign off approved, team_trained or legacy_window$/m],
       [
         "legacy_window",
         /^REFUSED: the window to legacy can be closed only in cleanup, and the phase is primary_switch; /,
@@ -562,6 +562,16 @@ describe.runIf(isLong)("a rollback after the window to legacy is closed", () => 
       await desk.toDualWrite();
     };
     for (let move = 0; move < 3; move++) await advance();
+    const closing = ["sign-off", "legacy_window", "--actor", "bob", "--note", "a month end has passed"];
+    expectFailure(
+      await desk.run(...closing),
+      /^REFUSED: the profile trial never closes the window to legacy/,
+    );
+    desk.write({}, { gates: { profile: "desk" } });
+    expectFailure(await desk.run(...closing), /^REFUSED: .*no_readers_left: no count of legacy's readers/);
+    const until = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+    for (const actor of ["amy", "bob"])
+      await desk.run("waive", "no_readers_left", "--actor", actor, "--until", until, ...because);
     const closed = await desk.run(
       "sign-off",
       "legacy_window",

@@ -35,6 +35,7 @@ export class LiveDesk implements AsyncDisposable {
         legacy: { kind: "module", path: "./legacy.mjs" },
         modern: { kind: "module", path: "./modern.mjs" },
       },
+      gates: { profile: "trial" },
       stores: { control: "sqlite:./state/control.db" },
       control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 },
       ...more,

@@ -37,6 +37,7 @@ const ledger = `tradeId,instrumentName,marketTradeTime,buySell,quantity,price
 `;
 const desk = {
   migration: { phase: "shadow_mode" },
+  gates: { profile: "trial" },
   stores: { control: "sqlite:control.db" },
   watch: { trade_ledger: "." },
 };

@@ -53,8 +53,8 @@ class Desk {
   readonly lines: Line[] = [];
   readonly acknowledged = new Set<number>();
   /**
-   * The writes of the last group of which a write was acknowledged. They ran at the same time, so the stored position
-   * may come from any of them.
+   * The writes of the last group of which a write was acknowledged. They ran at the same time, so the stored
+   * position may come from any of them.
    */
   last: readonly number[] = [];
   /** By quantity: file and fee of each trade that changes; several after an unresolved write. */
@@ -75,6 +75,7 @@ class Desk {
     const config = {
       migration: { phase: "shadow_mode", feature_flags: flags },
       systems: { legacy: system, modern: system },
+      gates: { profile: "trial" },
       stores: { control: "sqlite:./control.db", ...addresses },
       control: { heartbeat_ms: 100, stale_ms: 1_000, lease_ms: 5_000, poll_ms: 100 },
     };

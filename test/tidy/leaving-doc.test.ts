@@ -32,6 +32,15 @@ describe.skipIf(!hasPython)("docs/leaving.md (needs python3)", () => {
       "control: sqlite:./.pnl-bridge/control.db, legacy: sqlite:./pnl_tracker.db, modern: sqlite:./newpnl.db";
     const flags = "use_new_calculator: true, use_new_storage: true, use_new_reports: true";
     await writeFile(config, `migration: { feature_flags: { ${flags} } }\nstores: { ${stores} }\n`);
+    const readers = {
+      kind: "readers",
+      at: new Date().toISOString(),
+      calls: 0,
+      handles: 0,
+      days: 31,
+      monthEnd: true,
+    };
+    await writeFile(join(folder, "readers.json"), JSON.stringify(readers));
     expect(await run("config", "publish", "--reason", "the flags of the last phase")).not.toBe("");
     // Another page describes how a desk gets to this phase.
     const session = await openOperator(await settingsOf({ config }));

@@ -89,6 +89,7 @@ describe("RUNBOOK.md", () => {
   const control = { heartbeat_ms: 200, stale_ms: 6_000, lease_ms: 12_000, poll_ms: 200 };
   const stores = { control: "sqlite:./.pnl-bridge/control.db" };
   const configured = (instance: string): object => ({
+    gates: { profile: "trial" },
     stores,
     control: { instance, ...control },
   });

@@ -202,7 +202,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     const countEvidence = keyOfEvidence({ config, folder }, service, log);
     await countEvidence(tolerances);
     control = follows
-      ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence })
+      ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence, evidence })
       : undefined;
     const explainer = new ComparisonExplainer(evidence, { config, folder }, async () =>
       control === undefined ? [] : registerIn(control.store),
@@ -248,6 +248,7 @@ function controlOf(
     readonly owed: OwedWrites | undefined;
     readonly database: DatabaseService | undefined;
     readonly countEvidence: ReturnType<typeof keyOfEvidence>;
+    readonly evidence: EvidenceStore | undefined;
   },
 ): ControlPlane {
   const { owed, config, database, countEvidence, ...rest } = around;

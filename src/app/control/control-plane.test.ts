@@ -38,6 +38,7 @@ function write(folder: string, migration: object): void {
   const config = {
     migration: { phase: "shadow_mode", feature_flags: flags, ...migration },
     systems,
+    gates: { profile: "trial" },
     stores: { control: "sqlite:./state/control.db" },
     control: { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 5_000, poll_ms: 200 },
   };

@@ -15,6 +15,7 @@ import {
   type Freshness,
   type Operator,
   PlanFollower,
+  type ReadFacts,
   type Signals,
   Supervisor,
 } from "../../control/index.ts";
@@ -22,9 +23,11 @@ import { isLater } from "../../domain/migration/phase.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlRecord, ControlStore, Published } from "../../ports/control-store.ts";
 import type { DataAuthority } from "../../ports/data-authority.ts";
+import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { type ControlSettings, openControlStore, stateFolder, switchFileOf } from "../stores.ts";
+import { factsReader } from "./gate-facts.ts";
 import {
   alertsOf,
   noneQuarantined,
@@ -46,6 +49,8 @@ interface ControlPlaneOptions extends ControlSettings {
   readonly owed?: OwedWrites;
   readonly quarantined?: () => number | null;
   readonly authority?: DataAuthority | undefined;
+  /** The store of the gates' evidence; undefined if it cannot be opened. */
+  readonly evidence?: EvidenceStore | undefined;
   /** Unique in the fleet, and the same after a restart, so that the process finds its snapshot. */
   readonly name?: string;
 }
@@ -58,6 +63,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #supervisor: Supervisor;
   readonly #snapshots: SnapshotFiles;
+  readonly #facts: ReadFacts | undefined;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
   /** The last comparison of the published section with the file's own, by their hashes. */
@@ -69,6 +75,7 @@ export class ControlPlane {
     const { control } = config;
     const name = options.name ?? control.instance ?? `${hostname()}/${process.pid}`;
     this.#published = publishedOf(config);
+    this.#facts = factsReader(options, { store: () => this.store, evidence: () => options.evidence });
     this.alerts = alertsOf(config, name);
     this.#snapshots = new SnapshotFiles(join(stateFolder(options), "snapshots"), name);
     this.follower = new PlanFollower({
@@ -165,7 +172,8 @@ export class ControlPlane {
 
   #operatorOver(store: () => ControlStore): Operator {
     const { owed = nothingOwed, quarantined = noneQuarantined, authority } = this.#options;
-    return operatorOver(store, this.#options, { alerts: this.alerts, owed, quarantined, authority });
+    const around = { alerts: this.alerts, owed, quarantined, authority, facts: this.#facts };
+    return operatorOver(store, this.#options, around);
   }
 
   /** Throws SYSTEM_DOWN until the store is reached. */

@@ -8,8 +8,10 @@ import type { Config } from "../../config/index.ts";
 import { type By, noSignals } from "../../control/index.ts";
 import { routeOf } from "../../domain/migration/route.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
+import { programBuild } from "../evidence-key.ts";
 import type { ControlSettings } from "../stores.ts";
 import { ControlPlane } from "./control-plane.ts";
+import { auditActions } from "./gate-facts.ts";
 import type { RollbackOptions } from "./rollback.ts";
 import { byOf, openOperator, withOperator } from "./session.ts";
 
@@ -47,7 +49,12 @@ export async function drill(options: RollbackOptions): Promise<DrillReport> {
       };
       const report = await withScratch({ config, folder }, record, planes, byOf(options));
       const { ok, ...evidence } = report;
-      await store.note({ ...byOf(options), action: "drill", evidence: { ok, ...evidence } });
+      const build = programBuild();
+      await store.note({
+        ...byOf(options),
+        action: auditActions.drill,
+        evidence: { ok, build, ...evidence },
+      });
       return { ...report, recorded: true };
     });
   } finally {

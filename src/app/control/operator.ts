@@ -8,7 +8,7 @@ import {
   migrationSection,
   readMigrationSection,
 } from "../../config/index.ts";
-import { Operator, type Section, simpleGates } from "../../control/index.ts";
+import { Operator, type ReadFacts, type Section, simpleGates } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore, Published } from "../../ports/control-store.ts";
 import type { DataAuthority } from "../../ports/data-authority.ts";
@@ -49,6 +49,7 @@ export function operatorOver(
     readonly owed: OwedWrites;
     readonly quarantined: () => Promise<number | null> | number | null;
     readonly authority: DataAuthority | undefined;
+    readonly facts: ReadFacts | undefined;
   },
 ): Operator {
   const { leaseMs } = settings.config.control;
@@ -59,6 +60,7 @@ export function operatorOver(
     gates: simpleGates,
     clock: systemClock,
     leaseMs,
+    isTrial: settings.config.gates.profile === "trial",
     ...around,
   });
 }

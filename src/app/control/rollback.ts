@@ -28,7 +28,7 @@ export async function rollback(options: RollbackOptions): Promise<RollbackReport
   const settings = await settingsOf(options);
   checkNamed(options, settings, "changes");
   let opened: Promise<ControlStore> | undefined;
-  const { operator, alerts } = commandOperator(settings, () => (opened ??= openNamed(settings)));
+  const { operator, alerts, close } = commandOperator(settings, () => (opened ??= openNamed(settings)));
   const { waitMs, onProgress } = options;
   try {
     const result = await operator.rollback(byOf(options), {
@@ -37,7 +37,7 @@ export async function rollback(options: RollbackOptions): Promise<RollbackReport
     });
     return { ...result, alertsPending: await alerts.settled(alertMsMax) };
   } finally {
-    alerts.close();
+    await close();
     const store = await opened?.catch(() => undefined);
     await store?.close();
   }

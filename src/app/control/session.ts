@@ -9,8 +9,16 @@ import { usualFile } from "../../config/usual-file.ts";
 import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
+import type { EvidenceStore } from "../../ports/evidence.ts";
 import { commandAuthority } from "../database/authority.ts";
-import { type ControlSettings, controlFile, controlStoreOf, openControlStore } from "../stores.ts";
+import {
+  type ControlSettings,
+  controlFile,
+  controlStoreOf,
+  openControlStore,
+  openEvidenceStore,
+} from "../stores.ts";
+import { factsReader } from "./gate-facts.ts";
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
@@ -26,7 +34,7 @@ export interface OperatorSession {
 
 export async function openOperator(settings: ControlSettings): Promise<OperatorSession> {
   const store = await openNamed(settings);
-  const { operator, alerts } = commandOperator(settings, () => store);
+  const { operator, alerts, close } = commandOperator(settings, () => store);
   return {
     operator,
     store,
@@ -37,7 +45,7 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
     },
     verifyAudit: () => verifyStore(store, settings),
     close: async () => {
-      alerts.close();
+      await close();
       await store.close();
     },
   };
@@ -50,10 +58,18 @@ export function commandOperator(
 ) {
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
   const authority = commandAuthority(settings);
+  let evidence: Promise<EvidenceStore | undefined> | undefined;
+  const facts = factsReader(settings, { store, evidence: () => (evidence ??= openEvidenceStore(settings)) });
   return {
     alerts,
+    close: async () => {
+      alerts.close();
+      const opened = await evidence?.catch(() => undefined);
+      await opened?.close();
+    },
     operator: operatorOver(store, settings, {
       alerts,
+      facts,
       owed: nothingOwed,
       quarantined: () => authority?.quarantined() ?? noneQuarantined(),
       authority,

@@ -1,6 +1,6 @@
 /** The work of the command `db reconcile`. */
 import { resolve } from "node:path";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import { parseDay } from "../../domain/market/trading-day.ts";
 import { checkTargets, writeWhole } from "../../platform/output.ts";
 import {
@@ -9,6 +9,8 @@ import {
   type ReconcileReport,
   reconcileKinds,
 } from "../../ports/reconcile.ts";
+import { auditActions } from "../control/gate-facts.ts";
+import { byOf, withOperator } from "../control/session.ts";
 import { reconcilePair, reconcileSettings, recordReconcile } from "./reconcile.ts";
 import { FigureCsv } from "./reconcile-csv.ts";
 import { repairPlan } from "./repair.ts";
@@ -26,8 +28,8 @@ export interface ReconcileCommand {
 }
 
 /**
- * Compares both databases of a configuration. The result of a pass over all rows is kept in modern's database.
- * Throws BAD_USAGE, BAD_CONFIG, UNWRITABLE, and the errors of `reconcilePair`.
+ * Compares both databases of a configuration. The result of a pass over all rows is kept in modern's
+ * database. Throws BAD_USAGE, BAD_CONFIG, UNWRITABLE, and the errors of `reconcilePair`.
  */
 export async function reconcileDatabases(command: ReconcileCommand): Promise<ReconcileReport> {
   const { from, to, onProgress } = command;
@@ -56,8 +58,10 @@ export async function reconcileDatabases(command: ReconcileCommand): Promise<Rec
       ...(csv !== undefined && { onFigure: (figure) => csv.add(figure) }),
     });
     csv?.commit();
-    if (kinds === undefined && from === undefined && to === undefined)
+    if (kinds === undefined && from === undefined && to === undefined) {
       await recordReconcile(settings, report);
+      await noteReconcile(command, report);
+    }
     if (plan !== undefined) {
       const actions = await repairPlan(settings.pair, breaks);
       await writeWhole(new Map([[plan, `${JSON.stringify(actions, null, 2)}\n`]]));
@@ -66,6 +70,20 @@ export async function reconcileDatabases(command: ReconcileCommand): Promise<Rec
   } finally {
     csv?.close();
   }
+}
+
+/** Notes a pass over all rows in the audit, for the gates. Without a control store no gate asks for it. */
+async function noteReconcile(
+  command: ReconcileCommand,
+  { unexplained, complete }: ReconcileReport,
+): Promise<void> {
+  const evidence = { ok: unexplained === 0 && complete, unexplained, complete };
+  const by = byOf({ reason: "db reconcile" });
+  await withOperator(command, "reads", ({ store }) =>
+    store.note({ ...by, action: auditActions.reconcile, evidence }),
+  ).catch((failure) => {
+    if (codeOf(failure) !== "BAD_CONFIG" && codeOf(failure) !== "NO_INPUT") throw failure;
+  });
 }
 
 function kindsFrom(text: string | undefined): readonly ReconcileKind[] | undefined {

@@ -1,4 +1,6 @@
-/** The living demo: a desk whose ledgers grow and whose traders ask for P&L while the bridge serves its page. */
+/**
+ * The living demo: a desk whose ledgers grow and whose traders ask for P&L while the bridge serves its page.
+ */
 import { randomBytes } from "node:crypto";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -79,6 +81,7 @@ migration:
   triggers: { served_mismatch: false, quarantine: false }
 systems:
   legacy: { kind: module, path: ./legacy.mjs, pnl_in: points, day_rule: calendar }
+gates: { profile: trial }
 stores:
   control: sqlite:./control.db
   legacy: sqlite:./pnl_tracker.db

@@ -2,14 +2,25 @@ import type { MoveResult } from "../../app/control/commands.ts";
 import { plain } from "../../base/plain-text.ts";
 import type { painter } from "./terminal.ts";
 
-export function gatesText(
-  report: NonNullable<MoveResult["gates"]>,
-  paint: ReturnType<typeof painter>,
-): string {
+type Report = NonNullable<MoveResult["gates"]>;
+type Paint = ReturnType<typeof painter>;
+
+export function gatesText(report: Report, paint: Paint): string {
   const width = Math.max(...report.gates.map(({ name }) => name.length));
   const lines = report.gates.map(
-    ({ name, open, why }) =>
-      `  ${open ? paint("green", "open  ") : paint("red", "CLOSED")}  ${name.padEnd(width)}  ${plain(why)}`,
+    (gate) => `  ${stateText(gate, paint)}  ${gate.name.padEnd(width)}  ${plain(gate.why)}`,
   );
-  return [`gates before ${report.target}:`, ...lines].join("\n");
+  return [`gates before ${report.target}${aroundText(report)}:`, ...lines].join("\n");
+}
+
+function stateText({ state, open }: Report["gates"][number], paint: Paint): string {
+  if (open && state !== "open") return paint("yellow", "waived");
+  if (state === "open") return paint("green", "open  ");
+  return state === "closed" ? paint("red", "CLOSED") : paint("yellow", "open? ");
+}
+
+/** What the evidence is of, and how often somebody has looked at it. */
+function aroundText({ profile, key, attempt, looks }: Report): string {
+  if (profile === "trial") return " (profile trial)";
+  return key === null ? "" : ` (key ${key}, attempt ${attempt}, looked at ${looks} times)`;
 }

@@ -42,14 +42,23 @@ export const noteOn =
     err.write(`${plain(note)}\n`);
   };
 
-/** Writes the report to `out`, if given, and returns it as a table, or as JSON with `json`. */
+/**
+ * Writes the report to `out`, if given, and returns it as a table, or as JSON with `json`. `onReport`
+ * receives it with the accepted causes marked.
+ */
 export async function parityResult(
   found: ParityReport,
-  { json, out, config }: ParityCommandOptions,
+  {
+    json,
+    out,
+    config,
+    onReport,
+  }: ParityCommandOptions & { readonly onReport?: (report: ParityReport) => Promise<void> },
   inputs: readonly string[],
   streams: Streams,
 ): Promise<CommandResult> {
   const report = await withAccepted(found, { ...(config && { config }), onNote: noteOn(streams) });
+  await onReport?.(report);
   if (out !== undefined) await writeWhole(parityFiles(report, out), inputs);
   if (json) return jsonResult(parityDocument(report), report.ok);
   return {

@@ -21,6 +21,7 @@ const groups: Readonly<Record<string, string>> = {
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
   db: "Prepares, watches and moves the two databases that hold the records",
   "watch review": "Lists, shows and decides the changes that wait for a person",
+  evidence: "Records evidence of the gates that people and other programs gather",
   causes: "Accepts known causes of differences, each within a limit and until a day; the audit keeps them",
   report: "Writes, compares and accepts the desk's daily Excel reports",
   audit: "Prints and verifies the audit: who changed what and why, protected by a chain of hashes",

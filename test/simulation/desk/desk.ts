@@ -232,6 +232,7 @@ export class Desk implements AsyncDisposable {
         legacy: { kind: "module", path: "./legacy.mjs" },
         modern: { kind: "module", path: "./modern.mjs" },
       },
+      gates: { profile: "trial" },
       stores: { control },
       control: { instance: name, ...deskTiming, ...timing },
     };

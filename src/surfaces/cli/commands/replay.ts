@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import type { ParityReport } from "../../../app/commands.ts";
 import { plain } from "../../../base/plain-text.ts";
 import * as option from "../options.ts";
 import type { ParityCommandOptions } from "../parity-output.ts";
@@ -31,6 +32,10 @@ export const commands: readonly CommandSpec[] = [
         "a JSON file with the rows of a modern system of your own, in the same form",
       ),
       option.explain(),
+      new Option(
+        "--record",
+        "records each instrument-day as evidence of the gates, in the store of --config",
+      ),
       option.json(),
       option.out(),
     ],
@@ -46,10 +51,13 @@ interface ReplayCommandOptions extends ParityCommandOptions {
   readonly legacyDatabase?: string;
   readonly legacyRows?: string;
   readonly modernRows?: string;
+  readonly record?: boolean;
 }
 
 async function run(options: ReplayCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { loadConfigOrDefault, overridesFrom, replay } = await import("../../../app/commands.ts");
+  const { loadConfigOrDefault, overridesFrom, recordReplay, replay } = await import(
+    "../../../app/commands.ts"
+  );
   const { checkedInputs, parityResult } = await import("../parity-output.ts");
   const progress = progressOn(streams.err);
   const { config, note } = await loadConfigOrDefault(options.config);
@@ -62,5 +70,10 @@ async function run(options: ReplayCommandOptions, streams: Streams): Promise<Com
     configFile: options.config,
     onProgress: progress.report,
   }).finally(progress.done);
-  return parityResult(report, options, inputs, streams);
+  const onReport = async (judged: ParityReport): Promise<void> => {
+    if (options.record !== true) return;
+    const { key, instrumentDays, apart } = await recordReplay(judged, { config, configFile: options.config });
+    streams.err.write(`recorded ${instrumentDays} instrument-days, ${apart} apart, under the key ${key}\n`);
+  };
+  return parityResult(report, { ...options, onReport }, inputs, streams);
 }

@@ -9,7 +9,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "sign-off",
     about:
-      "Records that a person approves a phase (approved), " +
+      "Records that a person approves a phase (approved) or is trained (team_trained), " +
       "or closes the window to legacy for good (legacy_window, in cleanup)",
     example: 'sign-off approved --actor amy --note "the report of Monday"',
     options: [
@@ -20,7 +20,7 @@ export const commands: readonly CommandSpec[] = [
       option.store(),
       option.json(),
     ],
-    argument: new Argument("<gate>", "approved or legacy_window"),
+    argument: new Argument("<gate>", "approved, team_trained or legacy_window"),
     run,
   },
 ];

@@ -126,7 +126,7 @@ function statusText(found: Status, paint: Paint): string {
       : [
           row(
             "next",
-            `${gates.target}: ${
+            `${gates.target}${gates.profile === "trial" ? " (profile trial)" : ""}: ${
               outOfUse !== null
                 ? paint("yellow", `first take modern back into use: phase set ${found.phase} --reason TEXT`)
                 : gates.open

@@ -100,12 +100,26 @@ const rollbackPossible = { possible: z.boolean(), why: z.string() };
 export const gateReport = named("GateReport", "The gates before a phase", {
   target: phase,
   open: z.boolean(),
+  profile: z.enum(["desk", "trial"]).describe("trial judges only the gates that need no evidence"),
+  key: z.string().nullable().describe("the key of the evidence; null in the profile trial"),
+  attempt: z.int().nullable().describe("the number of keys so far, with each return of one"),
+  looks: z.int().nullable().describe("how often the gates were judged under this key"),
   gates: rows({
     name: z.string(),
     title: z.string(),
-    open: z.boolean(),
-    why: z.string(),
+    open: z.boolean().describe("whether the gate lets the move pass, also because two people waive it"),
+    state: z.enum(["open", "closed", "inconclusive"]),
+    why: z.string().describe("numbers first, then the limit, then the cheapest way on"),
     evidence: z.unknown().optional().describe("the evidence behind the gate's verdict, as JSON"),
+    needs: z
+      .object({
+        clean: z.number().optional().describe("further trials without an event"),
+        withOneBreak: z.number().optional().describe("further trials if one of them is an event"),
+        days: z.number().nullable().optional().describe("trading days until then, at the present pace"),
+        missing: names.optional().describe("what has never been seen"),
+      })
+      .optional()
+      .describe("what is missing until the gate can open"),
   }),
 });
 

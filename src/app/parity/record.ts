@@ -1,0 +1,103 @@
+/** Records a replay as evidence of the gates. */
+import { randomUUID } from "node:crypto";
+import { dirname, resolve } from "node:path";
+import { systemClock } from "../../adapters/host/index.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { parseFigure } from "../../base/fraction.ts";
+import type { Config } from "../../config/index.ts";
+import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
+import type { LaneDay } from "../../ports/tallies.ts";
+import { evidenceKey, groupOfSymbol } from "../evidence-key.ts";
+import { noControlStore, openEvidenceStore } from "../stores.ts";
+
+export interface RecordedReplay {
+  readonly key: string;
+  readonly instrumentDays: number;
+  readonly apart: number;
+}
+
+/**
+ * Stores each instrument-day of a report as replay evidence under the key of the configuration. A later
+ * replay under the same key replaces the instrument-days that both have. Throws BAD_CONFIG without a control
+ * store.
+ */
+export async function recordReplay(
+  report: Pick<ParityReport, "rows" | "explanations">,
+  { config, configFile }: { readonly config: Config; readonly configFile: string | undefined },
+): Promise<RecordedReplay> {
+  const folder = configFile === undefined ? process.cwd() : dirname(resolve(configFile));
+  const store = await openEvidenceStore({ config, folder });
+  if (store === undefined) throw new BridgeError("BAD_CONFIG", noControlStore);
+  try {
+    const { positionThreshold, comparisonThreshold } = config.validation;
+    const tolerances = { position: positionThreshold, pnl: comparisonThreshold };
+    const key = evidenceKey({ config, folder }, tolerances);
+    const at = new Date(systemClock.nowMs()).toISOString();
+    const laneDays = laneDaysOf(report, at);
+    await store.attempt(key, false);
+    const process = `replay ${randomUUID()}`;
+    await store.append([], { key, process, at, day: "", ended: true, laneDays, tallies: [] });
+    return {
+      key,
+      instrumentDays: laneDays.length,
+      apart: laneDays.filter(({ apart }) => apart !== null).length,
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+type Growing = { -readonly [Name in keyof LaneDay]: LaneDay[Name] };
+
+function laneDaysOf(
+  { rows, explanations }: Parameters<typeof recordReplay>[0],
+  at: string,
+): readonly LaneDay[] {
+  const accepted = new Map(
+    explanations?.map(({ id, accepted }) => [id, accepted?.map(({ code }) => code).join(" ")]),
+  );
+  const days = new Map<string, Growing>();
+  for (const row of rows) {
+    const { book = "", symbol, tradingDay } = row.key;
+    if (row.kind !== "daily" || tradingDay === undefined || row.verdict === "not_comparable") continue;
+    const id = `${tradingDay}\n${book}\n${symbol}`;
+    let day = days.get(id);
+    if (day === undefined) {
+      day = {
+        ...{ source: "replay", day: tradingDay, book, symbol, group: groupOfSymbol(symbol), at },
+        ...{ apart: null, accepted: null, money: 0, quantityApart: false, signed: 0, weight: 0 },
+      };
+      days.set(id, day);
+    }
+    addRow(day, row, accepted.get(row.explanation ?? ""));
+  }
+  return [...days.values()];
+}
+
+function addRow(day: Growing, row: ParityRow, accepted: string | undefined): void {
+  const difference = amountOf(row);
+  if (row.field === "total") day.signed += difference ?? 0;
+  if (row.verdict !== "diverged" && row.verdict !== "error") return;
+  // One difference without an accepted cause is enough for an event.
+  day.accepted = day.apart === null || day.accepted !== null ? (accepted ?? null) : null;
+  day.apart ??= row.field;
+  day.money =
+    day.money === null || difference === undefined ? null : Math.max(day.money, Math.abs(difference));
+}
+
+/**
+ * The difference in money of a row; of a row that one side lacks, its largest figure. Undefined if unknown.
+ */
+function amountOf({ difference, field, present }: ParityRow): number | undefined {
+  if (field !== "row") return numberOf(difference);
+  const figures = Object.values(present ?? {}).map(numberOf);
+  return figures.reduce<number | undefined>(
+    (largest, figure) => (figure === undefined ? largest : Math.max(largest ?? 0, Math.abs(figure))),
+    undefined,
+  );
+}
+
+function numberOf(text: string | null): number | undefined {
+  const figure = text === null ? undefined : parseFigure(text);
+  return figure === undefined ? undefined : Number(figure.numerator) / Number(figure.denominator);
+}

@@ -1,0 +1,57 @@
+import type { Instance } from "../../ports/control-store.ts";
+import type { EvidenceSource, StoredEvidence } from "../../ports/tallies.ts";
+import type { Trials } from "./trials.ts";
+
+/** Something that a person or a program has recorded in the audit. */
+export interface EvidenceRecord {
+  /**
+   * `tests`, `benchmarks`, `memory`, `leak`, `alert`, `scrape`, `readers`, `drill`, `reconcile`, `training`.
+   */
+  readonly kind: string;
+  readonly atMs: number;
+  readonly actor: string;
+  /** The build of the program that it is about; null if it names none. */
+  readonly build: string | null;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** An exception that people have made for a gate. It counts when two people have made it. */
+export interface Waiver {
+  readonly gate: string;
+  readonly actors: readonly string[];
+  readonly reason: string;
+  /** The last day, YYYY-MM-DD. */
+  readonly until: string;
+}
+
+/** What the evidence gates of a configuration judge. */
+export interface EvidenceFacts {
+  readonly key: string;
+  readonly attempt: number;
+  readonly looks: number;
+  readonly stored: StoredEvidence;
+  readonly trials: Trials;
+  readonly nowMs: number;
+  /** The calendar day and the running trading day, YYYY-MM-DD. */
+  readonly date: string;
+  readonly today: string;
+  readonly build: string;
+  readonly limits: {
+    readonly accuracy: Readonly<Record<EvidenceSource, number>>;
+    readonly days: number;
+  };
+  readonly records: readonly EvidenceRecord[];
+  readonly waivers: readonly Waiver[];
+  readonly causes: readonly {
+    readonly code: string;
+    readonly limit: string | null;
+    readonly until: string;
+  }[];
+  readonly exclusions: readonly { readonly path: string; readonly owner: string; readonly until: string }[];
+  readonly isNoiseMeasured: boolean;
+  readonly hasAlertUrl: boolean;
+  readonly hasPair: boolean;
+  readonly instances: readonly Instance[];
+  readonly owed: number;
+  readonly quarantined: number | null;
+}

@@ -1,0 +1,523 @@
+/** The gates that judge figures: counts of trials, money, errors and times. */
+import { formatDay, isBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import type { EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
+import { kindsOfDay } from "./day-kinds.ts";
+import type { EvidenceFacts } from "./facts.ts";
+import {
+  type Count,
+  evidenceAbove,
+  evidenceBelow,
+  evidenceOfShares,
+  excessOverNoise,
+  meanBound,
+  medianAbove,
+  trialsNeeded,
+  upperBound,
+} from "./statistics.ts";
+import { daysOf, ofSources, type Trial } from "./trials.ts";
+import {
+  closed,
+  dollars,
+  type EvidenceGate,
+  type EvidenceVerdict,
+  type Guarded,
+  inconclusive,
+  many,
+  open,
+  percent,
+} from "./verdict.ts";
+
+/** Money limits in the currency of the row: one row, a mean of instrument-days, a book's drift in a month. */
+const [rowMax, meanMax, driftMax] = [1_000, 10, 100];
+const coverageMin = 0.95;
+const [errorMax, minutesMin] = [0.01, 200];
+const [pairsMin, controlsMin] = [200, 200];
+const liveMax = 0.05;
+const excludedMax = 0.01;
+const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
+const moves: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
+
+const countOf = (trials: readonly Trial[]): Count => ({
+  n: trials.length,
+  k: trials.filter(({ event }) => event).length,
+});
+
+/** The trading days that `clean` further trials take at the pace of some days. */
+function daysFor(clean: number, seen: readonly LaneDay[]): number | null {
+  const days = daysOf(seen).length;
+  return days === 0 ? null : Math.ceil(clean / (seen.length / days));
+}
+
+/** The limit of the rate of unexplained instrument-days. Before modern takes over, it is stricter. */
+function accuracyLimit(
+  { limits: { accuracy } }: EvidenceFacts,
+  source: EvidenceSource,
+  before: Guarded,
+): number {
+  const isSwitch = switches.includes(before);
+  if (source === "replay") return isSwitch ? accuracy.replay / 10 : accuracy.replay;
+  if (source === "live") return Math.min(liveMax, isSwitch ? accuracy.live / 5 : accuracy.live);
+  return accuracy.served;
+}
+
+const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): EvidenceGate => ({
+  name: `accuracy/${source}`,
+  title: {
+    replay: "instrument-days of replayed histories agree",
+    live: "instrument-days that modern shadows agree",
+    served: "instrument-days that modern answers agree",
+  }[source],
+  before,
+  isWaivable: true,
+  judge(facts, { before, alpha }) {
+    const limit = accuracyLimit(facts, source, before);
+    const { trials } = facts.trials;
+    const own = ofSources(trials, source);
+    // A class that another source has seen is missing here, and not absent from the desk.
+    const groups = [...new Set(trials.filter(({ group }) => group !== "summary").map(({ group }) => group))];
+    for (const { group } of own) if (!groups.includes(group)) groups.push(group);
+    const strata = groups.map((group) => {
+      const count = countOf(own.filter((trial) => trial.group === group));
+      const upper = upperBound(count, alpha);
+      const isProved = evidenceBelow(count, limit) >= 1 / alpha;
+      const isRefuted = evidenceAbove(count, limit) >= groups.length / alpha;
+      return { group, ...count, upper, state: isProved ? "open" : isRefuted ? "closed" : "inconclusive" };
+    });
+    const [worst] = strata.toSorted((one, other) => other.upper - one.upper);
+    const { group = "", k = 0, n = 0, upper = 1 } = worst ?? {};
+    const evidence = { k, n, upper, limit, alpha, strata };
+    const of = groups.length > 1 ? ` of ${group}s` : "";
+    const why = `${k} of ${many(n, "instrument-day")}${of} unexplained: at most ${percent(upper)}; limit ${percent(limit)}`;
+    if (strata.some(({ state }) => state === "closed"))
+      return closed(`${why}; ${waysToExplain(ofSources(facts.trials.trials, source))}`, evidence);
+    if (worst !== undefined && strata.every(({ state }) => state === "open")) return open(why, evidence);
+    const clean = Math.max(0, trialsNeeded(k, limit, alpha) - n);
+    const withOneBreak = Math.max(0, trialsNeeded(k + 1, limit, alpha) - n);
+    const days = daysFor(
+      clean,
+      own.filter((trial) => trial.group === group),
+    );
+    const pace = days === null ? "no pace yet" : `about ${many(days, "day")} at this pace`;
+    const missing = strata.filter((one) => one.n === 0).map((one) => one.group);
+    const lacks = missing.length === 0 ? "" : `; never seen: ${missing.join(", ")}`;
+    const next = source === "replay" ? "; run replay --record" : "";
+    return inconclusive(
+      `${why}; ${clean} more clean ones (${withOneBreak} with one break), ${pace}${lacks}${next}`,
+      evidence,
+      { clean, withOneBreak, days, ...(missing.length > 0 && { missing }) },
+    );
+  },
+});
+
+function waysToExplain(trials: readonly Trial[]): string {
+  const { day, book, symbol } = trials.findLast(({ event }) => event) ?? {};
+  return `explain the last break (${[day, book, symbol].filter(Boolean).join(" ")}), then accept its cause or repair modern`;
+}
+
+const dayNames = ["month-end", "expiry week", "day after a holiday", "busy day"] as const;
+
+/** The kinds of some days. A busy day is among the tenth of all days of the evidence with the most money. */
+function dayTypes(days: readonly string[], all: readonly LaneDay[]): ReadonlySet<string> {
+  const weights = new Map<string, number>();
+  for (const { day, weight } of all) weights.set(day, (weights.get(day) ?? 0) + weight);
+  const sorted = [...weights.values()].toSorted((one, other) => one - other);
+  const busy = sorted[Math.floor(sorted.length * 0.9)] ?? Number.POSITIVE_INFINITY;
+  const isBusy = days.some((day) => sorted.length >= 10 && (weights.get(day) ?? 0) >= busy);
+  return new Set([...days.flatMap((day) => [...kindsOfDay(day)]), ...(isBusy ? ["busy day"] : [])]);
+}
+
+const latencyMoves = ["dual_write", "ramp", "primary_switch"] as const;
+
+export const figureGates: readonly EvidenceGate[] = [
+  accuracyGate("replay", ["dual_write", "primary_switch"]),
+  accuracyGate("live", ["dual_write", "ramp", "primary_switch"]),
+  accuracyGate("served", ["cleanup"]),
+  {
+    name: "days",
+    title: "the evidence covers enough trading days of every kind",
+    before: ["dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge({ trials: { trials }, limits }, { before, alpha }) {
+      const live = ofSources(trials, "live", "served");
+      const days = daysOf(live);
+      const k = new Set(live.filter(({ event }) => event).map(({ day }) => day)).size;
+      const isSwitch = switches.includes(before);
+      const needed = isSwitch ? Math.max(20, limits.days) : limits.days;
+      const seen = dayTypes(days, trials);
+      const missing = isSwitch ? dayNames.filter((name) => !seen.has(name)) : [];
+      const upper = upperBound({ k, n: days.length }, alpha);
+      const evidence = { k, n: days.length, upper, limit: needed, alpha };
+      const why = `${many(days.length, "day")}: at most ${percent(upper)} bad; ${needed} needed`;
+      const left = Math.max(0, needed - days.length);
+      if (left === 0 && missing.length === 0) return open(why, evidence);
+      const lacks = missing.length === 0 ? "" : `; missing: ${missing.join(", ")}`;
+      return inconclusive(`${why}${lacks}`, evidence, { clean: left, days: left, missing });
+    },
+  },
+  {
+    name: "standing",
+    title: "no lane is apart now, and evidence is recent",
+    before: moves,
+    isWaivable: false,
+    judge({ trials: { trials, apartNow }, today }) {
+      const [first] = apartNow.toSorted((one, other) => (other.money ?? Infinity) - (one.money ?? Infinity));
+      if (first !== undefined) {
+        const { day, book, symbol, apart } = first;
+        return closed(
+          `${many(apartNow.length, "lane")} apart now, such as ${[book, symbol].filter(Boolean).join(" ")} ` +
+            `(${apart}) since ${day}; explain it, then accept its cause or repair modern`,
+          { apart: apartNow.length },
+        );
+      }
+      const live = ofSources(trials, "live", "served");
+      const last = daysOf(live).at(-1);
+      const due = dayBefore(today);
+      if (last === undefined) return inconclusive("no lane has been compared live; shadow a trading day");
+      const groups = [...new Set(live.map(({ group }) => group))];
+      const stale = groups.filter((group) => !live.some((one) => one.group === group && one.day >= due));
+      return stale.length === 0
+        ? open(`no lane is apart; the last trading day, ${due}, was compared`)
+        : inconclusive(
+            `the last trading day, ${due}, has no trial of ${stale.join(", ")}; the last one was ${last}`,
+            {
+              last,
+              due,
+            },
+          );
+    },
+  },
+  {
+    name: "material",
+    title: "no row is apart by much money or by quantity",
+    before: moves,
+    isWaivable: false,
+    judge({ trials: { trials, apart } }, { alpha }) {
+      const [worst] = apart
+        .filter(({ money, quantityApart }) => quantityApart || (money ?? 0) > rowMax)
+        .toSorted((one, other) => (other.money ?? 0) - (one.money ?? 0));
+      const absolute = apart.reduce((sum, { money }) => sum + (money ?? 0), 0);
+      const largest = Math.max(0, ...apart.map(({ money }) => money ?? 0));
+      if (worst !== undefined) {
+        const { day, book, symbol, apart: field, money, quantityApart } = worst;
+        const by = quantityApart ? "in quantity" : `by ${dollars(money ?? 0)} (> ${dollars(rowMax)})`;
+        return closed(`${day} ${[book, symbol].filter(Boolean).join(" ")} ${field} apart ${by}; explain it`, {
+          largest,
+          absolute,
+          limit: rowMax,
+        });
+      }
+      const unknown = apart.filter(({ money }) => money === null).length;
+      const sum = trials.reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
+      const n = trials.length;
+      const bound = n === 0 ? rowMax : meanBound({ sum, n }, rowMax, alpha);
+      const evidence = { k: sum, n, upper: bound, limit: meanMax, alpha, largest, absolute };
+      const why = `largest ${dollars(largest)}, mean of ${many(n, "instrument-day")} at most ${dollars(bound)}; limit ${dollars(meanMax)}`;
+      if (unknown > 0)
+        return inconclusive(`${why}; the money of ${many(unknown, "break")} is unknown`, evidence);
+      if (n > 0 && bound <= meanMax) return open(why, evidence);
+      const clean = Math.max(1, trialsNeeded(sum, meanMax / rowMax, alpha) - n);
+      const days = daysFor(clean, trials);
+      return inconclusive(`${why}; ${clean} more clean ones`, evidence, { clean, days });
+    },
+  },
+  {
+    name: "bias",
+    title: "differences within tolerance have no direction",
+    before: moves,
+    isWaivable: true,
+    judge({ trials: { trials } }, { alpha }) {
+      const within = trials.filter(({ apart, signed }) => apart === null && signed !== 0);
+      const plus = within.filter(({ signed }) => signed > 0).length;
+      const signs = [plus, within.length - plus];
+      const e = evidenceOfShares(signs, [0.5, 0.5]);
+      const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
+      const why = `${plus} of ${within.length} differences within tolerance favour modern, E = ${Number(e.toPrecision(3))}; at most ${dollars(drift)} a book and month; limit ${dollars(driftMax)}`;
+      const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
+      if (trials.length === 0) return inconclusive("nothing has been compared");
+      const way = "; look for a rounding or convention that one side lacks";
+      return e >= 1 / alpha || drift > driftMax ? closed(`${why}${way}`, evidence) : open(why, evidence);
+    },
+  },
+  {
+    name: "coverage",
+    title: "nearly everything that should be compared is compared, by count and by money",
+    before: moves,
+    isWaivable: true,
+    judge: ({ stored: { tallies }, trials: { voided } }) => coverageOf(tallies, voided, ["live", "served"]),
+  },
+  {
+    name: "sampling",
+    title: "as many calls are shadowed as the plan says",
+    before: moves,
+    isWaivable: true,
+    judge({ stored: { tallies } }, { alpha }) {
+      const samples = tallies.filter(({ signal }) => signal === "sampling");
+      for (const { stratum, n, k } of samples) {
+        const ratio = Number(stratum);
+        const e = evidenceOfShares([k, n - k], [ratio, 1 - ratio]);
+        if (e >= 1 / alpha)
+          return closed(
+            `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)}, E = ${Number(e.toPrecision(3))}; look for a filter before the bridge`,
+            { k, n, e, limit: ratio, alpha },
+          );
+      }
+      if (tallies.every(({ source }) => source === "replay"))
+        return inconclusive("nothing has been shadowed");
+      return open(samples.length === 0 ? "every call is shadowed" : "the shadowed share is that of the plan");
+    },
+  },
+  {
+    name: "noise",
+    title: "each system's own noise is measured, and exclusions are few and owned",
+    before: ["dual_write", "primary_switch"],
+    isWaivable: true,
+    judge({ stored: { tallies }, exclusions, date, isNoiseMeasured }, { alpha }) {
+      const ended = exclusions.find(({ until }) => until < date);
+      if (ended !== undefined)
+        return closed(`the exclusion of ${ended.path} (${ended.owner}) ended on ${ended.until}; remove it`);
+      const values = sum(tallies, "excluded");
+      const share = values.n === 0 ? 0 : values.k / values.n;
+      if (share > excludedMax)
+        return closed(
+          `${percent(share)} of the compared values are excluded; limit ${percent(excludedMax)}`,
+          {
+            k: values.k,
+            n: values.n,
+            limit: excludedMax,
+          },
+        );
+      const methods = strataOf(tallies, "ab");
+      const lacking = methods.filter((method) => sum(tallies, "aa", method).n < controlsMin);
+      const excess = excessOverNoise(sum(tallies, "ab"), sum(tallies, "aa"), alpha);
+      const aa = sum(tallies, "aa");
+      const evidence = { k: aa.k, n: aa.n, excess, limit: controlsMin, alpha };
+      const way = isNoiseMeasured ? "" : "; set shadow.control_percentage";
+      return methods.length > 0 && lacking.length === 0
+        ? open(`at most ${percent(excess)} of calls differ beyond noise, ${aa.n} A/A calls`, evidence)
+        : inconclusive(
+            `${aa.n} A/A calls; ${controlsMin} a method needed${lacking.length === 0 ? "" : `, missing: ${lacking.join(", ")}`}${way}`,
+            evidence,
+            { clean: controlsMin * Math.max(1, methods.length) - aa.n, missing: lacking },
+          );
+    },
+  },
+  {
+    name: "errors",
+    title: "modern fails in few minutes",
+    before: moves,
+    isWaivable: true,
+    judge({ stored: { tallies, processes }, nowMs }, { alpha }) {
+      // What a process that was killed had not written yet may have been an error.
+      const killed = processes.filter(({ ended, at }) => !ended && Date.parse(at) + 60_000 < nowMs).length;
+      const { k: failed, n: minutes } = sum(tallies, "errors");
+      const count = { k: failed + killed, n: minutes + killed };
+      const upper = upperBound(count, alpha);
+      const evidence = { ...count, upper, limit: errorMax, alpha };
+      const why = `${count.k} of ${count.n} minutes with an error of modern: at most ${percent(upper)}; limit ${percent(errorMax)}`;
+      if (evidenceAbove(count, errorMax) >= 1 / alpha)
+        return closed(`${why}; see comparisons --verdict error`, evidence);
+      if (count.n >= minutesMin && evidenceBelow(count, errorMax) >= 1 / alpha) return open(why, evidence);
+      const clean = Math.max(minutesMin, trialsNeeded(count.k, errorMax, alpha)) - count.n;
+      return inconclusive(`${why}; ${clean} more clean ones`, evidence, { clean });
+    },
+  },
+  {
+    name: "latency_p50",
+    title: "modern is not slower than legacy in the median",
+    before: latencyMoves,
+    isWaivable: true,
+    judge: ({ stored: { tallies } }, { alpha }) => medianVerdict(tallies, alpha),
+  },
+  {
+    name: "latency_p99",
+    title: "modern's slowest calls are not slower than legacy's",
+    before: latencyMoves,
+    isWaivable: true,
+    judge: ({ stored: { tallies } }, { alpha }) => tailVerdict(tallies, alpha),
+  },
+];
+
+function monthlySums(within: readonly LaneDay[]): readonly number[] {
+  const sums = new Map<string, number>();
+  for (const { book, day, signed } of within) {
+    const month = `${book} ${day.slice(0, 7)}`;
+    sums.set(month, (sums.get(month) ?? 0) + signed);
+  }
+  return [...sums.values()];
+}
+
+/** The last business day before a day. */
+function dayBefore(today: string): string {
+  let day = (parseDay(today) ?? 1) - 1;
+  while (!isBusinessDay(day)) day -= 1;
+  return formatDay(day);
+}
+
+type Sums = Pick<Tally, "n" | "k" | "amount" | "largest">;
+
+/** The sum of a signal over all strata, or over those of a method. */
+function sum(tallies: readonly Tally[], signal: string, method?: string): Sums {
+  const total = { n: 0, k: 0, amount: 0, largest: 0 };
+  for (const one of tallies) {
+    if (one.signal !== signal || (method !== undefined && one.stratum.split(" ")[0] !== method)) continue;
+    total.n += one.n;
+    total.k += one.k;
+    total.amount += one.amount;
+    total.largest = Math.max(total.largest, one.largest);
+  }
+  return total;
+}
+
+/** The methods that a signal has. */
+const strataOf = (tallies: readonly Tally[], signal: string): readonly string[] => [
+  ...new Set(
+    tallies.filter((one) => one.signal === signal).map(({ stratum }) => stratum.split(" ")[0] ?? ""),
+  ),
+];
+
+/** The money of what was lost counts as the largest answer of its method where it is unknown. */
+export function coverageOf(
+  all: readonly Tally[],
+  voided: readonly LaneDay[],
+  sources: readonly EvidenceSource[],
+): EvidenceVerdict {
+  const tallies = all.filter(({ source }) => sources.includes(source));
+  const methods = [...new Set([...strataOf(tallies, "coverage"), ...strataOf(tallies, "lost")])];
+  if (methods.length === 0)
+    return inconclusive("nothing was due to be compared; send calls through the bridge");
+  const strata = methods.map((method) => {
+    const [seen, lost] = [sum(tallies, "coverage", method), sum(tallies, "lost", method)];
+    const byCount = seen.n / (seen.n + lost.n);
+    const known = seen.amount / (seen.amount + lost.amount || 1);
+    const unknown = lost.k * seen.largest;
+    const byMoney =
+      seen.amount + lost.amount + unknown === 0
+        ? byCount
+        : seen.amount / (seen.amount + lost.amount + unknown);
+    return { method, byCount, byMoney, surely: Math.min(byCount, lost.amount > 0 ? known : 1) };
+  });
+  const days = tallies.length === 0 ? 0 : voided.length;
+  const [worst] = strata.toSorted(
+    (one, other) => Math.min(one.byCount, one.byMoney) - Math.min(other.byCount, other.byMoney),
+  );
+  const { method = "", byCount = 0, byMoney = 0 } = worst ?? {};
+  const reasons = tallies
+    .filter(({ signal, stratum }) => signal === "lost" && stratum.startsWith(`${method} `))
+    .toSorted((one, other) => other.n - one.n)
+    .map(({ stratum, n }) => `${n} ${stratum.slice(method.length + 1)}`);
+  const why =
+    `${method}: ${percent(byCount)} of calls and ${percent(byMoney)} of money compared; limit ${percent(coverageMin)}` +
+    (reasons.length === 0 ? "" : `; lost: ${reasons.join(", ")}`) +
+    (days === 0 ? "" : `; ${many(days, "instrument-day")} void, since a process died`);
+  const evidence = { byCount, byMoney, limit: coverageMin, voided: days };
+  if (strata.some(({ surely }) => surely < coverageMin)) return closed(why, evidence);
+  return Math.min(byCount, byMoney) >= coverageMin ? open(why, evidence) : inconclusive(why, evidence);
+}
+
+/** How much faster the second of two calls of one system is proved to be, in steps of the ratio 1.1. */
+function orderEffect(
+  tallies: readonly Tally[],
+  alpha: number,
+): { readonly n: number; readonly steps: number; readonly m: number } {
+  const ratios = tallies
+    .filter(({ signal }) => signal === "order")
+    .flatMap(({ stratum, n }) => new Array<number>(n).fill((Number(stratum.split(" ")[1]) + 0.5) / 20));
+  const faster = [1.1, 1.2, 1.3, 1.5, 2, 3].findLast(
+    (factor) =>
+      medianAbove(
+        ratios.map((ratio) => 1 / ratio),
+        [factor],
+        alpha,
+      ) !== undefined,
+  );
+  return { n: ratios.length, steps: Math.ceil(Math.log(faster ?? 1) / Math.log(1.1)), m: 1 / (faster ?? 1) };
+}
+
+interface Bin {
+  readonly method: string;
+  readonly isFirst: boolean;
+  readonly legacy: number;
+  readonly modern: number;
+  readonly n: number;
+}
+
+const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
+  tallies
+    .filter(({ signal }) => signal === "bins")
+    .map(({ stratum, n }) => {
+      const [method = "", phase, legacy, modern] = stratum.split(" ");
+      return { method, isFirst: phase === "first", legacy: Number(legacy), modern: Number(modern), n };
+    });
+
+function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
+  const order = orderEffect(tallies, alpha);
+  const bins = binsOf(tallies);
+  const strata = strataOf(tallies, "pairs").map((method) => {
+    const { n, k: exact } = sum(tallies, "pairs", method);
+    // With an order effect the limit is lower, and only the steps of the latencies are known.
+    const stepped = bins
+      .filter((bin) => bin.method === method && bin.modern - bin.legacy >= 2 - order.steps)
+      .reduce((total, bin) => total + bin.n, 0);
+    const k = order.steps === 0 ? exact : Math.max(exact, stepped);
+    return { method, k, n, isOpen: evidenceBelow({ k, n }, 0.5) >= 1 / alpha };
+  });
+  const isSlower = strata.find(({ k, n }) => evidenceAbove({ k, n }, 0.5) >= strata.length / alpha);
+  const worst = isSlower ?? strata.toSorted((one, other) => other.k / other.n - one.k / one.n)[0];
+  const { method = "", k = 0, n = 0 } = worst ?? {};
+  const limit = 1.1 * order.m;
+  const why = `${method === "" ? "" : `${method}: `}modern took over ${Number(limit.toPrecision(3))} times as long in ${k} of ${many(n, "pair")}`;
+  const evidence = { k, n, limit, alpha, orderEffect: order.m, controls: order.n };
+  if (isSlower !== undefined) return closed(`${why}; profile modern`, evidence);
+  const few = strata.some((one) => one.n < pairsMin);
+  if (strata.length > 0 && !few && order.n >= controlsMin && strata.every(({ isOpen }) => isOpen))
+    return open(why, evidence);
+  const clean = Math.max(0, Math.max(pairsMin, trialsNeeded(k, 0.5, alpha)) - n);
+  return inconclusive(`${why}; ${clean} more pairs${controlsText(order.n)}`, evidence, { clean });
+}
+
+const controlsText = (n: number): string =>
+  n >= controlsMin ? "" : `; A/A has ${many(n, "pair")} of ${controlsMin}: set shadow.control_percentage`;
+
+function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
+  const order = orderEffect(tallies, alpha);
+  const all = binsOf(tallies);
+  const strata = [...new Set(all.map(({ method }) => method))].map((method) => {
+    const bins = all.filter((bin) => bin.method === method);
+    const threshold = quantile(
+      bins.filter(({ isFirst }) => isFirst),
+      0.99,
+    );
+    const later = bins.filter(({ isFirst }) => !isFirst);
+    const slowAt = threshold + 1 - order.steps;
+    const count = (of: (bin: Bin) => boolean): number =>
+      later.filter(of).reduce((total, { n }) => total + n, 0);
+    const b = count(({ legacy, modern }) => modern > slowAt && legacy <= threshold);
+    const c = count(({ legacy, modern }) => legacy > threshold && modern <= slowAt);
+    return { method, b, c, pairs: count(() => true), thresholdMs: Number((1.1 ** threshold).toPrecision(3)) };
+  });
+  const isSlower = strata.find(({ b, c }) => evidenceAbove({ k: b, n: b + c }, 0.5) >= strata.length / alpha);
+  const worst = isSlower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
+  const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0 } = worst ?? {};
+  const why = `${method === "" ? "" : `${method}: `}${many(b + c, "discordant pair")} of ${pairs}, ${b} with modern slower than ${thresholdMs} ms`;
+  const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
+  if (isSlower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
+  const isOpen = strata.every((one) => evidenceBelow({ k: one.b, n: one.b + one.c }, 0.5) >= 1 / alpha);
+  if (strata.length > 0 && isOpen && order.n >= controlsMin) return open(why, evidence);
+  const clean = Math.max(0, trialsNeeded(b, 0.5, alpha) - b - c);
+  return inconclusive(
+    `${why}; ${clean} more discordant pairs without modern slower${controlsText(order.n)}`,
+    evidence,
+    { clean },
+  );
+}
+
+/** The bin below which a share of the pairs has legacy's latency. */
+function quantile(bins: readonly Bin[], share: number): number {
+  const total = bins.reduce((all, { n }) => all + n, 0);
+  let below = 0;
+  for (const { legacy, n } of bins.toSorted((one, other) => one.legacy - other.legacy)) {
+    below += n;
+    if (below >= share * total) return legacy;
+  }
+  return Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,559 @@
+import { describe, expect, test } from "vitest";
+import { formatDay, isBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import type { EvidenceProcess, LaneDay, Tally } from "../../ports/tallies.ts";
+import { type EvidenceFacts, evidenceGates, type Guarded, judgeEvidence, trialsOf } from "./index.ts";
+
+const nowMs = Date.parse("2026-11-30T18:00:00Z");
+const today = "2026-11-30";
+
+/** The last business days before today, oldest first. */
+function businessDays(count: number): readonly string[] {
+  const days: string[] = [];
+  for (let day = (parseDay(today) ?? 0) - 1; days.length < count; day--)
+    if (isBusinessDay(day)) days.unshift(formatDay(day));
+  return days;
+}
+
+const laneDay = (given: Partial<LaneDay> = {}): LaneDay => ({
+  ...{ source: "live", day: "2026-11-27", book: "EGB", symbol: "ZNZ6", group: "future" },
+  ...{ at: `${given.day ?? "2026-11-27"}T20:00:00.000Z`, apart: null, accepted: null },
+  ...{ money: 0, quantityApart: false, signed: 0, weight: 1_000, ...given },
+});
+
+/** Clean instrument-days: lanes on each of some days. */
+const clean = (days: number, lanes: number, given: Partial<LaneDay> = {}): readonly LaneDay[] =>
+  businessDays(days).flatMap((day) =>
+    Array.from({ length: lanes }, (_, lane) => laneDay({ day, symbol: `S${lane}`, ...given })),
+  );
+const broken = (given: Partial<LaneDay> = {}): LaneDay =>
+  laneDay({ apart: "positions[].realized", money: 50, ...given });
+
+const tally = (signal: string, stratum: string, given: Partial<Tally> = {}): Tally => ({
+  ...{ source: "live", signal, stratum, n: 1, k: 0, amount: 0, largest: 0, ...given },
+});
+
+interface Given extends Partial<Omit<EvidenceFacts, "stored" | "trials">> {
+  readonly laneDays?: readonly LaneDay[];
+  readonly tallies?: readonly Tally[];
+  readonly processes?: readonly EvidenceProcess[];
+}
+
+function factsOf({ laneDays = [], tallies = [], processes = [], ...given }: Given): EvidenceFacts {
+  const stored = { laneDays, tallies, processes, others: [] };
+  return {
+    ...{ key: "a/b/c", attempt: 1, looks: 1, nowMs, today, date: today, build: "1+x" },
+    limits: { accuracy: { replay: 0.01, live: 0.05, served: 0.01 }, days: 5 },
+    ...{ records: [], waivers: [], causes: [], exclusions: [], instances: [] },
+    ...{ isNoiseMeasured: true, hasAlertUrl: true, hasPair: false, owed: 0, quarantined: 0 },
+    stored,
+    trials: trialsOf(stored, { today: given.today ?? today, nowMs }),
+    ...given,
+  };
+}
+
+const judged = (name: string, before: Guarded, given: Given) => {
+  const found = judgeEvidence(before, factsOf(given)).find((gate) => gate.name === name);
+  if (found === undefined) throw new Error(`${name} does not stand before ${before}`);
+  return found;
+};
+const stateOf = (name: string, before: Guarded, given: Given): string => judged(name, before, given).state;
+
+const dead: EvidenceProcess = { process: "p", at: "2026-11-27T15:00:00Z", day: "2026-11-27", ended: false };
+const result = (kind: string, content: EvidenceFacts["records"][number]["content"], build = "1+x") => ({
+  ...{ kind, atMs: nowMs - 3_600_000, actor: "amy", build, content },
+});
+
+/** The faults where a naive gate is wrong: the case, the gate that must see it, and its verdict. */
+const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
+  ["1: there is no comparison at all", "accuracy/live", "dual_write", "inconclusive", {}],
+  [
+    "2: one class of products is clean and another one was never seen",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    { laneDays: [...clean(20, 10), ...clean(20, 10, { source: "replay", group: "option" })] },
+  ],
+  [
+    "3: the same wrong trade in a thousand calls is one event",
+    "accuracy/live",
+    "dual_write",
+    "open",
+    { laneDays: [...clean(20, 10), broken()], tallies: [tally("ab", "totals", { n: 1_000, k: 1_000 })] },
+  ],
+  [
+    "4: a dashboard polls one clean book a hundred thousand times",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    { laneDays: clean(3, 1), tallies: [tally("ab", "totals", { n: 100_000 })] },
+  ],
+  [
+    "5: each call of a growing request has a new fingerprint",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    { laneDays: clean(3, 1), tallies: [tally("coverage", "calculatePnl", { n: 100_000, amount: 1 })] },
+  ],
+  [
+    "6: a rate at the limit is looked at until it looks good",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    { laneDays: clean(1, 59), looks: 10_000 },
+  ],
+  [
+    "7: the count is begun anew after a failure, and five clean days follow",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    { laneDays: [...clean(6, 10), broken({ day: businessDays(6)[0] ?? "" })] },
+  ],
+  [
+    "9: a break is older than any window",
+    "material",
+    "dual_write",
+    "closed",
+    { laneDays: [...clean(100, 10), broken({ day: "2025-01-06", money: 5_000 })] },
+  ],
+  [
+    "10: legacy is wrong in a known way on every day, and the cause is accepted and proved",
+    "accuracy/live",
+    "dual_write",
+    "open",
+    { laneDays: clean(20, 5, { apart: "daily[].realized", accepted: "DAY_RULE" }) },
+  ],
+  [
+    "11: an accepted cause hides a real loss, so that it does not explain the whole difference",
+    "material",
+    "dual_write",
+    "closed",
+    { laneDays: [...clean(20, 10), broken({ accepted: null, money: 1_200 })] },
+  ],
+  [
+    "12: differences within tolerance are all of one sign",
+    "bias",
+    "dual_write",
+    "closed",
+    { laneDays: clean(1, 8, { signed: 0.004 }) },
+  ],
+  [
+    "13: plus 1 100 dollars in one book and minus 1 100 in another",
+    "material",
+    "dual_write",
+    "closed",
+    {
+      laneDays: [
+        broken({ book: "A", money: 1_100, signed: 1_100 }),
+        broken({ book: "B", money: 1_100, signed: -1_100 }),
+      ],
+    },
+  ],
+  [
+    "14: a hedged book is 2 dollars apart of a net P&L of 3",
+    "material",
+    "dual_write",
+    "open",
+    {
+      laneDays: [
+        ...clean(80, 10),
+        broken({ money: 2, signed: 2, symbol: "S3", day: businessDays(1)[0] ?? "" }),
+      ],
+    },
+  ],
+  [
+    "15: the P&L has the wrong sign on 5 % of instrument-days, which a rank correlation does not see",
+    "accuracy/live",
+    "dual_write",
+    "closed",
+    {
+      laneDays: Array.from({ length: 400 }, (_, at) =>
+        at % 5 === 0 ? broken({ symbol: `W${at}` }) : laneDay({ symbol: `W${at}` }),
+      ),
+    },
+  ],
+  [
+    "16: modern times out on the big books, so that its slow answers are absent",
+    "latency_p50",
+    "dual_write",
+    "closed",
+    {
+      tallies: [
+        tally("pairs", "totals", { n: 400, k: 400 }),
+        tally("bins", "totals first 20 999", { n: 400 }),
+        tally("order", "totals 20", { n: 200 }),
+      ],
+    },
+  ],
+  [
+    "17: shedding under load drops the heavy calls",
+    "coverage",
+    "dual_write",
+    "closed",
+    {
+      tallies: [
+        tally("coverage", "calculatePnl", { n: 990, amount: 990, largest: 1 }),
+        tally("lost", "calculatePnl lane_full", { n: 10, amount: 10_000 }),
+      ],
+    },
+  ],
+  [
+    "18: the shadow runs second on warm caches and seems 20 % faster",
+    "latency_p50",
+    "dual_write",
+    "closed",
+    {
+      tallies: [
+        // Nominally no pair is slower, but the second call of legacy itself takes half the time.
+        tally("pairs", "totals", { n: 400, k: 0 }),
+        tally("bins", "totals first 20 20", { n: 400 }),
+        tally("order", "totals 9", { n: 400 }),
+      ],
+    },
+  ],
+  [
+    "19: the machine is busy at noon, and both are slow",
+    "latency_p99",
+    "dual_write",
+    "open",
+    {
+      tallies: [
+        tally("bins", "totals first 20 20", { n: 1_000 }),
+        // Both slow together: concordant pairs say nothing.
+        tally("bins", "totals later 30 30", { n: 500 }),
+        tally("bins", "totals later 30 20", { n: 20 }),
+        tally("order", "totals 20", { n: 200 }),
+      ],
+    },
+  ],
+  [
+    "20: live market data move between the two calls",
+    "noise",
+    "dual_write",
+    "open",
+    { tallies: [tally("ab", "totals", { n: 1_000, k: 20 }), tally("aa", "totals", { n: 1_000, k: 20 })] },
+  ],
+  [
+    "21: twenty A/A calls prove no noise",
+    "noise",
+    "dual_write",
+    "inconclusive",
+    { tallies: [tally("ab", "totals", { n: 1_000, k: 20 }), tally("aa", "totals", { n: 20, k: 1 })] },
+  ],
+  [
+    "22: the candidate fails, and legacy is fine",
+    "accuracy/live",
+    "dual_write",
+    "closed",
+    {
+      laneDays: Array.from({ length: 40 }, (_, at) => broken({ symbol: `F${at}`, apart: "error", money: 0 })),
+    },
+  ],
+  [
+    "23: both fail alike, which is counted apart",
+    "errors",
+    "dual_write",
+    "open",
+    { tallies: [tally("errors", "totals", { n: 400, k: 0 }), tally("ab", "totals", { n: 900, k: 0 })] },
+  ],
+  [
+    "24: the test file is of yesterday's build",
+    "tests_passed",
+    "dual_write",
+    "inconclusive",
+    { records: [result("tests", { passed: 10, failed: 0, skipped: 0 }, "1+y")] },
+  ],
+  [
+    "24: no test has run",
+    "tests_passed",
+    "dual_write",
+    "inconclusive",
+    { records: [result("tests", { passed: 0, failed: 0, skipped: 0 })] },
+  ],
+  [
+    "25: the tail is judged by the first pairs of the key, and never by a later, slower week",
+    "latency_p99",
+    "dual_write",
+    "closed",
+    {
+      tallies: [
+        tally("bins", "totals first 20 20", { n: 1_000 }),
+        tally("bins", "totals later 20 40", { n: 60 }),
+        tally("order", "totals 20", { n: 200 }),
+      ],
+    },
+  ],
+  [
+    "26: no trade for the two days of a weekend",
+    "standing",
+    "dual_write",
+    "open",
+    { laneDays: [laneDay({ day: "2026-11-27" })], today: "2026-11-30" },
+  ],
+  [
+    "27: forty classes are watched, and one crosses a 5 % alarm by chance",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    {
+      laneDays: Array.from({ length: 40 }, (_, group) =>
+        Array.from({ length: 30 }, (_, at) =>
+          laneDay({
+            ...{ group: `g${group}`, symbol: `${group}/${at}` },
+            ...(group === 0 && at < 6 ? { apart: "realized" } : {}),
+          }),
+        ),
+      ).flat(),
+    },
+  ],
+  [
+    "28: accuracy was open, and a break comes before the grant",
+    "standing",
+    "dual_write",
+    "closed",
+    { laneDays: [...clean(20, 10), broken({ day: today })] },
+  ],
+  [
+    "29: an exclusion has ended",
+    "noise",
+    "dual_write",
+    "closed",
+    { exclusions: [{ path: "*.unrealized", owner: "bob", until: "2026-11-01" }] },
+  ],
+  [
+    "29: an exclusion leaves out a large share",
+    "noise",
+    "dual_write",
+    "closed",
+    { tallies: [tally("excluded", "totals", { n: 1_000, k: 300 })] },
+  ],
+  [
+    "31: no month-end in 19 days",
+    "days",
+    "primary_switch",
+    "inconclusive",
+    { laneDays: clean(19, 4, {}).filter(({ day }) => day > "2026-11-01") },
+  ],
+  [
+    "32: all evidence is from replays",
+    "accuracy/live",
+    "dual_write",
+    "inconclusive",
+    { laneDays: clean(200, 20, { source: "replay" }) },
+  ],
+];
+
+test.each(faults)("fault %s: %s before %s is %s", (_, name, before, state, given) => {
+  expect(judged(name, before, given)).toMatchObject({ state });
+});
+
+test("fault 8: a key that was touched begins a numbered attempt, which every report shows", () => {
+  // The stores' contract shows that a new key has no evidence, and a number of its own.
+  expect(factsOf({ attempt: 3 })).toMatchObject({ attempt: 3, stored: { laneDays: [] } });
+});
+
+test("fault 30: evidence of a process of another build is under another key and does not count", () => {
+  const other = { key: "old/b/c", at: "2026-11-30T17:00:00Z" };
+  const facts = factsOf({});
+  expect({ ...facts, stored: { ...facts.stored, others: [other] } }.trials.trials).toEqual([]);
+});
+
+describe("trials", () => {
+  const found = (laneDays: readonly LaneDay[], processes: readonly EvidenceProcess[] = []) =>
+    trialsOf({ laneDays, processes }, { today, nowMs });
+
+  test("a lane that is apart leaves the trials until both sides agree again", () => {
+    const days = businessDays(5);
+    const states = [null, "realized", "realized", null, null];
+    const { trials, apart } = found(days.map((day, at) => laneDay({ day, apart: states[at] ?? null })));
+    expect(trials.map(({ day, event }) => [days.indexOf(day), event])).toEqual([
+      [0, false],
+      [1, true],
+      [4, false],
+    ]);
+    expect(apart).toHaveLength(2);
+  });
+
+  test("the running day does not count, but a lane that is apart on it is apart now", () => {
+    const { trials, apartNow } = found([broken({ day: today })]);
+    expect([trials, apartNow.length]).toEqual([[], 1]);
+  });
+
+  test("a process that died voids the days that it had open, and none that another one compared later", () => {
+    const before = laneDay({ symbol: "early", at: "2026-11-27T14:00:00.000Z" });
+    const after = laneDay({ symbol: "late", at: "2026-11-27T16:00:00.000Z" });
+    const earlier = laneDay({ symbol: "early", day: "2026-11-25", at: "2026-11-25T14:00:00.000Z" });
+    const { trials, voided } = found([before, after, earlier], [dead]);
+    expect(trials.map(({ symbol, day }) => [symbol, day])).toEqual([
+      ["early", "2026-11-25"],
+      ["late", "2026-11-27"],
+    ]);
+    expect(voided).toEqual([before]);
+    expect(found([before], [{ ...dead, ended: true }]).voided).toEqual([]);
+  });
+
+  test("a killed process never makes a verdict better", () => {
+    const laneDays = [...clean(20, 4), broken()];
+    const gates: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
+    const rank = { open: 2, inconclusive: 1, closed: 0 };
+    for (const before of gates) {
+      const whole = judgeEvidence(before, factsOf({ laneDays }));
+      const killed = judgeEvidence(before, factsOf({ laneDays, processes: [dead] }));
+      for (const [at, gate] of whole.entries())
+        if (gate.name.startsWith("accuracy") || gate.name === "errors")
+          expect(rank[killed[at]?.state ?? "open"], gate.name).toBeLessThanOrEqual(rank[gate.state]);
+    }
+  });
+});
+
+test("without any evidence no gate that judges figures is open, except where nothing was risked", () => {
+  const free = ["user_impact", "nothing_lost", "accepted_causes"];
+  for (const before of ["dual_write", "ramp", "primary_switch", "cleanup"] as const)
+    for (const { name, state } of judgeEvidence(before, factsOf({})))
+      if (!free.includes(name)) expect([name, state]).toEqual([name, "inconclusive"]);
+});
+
+test("the limits of §3 open a gate exactly at the number of clean trials that it announces", () => {
+  for (const [before, needed] of [
+    ["dual_write", 67],
+    ["primary_switch", 506],
+  ] as const) {
+    const trials = (count: number): Given => ({
+      laneDays: Array.from({ length: count }, (_, at) => laneDay({ symbol: `S${at}` })),
+    });
+    const almost = judged("accuracy/live", before, trials(needed - 1));
+    expect([almost.state, almost.needs?.clean]).toEqual(["inconclusive", 1]);
+    expect(stateOf("accuracy/live", before, trials(needed))).toBe("open");
+  }
+});
+
+test("a waiver counts once two people have given it, and never for a gate that has none", () => {
+  const waiver = (gate: string, ...actors: readonly string[]) => [
+    { gate, actors, reason: "tight", until: "2026-12-10" },
+  ];
+  const isOpen = (gate: string, ...actors: readonly string[]): boolean =>
+    judged(gate, "dual_write", { waivers: waiver(gate, ...actors) }).open;
+  expect([isOpen("memory", "amy"), isOpen("memory", "amy", "bob"), isOpen("material", "amy", "bob")]).toEqual(
+    [false, true, false],
+  );
+  const over = [{ gate: "memory", actors: ["amy", "bob"], reason: "tight", until: "2026-11-29" }];
+  expect(judged("memory", "dual_write", { waivers: over }).open).toBe(false);
+});
+
+test.each<readonly [string, Guarded, string, Given]>([
+  [
+    "benchmarks_met",
+    "dual_write",
+    "open",
+    { records: [result("benchmarks", { met: 9, missed: 0, noisy: 0 })] },
+  ],
+  [
+    "benchmarks_met",
+    "dual_write",
+    "closed",
+    { records: [result("benchmarks", { met: 9, missed: 1, noisy: 0 })] },
+  ],
+  ["memory", "dual_write", "open", { records: [result("memory", { ratios: [1, 1, 1.1, 0.9, 1] })] }],
+  [
+    "memory",
+    "primary_switch",
+    "inconclusive",
+    { records: [result("memory", { ratios: [1, 1, 1.1, 0.9, 1] })] },
+  ],
+  [
+    "leak",
+    "dual_write",
+    "open",
+    {
+      records: [
+        result("leak", {
+          points: [
+            [0, 100],
+            [3, 100],
+            [7, 101],
+          ],
+        }),
+      ],
+    },
+  ],
+  [
+    "leak",
+    "dual_write",
+    "closed",
+    {
+      records: [
+        result("leak", {
+          points: [
+            [0, 100],
+            [3, 110],
+            [7, 125],
+          ],
+        }),
+      ],
+    },
+  ],
+  ["nothing_lost", "primary_switch", "closed", { owed: 2 }],
+  ["nothing_lost", "primary_switch", "inconclusive", { hasPair: true }],
+  [
+    "rollback_drilled",
+    "dual_write",
+    "open",
+    { records: [result("drill", { ok: true, acknowledgedMs: 90 })] },
+  ],
+  [
+    "rollback_drilled",
+    "dual_write",
+    "closed",
+    { records: [result("drill", { ok: true, acknowledgedMs: 900 })] },
+  ],
+  [
+    "monitoring_up",
+    "shadow_mode",
+    "open",
+    { records: [result("scrape", { ok: true }), result("alert", { ok: true })] },
+  ],
+  ["monitoring_up", "shadow_mode", "inconclusive", { hasAlertUrl: false }],
+  [
+    "team_trained",
+    "primary_switch",
+    "open",
+    {
+      records: [
+        result("training", {}),
+        { ...result("training", {}), actor: "bob" },
+        result("drill", { ok: true, acknowledgedMs: 90 }),
+      ],
+    },
+  ],
+  [
+    "accepted_causes",
+    "dual_write",
+    "closed",
+    { causes: [{ code: "LIFO", limit: "5", until: "2026-11-29" }] },
+  ],
+  ["accepted_causes", "dual_write", "open", { causes: [{ code: "LIFO", limit: "5", until: "2026-12-15" }] }],
+  [
+    "no_readers_left",
+    "window",
+    "open",
+    { records: [result("readers", { calls: 0, handles: 0, days: 30, monthEnd: true })] },
+  ],
+  [
+    "user_impact",
+    "ramp",
+    "closed",
+    { tallies: [tally("impact", "2026-11-27 seen amy"), tally("impact", "2026-11-27 wrong amy")] },
+  ],
+  ["sampling", "dual_write", "closed", { tallies: [tally("sampling", "0.1", { n: 1_000, k: 140 })] }],
+  ["days", "dual_write", "open", { laneDays: clean(5, 1) }],
+  ["days", "primary_switch", "open", { laneDays: clean(60, 4) }],
+])("%s before %s is %s by its own evidence", (name, before, state, given) => {
+  expect(judged(name, before, given)).toMatchObject({ state });
+});
+
+test("every gate says its numbers in one line, and no name is used twice", () => {
+  const names = evidenceGates.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const before of ["dual_write", "primary_switch", "cleanup", "window", "ramp"] as const)
+    for (const { why } of judgeEvidence(before, factsOf({ laneDays: clean(3, 2) })))
+      expect(why).toMatch(/^[^\n]{10,300}$/);
+});

@@ -1,0 +1,50 @@
+/** The gates that need evidence: their facts, their table and their judgement. */
+import type { EvidenceFacts } from "./facts.ts";
+import { figureGates } from "./figure-gates.ts";
+import { recordGates } from "./record-gates.ts";
+import { alphaBefore, type EvidenceVerdict, type Guarded } from "./verdict.ts";
+
+export type { EvidenceFacts, EvidenceRecord, Waiver } from "./facts.ts";
+export { trialsOf } from "./trials.ts";
+export type { Guarded } from "./verdict.ts";
+
+export const evidenceGates = [...recordGates, ...figureGates];
+
+export type JudgedGate = EvidenceVerdict & {
+  readonly name: string;
+  readonly title: string;
+  /** Whether it lets the move pass: it is open, or two people waive it. */
+  readonly open: boolean;
+};
+
+/** Judges the evidence gates before a move. Without facts all are inconclusive, with the reason. */
+export function judgeEvidence(before: Guarded, facts: EvidenceFacts | string): readonly JudgedGate[] {
+  return evidenceGates
+    .filter((gate) => gate.before.includes(before))
+    .map((gate) => {
+      const { name, title, isWaivable } = gate;
+      if (typeof facts === "string")
+        return {
+          name,
+          title,
+          state: "inconclusive",
+          open: false,
+          why: `the evidence cannot be read: ${facts}`,
+        };
+      const found = gate.judge(facts, { before, alpha: alphaBefore(before) });
+      const waiver = facts.waivers.find((one) => one.gate === name && facts.date <= one.until);
+      if (found.state === "open" || waiver === undefined || !isWaivable)
+        return { name, title, ...found, open: found.state === "open" };
+      const [first, second] = waiver.actors;
+      if (second === undefined)
+        return {
+          name,
+          title,
+          ...found,
+          open: false,
+          why: `${found.why}; ${first} waives it, a second person must too`,
+        };
+      const why = `${found.why}; waived until ${waiver.until} by ${waiver.actors.join(" and ")}: ${waiver.reason}`;
+      return { name, title, ...found, open: true, why };
+    });
+}

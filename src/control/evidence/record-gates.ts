@@ -1,0 +1,355 @@
+/**
+ * The gates that judge what people and programs have recorded: test runs, drills, sign-offs, reconciliations.
+ */
+
+import { kindsOfDay } from "./day-kinds.ts";
+import type { EvidenceFacts, EvidenceRecord } from "./facts.ts";
+import { coverageOf } from "./figure-gates.ts";
+import { evidenceAbove, evidenceBelow, theilSen, trialsNeeded } from "./statistics.ts";
+import { ofSources, type Trial } from "./trials.ts";
+import {
+  closed,
+  dollars,
+  type EvidenceGate,
+  type EvidenceVerdict,
+  inconclusive,
+  many,
+  open,
+  percent,
+} from "./verdict.ts";
+
+const dayMs = 86_400_000;
+const resultDays = 7;
+const drillMsMax = 250;
+const trainingDays = 90;
+const causeDays = 30;
+const reconcileMs = 15 * 60_000;
+const memoryRatio = 1.25;
+const [leakPerHour, leakHours] = [0.01, 6];
+const impactMax = 0.01;
+
+const addTo = "record it with evidence add FILE --actor NAME";
+
+const newest = ({ records }: EvidenceFacts, kind: string): EvidenceRecord | undefined =>
+  records.findLast((record) => record.kind === kind);
+
+const numbersIn = (content: EvidenceRecord["content"]): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(content).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+  );
+const listIn = (content: EvidenceRecord["content"], name: string): readonly unknown[] => {
+  const value = content[name];
+  return Array.isArray(value) ? value : [];
+};
+
+/** The verdict on a record that is missing, too old or of another build; undefined if it counts. */
+function unusable(
+  facts: EvidenceFacts,
+  record: EvidenceRecord | undefined,
+  { what, way, days = resultDays }: { readonly what: string; readonly way: string; readonly days?: number },
+): EvidenceVerdict | undefined {
+  if (record === undefined) return inconclusive(`no ${what} is recorded; ${way}`);
+  const age = (facts.nowMs - record.atMs) / dayMs;
+  const evidence = { build: record.build, ageDays: Number(age.toFixed(1)), limit: days };
+  if (record.build !== null && record.build !== facts.build)
+    return inconclusive(
+      `the last ${what} is of build ${record.build}, and this is ${facts.build}; ${way}`,
+      evidence,
+    );
+  if (age > days)
+    return inconclusive(
+      `the last ${what} is ${Math.floor(age)} days old; limit ${days} days; ${way}`,
+      evidence,
+    );
+  return undefined;
+}
+
+const featureTrials = 3;
+/** Options are critical: they need more trials than the other features. */
+const criticalTrials = 30;
+
+/** The edge features of a desk's business, each with the condition under which an instrument-day shows it. */
+const edgeFeatures: Readonly<Record<string, (trial: Trial, kinds: ReadonlySet<string>) => boolean>> = {
+  option: ({ group }) => group === "option",
+  expiry: (_, kinds) => kinds.has("expiry week"),
+  "month-end": (_, kinds) => kinds.has("month-end"),
+  holiday: (_, kinds) => kinds.has("day after a holiday"),
+};
+
+export const recordGates: readonly EvidenceGate[] = [
+  {
+    name: "tests_passed",
+    title: "all tests of this build pass",
+    before: ["shadow_mode", "dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge(facts) {
+      const record = newest(facts, "tests");
+      const lacking = unusable(facts, record, { what: "test run", way: `./run test, then ${addTo}` });
+      if (record === undefined || lacking !== undefined)
+        return lacking ?? inconclusive("no test run is recorded");
+      const { passed = 0, failed = 0, skipped = 0 } = numbersIn(record.content);
+      const evidence = { passed, failed, skipped };
+      const why = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+      if (failed > 0) return closed(`${why}; repair them`, evidence);
+      if (passed === 0) return inconclusive(`${why}; ./run test, then ${addTo}`, evidence);
+      const named = listIn(record.content, "skippedTests").length;
+      return named < skipped
+        ? inconclusive(`${why}; the file names ${named} of the skipped tests`, evidence)
+        : open(why, evidence);
+    },
+  },
+  {
+    name: "edges_covered",
+    title: "edge cases are tested, and seen in replays",
+    before: ["dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge(facts) {
+      const tested = listIn(newest(facts, "tests")?.content ?? {}, "features").map(String);
+      const replayed = ofSources(facts.trials.trials, "replay").map((trial) => ({
+        trial,
+        kinds: kindsOfDay(trial.day),
+      }));
+      const missing = Object.entries(edgeFeatures).flatMap(([feature, shows]) => {
+        const needed = feature === "option" ? criticalTrials : featureTrials;
+        const n = replayed.filter(({ trial, kinds }) => shows(trial, kinds)).length;
+        const untested = tested.includes(feature) ? "" : ", no test";
+        return n >= needed && untested === "" ? [] : [`${feature} ${n} of ${needed}${untested}`];
+      });
+      const count = Object.keys(edgeFeatures).length;
+      const evidence = { covered: count - missing.length, limit: count };
+      const why = `${count - missing.length} of ${count} edge features covered`;
+      return missing.length === 0
+        ? open(why, evidence)
+        : inconclusive(`${why}; missing: ${missing.join("; ")}; run replay --record`, evidence, { missing });
+    },
+  },
+  {
+    name: "benchmarks_met",
+    title: "the benchmarks of this build meet their targets",
+    before: ["dual_write", "primary_switch"],
+    isWaivable: true,
+    judge(facts) {
+      const record = newest(facts, "benchmarks");
+      const lacking = unusable(facts, record, { what: "benchmark", way: `./run bench, then ${addTo}` });
+      if (record === undefined || lacking !== undefined)
+        return lacking ?? inconclusive("no benchmark is recorded");
+      const { met = 0, missed = 0, noisy = 0 } = numbersIn(record.content);
+      const evidence = { met, missed, noisy };
+      const why = `${met} targets met, ${missed} missed, ${noisy} noisier than their margin`;
+      if (missed > 0) return closed(`${why}; profile modern`, evidence);
+      return noisy > 0 || met === 0
+        ? inconclusive(`${why}; repeat it on an idle machine`, evidence)
+        : open(why, evidence);
+    },
+  },
+  {
+    name: "memory",
+    title: "modern needs no more memory than legacy",
+    before: ["dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge(facts, { alpha }) {
+      const record = newest(facts, "memory");
+      const way = `alternate fresh processes over one ledger, then ${addTo}`;
+      const lacking = unusable(facts, record, { what: "memory run", way });
+      if (record === undefined || lacking !== undefined)
+        return lacking ?? inconclusive("no memory run is recorded");
+      const ratios = listIn(record.content, "ratios").map(Number);
+      const count = { k: ratios.filter((ratio) => ratio > memoryRatio).length, n: ratios.length };
+      const evidence = { ...count, limit: memoryRatio, alpha };
+      const why = `${count.k} of ${many(count.n, "pair")} above ${memoryRatio} times legacy's memory`;
+      if (evidenceAbove(count, 0.5) >= 1 / alpha)
+        return closed(`${why}; look for what modern keeps`, evidence);
+      if (evidenceBelow(count, 0.5) >= 1 / alpha) return open(why, evidence);
+      const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
+      return inconclusive(`${why}; ${clean} more pairs`, evidence, { clean });
+    },
+  },
+  {
+    name: "leak",
+    title: "modern's memory does not grow",
+    before: ["dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge(facts) {
+      const record = newest(facts, "leak");
+      const lacking = unusable(facts, record, {
+        what: "memory series",
+        way: `sample memory_bytes, then ${addTo}`,
+      });
+      if (record === undefined || lacking !== undefined)
+        return lacking ?? inconclusive("no memory series is recorded");
+      const points = listIn(record.content, "points").flatMap((point) =>
+        Array.isArray(point) ? [{ x: Number(point[0]), y: Number(point[1]) }] : [],
+      );
+      const hours = Math.max(0, ...points.map(({ x }) => x)) - Math.min(...points.map(({ x }) => x), 0);
+      const slope = theilSen(points) ?? 0;
+      const growth = slope / (points[0]?.y || 1);
+      const evidence = { growth, hours, limit: leakPerHour };
+      const why = `${percent(Math.max(0, growth))} an hour over ${Number(hours.toFixed(1))} hours; limit ${percent(leakPerHour)}`;
+      if (hours < leakHours) return inconclusive(`${why}; ${leakHours} hours needed`, evidence);
+      return growth > leakPerHour
+        ? closed(`${why}; look for what modern keeps`, evidence)
+        : open(why, evidence);
+    },
+  },
+  {
+    name: "user_impact",
+    title: "nobody is shown a wrong figure",
+    before: ["ramp", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge({ stored: { tallies }, trials: { trials, voided } }) {
+      const days = (what: string): number =>
+        tallies.filter(
+          ({ signal, stratum }) => signal === "impact" && stratum.split(" ")[1]?.startsWith(what),
+        ).length;
+      const [seen, wrong] = [
+        days("seen"),
+        tallies.filter(({ signal, stratum }) => signal === "impact" && stratum.split(" ")[1] === "wrong")
+          .length,
+      ];
+      if (seen === 0) return open("modern has answered nobody yet", { seen, wrong });
+      const served = ofSources(trials, "served").filter(({ event }) => event);
+      const critical = served.filter(({ money, quantityApart }) => quantityApart || (money ?? 0) > 1_000);
+      const share = wrong / seen;
+      const largest = Math.max(0, ...served.map(({ money }) => money ?? 0));
+      const evidence = {
+        seen,
+        wrong,
+        fellBack: days("fell_back"),
+        largest,
+        critical: critical.length,
+        limit: impactMax,
+      };
+      const why = `${wrong} of ${many(seen, "user-day")} saw a wrong figure, the largest off by ${dollars(largest)}; limit ${percent(impactMax)}`;
+      if (critical.length > 0 || share > impactMax)
+        return closed(`${why}; roll back, then explain it`, evidence);
+      const coverage = coverageOf(tallies, voided, ["served"]);
+      return coverage.state === "open"
+        ? open(why, evidence)
+        : inconclusive(`${why}; unobserved: ${coverage.why}`, evidence);
+    },
+  },
+  {
+    name: "nothing_lost",
+    title: "both databases agree, and nothing is owed or quarantined",
+    before: ["primary_switch", "cleanup", "window"],
+    isWaivable: false,
+    judge(facts) {
+      const { hasPair, owed, quarantined, nowMs } = facts;
+      if (owed > 0 || (quarantined ?? 0) > 0)
+        return closed(`${many(owed, "write")} owed, ${quarantined ?? 0} in quarantine; run db drain`, {
+          owed,
+          quarantined,
+        });
+      if (!hasPair) return open("no pair of databases is configured, so no write can be lost between them");
+      const record = newest(facts, "reconcile");
+      if (record === undefined) return inconclusive("no reconciliation is recorded; run db reconcile");
+      const minutes = (nowMs - record.atMs) / 60_000;
+      const evidence = { ok: record.content.ok === true, ageMinutes: Number(minutes.toFixed(1)) };
+      if (record.content.ok !== true)
+        return closed("the last reconciliation found differences; run db repair", evidence);
+      return nowMs - record.atMs > reconcileMs
+        ? inconclusive(
+            `the last reconciliation is ${Math.floor(minutes)} minutes old; run db reconcile`,
+            evidence,
+          )
+        : open("the last reconciliation found no difference, and nothing is owed", evidence);
+    },
+  },
+  {
+    name: "rollback_drilled",
+    title: "a rollback was drilled with this build",
+    before: ["dual_write", "primary_switch", "cleanup"],
+    isWaivable: false,
+    judge(facts) {
+      const record = newest(facts, "drill");
+      const lacking = unusable(facts, record, { what: "drill", way: "run rollback --drill --reason TEXT" });
+      if (record === undefined || lacking !== undefined)
+        return lacking ?? inconclusive("no drill is recorded");
+      const { acknowledgedMs: ms = Number.POSITIVE_INFINITY } = numbersIn(record.content);
+      const evidence = { acknowledgedMs: ms, limit: drillMsMax };
+      const why = `the drill of ${record.actor} took ${ms} ms; limit ${drillMsMax} ms`;
+      return record.content.ok === true && ms <= drillMsMax
+        ? open(why, evidence)
+        : closed(`${why}; drill again`, evidence);
+    },
+  },
+  {
+    name: "monitoring_up",
+    title: "metrics are scraped and alerts arrive",
+    before: ["shadow_mode", "dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge(facts) {
+      if (!facts.hasAlertUrl)
+        return inconclusive("no alert_url is configured; set migration.monitoring.alert_url");
+      for (const what of ["scrape", "alert"]) {
+        const record = newest(facts, what);
+        const lacking = unusable(facts, record, { what, way: `check it, then ${addTo}`, days: 1 });
+        if (lacking !== undefined) return lacking;
+        if (record?.content.ok !== true) return closed(`the last ${what} failed; repair the monitoring`);
+      }
+      return open("a scrape and a test alert of the last day are recorded");
+    },
+  },
+  {
+    name: "team_trained",
+    title: "the desk is trained",
+    before: ["primary_switch", "cleanup"],
+    isWaivable: true,
+    judge({ records, nowMs }) {
+      const trained = new Set(
+        records
+          .filter(({ kind, atMs }) => kind === "training" && nowMs - atMs <= trainingDays * dayMs)
+          .map(({ actor }) => actor),
+      );
+      const drilled = records.some(({ kind, actor }) => kind === "drill" && trained.has(actor));
+      const evidence = { trained: [...trained], drilled };
+      const why = `${many(trained.size, "person")} trained in ${trainingDays} days, ${drilled ? "one" : "none"} of them ran a drill`;
+      return trained.size >= 2 && drilled
+        ? open(why, evidence)
+        : inconclusive(
+            `${why}; two needed: sign-off team_trained --actor NAME --note TEXT, rollback --drill --actor NAME`,
+            evidence,
+          );
+    },
+  },
+  {
+    name: "accepted_causes",
+    title: "each accepted cause has a limit and a near end",
+    before: ["dual_write", "primary_switch", "cleanup"],
+    isWaivable: true,
+    judge({ causes, date, nowMs, trials: { accepted } }) {
+      const latest = new Date(nowMs + causeDays * dayMs).toISOString().slice(0, 10);
+      const bad = causes.find(({ limit, until }) => until < date || until > latest || limit === null);
+      const money = accepted.reduce((total, one) => total + (one.money ?? 0), 0);
+      const evidence = { causes: causes.length, accepted: accepted.length, money };
+      const why = `${many(causes.length, "cause")} accepted, ${many(accepted.length, "instrument-day")} of ${dollars(money)} under them`;
+      if (bad === undefined) return open(why, evidence);
+      const what =
+        bad.until < date
+          ? `ended on ${bad.until}`
+          : bad.limit === null
+            ? "has no limit in money"
+            : `ends on ${bad.until}, after ${latest}`;
+      return closed(`${why}; ${bad.code} ${what}: causes revoke it, or accept it anew`, evidence);
+    },
+  },
+  {
+    name: "no_readers_left",
+    title: "nothing reads or calls legacy any longer",
+    before: ["window"],
+    isWaivable: true,
+    judge(facts) {
+      const record = newest(facts, "readers");
+      const lacking = unusable(facts, record, { what: "count of legacy's readers", way: addTo });
+      if (record === undefined || lacking !== undefined)
+        return lacking ?? inconclusive("no count is recorded");
+      const { calls = 0, handles = 0, days = 0 } = numbersIn(record.content);
+      const evidence = { calls, handles, days };
+      const why = `${calls} calls and ${handles} open files of legacy in ${days} days`;
+      if (calls + handles > 0) return closed(`${why}; find who uses it`, evidence);
+      return record.content.monthEnd === true
+        ? open(why, evidence)
+        : inconclusive(`${why}; one month-end must be among them`, evidence);
+    },
+  },
+];

@@ -1,0 +1,145 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { LiveDesk } from "./live-desk.ts";
+import { ledger } from "./run-cli.ts";
+
+const gates = { profile: "desk" };
+const because = ["--reason", "a test"];
+
+interface Gate {
+  readonly name: string;
+  readonly state: string;
+  readonly open: boolean;
+  readonly why: string;
+  readonly evidence: Readonly<Record<string, number>>;
+  readonly needs?: Readonly<Record<string, number | null>>;
+}
+interface Report {
+  readonly key: string;
+  readonly attempt: number;
+  readonly looks: number;
+  readonly profile: string;
+  readonly gates: readonly Gate[];
+}
+
+const reportOf = async (desk: LiveDesk, target = "dual_write"): Promise<Report> =>
+  (await desk.json("gates", "--target", target)).document;
+const gateOf = ({ gates }: Report, name: string): Gate | undefined =>
+  gates.find((gate) => gate.name === name);
+
+it("evidence add records a complete result file, and refuses a wrong one with the way to write it", async () => {
+  await using desk = new LiveDesk({}, { gates });
+  await desk.run("config", "publish", ...because);
+  const result = {
+    kind: "benchmarks",
+    at: new Date().toISOString(),
+    build: "1+x",
+    met: 2,
+    missed: 0,
+    noisy: 0,
+  };
+  const add = (content: object) => {
+    writeFileSync(join(desk.folder, "result.json"), JSON.stringify(content));
+    return desk.run("evidence", "add", "result.json", "--actor", "amy");
+  };
+  expect((await add(result)).out).toMatch(/^recorded benchmarks of build 1\+x, SHA-256 [0-9a-f]{64}\n$/);
+  for (const [wrong, line] of [
+    [{ kind: "benchmark" }, /^BAD_USAGE: kind is none of .*; did you mean benchmarks\?/],
+    [{ build: undefined }, /^BAD_USAGE: a result of the kind benchmarks needs build \(result\.json\)/],
+    [{ at: "2126-01-30T12:00:00Z" }, /^BAD_USAGE: the time .* has not come yet/],
+  ] as const)
+    expect((await add({ ...result, ...wrong })).err).toMatch(line);
+  // The gate compares builds: this one is of another program.
+  const gate = gateOf(await reportOf(desk), "benchmarks_met");
+  expect([gate?.state, gate?.why]).toEqual([
+    "inconclusive",
+    expect.stringMatching(/^the last benchmark is of build 1\+x, and this is /),
+  ]);
+  const build = /this is (\S+);/.exec(gate?.why ?? "")?.[1];
+  await add({ ...result, build });
+  expect(gateOf(await reportOf(desk), "benchmarks_met")?.state).toBe("open");
+});
+
+it("replay --record counts under a key that comments keep and a tolerance changes, and that returns", async () => {
+  const systems = {
+    legacy: { kind: "builtin", name: "modern-engine" },
+    modern: { kind: "builtin", name: "modern-engine" },
+  };
+  await using desk = new LiveDesk({}, { gates, systems });
+  const config = join(desk.folder, "pnl_migration_config.yaml");
+  const trade = (id: number, side: string, price: string): string =>
+    `${id},XCMEFFDPSX20250919U0ZN,2025-07-2${id + 2} 09:00:00,${side},2,${price}`;
+  for (const [at, side] of ["B", "S", "B"].entries())
+    writeFileSync(
+      join(desk.folder, `trades_2025072${at + 3}.csv`),
+      ledger(trade(at + 1, side, String(110 + at))),
+    );
+  const recorded = await desk.run(
+    ...["replay", "--trades", ".", "--config", "pnl_migration_config.yaml", "--record"],
+  );
+  expect(recorded.err).toMatch(/recorded \d+ instrument-days, 0 apart, under the key [0-9a-f/]+\n/);
+  await desk.run("config", "publish", ...because);
+  const first = await reportOf(desk);
+  const { evidence, needs } = gateOf(first, "accuracy/replay") ?? {};
+  expect([first.profile, first.attempt, evidence?.k, needs?.clean]).toEqual([
+    "desk",
+    1,
+    0,
+    338 - (evidence?.n ?? 0),
+  ]);
+  expect(evidence?.n).toBeGreaterThanOrEqual(3);
+  expect(first.gates.filter(({ state }) => state === "closed").map(({ name }) => name)).not.toContain("bias");
+
+  writeFileSync(config, `# a comment\n${readFileSync(config, "utf8")}`);
+  expect(await reportOf(desk)).toMatchObject({ key: first.key, attempt: 1 });
+  const withTolerance = (comparison_threshold: number) =>
+    desk.write({ validation: { comparison_threshold } }, { gates, systems });
+  withTolerance(0.5);
+  await desk.run("config", "publish", ...because);
+  const other = await reportOf(desk);
+  expect([other.key === first.key, other.attempt, gateOf(other, "accuracy/replay")?.evidence.n]).toEqual([
+    false,
+    2,
+    0,
+  ]);
+  withTolerance(0.01);
+  await desk.run("config", "publish", ...because);
+  const back = await reportOf(desk);
+  expect([back.key, back.attempt, gateOf(back, "accuracy/replay")?.evidence.n]).toEqual([
+    first.key,
+    3,
+    evidence?.n,
+  ]);
+});
+
+it("a move needs evidence, a rise of the traffic too, and a waiver needs two people", async () => {
+  await using desk = new LiveDesk({}, { gates });
+  await desk.run("config", "publish", ...because);
+  const refused = await desk.run("phase", "advance", ...because);
+  expect([refused.code, refused.out]).toEqual([
+    1,
+    expect.stringMatching(/open\? +tests_passed +no test run is recorded; \.\/run test, then/),
+  ]);
+  expect((await desk.run("traffic", "10", ...because)).err).toMatch(
+    /^REFUSED: a higher percentage needs evidence, and not all its gates are open: /,
+  );
+  const until = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+  const waive = (gate: string, actor: string) =>
+    desk.run("waive", gate, "--actor", actor, "--until", until, ...because);
+  const gate = async () => gateOf(await reportOf(desk), "memory");
+  for (const _ of ["once", "again"]) await waive("memory", "amy");
+  expect(await gate()).toMatchObject({
+    open: false,
+    why: expect.stringContaining("a second person must too"),
+  });
+  await waive("memory", "bob");
+  expect(await gate()).toMatchObject({
+    open: true,
+    state: "inconclusive",
+    why: expect.stringContaining("waived until"),
+  });
+  expect((await waive("material", "amy")).err).toMatch(/^REFUSED: the gate material is never waived/);
+  await desk.run("waive", "memory", "--revoke", "--actor", "amy", ...because);
+  expect((await gate())?.open).toBe(false);
+});
