@@ -106,7 +106,7 @@ describe("the control plane", () => {
     const { url, place, logged, machine } = await desk();
     const at = (path: string): string => `${url}/api/v1${path}`;
     await place.open().heartbeat({ id: "1", name: "one", seenEpoch: 1_000, drainedEpoch: 1_000, report: {} });
-    expect((await ask(at("/migration"))).body).toEqual({ phase: "read_only" });
+    expect((await ask(at("/migration"))).body).toMatchObject({ phase: "read_only", epoch: 2 });
 
     const dry = await ask(at("/migration/phase"), "POST", { move: "advance", reason: "try", dryRun: true });
     expect(dry.body).toMatchObject({
@@ -118,7 +118,7 @@ describe("the control plane", () => {
     expect((await ask(at("/migration/phase"), "POST", { move: "advance", reason: "go" })).body).toMatchObject(
       { moved: true },
     );
-    expect((await ask(at("/migration"))).body).toEqual({ phase: "shadow_mode" });
+    expect((await ask(at("/migration"))).body).toMatchObject({ phase: "shadow_mode", epoch: 3 });
     expect((await ask(at("/gates"))).body).toMatchObject({ target: "dual_write" });
     expect((await ask(at("/gates?target=cleanup"))).body).toMatchObject({ target: "cleanup", open: false });
     await ask(at("/migration/phase"), "POST", { move: "set", phase: "dual_write", reason: "go on" });

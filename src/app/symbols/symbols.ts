@@ -114,10 +114,11 @@ export function dayOfTime(time: string | undefined): DayNumber | undefined {
  * Describes the symbols of a request. A one-digit year is read by the time of its trade; for trades without a
  * time and for marks, by the as-of time, or else by the time of the last trade that has one.
  */
-export function requestDescriber({ asOf, trades }: PnlRequest): Describe {
+export function requestDescriber(request: PnlRequest): Describe {
   let fallback: DayNumber | undefined;
   return (symbol, day) => {
     if (day !== undefined) return describeSymbol(symbol, day);
+    const { asOf, trades } = request;
     fallback ??= dayOfTime(asOf ?? trades.findLast((trade) => typeof trade?.time === "string")?.time);
     return describeSymbol(symbol, fallback);
   };
