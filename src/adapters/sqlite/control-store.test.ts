@@ -67,7 +67,8 @@ const sql = async (statement: string): Promise<void> => {
 controlStoreContract(
   `sqlite, statements from ${shell ?? "better-sqlite3, because this machine has no sqlite3 shell"}`,
   async () => ({
-    open: () => openSqliteControlStore(path),
+    // Six handles that a busy machine opens at once may need more than the usual deadline.
+    open: () => openSqliteControlStore(path, { deadlineMs: 60_000 }),
     sql,
     elsewhere: elsewhere(),
     takeAway: async () => {
