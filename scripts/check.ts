@@ -19,6 +19,8 @@ interface Step {
 }
 
 const node = process.execPath;
+/** The edge cases of the gate `edges_covered` that these tests cover. */
+const testedFeatures = ["option", "expiry", "month-end", "holiday"];
 const steps: readonly Step[] = [
   { name: "types", command: [node, "node_modules/typescript-7/bin/tsc", "-p", "tsconfig.json"] },
   {
@@ -104,9 +106,6 @@ async function runTests(
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   return failed > 0 ? 1 : 0;
 }
-
-/** The edge cases of the gate `edges_covered` that these tests cover. */
-const testedFeatures = ["option", "expiry", "month-end", "holiday"];
 
 /** The parts of the report of vitest's JSON reporter that are used here. */
 interface Report {

@@ -63,7 +63,7 @@ describe("a desk with a live process", () => {
       /^writes migration_mode dual_write \(default\), window to legacy open$/m,
       /^flags calculator, storage, reports$/m,
       /^rollback possible: nothing is owed to legacy$/m,
-      /^next dual_write: all gates are open$/m,
+      /^next dual_write \(profile trial\): all gates are open$/m,
       new RegExp(`^audit (sealed up to 1, ${hash}|nothing is sealed yet)$`, "m"),
       new RegExp(`^store ${desk.control}$`, "m"),
       /^fleet live gateway-1 epoch 2 \d\.\d s ago \d+ MB$/m,
@@ -271,7 +271,7 @@ describe("a desk with a live process", () => {
     const status = squeezed((await desk.run("status")).out);
     expect(status).toContain("modern out of use: use_new_pnl_system is false");
     expect(status).toContain(
-      "next primary_switch: first take modern back into use: phase set dual_write --reason TEXT",
+      "next primary_switch (profile trial): first take modern back into use: phase set dual_write --reason TEXT",
     );
 
     for (const args of [
