@@ -16,7 +16,7 @@ export function gatesText(report: Report, paint: Paint): string {
 function stateText({ state, open }: Report["gates"][number], paint: Paint): string {
   if (open && state !== "open") return paint("yellow", "waived");
   if (state === "open") return paint("green", "open  ");
-  return state === "closed" ? paint("red", "CLOSED") : paint("yellow", "open? ");
+  return state === "closed" ? paint("red", "CLOSED") : paint("yellow", "UNSURE");
 }
 
 /** What the evidence is of, and how often somebody has looked at it. */

@@ -114,7 +114,7 @@ function Now({ before, now }: { readonly before: Sample; readonly now: Sample })
           {rate === null ? "nothing compared" : `${rate === 0 ? "0" : rate.toFixed(2)} %`}
         </Fact>
         <Fact name="Modern failed, since the gateway started" tone={now.failed === 0 ? "good" : "warn"}>
-          {now.failed} calls
+          {now.failed} {now.failed === 1 ? "call" : "calls"}
         </Fact>
         <Fact name="Memory">{Math.round(now.memoryBytes / 1_048_576)} MiB</Fact>
         <Fact name="Event loop, 99 of 100 delays">{(now.loopLagS * 1_000).toFixed(1)} ms</Fact>

@@ -95,6 +95,13 @@ function PhasePanel({ now, asked }: Shown & { readonly asked: Asked<unknown> }) 
   );
 }
 
+type Gate = NonNullable<Shown["now"]["gates"]>["gates"][number];
+type GateState = Gate["state"] | "waived";
+
+/** A gate that lets the move pass without being open is waived by two people. */
+const stateOf = ({ open, state }: Gate): GateState => (open && state !== "open" ? "waived" : state);
+const gateTones = { open: "good", closed: "bad", inconclusive: "warn", waived: "warn" } as const;
+
 function GatesPanel({ now: { gates } }: Shown) {
   if (gates === null)
     return (
@@ -102,13 +109,25 @@ function GatesPanel({ now: { gates } }: Shown) {
         <p>There is no later phase.</p>
       </Panel>
     );
-  const closed = gates.gates.filter(({ open }) => !open);
+  const count = (wanted: GateState): number => gates.gates.filter((gate) => stateOf(gate) === wanted).length;
+  const shut = (["closed", "inconclusive"] as const).flatMap((state) =>
+    count(state) === 0 ? [] : [`${count(state)} ${state}`],
+  );
   return (
     <Panel title={`Gates before ${gates.target}`}>
       <p>
         <State tone={gates.open ? "good" : "bad"}>
-          {gates.open ? "all open" : `${closed.length} of ${gates.gates.length} closed`}
-        </State>
+          {gates.open ? "all open" : `${shut.join(", ")} of ${gates.gates.length}`}
+        </State>{" "}
+        {gates.profile === "trial" ? (
+          <State tone="warn">profile trial: only the gates that need no evidence</State>
+        ) : (
+          gates.attempt !== null && (
+            <small>
+              attempt {gates.attempt}, evidence of the key {gates.key}
+            </small>
+          )
+        )}
       </p>
       <Table
         label={`Table of the gates before ${gates.target}`}
@@ -117,16 +136,17 @@ function GatesPanel({ now: { gates } }: Shown) {
         keyOf={({ name }) => name}
         empty="No gate applies."
       >
-        {({ name, title, open, why }) => (
+        {(gate) => (
           <>
-            <th scope="row" title={title}>
-              {name}
+            <th scope="row" title={gate.title}>
+              {gate.name}
             </th>
             <td>
-              <State tone={open ? "good" : "bad"}>{open ? "open" : "closed"}</State>
+              <State tone={gateTones[stateOf(gate)]}>{stateOf(gate)}</State>
             </td>
             <td>
-              {why} {name === "approved" && !open && <SignOff gate={name} target={gates.target} />}
+              {gate.why}{" "}
+              {gate.name === "approved" && !gate.open && <SignOff gate={gate.name} target={gates.target} />}
             </td>
           </>
         )}
