@@ -247,9 +247,9 @@ describe("GET /api/v1/events", () => {
     });
     const stream = await listen(`${url}/api/v1/events`);
     for (const book of ["REFUSED", "LATE", "UST"]) await ask(`${url}/api/v1/dashboard?book=${book}`);
-    isBad = true;
     const ofBook = (book: string) => named("positions", stream).filter(({ data }) => data.book === book);
     await until(() => ofBook("LATE").length > 0 && ofBook("REFUSED").length > 0);
+    isBad = true;
     const before = ofBook("UST").length;
     await until(() => ofBook("UST").length > before + 3);
     late.resolve();
