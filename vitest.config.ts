@@ -26,7 +26,7 @@ export default defineConfig({
     expect: { poll: { timeout: 90_000 } },
     reporters: ["default"],
     // Tests wait for disks, processes and clocks about a third of their time.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    maxWorkers: 2 * availableParallelism(),
     // Node loads the sources itself. Vite's own loader takes a sixth of the run's whole time.
     experimental: { viteModuleRunner: false },
   },
