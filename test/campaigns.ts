@@ -160,8 +160,12 @@ export const campaigns = {
 
 export type CampaignName = keyof typeof campaigns;
 
-/** Whether this is the long run of a campaign. Its slowest tests run only then. */
-export const isLongRun = (name: CampaignName): boolean => process.env.CAMPAIGN === name;
+/**
+ * Whether this is the long run of a campaign, and has at least `seconds`. The slowest tests of the campaign
+ * run only then.
+ */
+export const isLongRun = (name: CampaignName, seconds = 0): boolean =>
+  process.env.CAMPAIGN === name && longSeconds >= seconds;
 
 /** The number of runs of a property: `long` in the campaign `properties`, `short` otherwise. */
 export const runs = (short: number, long: number): number => (isLongRun("properties") ? long : short);

@@ -148,7 +148,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
     const at = await served();
-    const count = isLongRun("page") ? 100_000 : 8_000;
+    const count = isLongRun("page", 60) ? 100_000 : 8_000;
     await at.evidence.append(Array.from({ length: count }, (_, index) => comparison(index)));
     const page = await pages.open(at.url, { token: env.A });
     await show(page, at, "differences?verdict=diverged");
@@ -167,7 +167,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   });
 
   /** The long run examines the dialog of every command. */
-  const examined = isLongRun("page")
+  const examined = isLongRun("page", 60)
     ? undefined
     : ["Advance to shadow_mode …", "Start a ramp …", "Add to the whitelist …"];
 

@@ -19,7 +19,7 @@ const tokens = [
   { name: "bob", role: "operator", env: "B" },
 ] as const;
 const limits = { lookMs: 100 };
-const isLong = isLongRun("page");
+const isLong = isLongRun("page", 60);
 
 const live = (page: Page) => page.locator("[data-state=live]").waitFor();
 const card = (page: Page, title: string) => page.locator(".card", { hasText: title }).first();

@@ -7,7 +7,7 @@ import { evidenceAbove, trialsNeeded } from "../../src/control/evidence/statisti
 import { fixedTrialsNeeded } from "../../src/testing/clopper-pearson.ts";
 import { isLongRun } from "../campaigns.ts";
 
-const runs = isLongRun("gates") ? 20_000 : 2_000;
+const runs = isLongRun("gates", 60) ? 20_000 : 2_000;
 const alpha = 0.05;
 
 /** mulberry32 (Tommy Ettinger, public domain). */
@@ -188,7 +188,7 @@ describe("the unit of evidence", () => {
 describe("latency that is slower by exactly the ratio that is refused, looked at after every pair", () => {
   const needed = remembered((k) => trialsNeeded(k, 0.5, alpha));
   const [pairs, ratio] = [4_000, 1.1];
-  const some = isLongRun("gates") ? 2_000 : 100;
+  const some = isLongRun("gates", 60) ? 2_000 : 100;
   interface Noise {
     /** The memory, from 0 to 1, of the load that both sides share, and of modern's own noise. */
     readonly shared: number;
