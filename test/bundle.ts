@@ -2,7 +2,7 @@
  * Bundles the program before the tests start it hundreds of times. Node spends two thirds of a start on
  * finding, reading and linking some five hundred modules; a bundle holds the same code in a few files.
  */
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
@@ -23,6 +23,8 @@ const started = [
 export default async function bundle(): Promise<() => void> {
   mkdirSync(join(root, ".node"), { recursive: true });
   const folder = mkdtempSync(join(root, ".node/program-"));
+  // Some tests start the program as a user who owns none of these files.
+  chmodSync(folder, 0o755);
   const entries = globSync(started, { cwd: root });
   const folders = new Set(entries.map((name) => join(root, dirname(name))));
   const built = await rolldown({
