@@ -12,7 +12,7 @@ import { contentHashOf } from "../../src/app/reports/build.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../src/base/fraction.ts";
 import { cellTypes, type Workbook } from "../../src/ports/workbook.ts";
 import { pnlBridge, root } from "../cli/run-cli.ts";
-import { sharedData } from "../shared-data.ts";
+import { hasSharedData, sharedData } from "../shared-data.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -356,11 +356,12 @@ describe("the files of a report", () => {
   });
 });
 
-describe.skipIf(sharedData === undefined)("the real ledgers of July (needs the shared data)", () => {
+describe.skipIf(!hasSharedData)("the real ledgers of July (needs the shared data)", () => {
   it("differ only in ways that have a class, both texts, a key, a tolerance and a cause", async () => {
-    const data = sharedData ?? "";
-    const files = (await readdir(join(data, "ledgers"))).filter((name) => name.startsWith("trades_202507"));
-    const trades = files.map((name) => join(data, "ledgers", name));
+    const files = (await readdir(join(sharedData, "ledgers"))).filter((name) =>
+      name.startsWith("trades_202507"),
+    );
+    const trades = files.map((name) => join(sharedData, "ledgers", name));
     const paths = ["legacy", "modern"].map((side) => join(folder, `july-${side}.xlsx`));
     for (const [at, side] of ["legacy", "modern"].entries()) {
       const args = ["--date", "2025-07-24", "--side", side, "--out", paths[at] ?? ""];
@@ -371,7 +372,7 @@ describe.skipIf(sharedData === undefined)("the real ledgers of July (needs the s
         "--trades",
         ...trades,
         "--prices",
-        join(data, "prices"),
+        join(sharedData, "prices"),
       ]);
       expect(code).toBe(0);
     }
