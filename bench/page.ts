@@ -26,7 +26,9 @@ const what =
   "the page in Chromium on a desk of 200 positions that change all the time, beside a page that asks every " +
   "five seconds, and the server with and without its streams";
 
-/** A system whose unrealized P&L is the time in milliseconds; modern's differs, so that each call diverges. */
+/**
+ * A system whose unrealized P&L is the time in milliseconds; modern's differs, so that each call diverges.
+ */
 const system = (offset: string): string => `
 const money = () => ({ realized: "0", unrealized: String(Date.now()) + "${offset}" });
 const methods = {

@@ -36,8 +36,8 @@ import uuid
 __all__ = [
     "BridgeError",
     "DashboardDataBridge",
-    "ExcelReportBridge",
     "DatabaseBridge",
+    "ExcelReportBridge",
     "FileWatcherAdapter",
     "PnLComparisonValidator",
     "PnLServiceBridge",
@@ -337,12 +337,10 @@ class ExcelReportBridge(Client):
         """Writes the report of a day (a date or YYYY-MM-DD) and returns its `path`, `side`, `because`, `version`.
 
         `diff` is the comparison with the other system's report (`path`, `ok`, `counts`), in phases that compare.
-        The path is that of the gateway's machine.
+        The path is on the gateway's machine.
         """
         day = str(plain(date))[:10]
-        user = self.user
-        headers = {"x-pnl-user": str(user).encode("utf-8").decode("latin-1")} if user else {}
-        return self.request("GET", "/reports/" + urllib.parse.quote(day, safe=""), more=headers)
+        return self.request("GET", "/reports/" + urllib.parse.quote(day, safe=""))
 
 
 class SymbolTranslationBridge(Client):

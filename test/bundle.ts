@@ -38,8 +38,8 @@ export default async function bundle(): Promise<() => void> {
         // that it starts are beside it. All other modules keep the URL of their source, to find other files.
         transform(code, file) {
           if (file.includes("node_modules") || !code.includes("import.meta.url")) return null;
-          const started = join(folder, relative(root, file)).replace(/\.ts$/, ".js");
-          const place = folders.has(dirname(file)) ? started : file;
+          const bundledPlace = join(folder, relative(root, file)).replace(/\.ts$/, ".js");
+          const place = folders.has(dirname(file)) ? bundledPlace : file;
           return code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(place).href));
         },
       },

@@ -6,25 +6,31 @@ type Answer<Result> =
   | { readonly result: Result }
   | { readonly failure: { readonly code: ErrorCode; readonly what: string; readonly where?: string } };
 
+interface ApartOptions {
+  /** Names the work in messages, such as `explains the comparison`. */
+  readonly work: string;
+  /** An abort ends the process. */
+  readonly signal?: AbortSignal;
+  /** How to do the work without the time limit of `signal`. */
+  readonly withoutLimit?: string;
+}
+
 /**
- * Sends `asked` to a process that `answerOnce` serves, and returns its result. `work` names the work in messages,
- * and an abort of `signal` ends the process. Throws the errors of the work, and SYSTEM_DOWN if the process ends
- * without an answer.
+ * Sends `asked` to a process that `answerOnce` serves, and returns its result. Throws the errors of the work,
+ * and SYSTEM_DOWN if the process ends without an answer.
  */
 export function runApart<Asked extends object, Result>(
   file: URL,
   asked: Asked,
-  { work, signal }: { readonly work: string; readonly signal?: AbortSignal },
+  { work, signal, withoutLimit = "try again" }: ApartOptions,
 ): Promise<Result> {
   const child = fork(file, { execArgv: [], killSignal: "SIGKILL", ...(signal && { signal }) });
   const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  const ended = (): void =>
-    reject(
-      new BridgeError("SYSTEM_DOWN", {
-        what: `the process that ${work} ended without an answer`,
-        fix: "try again",
-      }),
-    );
+  const ended = (): void => {
+    const isLate = signal?.reason instanceof DOMException && signal.reason.name === "TimeoutError";
+    const what = `the process that ${work} ${isLate ? "did not end in time" : "ended without an answer"}`;
+    reject(new BridgeError("SYSTEM_DOWN", { what, fix: isLate ? withoutLimit : "try again" }));
+  };
   child.once("message", (answer: Answer<Result>) => {
     if ("result" in answer) resolve(answer.result);
     else reject(new BridgeError(answer.failure.code, answer.failure));

@@ -36,6 +36,7 @@ export { compareStored } from "./parity/stored.ts";
 export { witnessFiles } from "./parity/witness-files.ts";
 export { acceptReport, writeDailyReport } from "./reports/commands.ts";
 export { diffReports } from "./reports/diff.ts";
+export { controlStoreOf } from "./stores.ts";
 export { overridesFrom } from "./symbols/commands.ts";
 
 /**

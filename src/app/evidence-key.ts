@@ -1,8 +1,8 @@
 /**
  * The key under which evidence of the gates is kept: hashes of the modern system, of the rules by which
- * answers are compared, and of the legacy system. It changes with the configured values of these, with any byte of a
- * file that a system names, and for a built-in system with any byte of this program's code. Comments and time
- * limits in the configuration do not change it.
+ * answers are compared, and of the legacy system. It changes with the configured values of these, with any
+ * byte of a file that a system names, and for a built-in system with any byte of this program's code.
+ * Comments and time limits in the configuration do not change it.
  */
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync } from "node:fs";

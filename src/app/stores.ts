@@ -99,7 +99,7 @@ export const noControlStore = {
 } as const;
 
 /** The address of the control store in a configuration. Throws BAD_CONFIG if none is configured. */
-export function controlStoreOf({ config }: ControlSettings): string {
+export function controlStoreOf({ config }: Pick<ControlSettings, "config">): string {
   const { control } = config.stores;
   if (control === null) throw new BridgeError("BAD_CONFIG", noControlStore);
   return control;

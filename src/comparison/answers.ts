@@ -5,6 +5,7 @@
 import { digitsMax } from "../base/decimal.ts";
 import { BridgeError } from "../base/errors.ts";
 import { type Fraction, formatFraction, parseFraction, subtract, zero } from "../base/fraction.ts";
+import { nearestDouble } from "../base/nearest-double.ts";
 import { parseInstant } from "../domain/market/chicago-time.ts";
 import { parseDay } from "../domain/market/trading-day.ts";
 import { type Verdict, weightOf } from "../domain/migration/verdict.ts";
@@ -659,8 +660,7 @@ const fieldOf = (row: unknown, name: string): unknown => (row as Row | undefined
 function amountBetween(legacy: unknown, modern: unknown): number | undefined {
   const [ours, theirs] = [exactOf(legacy), exactOf(modern)];
   if (ours === undefined || theirs === undefined) return undefined;
-  const { numerator, denominator } = subtract(theirs, ours);
-  return Number(numerator) / Number(denominator);
+  return nearestDouble(subtract(theirs, ours));
 }
 
 const exactOf = (value: unknown): Fraction | undefined =>

@@ -5,7 +5,9 @@ import type { AcceptedUnder, Explanation } from "../ports/explanation.ts";
 /** What a person accepts: differences of one cause, up to an amount and a day. */
 export interface AcceptedTerms extends AcceptedUnder {
   readonly scope: Scope;
-  /** The largest amount of the cause, in money of the row; null accepts any, even in a row without a number. */
+  /**
+   * The largest amount of the cause, in money of the row; null accepts any, even in a row without a number.
+   */
   readonly limit: string | null;
   readonly reason: string;
 }

@@ -233,7 +233,9 @@ class Search {
     return this.#budget.run(this.#worlds[side], rulesWith(this.#base, inOrder(this.#variants, variants)));
   }
 
-  /** Whether a variant may give all rows of a side. Its run stops at the first day that it gives otherwise. */
+  /**
+   * Whether a variant may give all rows of a side. Its run stops at the first day that it gives otherwise.
+   */
   #mayProve(side: Side, variant: Variant): boolean {
     const rules = rulesWith(this.#base, [variant]);
     if (rules.dayOf !== this.#base.dayOf || rules.order !== this.#base.order) return true;
@@ -245,7 +247,10 @@ class Search {
     return lanes !== undefined;
   }
 
-  /** Whether the rows are read in the order of their days and times, so that a run may judge each day at its end. */
+  /**
+   * Whether the rows are read in the order of their days and times, so that a run may judge each day at its
+   * end.
+   */
   #isReadInOrder(): boolean {
     const { rows } = this.#component.world;
     let [lastDay, lastTime] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];

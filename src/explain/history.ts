@@ -175,15 +175,17 @@ function joinRelatedLanes(groups: Groups, { differing, lanesOfTrades, byLane, hi
     const byText = new Map<string, string[]>();
     for (const [lane, spellings] of lanesOfTrades) {
       if (!differing.has(lane)) continue;
+      const [, book] = JSON.parse(lane);
       for (const symbol of spellings) {
         const text = says(symbol);
         if (typeof text !== "string") continue;
-        const [, book] = JSON.parse(lane);
         const named = [text, history.nameOf(text)].flatMap((name) => [
           laneName(undefined, name),
           laneName(book, name),
         ]);
-        byText.set(text, [...(byText.get(text) ?? []), ...named, lane]);
+        const lanes = byText.get(text);
+        if (lanes === undefined) byText.set(text, [...named, lane]);
+        else lanes.push(...named, lane);
       }
     }
     for (const lanes of byText.values()) joinAll(lanes.filter((lane) => differing.has(lane)));

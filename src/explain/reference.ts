@@ -1,7 +1,7 @@
 /**
- * The reference engine: lot matching and valuation in the plainest form, with a switch for every rule in which
- * a P&L system is known to depart. It explains a difference by reproducing it. It shares no code with the
- * modern engine, and gives the modern engine's figures if no switch is set.
+ * The reference engine: lot matching and valuation in the plainest form, with a switch for every rule in
+ * which a P&L system is known to depart. It explains a difference by reproducing it. It shares no code with
+ * the modern engine, and gives the modern engine's figures if no switch is set.
  *
  * Quantities and prices are whole numbers of units (powers of ten chosen by the component), so that sums are
  * exact while they stay below 2^53. Linear in trades, and in days with open lots; lots that are closed in the
@@ -104,7 +104,9 @@ interface DayEnd {
   readonly day: number;
   readonly quantity: number;
   readonly cost: number;
-  /** The value of the open lots at the entry or the last close, from which their unrealized P&L is counted. */
+  /**
+   * The value of the open lots at the entry or the last close, from which their unrealized P&L is counted.
+   */
   readonly basis: number;
   readonly earned: number;
   readonly lastPrice: number | undefined;

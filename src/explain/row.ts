@@ -119,7 +119,8 @@ export class LedgerRows implements Rows {
 }
 
 /**
- * One row of a ledger. Its facts stay in the columns of the ledger, so that a million rows take little memory.
+ * One row of a ledger. Its facts stay in the columns of the ledger, so that a million rows take little
+ * memory.
  */
 export class Row {
   /** Its place in the order of reading, from 0. */

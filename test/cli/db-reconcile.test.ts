@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { directionOfPhase, openDatabase } from "../../src/app/database/open.ts";
@@ -109,8 +109,21 @@ it("writes every figure into a CSV file in the desk's shape, and leaves nothing 
     expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   }));
 
+const withControl = "stores: { control: 'sqlite:./control.db', " + config.slice("stores: { ".length);
+
+it("prints its report and writes the plan of a repair if the pass cannot be noted for the gates", () =>
+  withPair(async (folder) => {
+    await writeFile(join(folder, "pnl_migration_config.yaml"), withControl);
+    await writeFile(join(folder, "control.db"), "no database");
+    const { code, out, err } = await run(folder, "--plan", "plan.json");
+    expect([code, out]).toEqual([0, expect.stringContaining("equal at write")]);
+    expect(err).toMatch(/^the pass is not noted for the gates: BAD_DATABASE: .*\n$/);
+    expect(await readFile(join(folder, "plan.json"), "utf8")).toContain("authority");
+  }));
+
 it("repeats with --follow until it is interrupted, and its death at any moment disturbs no writer", () =>
   withPair(async (folder) => {
+    await writeFile(join(folder, "pnl_migration_config.yaml"), withControl);
     const { bridge, close } = await openPair(folder);
     const child = spawn(process.execPath, [main, "db", "reconcile", "--follow", "--every", "1ms"], {
       cwd: folder,
@@ -143,6 +156,9 @@ it("repeats with --follow until it is interrupted, and its death at any moment d
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(out).not.toContain("NOT EQUAL");
+    // Not each pass is noted for the gates.
+    const { out: audit } = await pnlBridge(["audit", "export"], { cwd: folder });
+    expect(audit.match(/"action":"reconcile"/g)).toHaveLength(1);
     expect(await write()).toMatchObject({ kind: "acknowledged" });
     expect(await bridge.drain({ timeoutMs: 60_000 })).toMatchObject({ drained: true });
     await close();

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { LiveDesk } from "./live-desk.ts";
-import { ledger } from "./run-cli.ts";
+import { ledger, pnlBridge, withFiles } from "./run-cli.ts";
 
 const gates = { profile: "desk" };
 const because = ["--reason", "a test"];
@@ -60,6 +60,15 @@ it("evidence add records a complete result file, and refuses a wrong one with th
   await add({ ...result, build });
   expect(gateOf(await reportOf(desk), "benchmarks_met")?.state).toBe("open");
 });
+
+it("replay --record is refused before the replay if no control store is configured", () =>
+  withFiles({ "desk.yaml": "{}" }, async (folder) => {
+    const args = ["replay", "--trades", "missing", "--config", "desk.yaml", "--record"];
+    expect(await pnlBridge(args, { cwd: folder })).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^BAD_CONFIG: no control store/),
+    });
+  }));
 
 it("replay --record counts under a key that comments keep and a tolerance changes, and that returns", async () => {
   const systems = {

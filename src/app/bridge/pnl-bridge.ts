@@ -41,7 +41,7 @@ import { ControlPlane } from "../control/control-plane.ts";
 import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
-import { evidenceKey, groupOfSymbol } from "../evidence-key.ts";
+import { evidenceKey, groupOfSymbol, programBuild } from "../evidence-key.ts";
 import { ComparisonExplainer } from "../parity/explain-stored.ts";
 import { type ControlSettings, isPairConfigured, openEvidenceStore } from "../stores.ts";
 import { dashboardOf } from "./dashboard.ts";
@@ -128,8 +128,8 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
     if (evidence !== undefined) opened.push(evidence);
     const { positionThreshold, comparisonThreshold } = config.validation;
     const tolerances = { position: positionThreshold, pnl: comparisonThreshold };
-    // Reads files at the first use, before the load of this process is measured.
-    if (evidence !== undefined) evidenceKey({ config, folder }, tolerances);
+    // Reads the program's files now, before the load of this process is measured.
+    if (evidence !== undefined) programBuild();
     const monitor = new HostMonitor();
     opened.push(monitor);
     const { legacy, modern } = config.systems;
@@ -199,7 +199,8 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         })
       : undefined;
     if (database !== undefined) opened.unshift(database);
-    const countEvidence = keyOfEvidence({ config, folder }, service, log);
+    const countEvidence =
+      evidence === undefined ? async () => {} : keyOfEvidence({ config, folder }, service, log);
     await countEvidence(tolerances);
     control = follows
       ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence, evidence })

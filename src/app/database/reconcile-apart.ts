@@ -11,7 +11,10 @@ export interface ReconcileOrder {
   readonly asked: ApartAsked;
 }
 
-/** Compares the databases of a pair in a process of its own. Throws the errors of `reconcilePair`, and SYSTEM_DOWN. */
+/**
+ * Compares the databases of a pair in a process of its own. Throws the errors of `reconcilePair`, and
+ * SYSTEM_DOWN.
+ */
 export const reconcileApart = (settings: ReconcileSettings, asked: ApartAsked): Promise<ReconcileReport> =>
   runApart<ReconcileOrder, ReconcileReport>(
     threadFile("reconcile-process", import.meta.url),

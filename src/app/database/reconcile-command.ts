@@ -1,6 +1,6 @@
 /** The work of the command `db reconcile`. */
 import { resolve } from "node:path";
-import { BridgeError, codeOf } from "../../base/errors.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { parseDay } from "../../domain/market/trading-day.ts";
 import { checkTargets, writeWhole } from "../../platform/output.ts";
 import {
@@ -10,7 +10,8 @@ import {
   reconcileKinds,
 } from "../../ports/reconcile.ts";
 import { auditActions } from "../control/gate-facts.ts";
-import { byOf, withOperator } from "../control/session.ts";
+import { settingsOf } from "../control/session.ts";
+import { note } from "./command-session.ts";
 import { reconcilePair, reconcileSettings, recordReconcile } from "./reconcile.ts";
 import { FigureCsv } from "./reconcile-csv.ts";
 import { repairPlan } from "./repair.ts";
@@ -58,10 +59,7 @@ export async function reconcileDatabases(command: ReconcileCommand): Promise<Rec
       ...(csv !== undefined && { onFigure: (figure) => csv.add(figure) }),
     });
     csv?.commit();
-    if (kinds === undefined && from === undefined && to === undefined) {
-      await recordReconcile(settings, report);
-      await noteReconcile(command, report);
-    }
+    if (isWhole(command)) await recordReconcile(settings, report);
     if (plan !== undefined) {
       const actions = await repairPlan(settings.pair, breaks);
       await writeWhole(new Map([[plan, `${JSON.stringify(actions, null, 2)}\n`]]));
@@ -72,18 +70,20 @@ export async function reconcileDatabases(command: ReconcileCommand): Promise<Rec
   }
 }
 
-/** Notes a pass over all rows in the audit, for the gates. Without a control store no gate asks for it. */
-async function noteReconcile(
+const isWhole = ({ kinds, from, to }: ReconcileCommand): boolean =>
+  kinds === undefined && from === undefined && to === undefined;
+
+/**
+ * Notes a pass over all rows in the audit, for the gates. Without a control store no gate asks for it. Throws
+ * the errors of the control store.
+ */
+export async function noteReconcile(
   command: ReconcileCommand,
   { unexplained, complete }: ReconcileReport,
 ): Promise<void> {
+  if (!isWhole(command)) return;
   const evidence = { ok: unexplained === 0 && complete, unexplained, complete };
-  const by = byOf({ reason: "db reconcile" });
-  await withOperator(command, "reads", ({ store }) =>
-    store.note({ ...by, action: auditActions.reconcile, evidence }),
-  ).catch((failure) => {
-    if (codeOf(failure) !== "BAD_CONFIG" && codeOf(failure) !== "NO_INPUT") throw failure;
-  });
+  await note(await settingsOf(command), { reason: "db reconcile" }, auditActions.reconcile, evidence);
 }
 
 function kindsFrom(text: string | undefined): readonly ReconcileKind[] | undefined {

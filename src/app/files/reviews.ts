@@ -20,8 +20,8 @@ export const noReview = (name: string, isDecided: boolean): BridgeError =>
   });
 
 /**
- * Waits at most `msMax` until the process that watches has carried a decision out. `waits`: it will do so later.
- * Throws REFUSED (STALE_REVIEW) if the file no longer has the content that the review shows.
+ * Waits at most `msMax` until the process that watches has carried a decision out. `waits`: it will do so
+ * later. Throws REFUSED (STALE_REVIEW) if the file no longer has the content that the review shows.
  */
 export async function carriedOut(
   journal: FileJournal,

@@ -94,15 +94,15 @@ export class FileService {
     return found && fileStatus(found, systemClock.nowMs());
   }
 
-  /** Rejects with SYSTEM_DOWN until the watcher is open, as do the functions below. */
-  status(): Promise<FilesStatus> {
+  /** Throws SYSTEM_DOWN until the watcher is open, as the functions below do. */
+  async status(): Promise<FilesStatus> {
     const { settings, database, plan } = this.#options;
     const { journal } = this.#mustBeOpen();
     return filesStatus({ journal, settings, plan: plan(), owed: database.latest?.owed });
   }
 
   /** Returns an open review. Throws NO_INPUT, and REFUSED for a stale one. */
-  review(id: number): Promise<Review> {
+  async review(id: number): Promise<Review> {
     return openReview(this.#mustBeOpen().journal, id);
   }
 
@@ -116,7 +116,7 @@ export class FileService {
   }
 
   /** Returns the refused rows of files, at most `limit`. */
-  quarantine(limit: number): Promise<ReturnType<FileJournalCalls["quarantine"]>> {
+  async quarantine(limit: number): Promise<ReturnType<FileJournalCalls["quarantine"]>> {
     return this.#mustBeOpen().journal.call("quarantine", { limit });
   }
 

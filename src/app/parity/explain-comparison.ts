@@ -1,4 +1,5 @@
 /** Explains a stored comparison of a call: the causes of its differences, and the trades that show them. */
+
 import { resolve } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
 import { type JsonValue, parseExact } from "../../base/exact-json.ts";
@@ -10,6 +11,7 @@ import { methods, noDayRule, type PnlRequest, runRequest } from "../../engine/in
 import { type ExplainOptions, explain, type History } from "../../explain/index.ts";
 import type { StoredComparison } from "../../ports/evidence.ts";
 import type { Explanation } from "../../ports/explanation.ts";
+import { pnlMethods } from "../../ports/pnl-service.ts";
 import type { DailyRow, PositionRow } from "../../ports/pnl-system.ts";
 import { LedgerWorld } from "../bridge/systems/ledger-world.ts";
 import { givenMarks } from "../bridge/systems/modern-service.ts";
@@ -33,9 +35,9 @@ export interface KeptComparison {
 }
 
 /**
- * Explains a kept comparison, the largest difference first. The rows are those that both systems answered. The trades are those of the request,
- * or the ledgers of the configuration up to the as-of time of the request, as the files are now. Throws the errors
- * of reading the ledgers.
+ * Explains a kept comparison, the largest difference first. The rows are those that both systems answered.
+ * The trades are those of the request, or the ledgers of the configuration up to the as-of time of the
+ * request, as the files are now. Throws the errors of reading the ledgers.
  */
 export async function explainComparison(
   { stored, text }: KeptComparison,
@@ -115,9 +117,7 @@ function rowsOf({ positions, daily, position }: Fields): Pick<SystemAnswer, "pos
 
 /** The fields that an exclusion left out of the comparison. */
 function excludedFields({ config }: ExplainSettings, { method, at }: StoredComparison): ReadonlySet<string> {
-  const others = ["calculatePnl", "openPositions", "dailyPnl", "positionDetail"].filter(
-    (name) => name !== method,
-  );
+  const others = pnlMethods.filter((name) => name !== method);
   return new Set(
     config.exclusions
       .filter(({ path, until }) => until >= at.slice(0, 10) && !others.some((name) => path.startsWith(name)))
@@ -125,7 +125,9 @@ function excludedFields({ config }: ExplainSettings, { method, at }: StoredCompa
   );
 }
 
-/** The name of the file under which the trades of a request are shown; a line is a place in its list, from 1. */
+/**
+ * The name of the file under which the trades of a request are shown; a line is a place in its list, from 1.
+ */
 const requestFile = "request";
 
 function requestHistory(request: Fields): History {

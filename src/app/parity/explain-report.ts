@@ -30,8 +30,8 @@ interface ExplainedReport {
 }
 
 /**
- * Explains the differences of a report from the files that it names, which must be unchanged. The systems are not
- * asked again: their rows are those of the report. Throws BridgeError UNREADABLE, BAD_USAGE, REFUSED.
+ * Explains the differences of a report from the files that it names, which must be unchanged. The systems are
+ * not asked again: their rows are those of the report. Throws BridgeError UNREADABLE, BAD_USAGE, REFUSED.
  */
 export async function explainReport(options: ExplainReportOptions): Promise<ExplainedReport> {
   const report = await readReport(options.report);

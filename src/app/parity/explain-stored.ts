@@ -29,8 +29,8 @@ interface ExplainedForCommand extends ExplainedComparison {
 }
 
 /**
- * Explains the comparison with an id, for a command. Throws NO_INPUT and REFUSED as `comparisons` does, BAD_USAGE
- * if the comparison does not exist, and the errors of reading the ledgers.
+ * Explains the comparison with an id, for a command. Throws NO_INPUT and REFUSED as `comparisons` does,
+ * BAD_USAGE if the comparison does not exist, and the errors of reading the ledgers.
  */
 export const explainStored = (
   options: StoreOptions & { readonly id: string },
@@ -47,8 +47,8 @@ export const explainStored = (
   });
 
 /**
- * The files of `--out`: those of a report's explanations, with the marks of the request and, if the trades are
- * those of the request, the request with these trades only. `config` is the path of the configuration.
+ * The files of `--out`: those of a report's explanations, with the marks of the request and, if the trades
+ * are those of the request, the request with these trades only. `config` is the path of the configuration.
  */
 export function caseFiles(
   { stored, explanations, settings, text }: ExplainedForCommand,
@@ -119,8 +119,8 @@ const explanationMsMax = 120_000;
 const underWayMax = 8;
 
 /**
- * Explains comparisons beside the calls of a running bridge: one at a time, each in a process of its own, with the
- * budget of a report for each component.
+ * Explains comparisons beside the calls of a running bridge: one at a time, each in a process of its own,
+ * with the budget of a report for each component.
  */
 export class ComparisonExplainer {
   readonly #evidence: EvidenceStore | undefined;
@@ -142,8 +142,8 @@ export class ComparisonExplainer {
   }
 
   /**
-   * Returns undefined if the comparison does not exist. Throws REFUSED if no comparisons are kept, BUSY while too
-   * many explanations wait, and the errors of reading the ledgers.
+   * Returns undefined if the comparison does not exist. Throws REFUSED if no comparisons are kept, BUSY while
+   * too many explanations wait, and the errors of reading the ledgers.
    */
   async explain(id: string): Promise<ComparisonExplanation | undefined> {
     const found = await lookUp(keptEvidence(this.#evidence), id);
@@ -169,6 +169,7 @@ export class ComparisonExplainer {
           { kept, settings: this.#settings },
           {
             work: "explains the comparison",
+            withoutLimit: `run pnl-bridge explain ${id}, which has no time limit`,
             signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(explanationMsMax)]),
           },
         ),

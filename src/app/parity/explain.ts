@@ -17,8 +17,8 @@ import type { Close } from "../../ports/pnl-system.ts";
 import { pinnedPrices } from "./pnl-run.ts";
 
 /**
- * How trades are read: as modern reads them (`own`), or every row of every file, where each spelling of a symbol
- * is an instrument of its own (`every-row`).
+ * How trades are read: as modern reads them (`own`), or every row of every file, where each spelling of a
+ * symbol is an instrument of its own (`every-row`).
  */
 export type Reading = "own" | "every-row";
 
@@ -47,7 +47,10 @@ export interface ExplainedWorld {
   readonly valuation: StatementOptions;
   /** Prices of days that only modern's day rule has. */
   readonly otherCloses?: readonly Close[];
-  /** Every price of the price files, by the symbols of the trades. A system may have chosen another one of a day. */
+  /**
+   * Every price of the price files, by the symbols of the trades. A system may have chosen another one of a
+   * day.
+   */
   readonly filePrices?: readonly Close[];
   readonly reread: () => Promise<TradeColumns>;
 }
@@ -62,10 +65,14 @@ export const wholeBudget: ExplainOptions = {
   reportTradesMax: Number.POSITIVE_INFINITY,
 };
 
-/** How far a report is explained: within the budget of a report, each component with a whole budget, or not. */
+/**
+ * How far a report is explained: within the budget of a report, each component with a whole budget, or not.
+ */
 export type HowExplained = "quick" | "all" | "none";
 
-/** Explains every row of a report that does not agree: names its proved causes and the trades that show them. */
+/**
+ * Explains every row of a report that does not agree: names its proved causes and the trades that show them.
+ */
 export async function explained(
   report: ParityReport,
   world: ExplainedWorld,

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { parseFigure } from "../../base/fraction.ts";
+import { nearestDouble } from "../../base/nearest-double.ts";
 import type { Config } from "../../config/index.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
 import type { LaneDay } from "../../ports/tallies.ts";
@@ -99,5 +100,5 @@ function amountOf({ difference, field, present }: ParityRow): number | undefined
 
 function numberOf(text: string | null): number | undefined {
   const figure = text === null ? undefined : parseFigure(text);
-  return figure === undefined ? undefined : Number(figure.numerator) / Number(figure.denominator);
+  return figure && nearestDouble(figure);
 }

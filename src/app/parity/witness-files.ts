@@ -4,9 +4,9 @@ import type { Explanation } from "../../ports/explanation.ts";
 import type { InputFile } from "../../ports/parity-report.ts";
 
 /**
- * The files of `--out`: for each witness a folder with its trades as ledgers, the explanation, and a command that
- * replays them with the prices of the report. `more` are further JSON files of a folder, by their names; if one
- * of them is `marks.json`, the trades are replayed with its prices.
+ * The files of `--out`: for each witness a folder with its trades as ledgers, the explanation, and a command
+ * that replays them with the prices of the report. `more` are further JSON files of a folder, by their names;
+ * if one of them is `marks.json`, the trades are replayed with its prices.
  */
 export function witnessFiles(
   explanations: readonly Explanation[],
@@ -22,17 +22,20 @@ export function witnessFiles(
     const names = ledgerNames(witness.trades.map(({ file }) => file));
     for (const [file, trades] of Map.groupBy(witness.trades, (trade) => trade.file))
       files.set(join(place, names.get(file) ?? "trades_.csv"), witnessLedger(trades));
-    const beside = Object.entries(more(explanation));
-    for (const [name, value] of beside) files.set(join(place, name), `${JSON.stringify(value, null, 2)}\n`);
-    const [marks] = beside.flatMap(([name]) => (name === "marks.json" ? [quoted(resolve(place, name))] : []));
+    const added = more(explanation);
+    for (const [name, value] of Object.entries(added))
+      files.set(join(place, name), `${JSON.stringify(value, null, 2)}\n`);
+    const own = "marks.json" in added ? [{ kind: "marks" as const, path: join(place, "marks.json") }] : [];
     const given = (["prices", "marks", "calendar", "config"] as const).flatMap((kind) => {
-      const paths = inputs.flatMap((input) => (input.kind === kind ? [quoted(resolve(input.path))] : []));
+      const paths = [...inputs, ...own].flatMap((input) =>
+        input.kind === kind ? [quoted(resolve(input.path))] : [],
+      );
       return paths.length === 0 ? [] : [`--${kind}`, ...paths];
     });
     files.set(join(place, "explanation.json"), `${JSON.stringify(explanation, null, 2)}\n`);
     files.set(
       join(place, "replay.sh"),
-      `pnl-bridge ${["replay", "--trades", quoted(resolve(place)), ...given, ...(marks ? ["--marks", marks] : [])].join(" ")}\n`,
+      `pnl-bridge ${["replay", "--trades", quoted(resolve(place)), ...given].join(" ")}\n`,
     );
   }
   return files;

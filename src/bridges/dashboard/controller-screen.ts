@@ -1,7 +1,7 @@
 /**
- * Makes a screen from the controller of one of the desk's own two dashboards. The bridge gets the numbers from
- * the methods listed here, and calls no others: a controller also has methods that start watchers and rebuild
- * the database. Figures with a known defect are not taken over; `unavailable` names the defect.
+ * Makes a screen from the controller of one of the desk's own two dashboards. The bridge gets the numbers
+ * from the methods listed here, and calls no others: a controller also has methods that start watchers and
+ * rebuild the database. Figures with a known defect are not taken over; `unavailable` names the defect.
  */
 import type { JsonValue } from "../../base/exact-json.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
@@ -95,7 +95,9 @@ const layouts: Readonly<Record<Controller, Layout>> = {
   },
 };
 
-/** Reads one controller. Rejects with GARBLED for an answer of another shape, such as `{}` after a failure. */
+/**
+ * Reads one controller. Rejects with GARBLED for an answer of another shape, such as `{}` after a failure.
+ */
 export async function controllerScreen(
   ask: Ask<string>,
   { trades: limit }: Pick<ScreenRequest, "trades">,

@@ -238,7 +238,8 @@ export class DashboardDataBridge {
 
   /**
    * Returns the shared call for a request: one for each system and question. A call that is under way serves
-   * later viewers too, so that a slow system is not asked repeatedly; viewers of the other system do not wait.
+   * later viewers too, so that a slow system is not asked repeatedly; viewers of the other system do not
+   * wait.
    */
   #shown(request: DashboardRequest): Promise<Shown> {
     const key = this.#keyOf(request);

@@ -161,7 +161,7 @@ export function comparedPart({ tradesAsked, ...screen }: Screen & { readonly tra
 
 const comparedPosition = ({ mark: _, markAt, currency, total, ...compared }: PositionRow) => compared;
 
-/** The rules of the comparison of two such parts. */
+/** The rules by which the compared parts of two screens are compared. */
 export const comparison = {
   keys: {
     positions: ["book", "symbol"],

@@ -216,16 +216,19 @@ function dailyOf(
     const sum = (field: "realized" | "unrealized" | "total") =>
       sumOf(ofDay.map((row) => figureText(row[field]) ?? null));
     const path = `daily[${tradingDay} ${currency}]`;
-    const whyOf = (field: "realized" | "total"): string => {
+    const sumOrWhy = (field: "realized" | "total") => {
+      const known = sum(field);
+      if (known !== null) return read.figure(`${path}.${field}`, known);
       const missing = ofDay.find((row) => figureText(row[field]) === undefined);
-      return `the ${field} P&L of ${textOf(missing?.symbol)} on that day is missing`;
+      const why = `the ${field} P&L of ${textOf(missing?.symbol)} on that day is missing`;
+      return read.figure(`${path}.${field}`, known, why);
     };
     return {
       tradingDay,
       currency,
-      realized: read.figure(`${path}.realized`, sum("realized"), whyOf("realized")),
+      realized: sumOrWhy("realized"),
       unrealized: read.figure(`${path}.unrealized`, sum("unrealized"), "a position has no mark on that day"),
-      total: read.figure(`${path}.total`, sum("total"), whyOf("total")),
+      total: sumOrWhy("total"),
     };
   });
   return days.sort((a, b) => (a.tradingDay === b.tradingDay ? 0 : a.tradingDay < b.tradingDay ? 1 : -1));

@@ -12,7 +12,10 @@ export interface DashboardRequest {
   readonly book?: string;
   /** A trading day, YYYY-MM-DD, to which days, chart and trades are limited. Default: all days. */
   readonly date?: string;
-  /** The largest number of rows in a list. Default 500; of positions 10,000, since a page shows all of them. */
+  /**
+   * The largest number of rows in a list. Default 500, but 10,000 for positions, because a page shows all of
+   * them.
+   */
   readonly limit?: number;
   /** The `cursor` of the last answer, for the next rows of a view that is one list. */
   readonly cursor?: string;

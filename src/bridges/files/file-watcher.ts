@@ -269,7 +269,7 @@ export class FileWatcher {
       for (const path of look.gone) onEvent({ kind: "vanished", root, path });
     }
     const changed = [...held, ...look.changed];
-    // The finder reports every file in its first look, and later only of those that changed.
+    // The finder reports every file in its first look, and later only those that changed.
     const all = this.#reportedRoots.has(root);
     this.#reportedRoots.add(root);
     if (!all) await journal.call("gone", { ...common, allBut: changed.map(({ path }) => path) });

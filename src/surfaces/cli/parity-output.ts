@@ -58,8 +58,8 @@ export async function parityResult(
   streams: Streams,
 ): Promise<CommandResult> {
   const report = await withAccepted(found, { ...(config && { config }), onNote: noteOn(streams) });
-  await onReport?.(report);
   if (out !== undefined) await writeWhole(parityFiles(report, out), inputs);
+  await onReport?.(report);
   if (json) return jsonResult(parityDocument(report), report.ok);
   return {
     exitCode: report.ok ? 0 : 1,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import type { ReconcileReport } from "../../../app/commands.ts";
+import { lineOf as messageLine } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
 import { durationMs } from "../arguments.ts";
 import * as option from "../options.ts";
@@ -49,8 +50,23 @@ async function run(options: Options, streams: Streams): Promise<CommandResult> {
   if (options.follow === true) return follow(options, streams);
   const progress = progressOn(streams.err);
   const report = await reconcileDatabases({ ...options, onProgress: progress.report }).finally(progress.done);
+  await noteForGates(options, report, streams);
   if (options.json) return jsonResult(report, report.ok);
   return { exitCode: report.ok ? 0 : 1, text: textOf(report, colourful(streams.out)) };
+}
+
+/**
+ * A pass of `--follow` is noted if its result differs from the last noted one, or after this time. The gate
+ * `nothing_lost` accepts a pass of the last fifteen minutes.
+ */
+const notedMs = 300_000;
+
+/** Notes a pass for the gates. A failure is printed, because the result of the pass is more important. */
+async function noteForGates(options: Options, report: ReconcileReport, { err }: Streams): Promise<void> {
+  const { noteReconcile } = await import("../../../app/database/reconcile-command.ts");
+  await noteReconcile(options, report).catch((failure) => {
+    err.write(`${plain(`the pass is not noted for the gates: ${messageLine(failure)}`)}\n`);
+  });
 }
 
 /** Ends at SIGINT and SIGTERM, with the exit code of the last pass. */
@@ -60,9 +76,14 @@ async function follow(options: Options, streams: Streams): Promise<CommandResult
   const end = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end.abort());
   let isOk = true;
+  let noted = { ok: false, atMs: Number.NEGATIVE_INFINITY };
   while (!end.signal.aborted) {
     const report = await reconcileDatabases(options);
     isOk = report.ok;
+    if (isOk !== noted.ok || performance.now() - noted.atMs >= notedMs) {
+      await noteForGates(options, report, streams);
+      noted = { ok: isOk, atMs: performance.now() };
+    }
     streams.out.write(`${options.json ? JSON.stringify(report) : plain(lineOf(report))}\n`);
     await sleep(everyMs, undefined, { signal: end.signal }).catch(() => {});
   }

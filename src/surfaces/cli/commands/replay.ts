@@ -55,13 +55,15 @@ interface ReplayCommandOptions extends ParityCommandOptions {
 }
 
 async function run(options: ReplayCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { loadConfigOrDefault, overridesFrom, recordReplay, replay } = await import(
+  const { controlStoreOf, loadConfigOrDefault, overridesFrom, recordReplay, replay } = await import(
     "../../../app/commands.ts"
   );
   const { checkedInputs, parityResult } = await import("../parity-output.ts");
   const progress = progressOn(streams.err);
   const { config, note } = await loadConfigOrDefault(options.config);
   if (note !== undefined) streams.err.write(`${plain(note)}\n`);
+  // A replay takes long, so what it cannot record is reported before it begins.
+  if (options.record === true) controlStoreOf({ config });
   const inputs = await checkedInputs(options.out, options);
   const report = await replay({
     ...options,

@@ -44,5 +44,8 @@ async function run(options: Options): Promise<CommandResult> {
   }
   const given = await waive(gate, { ...options, until: options.until ?? "" });
   if (json) return jsonResult(given, true);
-  return { exitCode: 0, text: `${given.actor} waives ${gate} until ${given.until}; two people must` };
+  return {
+    exitCode: 0,
+    text: `${given.actor} waives ${gate} until ${given.until}; a waiver counts once two people have given it`,
+  };
 }
