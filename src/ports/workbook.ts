@@ -34,7 +34,7 @@ export interface WorkbookSheet {
   readonly columns: Uint16Array;
   /** The type of each cell, as its place in `cellTypes`. */
   readonly types: Uint8Array;
-  /** The raw text of each cell; empty for a blank one. */
+  /** The raw text of each cell; empty for a blank one. That of a number can be read exactly. */
   readonly texts: readonly string[];
   /** Each cell's index in the styles of the workbook. */
   readonly styles: Uint16Array;

@@ -9,6 +9,7 @@ import exceljs from "exceljs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readWorkbook, workbookBytes } from "../../src/adapters/xlsx/index.ts";
 import { contentHashOf } from "../../src/app/reports/build.ts";
+import { closeOfDay, dayOfText } from "../../src/app/reports/figures.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../src/base/fraction.ts";
 import { cellTypes, type Workbook } from "../../src/ports/workbook.ts";
 import { pnlBridge, root } from "../cli/run-cli.ts";
@@ -183,6 +184,20 @@ describe("report daily", () => {
       formula: "SUM(Trades!J:J)",
       result: 734.375,
     });
+  });
+});
+
+describe("the close of a day", () => {
+  // 2025-07-25 was a Friday; Chicago is five hours behind UTC.
+  it.each([
+    ["2025-07-25", "chicago-17", "2025-07-25T21:59:59.999Z"],
+    ["2025-07-26", "chicago-17", "2025-07-25T21:59:59.999Z"],
+    ["2025-07-27", "chicago-17", "2025-07-25T21:59:59.999Z"],
+    ["2025-07-28", "chicago-17", "2025-07-28T21:59:59.999Z"],
+    ["2025-07-26", "calendar", "2025-07-27T04:59:59.999Z"],
+    ["2025-07-26", "after-14", "2025-07-26T18:59:59.999Z"],
+  ] as const)("%s under %s is the last instant that counts for it or a day before", (date, rule, close) => {
+    expect(new Date(Math.floor(closeOfDay(dayOfText(date), rule) / 1_000)).toISOString()).toBe(close);
   });
 });
 

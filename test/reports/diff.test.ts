@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { diffReports } from "../../src/app/reports/diff.ts";
+import { reportCauseOf } from "../../src/bridges/reports/known-causes.ts";
 import { defaultConfig } from "../../src/config/index.ts";
 import { pnlBridge } from "../cli/run-cli.ts";
 import {
@@ -197,6 +198,21 @@ describe("a comparison of two workbooks", () => {
       { name: "Realized PNL", workbook: "legacy", sum: "6", shown: "7", holds: false },
       { name: "Realized PNL", workbook: "modern", sum: "6", shown: "7", holds: false },
     ]);
+  });
+});
+
+describe("the multiplier of the two-year note", () => {
+  const twoYear = "XCMEFFDPSX20250930U0ZT";
+  const [tenYear, id] = ["XCMEFFDPSX20250919U0ZN", `POS_${twoYear}_0`];
+  it.each([
+    ["is", "money of the note", { sheet: "Positions", column: "Unrealized_PNL", key: { Symbol: twoYear } }],
+    ["is", "money of its position", { sheet: "Risk_Matrix", column: "Delta", key: { Position_ID: id } }],
+    ["is not", "its quantity", { sheet: "Positions", column: "Net_Quantity", key: { Symbol: twoYear } }],
+    ["is not", "money of another", { sheet: "Positions", column: "Daily_PNL", key: { Symbol: tenYear } }],
+    ["is not", "a total", { sheet: "Summary", column: "Value", key: { Metric: "Active Positions" } }],
+  ])("%s the cause of a doubled value: %s", (is, _, place) => {
+    const cause = reportCauseOf({ ...place, class: "value", legacy: "7", modern: "14" });
+    expect(cause).toBe(is === "is" ? "TU_MULTIPLIER" : undefined);
   });
 });
 

@@ -1,4 +1,5 @@
 import { a1ToR1C1, r1c1ToA1 } from "hucre";
+import { parseFigure } from "../../base/fraction.ts";
 import { type CellRange, type CellType, cellTypes, type WorkbookSheet } from "../../ports/workbook.ts";
 import { refusedWorkbook } from "./refused.ts";
 import { type Attributes, parseXml } from "./xml-events.ts";
@@ -200,12 +201,14 @@ class SheetReader {
       case "e":
         this.#set(index, "error", value);
         return;
-      case "d":
-        this.#set(index, "number", serialOf(value, this.#part.isFrom1904) ?? value);
+      case "d": {
+        const serial = value === "" ? "" : serialOf(value, this.#part.isFrom1904);
+        this.#set(index, serial === undefined ? "error" : "number", serial ?? value);
         return;
+      }
       default: {
         const text = value.trim();
-        this.#set(index, Number.isFinite(Number(text)) ? "number" : "error", this.#kept(text));
+        this.#set(index, text === "" || isNumber(text) ? "number" : "error", this.#kept(text));
       }
     }
   }
@@ -279,6 +282,12 @@ const typeNumbers: Readonly<Record<CellType, number>> = {
   boolean: cellTypes.indexOf("boolean"),
   error: cellTypes.indexOf("error"),
 };
+
+const plainNumber = /^-?\d{1,20}(?:\.\d{1,20})?$/;
+
+/** Whether a text is a number that a comparison can read exactly: no `0x10`, and no exponent without bound. */
+const isNumber = (text: string): boolean =>
+  plainNumber.test(text) || (Number.isFinite(Number(text)) && parseFigure(text) !== undefined);
 
 const isOn = (value: string | undefined): boolean => value === "1" || value === "true";
 

@@ -22,11 +22,16 @@ export function dayOfText(text: string): number {
 /** The hours of Chicago at which a day of some rule ends. */
 const closingHours = [24, 17, 16, 14];
 
-/** The last instant of a trading day under a rule, in microseconds. */
+/**
+ * The last instant, in microseconds, whose trades belong to a day or an earlier one under a rule. A day without a
+ * session, such as a Saturday, ends with the last session before it.
+ */
 export function closeOfDay(day: number, rule: TradingDayRuleName): number {
-  const ends = closingHours.map((hour) => day * dayUs + hour * hourUs - 1);
   const isOfDay = (wallUs: number): boolean => (tradingDayRules[rule].dayOf(wallUs, day) ?? day) <= day;
-  return instantOfWall(ends.find(isOfDay) ?? day * dayUs);
+  for (let last = day; ; last--) {
+    const close = closingHours.map((hour) => last * dayUs + hour * hourUs - 1).find(isOfDay);
+    if (close !== undefined) return instantOfWall(close);
+  }
 }
 
 /** The prices of a run up to a day. */

@@ -1,4 +1,5 @@
 import { add, type Fraction, formatFraction, fraction, parseFigure } from "../../base/fraction.ts";
+import { present } from "../../base/present.ts";
 import { judgeNumbers, relationOf } from "../../comparison/index.ts";
 import type { DifferenceClass } from "../../ports/report-diff.ts";
 import type { CellStyle, Workbook } from "../../ports/workbook.ts";
@@ -87,7 +88,7 @@ function valueDifference(a: Cell, b: Cell, allowed: Fraction, judging: Judging):
 const daysBetweenSystems = fraction(1462n);
 
 function numberOf({ text, style }: Cell, { isFrom1904, styles }: Workbook): Fraction {
-  const number = parseFigure(text) ?? fraction(0n);
+  const number = present(parseFigure(text), "the text of a number can be read");
   return isFrom1904 && styles[style]?.isDate === true ? add(number, daysBetweenSystems) : number;
 }
 

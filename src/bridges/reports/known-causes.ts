@@ -1,6 +1,6 @@
 import { compare, fraction, multiply, parseFigure } from "../../base/fraction.ts";
 import type { ReportDifference } from "../../ports/report-diff.ts";
-import { missingWords } from "./layout.ts";
+import { missingWords, sheetLayouts } from "./layout.ts";
 
 /** Causes that follow from the known defects of legacy's report, beside a report of the bridge. */
 export const reportCauses = {
@@ -36,13 +36,23 @@ const rules: readonly (readonly [ReportCause, (found: ReportDifference) => boole
       modern !== null && legacy !== null && modern.startsWith(`${legacy}.`) && legacy.includes("-"),
   ],
   ["RUNNING_TOTAL", ({ sheet, column }) => sheet === "Risk_Matrix" && column === "Scenario_PNL"],
-  ["TU_MULTIPLIER", ({ legacy, modern }) => isDouble(legacy, modern)],
+  [
+    "TU_MULTIPLIER",
+    ({ sheet, key, column, legacy, modern }) =>
+      Object.values(key ?? {}).some(isTwoYearNote) && isMoney(sheet, column) && isDouble(legacy, modern),
+  ],
 ];
 
 const isMissing = (text: string | null): boolean => missingWords.has(text ?? "");
 
 /** Options of the desk, with or without their strike. */
 const isOption = (name = ""): boolean => /^(?:POS_)?XCMEO[CP]/.test(name);
+
+/** Two-year notes of the desk, in symbols and in position ids. */
+const isTwoYearNote = (name: string): boolean => /^(?:POS_)?XCMEFF\w+ZT(?:_\d+)?$/.test(name);
+
+const isMoney = (sheet: string, column: string | null): boolean =>
+  column !== null && sheetLayouts.get(sheet)?.positionColumns?.includes(column) !== true;
 
 function isDouble(legacy: string | null, modern: string | null): boolean {
   const [a, b] = [parseFigure(legacy ?? ""), parseFigure(modern ?? "")];

@@ -8,7 +8,7 @@ interface SheetLayout {
   readonly key: readonly string[];
   /** Columns of quantities and prices, which have the tolerance of positions; all others have that of P&L. */
   readonly positionColumns?: readonly string[];
-  /** Key columns that hold a time, which is compared to the second. */
+  /** Key columns that hold a time; rows are paired by its second. */
   readonly timeKeys?: readonly string[];
   /** Columns that our report adds to the desk's. */
   readonly added?: readonly string[];
@@ -38,5 +38,5 @@ export const sheetLayouts: ReadonlyMap<string, SheetLayout> = new Map<string, Sh
 /** The document property that marks a report of the bridge. */
 export const reportKeyword = "pnl-bridge daily report";
 
-/** The text of a figure that a report lacks. Legacy's word is another. */
+/** The texts that stand for a figure that is not available: that of our report, then that of legacy's. */
 export const missingWords: ReadonlySet<string> = new Set(["not available", "awaiting data"]);
