@@ -1,5 +1,5 @@
 /** Which report is handed out in which phase, to whom, and what voids an acceptance. */
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -176,5 +176,17 @@ describe("a desk that hands out reports", () => {
       side: "modern",
       diff: { error: expect.stringContaining("cannot be read") },
     });
+  });
+
+  it("hands out nothing while the control file is gone, whatever the configuration says", async () => {
+    const file = join(folder, "control.db");
+    await rename(file, `${file}.away`);
+    const { code, err } = await run("report", "daily", "--date", "2025-07-24", "--out", "gone.xlsx");
+    await rename(`${file}.away`, file);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: expect.stringMatching(/^SYSTEM_DOWN: the control file is gone/),
+    });
+    await expect(access(join(folder, "gone.xlsx"))).rejects.toThrow("ENOENT");
   });
 });

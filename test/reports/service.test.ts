@@ -1,11 +1,13 @@
 /** Reports over HTTP and from Python. */
 import { execFile } from "node:child_process";
-import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { systemClock } from "../../src/adapters/host/index.ts";
 import { openOperator, settingsOf } from "../../src/app/control/session.ts";
+import { writeDailyReport } from "../../src/app/reports/commands.ts";
 import { reportRegister } from "../../src/app/reports/register.ts";
 import { ReportService } from "../../src/app/reports/service.ts";
 import type { ControlStore } from "../../src/ports/control-store.ts";
@@ -73,12 +75,38 @@ describe("GET /api/v1/reports/{date}", () => {
     ]);
   });
 
-  it("answers with the same file while the content is the same", async () => {
+  it("answers with the same file while the content is the same, and with a new comparison", async () => {
     const { url } = await desk({ reports });
-    const paths = [];
-    for (let asked = 0; asked < 2; asked++)
-      paths.push((await ask(`${url}/api/v1/reports/2025-07-24`)).body.path);
-    expect(paths[0]).toBe(paths[1]);
+    const first = (await ask(`${url}/api/v1/reports/2025-07-24`)).body;
+    await writeFile(first.diff.path, "an old comparison");
+    const second = (await ask(`${url}/api/v1/reports/2025-07-24`)).body;
+    expect(second).toEqual(first);
+    expect(JSON.parse(await readFile(second.diff.path, "utf8"))).toMatchObject({ ok: false });
+  });
+
+  it("gives two reports of the same second two names, so that the first workbook stays", async () => {
+    const now = vi.spyOn(systemClock, "nowMs").mockReturnValue(Date.UTC(2025, 6, 25, 12));
+    const trades = [join(folder, "ledger/trades_20250724.csv")];
+    const names = [];
+    for (const side of ["legacy", "modern"] as const) {
+      const asked = { date: "2025-07-24", side, dir: join(folder, "second"), trades };
+      names.push(basename((await writeDailyReport(asked)).path));
+    }
+    now.mockRestore();
+    expect(names).toEqual(["tyu5_pnl_all_20250725_070000.xlsx", "tyu5_pnl_all_20250725_070001.xlsx"]);
+  });
+
+  it("refuses a request while eight wait, and ends those under way when it closes", async () => {
+    const config = join(folder, "pnl_migration_config.yaml");
+    const busy = new ReportService(config, await settingsOf({ config }));
+    const asked = Array.from({ length: 9 }, () => busy.generateDailyPnl("2025-07-24", undefined));
+    busy.close();
+    const ends = await Promise.allSettled(asked);
+    const why = ends.map((end) => (end.status === "rejected" ? end.reason.message : "written"));
+    expect(why).toEqual([
+      ...Array(8).fill("the process that builds the report ended without an answer"),
+      "8 reports are under way: try again later",
+    ]);
   });
 
   it("refuses a text that is no day, and a process without reports", async () => {

@@ -23,7 +23,7 @@ import {
   withOperator,
 } from "../control/session.ts";
 import { inputFiles } from "../parity/input-files.ts";
-import { type ControlSettings, controlFile } from "../stores.ts";
+import type { ControlSettings } from "../stores.ts";
 import { contentHashOf, type ReportInput } from "./build.ts";
 import { tolerancesOf } from "./diff.ts";
 import { dayOfText } from "./figures.ts";
@@ -71,16 +71,14 @@ export interface DailyResult {
     | { readonly error: string };
 }
 
-/** Writes the report of a day, and keeps who got it where a control store exists. */
+/** Writes the report of a day, and keeps who got it if the configuration names a control store. */
 export async function writeDailyReport(options: DailyOptions): Promise<DailyResult> {
   const settings =
     options.config === undefined && options.store === undefined && !existsSync(usualFile)
       ? undefined
       : await settingsOf(options);
   const config = settings?.config ?? defaultConfig;
-  const file = settings && controlFile(settings);
-  const hasStore =
-    settings !== undefined && config.stores.control !== null && (file === undefined || existsSync(file));
+  const hasStore = settings !== undefined && config.stores.control !== null;
   const session = hasStore ? await openFor(options, settings, "changes") : undefined;
   try {
     return await handOut(options, { config, folder: settings?.folder ?? process.cwd() }, session);
@@ -107,10 +105,14 @@ async function handOut(
   });
   const before = session && (await reportRegister(session.store, input.date));
   const known = options.out === undefined && before ? await knownFile(before, prepared) : undefined;
-  const path = options.out ?? known?.path ?? join(options.dir ?? ".", deskName(systemClock.nowMs()));
+  const path = options.out ?? known?.path ?? freeName(options.dir ?? ".", systemClock.nowMs());
   const inputs = (await inputFiles({ ...input })).map((file) => file.path);
   const own = input.legacyWorkbook === undefined ? [] : [input.legacyWorkbook];
-  const fileHash = known?.fileHash ?? (await writeReport(path, prepared, [...inputs, ...own]));
+  const fileHash = await writeReport(prepared, {
+    workbook: path,
+    isKept: known !== undefined,
+    inputs: [...inputs, ...own],
+  });
   const handed = { date: input.date, path, fileHash, user: user ?? null };
   const version =
     session === undefined || overview === undefined
@@ -128,11 +130,16 @@ async function knownFile(
   return same !== undefined && (await digestOfFile(same.path)) === same.fileHash ? same : undefined;
 }
 
-/** The name of a report as the desk's programs look for it, with the time in Chicago. */
-const deskName = (nowMs: number): string => {
+/**
+ * A path as the desk's programs look for it, with the time in Chicago. The time is a later second if the name is
+ * taken, so that no workbook that was handed out is replaced.
+ */
+function freeName(folder: string, nowMs: number): string {
   const [day = "", time = ""] = formatInstant(nowMs * 1_000).split("T");
-  return `tyu5_pnl_all_${day.replaceAll("-", "")}_${time.slice(0, 8).replaceAll(":", "")}.xlsx`;
-};
+  const name = `tyu5_pnl_all_${day.replaceAll("-", "")}_${time.slice(0, 8).replaceAll(":", "")}.xlsx`;
+  const path = join(folder, name);
+  return existsSync(path) ? freeName(folder, nowMs + 1_000) : path;
+}
 
 /** Legacy's switch file takes modern out of use on this machine. */
 const planInUse = (plan: MigrationPlan, switchFile: string | null): MigrationPlan =>

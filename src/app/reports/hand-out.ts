@@ -9,7 +9,7 @@ import type { Config } from "../../config/index.ts";
 import { otherSide, phasePolicies, type Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { ifThere } from "../../platform/atomic-file.ts";
-import { checkTargets, writeWhole } from "../../platform/output.ts";
+import { writeWhole } from "../../platform/output.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import { type BuiltReport, buildReport, type ReportInput, reportWorld } from "./build.ts";
 import { tolerancesOf } from "./diff.ts";
@@ -71,25 +71,28 @@ export const pathsBeside = (workbook: string) => {
   return { workbook, figures: `${stem}.json`, diff: `${stem}.diff.json` };
 };
 
+interface WrittenFiles {
+  readonly workbook: string;
+  /** The workbook is there with this content: only the comparison is written. */
+  readonly isKept: boolean;
+  readonly inputs: readonly string[];
+}
+
 /**
- * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all. Throws UNWRITABLE, and
- * changes nothing, if the workbook is open in a spreadsheet program. Returns the SHA-256 of the workbook's bytes.
+ * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all. Throws UNWRITABLE,
+ * and changes nothing, if a workbook that must be written is open in a spreadsheet program. Returns the SHA-256 of
+ * the workbook's bytes.
  */
 export async function writeReport(
-  workbook: string,
   { report, diff }: PreparedReport,
-  inputs: readonly string[],
+  { workbook, isKept, inputs }: WrittenFiles,
 ): Promise<string> {
   const paths = pathsBeside(workbook);
-  await checkUnlocked(workbook);
-  await checkTargets(Object.values(paths), inputs);
-  const files = new Map<string, string | Uint8Array | Iterable<string>>([
-    [paths.figures, report.document()],
-    ...(diff !== undefined && "found" in diff
-      ? [[paths.diff, `${JSON.stringify(diff.found)}\n`] as const]
-      : []),
-    [paths.workbook, report.bytes],
-  ]);
+  if (!isKept) await checkUnlocked(workbook);
+  const files = new Map<string, string | Uint8Array | Iterable<string>>();
+  if (!isKept) files.set(paths.figures, report.document());
+  if (diff !== undefined && "found" in diff) files.set(paths.diff, `${JSON.stringify(diff.found)}\n`);
+  if (!isKept) files.set(paths.workbook, report.bytes);
   await writeWhole(files, inputs);
   return digestOf(report.bytes);
 }

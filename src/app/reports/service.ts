@@ -1,13 +1,21 @@
 import { resolve } from "node:path";
+import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import { threadFile } from "../../platform/thread-rpc.ts";
 import { runApart } from "../apart.ts";
 import type { ControlSettings } from "../stores.ts";
 import type { DailyOptions, DailyResult } from "./commands.ts";
 
+/** A report that takes longer is given up. */
+const reportMsMax = 300_000;
+/** The largest number of reports under way, of which one is built. */
+const underWayMax = 8;
+
 /** Hands out the reports of a running process: `ExcelReportBridge`. */
 export class ReportService {
   readonly #options: { readonly config: string; readonly dir: string };
   readonly #listeners = new Set<(result: DailyResult) => void>();
+  readonly #closing = new AbortController();
+  #underWay = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   /** `config` is the path of the configuration. */
@@ -24,18 +32,33 @@ export class ReportService {
   /**
    * Writes the report that the plan gives the user into the folder of reports, under a name like the desk's, and
    * returns its path. A report that was handed out before with the same content keeps its file. Reports are built
-   * one after the other, each in a separate process.
+   * one after the other, each in a separate process. Throws BUSY while too many reports wait, SYSTEM_DOWN for a
+   * report that takes too long, and the errors of building it.
    */
-  generateDailyPnl(date: string, user: string | undefined): Promise<DailyResult> {
+  async generateDailyPnl(date: string, user: string | undefined): Promise<DailyResult> {
+    if (this.#underWay >= underWayMax)
+      throw new SystemFailure("BUSY", `${this.#underWay} reports are under way: try again later`);
     const request: DailyOptions = { ...this.#options, date, ...(user !== undefined && { user }) };
     const file = threadFile("report-process", import.meta.url);
-    const result = this.#last.then(() =>
-      runApart<DailyOptions, DailyResult>(file, request, { work: "builds the report" }),
-    );
+    this.#underWay += 1;
+    const result = this.#last
+      .then(() =>
+        runApart<DailyOptions, DailyResult>(file, request, {
+          work: "builds the report",
+          signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(reportMsMax)]),
+        }),
+      )
+      .finally(() => {
+        this.#underWay -= 1;
+      });
     this.#last = result.catch(() => undefined);
-    return result.then((found) => {
-      for (const listener of this.#listeners) listener(found);
-      return found;
-    });
+    const found = await result;
+    for (const listener of this.#listeners) listener(found);
+    return found;
+  }
+
+  /** Ends the reports under way. */
+  close(): void {
+    this.#closing.abort();
   }
 }

@@ -107,10 +107,10 @@ export async function serveUntil(path: string, { log, env, page, onOpen }: Servi
     onConfigChange: ({ kind, what }) => log.warn({ kind: `config_${kind}`, config: path }, what),
     log: (line) => log.info({ line }, "a system or the bridge reports"),
   });
+  const reports = new ReportService(path, { config, folder: dirname(resolve(path)) });
   let files: FileService | undefined;
   try {
     files = openFiles(config, { path, bridge, log });
-    const reports = new ReportService(path, { config, folder: dirname(resolve(path)) });
     const gateway = await open(config, { bridge, files, reports, observations, log, env, page });
     log.info({ url: gateway.url, config: path, phase: bridge.service.plan.phase }, "serving");
     try {
@@ -119,6 +119,7 @@ export async function serveUntil(path: string, { log, env, page, onOpen }: Servi
       await gateway.close();
     }
   } finally {
+    reports.close();
     await files?.close();
     await bridge.close();
   }
