@@ -156,7 +156,17 @@ export class BridgeCore implements ServiceBridgeControl {
       if (signal === "pairs") pairs.set(stratum, (pairs.get(stratum) ?? 0) + n);
     await this.#evidence.attempt(key, false);
     // The evidence of the earlier key is complete; nobody waits for more of it.
-    if (this.#tally.key !== "") await this.#evidence.append([], this.#tally.take(true));
+    if (this.#tally.key !== "") {
+      const last = this.#tally.take(true);
+      try {
+        await this.#evidence.append([], last);
+      } catch (failure) {
+        this.#tally.restore(last);
+        throw failure;
+      }
+    }
+    // Calls before this moment do not count under the new key.
+    this.#countSampled();
     this.#tally.begin(key, pairs);
   }
 
@@ -229,12 +239,18 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#runner.plan = planOf(plan);
   };
 
-  /** Counts the calls since the last count: those that were shadowed, and those that sampling left out. */
+  /**
+   * Counts the calls since the last count: those that were shadowed, and those that sampling left out. A call
+   * that asks the answering side twice was not sampled.
+   */
   #countSampled(): void {
     const sum = (of: (tally: MethodTally) => number): number =>
       this.#methods.reduce((total, { tally }) => total + of(tally), 0);
     const before = this.#sampled;
-    const now = { k: sum(({ eligible }) => eligible), out: sum(({ sampledOut }) => sampledOut) };
+    const now = {
+      k: sum(({ eligible, controls }) => eligible - controls),
+      out: sum(({ sampledOut }) => sampledOut),
+    };
     this.#sampled = now;
     const k = now.k - before.k;
     this.#tally?.sampled(this.plan.shadowSampleRatio, { n: k + now.out - before.out, k });

@@ -262,6 +262,7 @@ export class CallRunner implements ShadowHost {
     const role: ShadowRole =
       isControl || shadow === null ? { side: answer, kind: "aa" } : shadowRoles[shadow];
     tally.eligible += 1;
+    if (isControl) tally.controls += 1;
     // If modern lacks the method, only legacy can answer, so there is nothing to compare.
     if (
       method.comparer === undefined ||

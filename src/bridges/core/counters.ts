@@ -57,6 +57,8 @@ export class MethodTally {
   servedDiverged = 0;
   sampledOut = 0;
   eligible = 0;
+  /** The calls in `eligible` that were drawn to ask the answering side twice, before the sampling. */
+  controls = 0;
   compared = 0;
   errors = 0;
   timeouts = 0;

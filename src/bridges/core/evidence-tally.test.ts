@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { PlanInput } from "../../domain/migration/plan.ts";
 import type { PnlMethod } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
@@ -31,10 +31,12 @@ interface Given {
   readonly modern: Answers;
   readonly plan?: PlanInput;
   readonly shadow?: Partial<ShadowOptions>;
+  readonly draw?: () => number;
+  readonly key?: string;
 }
 
 /** Returns a bridge that counts evidence, with its clock and its evidence store. */
-async function countingBridge({ legacy, modern, plan, shadow }: Given) {
+async function countingBridge({ legacy, modern, plan, shadow, draw = () => 0.3, key = "key" }: Given) {
   const [clock, place] = [new TestClock(), new MemoryEvidence()];
   const store = place.open();
   const service = new PnLServiceBridge(
@@ -46,10 +48,10 @@ async function countingBridge({ legacy, modern, plan, shadow }: Given) {
       tally: { process: "one", dayRule: "calendar", groupOf: (symbol) => symbol.slice(0, 2) },
       ...(shadow !== undefined && { shadow }),
     },
-    { clock, load: { overload: () => undefined }, draw: () => 0.3 },
+    { clock, load: { overload: () => undefined }, draw },
   );
-  await service.core.setEvidenceKey("key");
-  return { clock, place, service };
+  await service.core.setEvidenceKey(key);
+  return { clock, place, store, service };
 }
 
 /** The evidence of some calls after the bridge is closed. */
@@ -248,4 +250,42 @@ test("a process records its end under its key when it closes, and when another k
   ]);
   await service.close();
   expect((await place.open().evidence("next")).processes).toMatchObject([{ ended: true }]);
+});
+
+test("evidence that the store refuses when another key replaces its key is written later under its own key", async () => {
+  const agreed = positions(position("ZNZ6"));
+  const { place, store, service } = await countingBridge({ legacy: agreed, modern: agreed });
+  await service.call("openPositions", { asOf });
+  await service.idle();
+  vi.spyOn(store, "append").mockRejectedValueOnce(new Error("the disk is full"));
+  await expect(service.core.setEvidenceKey("next")).rejects.toThrow("the disk is full");
+  await service.close();
+  expect((await place.open().evidence("key")).laneDays).toHaveLength(1);
+});
+
+test("the sampled calls are those under the key that were not drawn to ask the answering side twice", async () => {
+  const agreed = positions(position("ZNZ6"));
+  let drawn = 0;
+  const { place, service } = await countingBridge({
+    ...{ legacy: agreed, modern: agreed, key: "" },
+    plan: { phase: "shadow_mode", shadowSampleRatio: 0.5 },
+    shadow: { controlRatio: 0.5 },
+    draw: () => drawn,
+  });
+  const call = async (times: number): Promise<void> => {
+    for (let time = 0; time < times; time++) {
+      // Every second call asks the answering side twice.
+      drawn = time % 2 === 0 ? 0 : 0.9;
+      await service.call("openPositions", { asOf });
+      await service.idle();
+    }
+  };
+  await call(40);
+  await service.core.setEvidenceKey("key");
+  await call(400);
+  await service.close();
+  const { tallies } = await place.open().evidence("key");
+  const { n, k = 0 } = tallies.find(({ signal }) => signal === "sampling") ?? {};
+  expect(n).toBe(200);
+  expect(Math.abs(k - 100)).toBeLessThan(30);
 });
