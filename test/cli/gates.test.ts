@@ -48,6 +48,12 @@ it("evidence add records a complete result file, and refuses a wrong one with th
     [{ kind: "benchmark" }, /^BAD_USAGE: kind is none of .*; did you mean benchmarks\?/],
     [{ build: undefined }, /^BAD_USAGE: a result of the kind benchmarks needs build \(result\.json\)/],
     [{ at: "2126-01-30T12:00:00Z" }, /^BAD_USAGE: the time .* has not come yet/],
+    [{ missed: "3" }, /^BAD_USAGE: missed is not a whole number of 0 or more \(result\.json\)/],
+    [{ build: null }, /^BAD_USAGE: build is not a text \(result\.json\)/],
+    [{ kind: "scrape", ok: "no" }, /^BAD_USAGE: ok is not true or false/],
+    [{ kind: "memory", ratios: [1, "2"] }, /^BAD_USAGE: ratios is not a list of numbers/],
+    [{ kind: "leak", points: [[0, 1], [2]] }, /^BAD_USAGE: points is not a list of pairs of numbers/],
+    [{ features: "option" }, /^BAD_USAGE: features is not a list of texts/],
   ] as const)
     expect((await add({ ...result, ...wrong })).err).toMatch(line);
   // The gate compares builds: this one is of another program.
@@ -149,6 +155,10 @@ it("a move needs evidence, a rise of the traffic too, and a waiver needs two peo
     why: expect.stringContaining("waived until"),
   });
   expect((await waive("material", "amy")).err).toMatch(/^REFUSED: the gate material is never waived/);
+  expect((await desk.run("waive", "memry", "--revoke", "--actor", "amy", ...because)).err).toMatch(
+    /^BAD_USAGE: "memry" is no gate that can be waived/,
+  );
+  expect((await gate())?.open).toBe(true);
   await desk.run("waive", "memory", "--revoke", "--actor", "amy", ...because);
   expect((await gate())?.open).toBe(false);
 });

@@ -23,10 +23,8 @@ import type { ParityReport } from "../../ports/parity-report.ts";
 import { productOfInstrument } from "../../symbols/index.ts";
 import { controlFile } from "../stores.ts";
 import { symbolBridge } from "../symbols/symbols.ts";
-import { auditRows } from "./audit-export.ts";
+import { applyCause, auditActions, auditRows } from "./audit-rows.ts";
 import { type ByOptions, byOf, type StoreOptions, settingsOf, withOperator } from "./session.ts";
-
-const [accepts, revokes] = ["accept-cause", "revoke-cause"];
 
 export interface AcceptOptions extends StoreOptions, ByOptions {
   /** `all`, or pairs such as `product=ZN,field=realized`. */
@@ -48,7 +46,7 @@ export async function acceptCause(code: string, options: AcceptOptions): Promise
     until: checkedDay(options.until),
   };
   await withOperator(options, "changes", ({ store }) =>
-    store.note({ ...byOf(options), action: accepts, evidence: terms }),
+    store.note({ ...byOf(options), action: auditActions.acceptCause, evidence: terms }),
   );
   const added = (await acceptedCauses(options)).findLast((one) => one.code === terms.code);
   if (added === undefined) throw new Error("broken invariant: the audit has the row that was added");
@@ -68,7 +66,7 @@ export async function revokeCause(id: string, options: StoreOptions & ByOptions)
           : `name one that causes list shows: ${register.map((one) => one.id).join(", ")}`,
     });
   await withOperator(options, "changes", ({ store }) =>
-    store.note({ ...byOf(options), action: revokes, evidence: { id } }),
+    store.note({ ...byOf(options), action: auditActions.revokeCause, evidence: { id } }),
   );
   return terms;
 }
@@ -80,11 +78,7 @@ export const acceptedCauses = (options: StoreOptions): Promise<readonly Accepted
 /** The same, of an open control store. */
 export async function registerIn(store: Pick<ControlStore, "audit">): Promise<readonly AcceptedTerms[]> {
   const register = new Map<string, AcceptedTerms>();
-  for await (const { seq, action, evidence, reason } of auditRows(store)) {
-    if (evidence === null) continue;
-    if (action === accepts) register.set(String(seq), { ...JSON.parse(evidence), id: String(seq), reason });
-    if (action === revokes) register.delete(JSON.parse(evidence).id);
-  }
+  for await (const row of auditRows(store)) applyCause(register, row);
   return [...register.values()];
 }
 

@@ -1,20 +1,8 @@
 import { BridgeError } from "../../base/errors.ts";
 import { jsonText } from "../../base/plain-text.ts";
-import type { AuditRow, AuditSeal, ControlStore } from "../../ports/control-store.ts";
+import type { AuditRow, AuditSeal } from "../../ports/control-store.ts";
+import { auditPage } from "./audit-rows.ts";
 import { openFor, type StoreOptions, settingsOf } from "./session.ts";
-
-const exportRows = 500;
-
-/** Yields every row, read in pages. */
-export async function* auditRows(store: Pick<ControlStore, "audit">): AsyncGenerator<AuditRow> {
-  for (let after = 0; ; ) {
-    const rows = await store.audit(after, exportRows);
-    yield* rows;
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < exportRows) return;
-    after = last.seq;
-  }
-}
 
 /** Yields every row with its seal, read in pages. */
 async function* sealedRows(
@@ -23,11 +11,11 @@ async function* sealedRows(
   const session = await openFor(options, await settingsOf(options), "reads");
   try {
     for (let after = 0; ; ) {
-      const rows = await session.store.audit(after, exportRows);
-      const seals = new Map((await session.store.seals(after, exportRows)).map((seal) => [seal.seq, seal]));
+      const rows = await session.store.audit(after, auditPage);
+      const seals = new Map((await session.store.seals(after, auditPage)).map((seal) => [seal.seq, seal]));
       for (const row of rows) yield { row, seal: seals.get(row.seq) };
       const last = rows.at(-1);
-      if (last === undefined || rows.length < exportRows) return;
+      if (last === undefined || rows.length < auditPage) return;
       after = last.seq;
     }
   } finally {

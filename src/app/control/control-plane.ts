@@ -63,7 +63,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #supervisor: Supervisor;
   readonly #snapshots: SnapshotFiles;
-  readonly #facts: ReadFacts | undefined;
+  readonly #facts: ReadFacts;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
   /** The last comparison of the published section with the file's own, by their hashes. */

@@ -10,8 +10,8 @@ import { routeOf } from "../../domain/migration/route.ts";
 import type { ControlRecord } from "../../ports/control-store.ts";
 import { programBuild } from "../evidence-key.ts";
 import type { ControlSettings } from "../stores.ts";
+import { auditActions } from "./audit-rows.ts";
 import { ControlPlane } from "./control-plane.ts";
-import { auditActions } from "./gate-facts.ts";
 import type { RollbackOptions } from "./rollback.ts";
 import { byOf, openOperator, withOperator } from "./session.ts";
 

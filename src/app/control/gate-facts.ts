@@ -1,6 +1,7 @@
 /** Reads the facts of the evidence gates: the evidence store, the audit and the configuration. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { lineOf } from "../../base/errors.ts";
+import type { PnlTolerances } from "../../bridges/core/tolerances.ts";
 import {
   type EvidenceFacts,
   type EvidenceRecord,
@@ -10,20 +11,13 @@ import {
 } from "../../control/index.ts";
 import { wallOfInstant } from "../../domain/market/chicago-time.ts";
 import { defaultTradingDayRule, formatDay, tradingDayRules } from "../../domain/market/trading-day.ts";
+import type { AcceptedTerms } from "../../explain/index.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
 import { evidenceKey, programBuild } from "../evidence-key.ts";
 import { type ControlSettings, isPairConfigured } from "../stores.ts";
-
-/** The actions of audit rows that gates read. */
-export const auditActions = {
-  evidence: "evidence",
-  waive: "waive",
-  unwaive: "unwaive",
-  drill: "drill",
-  reconcile: "reconcile",
-} as const;
+import { applyCause, auditActions, auditRows } from "./audit-rows.ts";
 
 interface Reading {
   readonly store: () => ControlStore | Promise<ControlStore>;
@@ -33,51 +27,78 @@ interface Reading {
 
 /** The facts may be this old, because a page asks for them again and again. */
 const keptMs = 1_000;
-const auditPage = 1_000;
 
-/** Returns the reader of the facts; undefined in the profile `trial`. */
-export function factsReader(settings: ControlSettings, { store, evidence }: Reading): ReadFacts | undefined {
+/** Facts that were read, or are being read. */
+interface Kept {
+  readonly key: string;
+  readonly facts: Promise<EvidenceFacts | string>;
+  /** The monotonic time until which they are used: always while they are being read. */
+  untilMs: number;
+}
+
+/** Returns the reader of the facts. Calls at the same time share one reading. */
+export function factsReader(settings: ControlSettings, { store, evidence }: Reading): ReadFacts {
   const { config } = settings;
-  if (config.gates.profile === "trial") return undefined;
   const register = new AuditRegister();
-  let last: { readonly atMs: number; readonly facts: EvidenceFacts } | undefined;
+  let kept: Kept | undefined;
+
+  const read = async (key: string, seen: Seen, before: Kept | undefined): Promise<EvidenceFacts | string> => {
+    // The register of the audit allows one reading at a time.
+    await before?.facts.catch(() => {});
+    const opened = await evidence();
+    if (opened === undefined) return "no evidence store can be opened";
+    const nowMs = systemClock.nowMs();
+    const [stored, attempt] = [await opened.evidence(key), await opened.attempt(key, true)];
+    await register.read(await store());
+    const [today, date] = [tradingDay(settings, nowMs), systemClock.today()];
+    return {
+      ...{ key, ...attempt, stored, nowMs, today, date, build: programBuild() },
+      trials: trialsOf(stored, { today, nowMs }),
+      limits: { accuracy: config.gates.accuracy, days: config.gates.days },
+      records: register.records,
+      waivers: register.waivers(date),
+      causes: register.causes(),
+      exclusions: config.exclusions,
+      isNoiseMeasured: config.shadow.controlPercentage > 0,
+      hasAlertUrl: config.monitoring.alertUrl !== null,
+      hasPair: isPairConfigured(config),
+      ...aroundOf(seen),
+    };
+  };
+
+  /** Reads facts and keeps them for a while, unless the reading fails. */
+  const begin = (key: string, seen: Seen): Kept => {
+    const begun: Kept = { key, facts: read(key, seen, kept), untilMs: Number.POSITIVE_INFINITY };
+    begun.facts.then(
+      () => {
+        begun.untilMs = systemClock.monotonicMs() + keptMs;
+      },
+      () => {
+        begun.untilMs = 0;
+      },
+    );
+    return begun;
+  };
+
   return async (seen) => {
-    if (last !== undefined && systemClock.monotonicMs() - last.atMs < keptMs)
-      return { ...last.facts, ...aroundOf(seen) };
     try {
-      const opened = await evidence();
-      if (opened === undefined) return "no evidence store can be opened";
-      const { position, pnl } = seen.tolerances ?? {
-        position: config.validation.positionThreshold,
-        pnl: config.validation.comparisonThreshold,
-      };
-      const key = evidenceKey(settings, { position, pnl });
-      const nowMs = systemClock.nowMs();
-      const [stored, attempt] = [await opened.evidence(key), await opened.attempt(key, true)];
-      await register.read(await store());
-      const today = tradingDay(settings, nowMs);
-      const facts: EvidenceFacts = {
-        ...{ key, ...attempt, stored, nowMs, today, date: systemClock.today(), build: programBuild() },
-        trials: trialsOf(stored, { today, nowMs }),
-        limits: { accuracy: config.gates.accuracy, days: config.gates.days },
-        records: register.records,
-        waivers: register.waivers(),
-        causes: register.causes(),
-        exclusions: config.exclusions,
-        isNoiseMeasured: config.shadow.controlPercentage > 0,
-        hasAlertUrl: config.monitoring.alertUrl !== null,
-        hasPair: isPairConfigured(config),
-        ...aroundOf(seen),
-      };
-      last = { atMs: systemClock.monotonicMs(), facts };
-      return facts;
+      const key = evidenceKey(settings, tolerancesOf(settings, seen));
+      if (kept?.key !== key || systemClock.monotonicMs() >= kept.untilMs) kept = begin(key, seen);
+      const facts = await kept.facts;
+      return typeof facts === "string" ? facts : { ...facts, ...aroundOf(seen) };
     } catch (failure) {
       return lineOf(failure);
     }
   };
 }
 
-const aroundOf = ({ instances, owed, quarantined }: Parameters<ReadFacts>[0]) => ({
+type Seen = Parameters<ReadFacts>[0];
+
+/** The tolerances that are in force: those of the configuration, if none are published. */
+const tolerancesOf = ({ config: { validation } }: ControlSettings, { tolerances }: Seen): PnlTolerances =>
+  tolerances ?? { position: validation.positionThreshold, pnl: validation.comparisonThreshold };
+
+const aroundOf = ({ instances, owed, quarantined }: Seen) => ({
   instances,
   owed,
   quarantined,
@@ -91,26 +112,28 @@ function tradingDay({ config }: ControlSettings, nowMs: number): string {
   return formatDay(day ?? 0);
 }
 
+const judgedActions: ReadonlySet<string> = new Set(Object.values(auditActions));
+
 /**
  * What people and programs have recorded in the audit. Reads only the rows that are new since the last time.
  */
 class AuditRegister {
   readonly records: EvidenceRecord[] = [];
   readonly #waived = new Map<string, { actor: string; reason: string; until: string }[]>();
-  readonly #causes = new Map<string, EvidenceFacts["causes"][number]>();
+  readonly #causes = new Map<string, AcceptedTerms>();
   #seq = 0;
 
   async read(store: ControlStore): Promise<void> {
-    for (;;) {
-      const rows = await store.audit(this.#seq, auditPage);
-      for (const row of rows) this.#add(row);
-      this.#seq = rows.at(-1)?.seq ?? this.#seq;
-      if (rows.length < auditPage) return;
+    for await (const row of auditRows(store, this.#seq)) {
+      this.#seq = row.seq;
+      this.#add(row);
     }
   }
 
-  waivers(): readonly Waiver[] {
-    return [...this.#waived].flatMap(([gate, given]) => {
+  /** The waivers that have not ended before a day. */
+  waivers(date: string): readonly Waiver[] {
+    return [...this.#waived].flatMap(([gate, all]) => {
+      const given = all.filter(({ until }) => until >= date);
       const [first] = given;
       if (first === undefined) return [];
       const until = given.reduce(
@@ -125,7 +148,9 @@ class AuditRegister {
     return [...this.#causes.values()];
   }
 
-  #add({ seq, at, actor, action, reason, evidence }: AuditRow): void {
+  #add(row: AuditRow): void {
+    const { at, actor, action, reason, evidence } = row;
+    if (!judgedActions.has(action)) return;
     const content = evidence === null ? {} : JSON.parse(evidence);
     const record = (kind: string): void => {
       const build = typeof content.build === "string" ? content.build : null;
@@ -139,7 +164,7 @@ class AuditRegister {
       case auditActions.reconcile:
         record(action);
         return;
-      case "sign-off":
+      case auditActions.signOff:
         if (content.gate === "team_trained") record("training");
         return;
       case auditActions.waive: {
@@ -150,11 +175,8 @@ class AuditRegister {
       case auditActions.unwaive:
         this.#waived.delete(content.gate);
         return;
-      case "accept-cause":
-        this.#causes.set(String(seq), content);
-        return;
-      case "revoke-cause":
-        this.#causes.delete(content.id);
+      default:
+        applyCause(this.#causes, row);
     }
   }
 }

@@ -9,20 +9,48 @@ import { personName } from "../../base/person-name.ts";
 import { evidenceGates } from "../../control/index.ts";
 import { formatDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { JsonValue } from "../../ports/system.ts";
-import { auditActions } from "./gate-facts.ts";
+import { auditActions } from "./audit-rows.ts";
 import { type ByOptions, byOf, type StoreOptions, withOperator } from "./session.ts";
+
+const isNumber = (value: unknown): boolean =>
+  typeof value === "number" && Number.isFinite(value) && value >= 0;
+
+/** The types of the fields of result files, by their names in messages. */
+const fieldTypes = {
+  "a text": (value: unknown) => typeof value === "string" && value !== "",
+  "true or false": (value: unknown) => typeof value === "boolean",
+  "a whole number of 0 or more": (value: unknown) => isNumber(value) && Number.isSafeInteger(value),
+  "a list of texts": (value: unknown) => isListOf(value, (one) => typeof one === "string"),
+  "a list of numbers": (value: unknown) => isListOf(value, isNumber),
+  "a list of pairs of numbers": (value: unknown) =>
+    isListOf(value, (one) => isListOf(one, isNumber) && one.length === 2),
+} as const;
+type FieldType = keyof typeof fieldTypes;
+
+function isListOf(value: unknown, isEntry: (entry: unknown) => boolean): value is readonly unknown[] {
+  return Array.isArray(value) && value.every(isEntry);
+}
+
+const [text, truth, count] = ["a text", "true or false", "a whole number of 0 or more"] as const;
 
 /** The kinds of result files, with the fields that each must have. */
 const resultFields = {
-  tests: ["build", "passed", "failed", "skipped"],
-  benchmarks: ["build", "met", "missed", "noisy"],
-  memory: ["build", "ratios"],
-  leak: ["build", "points"],
-  scrape: ["ok"],
-  alert: ["ok"],
-  readers: ["calls", "handles", "days", "monthEnd"],
-} as const;
+  tests: { build: text, passed: count, failed: count, skipped: count },
+  benchmarks: { build: text, met: count, missed: count, noisy: count },
+  memory: { build: text, ratios: "a list of numbers" },
+  leak: { build: text, points: "a list of pairs of numbers" },
+  scrape: { ok: truth },
+  alert: { ok: truth },
+  readers: { calls: count, handles: count, days: count, monthEnd: truth },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, FieldType>>>>;
 type ResultKind = keyof typeof resultFields;
+
+/** The fields that a result may have. */
+const optionalFields: Readonly<Record<string, FieldType>> = {
+  build: text,
+  skippedTests: "a list of texts",
+  features: "a list of texts",
+};
 
 const fileBytesMax = 1_000_000;
 
@@ -56,8 +84,12 @@ export async function addEvidence(
   if (typeof content !== "object" || content === null || Array.isArray(content))
     throw refuse("the file has no object");
   const kind = kindOf(Reflect.get(content, "kind"), refuse);
-  const missing = resultFields[kind].find((field) => !(field in content));
-  if (missing !== undefined) throw refuse(`a result of the kind ${kind} needs ${missing}`);
+  for (const [field, type] of Object.entries(resultFields[kind])) {
+    if (!(field in content)) throw refuse(`a result of the kind ${kind} needs ${field}`);
+    checkType(content, { field, type }, refuse);
+  }
+  for (const [field, type] of Object.entries(optionalFields))
+    if (field in content) checkType(content, { field, type }, refuse);
   const at: unknown = Reflect.get(content, "at");
   if (typeof at !== "string" || Number.isNaN(Date.parse(at))) throw refuse("the file has no time under at");
   if (Date.parse(at) > systemClock.nowMs() + 60_000) throw refuse(`the time ${at} has not come yet`);
@@ -69,6 +101,14 @@ export async function addEvidence(
     store.note({ ...byOf({ ...options, reason }), action: auditActions.evidence, evidence }),
   );
   return { kind, build: typeof build === "string" ? build : null, sha256 };
+}
+
+function checkType(
+  content: object,
+  { field, type }: { readonly field: string; readonly type: FieldType },
+  refuse: (what: string) => BridgeError,
+): void {
+  if (!fieldTypes[type](Reflect.get(content, field))) throw refuse(`${field} is not ${type}`);
 }
 
 async function textOf(file: string): Promise<string> {
@@ -110,20 +150,7 @@ export async function waive(
   gate: string,
   options: StoreOptions & ByOptions & { readonly actor: string; readonly until: string },
 ): Promise<WaiverGiven> {
-  const known = evidenceGates.find(({ name }) => name === gate);
-  if (known === undefined)
-    throw new BridgeError("BAD_USAGE", {
-      what: `${JSON.stringify(gate)} is no gate that can be waived`,
-      fix: `name one of ${evidenceGates
-        .filter(({ isWaivable }) => isWaivable)
-        .map(({ name }) => name)
-        .join(", ")}`,
-    });
-  if (!known.isWaivable)
-    throw new BridgeError("REFUSED", {
-      what: `the gate ${gate} is never waived`,
-      fix: "gates shows what opens it",
-    });
+  checkWaivable(gate);
   const day = parseDay(options.until);
   const last = formatDay((parseDay(systemClock.today()) ?? 0) + waiverDays);
   if (day === undefined || options.until < systemClock.today() || options.until > last)
@@ -140,7 +167,27 @@ export async function waive(
 }
 
 /** Ends the waivers of a gate. */
-export const revokeWaivers = (gate: string, options: StoreOptions & ByOptions): Promise<void> =>
-  withOperator(options, "changes", ({ store }) =>
+export async function revokeWaivers(gate: string, options: StoreOptions & ByOptions): Promise<void> {
+  checkWaivable(gate);
+  await withOperator(options, "changes", ({ store }) =>
     store.note({ ...byOf(options), action: auditActions.unwaive, evidence: { gate } }),
   );
+}
+
+/** Throws BAD_USAGE if there is no such gate, and REFUSED if it is never waived. */
+function checkWaivable(gate: string): void {
+  const known = evidenceGates.find(({ name }) => name === gate);
+  if (known === undefined)
+    throw new BridgeError("BAD_USAGE", {
+      what: `${JSON.stringify(gate)} is no gate that can be waived`,
+      fix: `name one of ${evidenceGates
+        .filter(({ isWaivable }) => isWaivable)
+        .map(({ name }) => name)
+        .join(", ")}`,
+    });
+  if (!known.isWaivable)
+    throw new BridgeError("REFUSED", {
+      what: `the gate ${gate} is never waived`,
+      fix: "gates shows what opens it",
+    });
+}

@@ -49,10 +49,11 @@ export function operatorOver(
     readonly owed: OwedWrites;
     readonly quarantined: () => Promise<number | null> | number | null;
     readonly authority: DataAuthority | undefined;
-    readonly facts: ReadFacts | undefined;
+    readonly facts: ReadFacts;
   },
 ): Operator {
   const { leaseMs } = settings.config.control;
+  const isTrial = settings.config.gates.profile === "trial";
   return new Operator({
     store,
     switchFile: switchFileOf(settings),
@@ -60,8 +61,10 @@ export function operatorOver(
     gates: simpleGates,
     clock: systemClock,
     leaseMs,
-    isTrial: settings.config.gates.profile === "trial",
+    isTrial,
     ...around,
+    // The profile `trial` judges only the gates that need no statistics.
+    facts: isTrial ? undefined : around.facts,
   });
 }
 

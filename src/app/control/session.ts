@@ -6,7 +6,7 @@ import { BridgeError } from "../../base/errors.ts";
 import { sqliteFile, storeForm, storePattern } from "../../base/store-address.ts";
 import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
 import { usualFile } from "../../config/usual-file.ts";
-import { type AuditReport, auditHead, type By, type Operator } from "../../control/index.ts";
+import { type AuditReport, auditHead, type By, type Operator, type ReadFacts } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -18,7 +18,6 @@ import {
   openControlStore,
   openEvidenceStore,
 } from "../stores.ts";
-import { factsReader } from "./gate-facts.ts";
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
 
@@ -59,7 +58,14 @@ export function commandOperator(
   const alerts = alertsOf(settings.config, `${hostname()} (command)`);
   const authority = commandAuthority(settings);
   let evidence: Promise<EvidenceStore | undefined> | undefined;
-  const facts = factsReader(settings, { store, evidence: () => (evidence ??= openEvidenceStore(settings)) });
+  let reader: Promise<ReadFacts> | undefined;
+  // The reader loads much code that most commands do not need.
+  const facts: ReadFacts = async (seen) => {
+    reader ??= import("./gate-facts.ts").then(({ factsReader }) =>
+      factsReader(settings, { store, evidence: () => (evidence ??= openEvidenceStore(settings)) }),
+    );
+    return (await reader)(seen);
+  };
   return {
     alerts,
     close: async () => {

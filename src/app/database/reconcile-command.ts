@@ -9,7 +9,7 @@ import {
   type ReconcileReport,
   reconcileKinds,
 } from "../../ports/reconcile.ts";
-import { auditActions } from "../control/gate-facts.ts";
+import { auditActions } from "../control/audit-rows.ts";
 import { settingsOf } from "../control/session.ts";
 import { note } from "./command-session.ts";
 import { reconcilePair, reconcileSettings, recordReconcile } from "./reconcile.ts";

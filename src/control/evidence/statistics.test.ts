@@ -125,6 +125,12 @@ test("a rate is open below its limit, closed above it, and inconclusive between 
   ]);
 });
 
+test("five clean trials prove a rate below 1, and one event in each trial does not", () => {
+  const at = (k: number, n: number) => judgeRate({ k, n }, 1, 0.05);
+  expect([at(0, 5), at(5, 5), at(0, 0)]).toEqual(["open", "inconclusive", "inconclusive"]);
+  expect(trialsNeeded(0, 1, 0.05)).toBe(1);
+});
+
 test("a mean amount is bounded by the cap times the bound of its shares", () => {
   near(meanBound({ sum: 0.5, n: 1000 }, 1_000, 0.05), 6.222829);
 });

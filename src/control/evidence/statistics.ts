@@ -27,9 +27,10 @@ export interface Count {
   readonly n: number;
 }
 
-/** The logarithm of the e-process against a rate between 0 and 1, both excluded. */
+/** The logarithm of the e-process against a rate between 0, excluded, and 1. */
 function logEvidence({ k, n }: Count, rate: number, bets: readonly Bet[]): number {
-  const logMiss = Math.log1p(-rate);
+  // A rate of 1 would make the logarithm infinite.
+  const logMiss = Math.log1p(-Math.min(rate, 1 - Number.EPSILON));
   const terms = bets.map(({ factor, weight }) => {
     const ratio = -Math.expm1(factor * logMiss) / rate;
     const hits = k === 0 ? 0 : k * Math.log(ratio);

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { systemClock } from "../../adapters/host/index.ts";
+import { defaultConfig } from "../../config/index.ts";
+import type { EvidenceFacts } from "../../control/index.ts";
+import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
+import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
+import { auditActions } from "./audit-rows.ts";
+import { factsReader } from "./gate-facts.ts";
+
+const days = (count: number): string =>
+  new Date(systemClock.nowMs() + count * 86_400_000).toISOString().slice(0, 10);
+
+/** A reader over stores in memory, and a way to add audit rows. */
+function readerOver() {
+  const control = new MemoryControlPlace(systemClock).open();
+  const evidence = new MemoryEvidence().open();
+  const settings = { config: defaultConfig, folder: "." };
+  const reader = factsReader(settings, { store: () => control, evidence: () => evidence });
+  const read = async (pnl = "0.01"): Promise<EvidenceFacts> => {
+    const tolerances = { position: "0", pnl };
+    const facts = await reader({ instances: [], quarantined: 0, owed: 0, tolerances });
+    if (typeof facts === "string") throw new Error(facts);
+    return facts;
+  };
+  const note = (action: string, content: object, actor = "amy") =>
+    control.note({ actor, action, reason: "a test", evidence: { ...content } });
+  return { read, note };
+}
+
+test("a waiver counts until the earliest end of those that have not ended", async () => {
+  const { read, note } = readerOver();
+  const waive = (actor: string, until: string) => note(auditActions.waive, { gate: "memory", until }, actor);
+  await waive("amy", days(-3));
+  await waive("bob", days(9));
+  await waive("eve", days(5));
+  expect((await read()).waivers).toEqual([
+    { gate: "memory", actors: ["bob", "eve"], reason: "a test", until: days(5) },
+  ]);
+});
+
+test("readings at the same time and later ones find each row once", async () => {
+  const { read, note } = readerOver();
+  const content = { kind: "scrape", at: "2026-11-30T12:00:00Z", ok: true };
+  for (let row = 0; row < 3; row++) await note(auditActions.evidence, content);
+  const found = await Promise.all([read(), read(), read("0.02"), read("0.03")]);
+  await note(auditActions.evidence, content);
+  expect([...found, await read("0.04")].at(-1)?.records).toHaveLength(4);
+});
+
+test("facts are read again at once if the published tolerances change the key", async () => {
+  const { read } = readerOver();
+  const [first, second, third] = [await read(), await read("0.5"), await read()];
+  expect(second.key).not.toBe(first.key);
+  expect([third.key, first.attempt, second.attempt, third.attempt]).toEqual([first.key, 1, 2, 3]);
+});
