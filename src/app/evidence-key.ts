@@ -5,7 +5,7 @@
  * Comments and time limits in the configuration do not change it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PnlTolerances } from "../bridges/core/tolerances.ts";
@@ -40,14 +40,38 @@ function contentOf(system: SystemConfig, folder: string): string {
     case "builtin":
       return hashOf(named, programBuild());
     case "module":
-      return hashOf(named, contentsOf(resolve(folder, system.path)));
+      return hashWithFiles(named, [resolve(folder, system.path)]);
     case "command":
-      return hashOf(
+      return hashWithFiles(
         named,
-        ...system.command.map((word) => contentsOf(resolve(folder, system.cwd ?? "", word))),
+        system.command.map((word) => resolve(folder, system.cwd ?? "", word)),
       );
     case "http":
       return hashOf(named);
+  }
+}
+
+/** The hashes with files, each with the state in which its files were. */
+const kept = new Map<string, { readonly state: string; readonly hash: string }>();
+
+/** Reads the files only if one of them has changed, because a page may ask for the key every second. */
+function hashWithFiles(named: string, files: readonly string[]): string {
+  const id = JSON.stringify([named, files]);
+  const state = JSON.stringify(files.map(stateOf));
+  const before = kept.get(id);
+  if (before?.state === state) return before.hash;
+  const hash = hashOf(named, ...files.map(contentsOf));
+  kept.set(id, { state, hash });
+  return hash;
+}
+
+/** A text that changes with the content of a file; null for a word of a command that is no file. */
+function stateOf(file: string): string | null {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return [ino, size, mtimeNs, ctimeNs].join(" ");
+  } catch {
+    return null;
   }
 }
 

@@ -5,10 +5,9 @@ import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts } from "./facts.ts";
 import {
   type Count,
-  evidenceAbove,
-  evidenceBelow,
   evidenceOfShares,
   excessOverNoise,
+  judgeRate,
   meanBound,
   medianAbove,
   trialsNeeded,
@@ -79,9 +78,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const strata = groups.map((group) => {
       const count = countOf(own.filter((trial) => trial.group === group));
       const upper = upperBound(count, alpha);
-      const isProved = evidenceBelow(count, limit) >= 1 / alpha;
-      const isRefuted = evidenceAbove(count, limit) >= groups.length / alpha;
-      return { group, ...count, upper, state: isProved ? "open" : isRefuted ? "closed" : "inconclusive" };
+      return { group, ...count, upper, state: judgeRate(count, limit, alpha, groups.length) };
     });
     const [worst] = strata.toSorted((one, other) => other.upper - one.upper);
     const { group = "", k = 0, n = 0, upper = 1 } = worst ?? {};
@@ -314,9 +311,9 @@ export const figureGates: readonly EvidenceGate[] = [
       const upper = upperBound(count, alpha);
       const evidence = { ...count, upper, limit: errorMax, alpha };
       const why = `${count.k} of ${count.n} minutes with an error of modern: at most ${percent(upper)}; limit ${percent(errorMax)}`;
-      if (evidenceAbove(count, errorMax) >= 1 / alpha)
-        return closed(`${why}; see comparisons --verdict error`, evidence);
-      if (count.n >= minutesMin && evidenceBelow(count, errorMax) >= 1 / alpha) return open(why, evidence);
+      const state = judgeRate(count, errorMax, alpha);
+      if (state === "closed") return closed(`${why}; see comparisons --verdict error`, evidence);
+      if (state === "open" && count.n >= minutesMin) return open(why, evidence);
       const clean = Math.max(minutesMin, trialsNeeded(count.k, errorMax, alpha)) - count.n;
       return inconclusive(`${why}; ${clean} more clean ones`, evidence, { clean });
     },
@@ -419,18 +416,12 @@ function orderEffect(
   tallies: readonly Tally[],
   alpha: number,
 ): { readonly n: number; readonly steps: number; readonly m: number } {
-  const ratios = tallies
+  const gains = tallies
     .filter(({ signal }) => signal === "order")
-    .flatMap(({ stratum, n }) => new Array<number>(n).fill((Number(stratum.split(" ")[1]) + 0.5) / 20));
-  const faster = [1.1, 1.2, 1.3, 1.5, 2, 3].findLast(
-    (factor) =>
-      medianAbove(
-        ratios.map((ratio) => 1 / ratio),
-        [factor],
-        alpha,
-      ) !== undefined,
-  );
-  return { n: ratios.length, steps: Math.ceil(Math.log(faster ?? 1) / Math.log(1.1)), m: 1 / (faster ?? 1) };
+    .map(({ stratum, n }) => ({ value: 20 / (Number(stratum.split(" ")[1]) + 0.5), n }));
+  const faster = medianAbove(gains, [1.1, 1.2, 1.3, 1.5, 2, 3], alpha) ?? 1;
+  const n = gains.reduce((total, gain) => total + gain.n, 0);
+  return { n, steps: Math.ceil(Math.log(faster) / Math.log(1.1)), m: 1 / faster };
 }
 
 interface Bin {
@@ -452,24 +443,25 @@ const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
 function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
   const bins = binsOf(tallies);
-  const strata = strataOf(tallies, "pairs").map((method) => {
+  const methods = strataOf(tallies, "pairs");
+  const strata = methods.map((method) => {
     const { n, k: exact } = sum(tallies, "pairs", method);
     // With an order effect the limit is lower, and only the steps of the latencies are known.
     const stepped = bins
       .filter((bin) => bin.method === method && bin.modern - bin.legacy >= 2 - order.steps)
       .reduce((total, bin) => total + bin.n, 0);
     const k = order.steps === 0 ? exact : Math.max(exact, stepped);
-    return { method, k, n, isOpen: evidenceBelow({ k, n }, 0.5) >= 1 / alpha };
+    return { method, k, n, state: judgeRate({ k, n }, 0.5, alpha, methods.length) };
   });
-  const isSlower = strata.find(({ k, n }) => evidenceAbove({ k, n }, 0.5) >= strata.length / alpha);
-  const worst = isSlower ?? strata.toSorted((one, other) => other.k / other.n - one.k / one.n)[0];
+  const slower = strata.find(({ state }) => state === "closed");
+  const worst = slower ?? strata.toSorted((one, other) => other.k / other.n - one.k / one.n)[0];
   const { method = "", k = 0, n = 0 } = worst ?? {};
   const limit = 1.1 * order.m;
   const why = `${method === "" ? "" : `${method}: `}modern took over ${Number(limit.toPrecision(3))} times as long in ${k} of ${many(n, "pair")}`;
   const evidence = { k, n, limit, alpha, orderEffect: order.m, controls: order.n };
-  if (isSlower !== undefined) return closed(`${why}; profile modern`, evidence);
+  if (slower !== undefined) return closed(`${why}; profile modern`, evidence);
   const few = strata.some((one) => one.n < pairsMin);
-  if (strata.length > 0 && !few && order.n >= controlsMin && strata.every(({ isOpen }) => isOpen))
+  if (strata.length > 0 && !few && order.n >= controlsMin && strata.every(({ state }) => state === "open"))
     return open(why, evidence);
   const clean = Math.max(0, Math.max(pairsMin, trialsNeeded(k, 0.5, alpha)) - n);
   return inconclusive(`${why}; ${clean} more pairs${controlsText(order.n)}`, evidence, { clean });
@@ -481,7 +473,8 @@ const controlsText = (n: number): string =>
 function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
   const all = binsOf(tallies);
-  const strata = [...new Set(all.map(({ method }) => method))].map((method) => {
+  const methods = [...new Set(all.map(({ method }) => method))];
+  const strata = methods.map((method) => {
     const bins = all.filter((bin) => bin.method === method);
     const threshold = quantile(
       bins.filter(({ isFirst }) => isFirst),
@@ -493,15 +486,17 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
       later.filter(of).reduce((total, { n }) => total + n, 0);
     const b = count(({ legacy, modern }) => modern > slowAt && legacy <= threshold);
     const c = count(({ legacy, modern }) => legacy > threshold && modern <= slowAt);
-    return { method, b, c, pairs: count(() => true), thresholdMs: Number((1.1 ** threshold).toPrecision(3)) };
+    const state = judgeRate({ k: b, n: b + c }, 0.5, alpha, methods.length);
+    const thresholdMs = Number((1.1 ** threshold).toPrecision(3));
+    return { method, b, c, state, pairs: count(() => true), thresholdMs };
   });
-  const isSlower = strata.find(({ b, c }) => evidenceAbove({ k: b, n: b + c }, 0.5) >= strata.length / alpha);
-  const worst = isSlower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
+  const slower = strata.find(({ state }) => state === "closed");
+  const worst = slower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
   const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0 } = worst ?? {};
   const why = `${method === "" ? "" : `${method}: `}${many(b + c, "discordant pair")} of ${pairs}, ${b} with modern slower than ${thresholdMs} ms`;
   const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
-  if (isSlower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
-  const isOpen = strata.every((one) => evidenceBelow({ k: one.b, n: one.b + one.c }, 0.5) >= 1 / alpha);
+  if (slower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
+  const isOpen = strata.every(({ state }) => state === "open");
   if (strata.length > 0 && isOpen && order.n >= controlsMin) return open(why, evidence);
   const clean = Math.max(0, trialsNeeded(b, 0.5, alpha) - b - c);
   return inconclusive(

@@ -5,7 +5,7 @@
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts, EvidenceRecord } from "./facts.ts";
 import { coverageOf } from "./figure-gates.ts";
-import { evidenceAbove, evidenceBelow, theilSen, trialsNeeded } from "./statistics.ts";
+import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
 import {
   closed,
@@ -157,9 +157,9 @@ export const recordGates: readonly EvidenceGate[] = [
       const count = { k: ratios.filter((ratio) => ratio > memoryRatio).length, n: ratios.length };
       const evidence = { ...count, limit: memoryRatio, alpha };
       const why = `${count.k} of ${many(count.n, "pair")} above ${memoryRatio} times legacy's memory`;
-      if (evidenceAbove(count, 0.5) >= 1 / alpha)
-        return closed(`${why}; look for what modern keeps`, evidence);
-      if (evidenceBelow(count, 0.5) >= 1 / alpha) return open(why, evidence);
+      const state = judgeRate(count, 0.5, alpha);
+      if (state === "closed") return closed(`${why}; look for what modern keeps`, evidence);
+      if (state === "open") return open(why, evidence);
       const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
       return inconclusive(`${why}; ${clean} more pairs`, evidence, { clean });
     },

@@ -142,7 +142,8 @@ test("a slope is the median of all slopes, and one wild point does not move it",
 });
 
 test("a median exceeds a value only if that is proved", () => {
-  const ratios = Array.from({ length: 40 }, () => 0.9);
-  expect(medianAbove(ratios, [0.5, 0.8, 0.9, 1], 0.05)).toBe(0.8);
-  expect(medianAbove([0.9, 0.9], [0.5], 0.05)).toBeUndefined();
+  const above = (n: number, candidates: readonly number[]) =>
+    medianAbove([{ value: 0.9, n }], candidates, 0.05);
+  expect(above(40, [0.5, 0.8, 0.9, 1])).toBe(0.8);
+  expect(above(2, [0.5])).toBeUndefined();
 });

@@ -76,10 +76,13 @@ function bisect(holds: (rate: number) => boolean): number {
 
 export type State = "open" | "closed" | "inconclusive";
 
-/** Open if the rate is proved to be below the limit, closed if it is proved to be above. */
-export function judgeRate(count: Count, limit: number, alpha: number): State {
+/**
+ * Open if the rate is proved to be below the limit, closed if it is proved to be above. The proof of harm is
+ * stricter if it is one of several `strata` that are watched.
+ */
+export function judgeRate(count: Count, limit: number, alpha: number, strata = 1): State {
   if (evidenceBelow(count, limit) >= 1 / alpha) return "open";
-  return evidenceAbove(count, limit) >= 1 / alpha ? "closed" : "inconclusive";
+  return evidenceAbove(count, limit) >= strata / alpha ? "closed" : "inconclusive";
 }
 
 /** The smallest number of trials, with `k` events among them, that proves a rate below a limit. */
@@ -135,17 +138,25 @@ export const meanBound = (
 export const excessOverNoise = (ab: Count, aa: Count, alpha: number): number =>
   Math.max(0, upperBound(ab, alpha / 2) - lowerBound(aa, alpha / 2));
 
+/** A value, and how often it occurs. */
+export interface Occurrences {
+  readonly value: number;
+  readonly n: number;
+}
+
 /** The largest of some candidates that the median is proved to exceed; undefined if there is none. */
 export function medianAbove(
-  ratios: readonly number[],
+  values: readonly Occurrences[],
   candidates: readonly number[],
   alpha: number,
 ): number | undefined {
+  const occurring = (of: readonly Occurrences[]): number => of.reduce((total, { n }) => total + n, 0);
+  const n = occurring(values);
   return candidates
     .toSorted((one, other) => other - one)
     .find((candidate) => {
-      const k = ratios.filter((ratio) => ratio <= candidate).length;
-      return evidenceBelow({ k, n: ratios.length }, 0.5) >= 1 / alpha;
+      const k = occurring(values.filter(({ value }) => value <= candidate));
+      return judgeRate({ k, n }, 0.5, alpha) === "open";
     });
 }
 
