@@ -1,8 +1,8 @@
 /**
  * `./run check` runs its steps in parallel: types, lint, layers, unused code, and the package. `./run test`
  * runs the steps and then all tests, and `./run test FILE…` only some of the tests. `./run test --long
- * NAME|all` runs one or all of the long campaigns within `LONG_S` seconds, and `./run test --long` lists
- * them. A failing step prints its whole output, a passing one a line. The last line of `./run test` counts
+ * NAME|seeds|all` runs one long campaign, those over random seeds, or all, and `./run test --long` lists
+ * them; those over seeds end after their share of `LONG_S` seconds. A failing step prints its whole output, a passing one a line. The last line of `./run test` counts
  * passes and failures: tests, files that failed outside any test (an import that throws, a hook), and the
  * steps. It says `0 failed` if and only if the exit code is 0.
  */
@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CampaignName, campaigns, longSeconds } from "../test/campaigns.ts";
+import { type Campaign, type CampaignName, campaigns, longSeconds } from "../test/campaigns.ts";
 import { writeResult } from "./result-file.ts";
 
 interface Step {
@@ -64,31 +64,45 @@ async function runStep(step: Step): Promise<boolean> {
   return code === 0;
 }
 
-/** Runs one campaign, or all of them in turn with equal shares of the time. Without a name it lists them. */
+/**
+ * Runs the campaigns that are asked for in turn, with equal shares of the time. Without a name it lists them.
+ * The last lines name the tests that failed.
+ */
 async function runCampaigns(asked: string | undefined): Promise<number> {
+  const known: Readonly<Record<CampaignName, Campaign>> = campaigns;
   const names = Object.keys(campaigns) as CampaignName[];
-  const chosen = asked === "all" ? names : names.filter((name) => name === asked);
+  const chosen = names.filter(
+    (name) => asked === "all" || asked === name || (asked === "seeds" && known[name].isOverSeeds),
+  );
   if (chosen.length === 0) {
     if (asked !== undefined) console.error(`BAD_USAGE: there is no campaign ${asked}`);
-    console.log("usage: [LONG_S=SECONDS] ./run test --long NAME|all\n");
+    console.log("usage: [LONG_S=SECONDS] ./run test --long NAME|seeds|all\n");
     for (const name of names) console.log(`  ${name.padEnd(15)}${campaigns[name].proves}`);
+    console.log(`\nseeds: ${names.filter((name) => known[name].isOverSeeds).join(", ")}`);
     return asked === undefined ? 0 : 2;
   }
-  let failed = 0;
+  const failures: string[] = [];
   for (const name of chosen) {
-    const { files, title = "" }: { readonly files: readonly string[]; readonly title?: string } =
-      campaigns[name];
+    const { files, title = "", proves } = known[name];
     const seconds = Math.ceil(longSeconds / chosen.length);
-    console.log(`campaign ${name}, ${seconds} s: ${campaigns[name].proves}`);
-    failed += await runTests([...files, "-t", title], { CAMPAIGN: name, LONG_S: String(seconds) });
+    console.log(`campaign ${name}, ${seconds} s: ${proves}`);
+    const env = { CAMPAIGN: name, LONG_S: String(seconds) };
+    const { failed, failedTests } = await vitest([...files, "-t", title], env);
+    if (failed > 0) failures.push(`campaign ${name} failed: ${failedTests.join("; ") || "no test ended"}`);
   }
-  return Math.min(failed, 1);
+  for (const failure of failures) console.log(failure);
+  console.log(`${chosen.length - failures.length} campaigns passed, ${failures.length} failed`);
+  return Math.min(failures.length, 1);
 }
 
-async function runTests(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<number> {
+/** Runs test files, or all tests, and records the result of all. */
+async function runTests(args: readonly string[]): Promise<number> {
+  const { failedTests: _, ...result } = await vitest(args);
+  if (args.length === 0) writeResult({ kind: "tests", ...result, features: testedFeatures });
+  return result.failed > 0 ? 1 : 0;
+}
+
+async function vitest(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Counts> {
   const report = join(tmpdir(), `pnl-bridge-tests-${process.pid}.json`);
   const command = [
     node,
@@ -100,11 +114,18 @@ async function runTests(
     ...args,
   ];
   const { code } = await run(command, "inherit", env);
-  const { skippedTests, ...counts } = count(report, code);
+  const counts = count(report, code);
   const { passed, failed, skipped } = counts;
-  if (args.length === 0) writeResult({ kind: "tests", ...counts, skippedTests, features: testedFeatures });
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-  return failed > 0 ? 1 : 0;
+  return counts;
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly skippedTests: readonly string[];
+  readonly failedTests: readonly string[];
 }
 
 /** The parts of the report of vitest's JSON reporter that are used here. */
@@ -123,12 +144,12 @@ interface Report {
  * Reads and removes the report. Counts at least one failure if it is missing, nothing passed, or `code` is
  * not 0.
  */
-function count(
-  path: string,
-  code: number,
-): { passed: number; failed: number; skipped: number; skippedTests: readonly string[] } {
+function count(path: string, code: number): Counts {
   try {
     const seen: Report = JSON.parse(readFileSync(path, "utf8"));
+    const tests = seen.testResults.flatMap(({ assertionResults }) => assertionResults);
+    const named = (isCounted: (status: string) => boolean): readonly string[] =>
+      tests.flatMap(({ status, fullName }) => (isCounted(status) ? [fullName] : []));
     const broken = seen.testResults.filter(
       ({ status, assertionResults }) =>
         status === "failed" && !assertionResults.some((test) => test.status === "failed"),
@@ -139,14 +160,11 @@ function count(
       passed: seen.numPassedTests,
       failed: bad ? Math.max(failed, 1) : failed,
       skipped: seen.numPendingTests + seen.numTodoTests,
-      skippedTests: seen.testResults.flatMap(({ assertionResults }) =>
-        assertionResults
-          .filter(({ status }) => status !== "passed" && status !== "failed")
-          .map(({ fullName }) => fullName),
-      ),
+      skippedTests: named((status) => status !== "passed" && status !== "failed"),
+      failedTests: named((status) => status === "failed"),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0, skippedTests: [] };
+    return { passed: 0, failed: 1, skipped: 0, skippedTests: [], failedTests: [] };
   } finally {
     rmSync(path, { force: true });
   }

@@ -3,12 +3,14 @@
  * campaign over seeds runs the first few seeds in `./run test`; in the long run it runs seed after seed until
  * `LONG_S` seconds are over. `SEED=17 ./run test FILE` repeats one seed.
  */
-interface Campaign {
+export interface Campaign {
   readonly files: readonly string[];
   /** Part of the titles of its tests, if the files hold other tests too. */
   readonly title?: string;
   /** What a campaign proves, for `./run test --long`. */
   readonly proves: string;
+  /** Whether it goes on with new random cases until its time is over. The others have a fixed length. */
+  readonly isOverSeeds?: true;
 }
 
 export const campaigns = {
@@ -16,12 +18,14 @@ export const campaigns = {
     files: ["test/simulation/control-plane.test.ts"],
     proves:
       "a fleet in memory obeys the rules of the phases under random changes, crashes, outages and clock jumps",
+    isOverSeeds: true,
   },
   kill: {
     files: ["test/simulation/control-faults.test.ts"],
     title: "kill -9",
     proves:
       "real processes that are killed at random moments lose no accepted write and never answer against the plan",
+    isOverSeeds: true,
   },
   statements: {
     files: ["src/adapters/sqlite/control-store.test.ts"],
@@ -41,15 +45,18 @@ export const campaigns = {
     files: ["test/simulation/database-kill.test.ts"],
     proves:
       "processes on a pair of databases that are killed 500 times at random moments lose and double no write",
+    isOverSeeds: true,
   },
   "db-points": {
     files: ["test/simulation/database-failpoints.test.ts", "test/simulation/beside-failpoints.test.ts"],
     proves: "a process may die before and after each statement of both stores, and the next one recovers",
+    isOverSeeds: true,
   },
   "db-model": {
     files: ["test/simulation/database-model.test.ts"],
     proves:
       "writes, phase moves, SQL statements, rollbacks and restarts in any order leave both databases as a model says",
+    isOverSeeds: true,
   },
   explain: {
     files: ["test/explain/campaign.test.ts", "test/foreign-desk/foreign-desk.test.ts"],
@@ -65,11 +72,13 @@ export const campaigns = {
     files: ["test/simulation/files-sim.test.ts"],
     proves:
       "each row of a watched file has its effect once, whatever its writers, faults of the disk and crashes do",
+    isOverSeeds: true,
   },
   "files-kill": {
     files: ["test/simulation/files-kill.test.ts"],
     proves:
       "processes that watch folders and are killed 200 times at random moments lose and double no row of a ledger",
+    isOverSeeds: true,
   },
   stores: {
     files: [
@@ -122,20 +131,24 @@ export const campaigns = {
   obey: {
     files: ["test/simulation/obeying-fleet.test.ts"],
     proves: "real processes obey each of the operator's SQL statements from its acknowledgement on",
+    isOverSeeds: true,
   },
   shadow: {
     files: ["test/simulation/shadow-night.test.ts"],
     proves: "a modern side that leaks, hangs and throws leaves every call accounted for and no memory behind",
+    isOverSeeds: true,
   },
   histories: {
     files: ["test/properties/engine.test.ts"],
     title: "random histories",
     proves: "the engine matches random trading histories exactly as an independent, slower engine does",
+    isOverSeeds: true,
   },
   symbols: {
     files: ["test/properties/symbols.test.ts"],
     title: "mutated symbols",
     proves: "no mutated symbol throws, hangs, or becomes another instrument without a note",
+    isOverSeeds: true,
   },
   properties: {
     files: [

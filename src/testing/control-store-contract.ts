@@ -1084,7 +1084,7 @@ export function controlStoreContract(
           }
           expect(await expectGapless(store)).toHaveLength(statements);
         },
-        180_000,
+        isLongRun("statements") ? 900_000 : 180_000,
       );
     });
   });

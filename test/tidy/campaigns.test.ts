@@ -7,11 +7,13 @@ import { root } from "../cli/run-cli.ts";
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const tests = globSync("{src,test}/**/*.test.ts", { cwd: root }).map((file) => file.replaceAll("\\", "/"));
 
-it("each campaign runs every test file that has a long version for that campaign", () => {
-  for (const [name, { files }] of Object.entries(campaigns)) {
+it("each campaign runs every test file that has a long version for it, and says whether it ends by time", () => {
+  for (const [name, { files, ...campaign }] of Object.entries(campaigns)) {
     const mention = new RegExp(`(isLongRun|overSeeds)\\(\\s*"${name}"`);
     const long = tests.filter((file) => mention.test(read(file)));
     expect(files, name).toEqual(expect.arrayContaining(long));
+    const stops = new RegExp(`overSeeds\\(\\s*"${name}"|longSeconds[^]*isLongRun\\(\\s*"${name}"`);
+    expect("isOverSeeds" in campaign, name).toBe(long.some((file) => stops.test(read(file))));
   }
   const properties = tests.filter((file) => /numRuns: runs\(/.test(read(file)));
   expect([...campaigns.properties.files]).toEqual(properties.toSorted());

@@ -36,7 +36,7 @@ mkdir at-work || { echo "npm error ENOTEMPTY"; exit 1; }
 rm -rf node_modules
 sleep 0.3
 mkdir node_modules
-ln -s '${join(root, "node_modules/typescript-7")}' node_modules/typescript-7
+ln -s '${join(root, "node_modules/typescript-7")}' '${join(root, "node_modules/vite")}' node_modules
 rmdir at-work
 `;
 
@@ -157,9 +157,16 @@ describe.concurrent("npm's prepare script", () => {
     withCheckout(async (folder) => {
       await unlink(join(folder, "node_modules/typescript-7"));
       await put(folder, "dist/stale.js", "");
+      await put(
+        folder,
+        "web/vite.config.ts",
+        'export default { root: "web", build: { outDir: "../dist/web" } }',
+      );
+      await put(folder, "web/index.html", "<title>page</title>");
       const prepare = [process.execPath, join(root, "scripts/prepare.mjs")];
       expect(await start(folder, prepare).ended).toMatchObject({ code: 0, out: "" });
       expect(await readFile(join(folder, "dist/surfaces/cli/main.js"), "utf8")).toContain("1.0.0");
+      expect(await readFile(join(folder, "dist/web/index.html"), "utf8")).toContain("page");
       expect(await exists(join(folder, "dist/stale.js"))).toBe(false);
     }),
   );

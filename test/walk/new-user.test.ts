@@ -66,7 +66,7 @@ it.skipIf(python === undefined)(
         else await walk.type(step.command, step.output);
       }
     } finally {
-      walk.end();
+      await walk.end();
       await rm(base, { recursive: true, force: true });
     }
   },
@@ -106,8 +106,9 @@ class Walk {
     this.#expect(command, printed, output);
   }
 
-  end(): void {
-    this.#server?.kill("SIGTERM");
+  /** Ends the server, and waits until it writes no more into the folder. */
+  async end(): Promise<void> {
+    if (this.#server?.kill("SIGTERM")) await once(this.#server, "exit");
   }
 
   async #install(command: string): Promise<void> {
