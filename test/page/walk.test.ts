@@ -5,10 +5,16 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { makeLivingDesk } from "../../src/app/demo-desk/living-desk.ts";
 import { serveUntil } from "../../src/surfaces/cli/serving.ts";
+import { until } from "../../src/testing/until.ts";
 import { chromiumPath } from "../browser.ts";
+import { ask } from "../gateway/desk.ts";
 import { axeFindings } from "./axe.ts";
 import { usePages } from "./open-page.ts";
 import { walk } from "./walk.ts";
+
+interface Ledger {
+  readonly rowsApplied: number;
+}
 
 /** The stops with parts that an empty desk does not have. */
 const examined = ["cause", "files", "health", "rollback"];
@@ -19,16 +25,21 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
   it("finds why book UST differs, takes modern out of use, sees the fleet follow, and exports the audit", async () => {
     const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-walk-"));
     try {
-      // Only a ledger that the watcher has already read can be published again.
-      const desk = await makeLivingDesk(folder, 1, { twoYearNote: 0, badRow: 0, republished: 20_000 });
+      const desk = await makeLivingDesk(folder, 1, { twoYearNote: 0, badRow: 0, republished: 0 });
       await serveUntil(desk.config, {
         log: pino({ level: "silent" }),
         env: { ...process.env, ...desk.env },
         page: pages.folder,
         onOpen: async ({ url, bridge }) => {
-          const stop = await desk.start(bridge);
-          const page = await pages.open("about:blank");
           const token = desk.env.DEMO_OPERATOR_TOKEN;
+          // Only a ledger that the watcher has already read can be published again.
+          await until(async () => {
+            const authorization = `Bearer ${token}`;
+            const { body } = await ask(`${url}/api/v1/files`, "GET", undefined, { authorization });
+            return body.files.filter(({ rowsApplied }: Ledger) => rowsApplied > 0).length === 3;
+          }, "the watcher has read the three ledgers");
+          const end = await desk.start(bridge);
+          const page = await pages.open("about:blank");
           const faults: string[] = [];
           const audit = await walk(page, {
             ...{ url, token },
@@ -38,7 +49,7 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
             },
           });
           expect(faults).toEqual([]);
-          await stop();
+          await end();
           const rows = audit
             .trim()
             .split("\n")
