@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { SystemFailure } from "../../src/domain/migration/system-failure.ts";
 import { startGateway } from "../../src/surfaces/gateway/index.ts";
 import { allFlags } from "../../src/testing/fleet.ts";
 import { until } from "../../src/testing/until.ts";
+import { openRelay } from "../page/relay.ts";
 import { ask, desk, listen } from "./desk.ts";
 
 type Stream = Awaited<ReturnType<typeof listen>>;
@@ -20,44 +21,6 @@ const kinds = ({ events }: Stream): string[] =>
 /** Whether each event of a stream has the number after that of the event before it. */
 const isGapFree = ({ events }: Stream): boolean =>
   events.every(({ data }, at) => at === 0 || data.seq === Number(events[at - 1]?.data.seq) + 1);
-
-/** A TCP relay in front of a gateway that a test can stall and cut. */
-async function relayTo(url: string) {
-  const sockets = new Set<Socket>();
-  let isStalled = false;
-  const server = createServer((client) => {
-    const upstream = connect(Number(new URL(url).port), "127.0.0.1");
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from);
-      from.on("data", (bytes) => void (isStalled || to.write(bytes)));
-      from.on("error", () => {});
-      from.on("close", () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-    }
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    stall: (isOn: boolean) => {
-      isStalled = isOn;
-    },
-    cut: () => {
-      for (const socket of sockets) socket.destroy();
-    },
-    close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}
 
 const position = { symbol: "TYU5", quantity: "2", averagePrice: "110.5", realized: "0", unrealized: "31.25" };
 /** A system with one position, whose mark a test moves. */
@@ -351,19 +314,18 @@ describe("GET /api/v1/events", () => {
 
   it("continues the numbers in a new stream, so a client sees how many events it missed while disconnected", async () => {
     const { url, emit } = await desk({ limits: { events: { beatMs: 60_000 } } });
-    const relay = await relayTo(url);
+    await using relay = await openRelay(url);
     const tell = (epoch: number): void => emit({ kind: "plan", what: "a change", epoch });
     const first = await listen(`${relay.url}/api/v1/events`);
     for (let epoch = 1; epoch <= 3; epoch++) tell(epoch);
     await until(() => first.events.length === 4);
     const last = Number(first.events.at(-1)?.data.seq);
-    relay.stall(true);
+    relay.stall();
     for (let epoch = 4; epoch <= 6; epoch++) tell(epoch);
     await sleep(50);
     expect(first.events.length).toBe(4);
-    relay.cut();
+    relay.heal();
     await first.ended;
-    relay.stall(false);
     const second = await listen(`${relay.url}/api/v1/events`);
     await until(() => second.events.length === 1);
     expect(second.events[0]).toMatchObject({ event: "hello", data: { seq: last + 3 } });
@@ -371,7 +333,6 @@ describe("GET /api/v1/events", () => {
     await until(() => second.events.length === 2);
     expect([isGapFree(first), isGapFree(second)]).toEqual([true, true]);
     second.close();
-    relay.close();
   });
 
   it("cuts off and counts a client that does not read, without delaying others", async () => {

@@ -164,6 +164,12 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Comparison 1", exact: true }).waitFor();
     await page.getByRole("cell", { name: "+0.5" }).waitFor();
+    // A comparison never changes, so it is not asked for again when the tab is shown again.
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`);
+    await until(() => asked.includes("/api/v1/migration"));
+    expect(asked.filter((path) => path.startsWith("/api/v1/comparisons/"))).toEqual([]);
   });
 
   /** The long run examines the dialog of every command. */

@@ -11,8 +11,6 @@ export interface Pages {
   open(url: string, options?: OpenOptions): Promise<Page>;
   /** Opens a page in the one tab that tests share, since a new tab costs a second of the processor. */
   show(url: string, options?: Pick<OpenOptions, "token">): Promise<Page>;
-  /** The console messages of these kinds are expected in this test. */
-  expectErrors(pattern: RegExp): void;
 }
 
 interface OpenOptions {
@@ -35,7 +33,6 @@ export function usePages(): Pages {
   let folder = "";
   let shared: Page;
   let errors: string[] = [];
-  let expected: RegExp[] = [];
   const contexts = new Set<BrowserContext>();
   const newPage = async (context: BrowserContext): Promise<Page> => {
     const page = await context.newPage();
@@ -54,15 +51,14 @@ export function usePages(): Pages {
     await shared.goto("about:blank");
     for (const context of contexts) await context.close();
     contexts.clear();
-    const found = errors.filter((text) => ![network, ...expected].some((pattern) => pattern.test(text)));
-    [errors, expected] = [[], []];
+    const found = errors.filter((text) => !network.test(text));
+    errors = [];
     expect(found).toEqual([]);
   });
   return {
     get folder() {
       return folder;
     },
-    expectErrors: (pattern) => void expected.push(pattern),
     show: (url, { token } = {}) => opened(shared, url, token),
     open: async (url, { token, context: given, ...options } = {}) => {
       const context = given ?? (await browser.newContext({ viewport: usual, ...options }));

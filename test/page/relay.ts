@@ -1,22 +1,18 @@
 /**
- * A TCP relay before a gateway. It can cut connections, swallow bytes without closing anything, as a half-open
- * connection does, and delay what it passes on.
+ * A TCP relay in front of a gateway. It can cut connections, and swallow bytes without closing anything, as a
+ * half-open connection does.
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 export interface Relay extends AsyncDisposable {
   readonly url: string;
-  /** The number of connections that are open now. */
-  readonly size: number;
   /** Ends all connections without a farewell. New ones are accepted. */
   cut(): void;
   /** Swallows all bytes in both directions until `heal`. */
   stall(): void;
   /** Refuses new connections and ends the others, as a gateway that is gone, until `heal`. */
   down(): void;
-  /** Passes bytes on after this time. */
-  delay(ms: number): void;
   heal(): void;
   /** The address that the relay passes bytes on to; a gateway that starts again has another one. */
   target: string;
@@ -24,15 +20,13 @@ export interface Relay extends AsyncDisposable {
 
 export async function openRelay(target: string): Promise<Relay> {
   const sockets = new Set<Socket>();
-  const state = { isStalled: false, isDown: false, delayMs: 0, target };
+  const state = { isStalled: false, isDown: false, target };
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
   const pass = (from: Socket, to: Socket): void => {
     from.on("data", (bytes) => {
-      if (state.isStalled) return;
-      if (state.delayMs === 0) to.write(bytes);
-      else setTimeout(() => to.writable && to.write(bytes), state.delayMs);
+      if (!state.isStalled) to.write(bytes);
     });
     from.on("end", () => state.isStalled || to.end());
     from.on("error", () => to.destroy());
@@ -58,9 +52,6 @@ export async function openRelay(target: string): Promise<Relay> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
-    get size() {
-      return sockets.size;
-    },
     get target() {
       return state.target;
     },
@@ -75,13 +66,10 @@ export async function openRelay(target: string): Promise<Relay> {
       state.isDown = true;
       cut();
     },
-    delay: (ms) => {
-      state.delayMs = ms;
-    },
     heal: () => {
       // What was swallowed is lost, so the connections that lost bytes cannot go on.
       if (state.isStalled) cut();
-      Object.assign(state, { isStalled: false, isDown: false, delayMs: 0 });
+      Object.assign(state, { isStalled: false, isDown: false });
     },
     [Symbol.asyncDispose]: async () => {
       server.close();

@@ -40,11 +40,9 @@ export function apiUrl(path: string, query: RequestOptions["query"] = {}): URL {
   return url;
 }
 
-/** The headers of every request. The token is sent in a header only, never in an address. */
-export function authorization(): Readonly<Record<string, string>> {
-  const token = sessionToken();
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
-}
+/** The headers of a request with a token. It is sent in a header only, never in an address. */
+export const authorization = (token: string | undefined): Readonly<Record<string, string>> =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` };
 
 /** Sends a request and returns its answer. Throws an ApiError for any other outcome. */
 export const request = <Answer>(path: string, options: RequestOptions = {}): Promise<Answer> =>
@@ -59,12 +57,13 @@ async function send<Answer>(
   { method = "GET", body, headers = {}, deadlineMs = 35_000, signal }: RequestOptions,
   read: (response: Response) => Promise<Answer>,
 ): Promise<Answer> {
+  const token = sessionToken();
   const deadline = AbortSignal.timeout(deadlineMs);
   try {
     const response = await fetch(url, {
       method,
       headers: {
-        ...authorization(),
+        ...authorization(token),
         ...(body !== undefined && { "content-type": "application/json" }),
         ...headers,
       },
@@ -72,7 +71,7 @@ async function send<Answer>(
       signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
       cache: "no-store",
     });
-    if (!response.ok) throw await refusalOf(response);
+    if (!response.ok) throw await refusalOf(response, token);
     return await read(response);
   } catch (failure) {
     if (failure instanceof ApiError) throw failure;
@@ -83,11 +82,14 @@ async function send<Answer>(
   }
 }
 
-/** The error of a response that is not a success. A token that the gateway does not know ends the session. */
-export async function refusalOf(response: Response): Promise<ApiError> {
+/**
+ * The error of a response that is not a success, to a request with this token. A token that the gateway does
+ * not know ends the session, unless the session has another token by now.
+ */
+export async function refusalOf(response: Response, token: string | undefined): Promise<ApiError> {
   const problem: Problem | undefined = await response.json().catch(() => undefined);
   const detail = problem?.detail ?? `the gateway answered ${response.status} ${response.statusText}`;
   const error = new ApiError(response.status, problem?.code ?? "UNREADABLE", detail, problem);
-  if (response.status === 401) signOut(sessionToken() === undefined ? undefined : detail);
+  if (response.status === 401 && token === sessionToken()) signOut(token && detail);
   return error;
 }

@@ -7,7 +7,7 @@ import { startSampling } from "./live/metrics.ts";
 import { migration } from "./live/migration.ts";
 import { hideScreen, showBook } from "./live/screen.ts";
 import { routeStore, type ViewName } from "./route.ts";
-import { sessionStore } from "./session.ts";
+import { sessionStore, sessionToken } from "./session.ts";
 import { SignIn } from "./sign-in.tsx";
 import { useStore } from "./store.ts";
 import { DifferencesView } from "./views/differences.tsx";
@@ -104,12 +104,17 @@ class Contained extends Component<{ readonly children: ReactNode }, { readonly f
   }
 }
 
-/** Asks who the holder of the token is, and under which plan the gateway works. */
+/**
+ * Asks who the holder of the token is, and under which plan the gateway works. An answer that arrives after the
+ * token has changed is not about this session, and changes nothing.
+ */
 async function askSession(): Promise<void> {
+  const token = sessionToken();
   try {
-    sessionStore.set({ state: "signed-in", session: await request<Session>("session") });
+    const session = await request<Session>("session");
+    if (token === sessionToken()) sessionStore.set({ state: "signed-in", session });
   } catch (failure) {
-    if (!(failure instanceof ApiError) || failure.status === 401) return;
+    if (!(failure instanceof ApiError) || failure.status === 401 || token !== sessionToken()) return;
     // A session that has begun goes on: the banner says that there is no connection.
     if (sessionStore.get().state !== "signed-in")
       sessionStore.set({ state: "unreachable", why: failure.message });

@@ -1,10 +1,9 @@
 /** The proved causes of a comparison's differences, and the trades that show them. */
 import { Figure } from "./figure.tsx";
-import { useQuestion } from "./live/question.ts";
+import { onlyOnce, useQuestion } from "./live/question.ts";
 import { Fact, Facts, State, Table, type Tone } from "./panel.tsx";
 import type { ComparisonExplanation } from "./wire.ts";
 
-const onlyOnce = { on: [], everyMs: 3_600_000 } as const;
 type Group = ComparisonExplanation["others"][number];
 type Cause = Group["causes"][number];
 

@@ -45,10 +45,12 @@ export function copyExactly(event: ClipboardEvent): void {
   event.preventDefault();
 }
 
-const textOfFocus = (): string | undefined => {
-  const cell = document.activeElement?.closest("[role=gridcell], td");
-  return cell?.querySelector("data")?.value ?? cell?.textContent ?? undefined;
-};
+/** The text of the cell that has the focus; undefined if something inside a cell has it, such as a field. */
+function textOfFocus(): string | undefined {
+  const cell = document.activeElement;
+  if (cell?.matches("[role=gridcell]") !== true) return undefined;
+  return cell.querySelector("data")?.value ?? cell.textContent;
+}
 
 /** The text of a selection with exact numbers, cells separated by tabs; undefined if it has no numbers. */
 function textOfSelection(selection: Selection): string | undefined {

@@ -26,7 +26,10 @@ export interface GridColumn<Row> {
   readonly id: string;
   readonly title: string;
   readonly cell: (row: Row) => ReactNode;
-  /** What the column is sorted by: a text, or the exact text of a number; null is sorted last. */
+  /**
+   * What the column is sorted by: a text, or the exact text of a number. Null, and a text that should be a
+   * number and is none, come last in both directions.
+   */
   readonly value: (row: Row) => string | null;
   /** Numbers are aligned to the right and sorted by their exact value. */
   readonly isNumber?: boolean;
@@ -66,9 +69,10 @@ export function Grid<Row extends object>({ rows, sortedBy = [], ...shared }: Gri
     () =>
       columns.map(({ id, value, isNumber = false }) => ({
         id,
-        accessorFn: value,
+        accessorFn: (row: Row) => (isNumber ? numberOf(value(row)) : (value(row) ?? undefined)),
         sortFn: isNumber ? byNumber : byText,
         sortDescFirst: isNumber,
+        sortUndefined: "last" as const,
       })),
     [columns],
   );
@@ -296,17 +300,11 @@ interface Sortable {
   getValue<Value>(column: string): Value;
 }
 
-/** Numbers by their exact value; what is not a number comes last in ascending order. */
-function byNumber(a: Sortable, b: Sortable, column: string): number {
-  const [x, y] = [numberOf(a.getValue(column)), numberOf(b.getValue(column))];
-  if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
-  return compare(x, y);
-}
+const byNumber = (a: Sortable, b: Sortable, column: string): number =>
+  compare(a.getValue<Fraction>(column), b.getValue<Fraction>(column));
 
 const byText = (a: Sortable, b: Sortable, column: string): number =>
-  (a.getValue<string | null>(column) ?? "\uffff").localeCompare(
-    b.getValue<string | null>(column) ?? "\uffff",
-  );
+  a.getValue<string>(column).localeCompare(b.getValue<string>(column));
 
 /** Parsed numbers by their text: a table sorts the same texts again with each change. */
 const parsed = new Map<string, Fraction | undefined>();

@@ -62,7 +62,7 @@ interface TableProps<Row> {
   readonly label: string;
   readonly head: readonly string[];
   readonly rows: readonly Row[];
-  readonly keyOf: (row: Row) => string;
+  readonly keyOf: (row: Row, index: number) => string;
   /** The cells of a row, as `th` and `td`. */
   readonly children: (row: Row) => ReactNode;
   /** What to say if there is no row. */
@@ -87,8 +87,8 @@ export const Table = <Row,>({ label, head, rows, keyOf, children, empty }: Table
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
-            <tr key={keyOf(row)}>{children(row)}</tr>
+          {rows.map((row, index) => (
+            <tr key={keyOf(row, index)}>{children(row)}</tr>
           ))}
         </tbody>
       </table>

@@ -141,8 +141,9 @@ function Acknowledged({
         {following.length} of {live.length} live {live.length === 1 ? "process" : "processes"} acknowledged:
       </p>
       <ul className="plain">
-        {live.map(({ name, seenEpoch, drainedEpoch }) => (
-          <li key={name}>
+        {live.map(({ name, seenEpoch, drainedEpoch }, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: processes of two machines may have one name
+          <li key={`${name} ${index}`}>
             <State tone={seenEpoch >= epoch ? "good" : "warn"}>
               {name}{" "}
               {seenEpoch < epoch

@@ -1,6 +1,7 @@
 /**
- * Questions that a view asks again and again: soon after an event that may change the answer, after some seconds
- * in any case, and when the tab is shown again. Requests for one question never overlap.
+ * Questions that a view asks again and again: soon after an event that may change the answer, and after some
+ * seconds in any case. A hidden tab asks nothing; when it is shown again, it asks what is due. Requests for one
+ * question never overlap.
  */
 import { useEffect, useMemo } from "react";
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
@@ -26,6 +27,9 @@ interface QuestionOptions {
   /** The longest time between two requests. */
   readonly everyMs?: number;
 }
+
+/** For a question whose answer never changes. */
+export const onlyOnce: QuestionOptions = { on: [], everyMs: Number.POSITIVE_INFINITY };
 
 export interface Question<Answer> {
   readonly store: Store<Asked<Answer>>;
@@ -67,11 +71,13 @@ export function question<Answer>(
     if (!isWanted || due >= dueMs) return;
     cancel();
     dueMs = due;
-    // A hidden tab asks when it is shown again.
-    timer = setTimeout(() => document.visibilityState === "visible" && void again(), ms);
+    timer = setTimeout(() => {
+      dueMs = Number.NEGATIVE_INFINITY;
+      askIfDue();
+    }, ms);
   };
-  const onVisible = (): void => {
-    if (document.visibilityState === "visible") void again();
+  const askIfDue = (): void => {
+    if (document.visibilityState === "visible" && dueMs <= performance.now()) void again();
   };
   return {
     store,
@@ -80,11 +86,11 @@ export function question<Answer>(
       isWanted = true;
       void again();
       const ends = on.map((name) => onEventOf(name, () => askAfter(soonMs)));
-      document.addEventListener("visibilitychange", onVisible);
+      document.addEventListener("visibilitychange", askIfDue);
       return () => {
         isWanted = false;
         cancel();
-        document.removeEventListener("visibilitychange", onVisible);
+        document.removeEventListener("visibilitychange", askIfDue);
         for (const end of ends) end();
       };
     },

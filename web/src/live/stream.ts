@@ -6,6 +6,7 @@
 import { backOffMs } from "../../../src/base/back-off.ts";
 import { ApiError, apiUrl, authorization, refusalOf } from "../api.ts";
 import { type Moment, moment, sinceMs } from "../clock.ts";
+import { sessionToken } from "../session.ts";
 import { eventReader, type StreamEvent } from "./event-reader.ts";
 
 export type Link =
@@ -99,12 +100,13 @@ export function openStream({ onEvent, onLink }: StreamListener): Stream {
 }
 
 async function* eventsOf(watch: Watch): AsyncGenerator<StreamEvent> {
+  const token = sessionToken();
   const response = await fetch(apiUrl("events"), {
-    headers: authorization(),
+    headers: authorization(token),
     signal: watch.signal,
     cache: "no-store",
   });
-  if (!response.ok) throw await refusalOf(response);
+  if (!response.ok) throw await refusalOf(response, token);
   if (response.body === null) return;
   const read = eventReader();
   const bytes = response.body.getReader();

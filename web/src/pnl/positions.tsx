@@ -37,6 +37,7 @@ export function Positions({ answer }: { readonly answer: Dashboard }) {
         (sides === undefined || !isOnlyDiffering || verdictOn(row, sides) !== "equal"),
     );
   }, [sides, source, value, search, isOnlyDiffering]);
+  const isCut = answer.truncatedAt !== undefined && answer.truncatedAt === value.positions?.length;
   const hasBooks = rows.some((row) => either(row)?.book !== undefined);
   const columns = useMemo(
     () => [...named(hasBooks), ...(sides === undefined ? plainColumns(source) : comparedColumns(sides))],
@@ -54,7 +55,7 @@ export function Positions({ answer }: { readonly answer: Dashboard }) {
       <div className="panel-head">
         <h2>Positions</h2>
         <span className="soft">
-          {rows.length} rows{answer.truncatedAt === value.positions?.length && ", more are not shown"}
+          {rows.length} rows{isCut && ", more are not shown"}
         </span>
         <label>
           Find <input type="search" value={search} onChange={(event) => setSearch(event.target.value)} />

@@ -6,7 +6,7 @@ import { type GridColumn, Sheet } from "../grid.tsx";
 import { comparisonsOf, type Filter } from "../live/comparisons.ts";
 import { useEvent } from "../live/connection.ts";
 import { samplesStore } from "../live/metrics.ts";
-import { useQuestion } from "../live/question.ts";
+import { onlyOnce, useQuestion } from "../live/question.ts";
 import { Fact, Facts, Panel, Table } from "../panel.tsx";
 import { addressOf, routeStore } from "../route.ts";
 import { useStore } from "../store.ts";
@@ -212,8 +212,6 @@ function Typed({ label, name, value = "" }: TypedProps) {
     </label>
   );
 }
-
-const onlyOnce = { on: [], everyMs: 3_600_000 } as const;
 
 /** Scrolls to a part of the view when it appears. */
 const scrolledTo = (part: HTMLElement | null): void => part?.scrollIntoView({ block: "start" });

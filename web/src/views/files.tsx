@@ -59,7 +59,7 @@ function Waiting({ files, quarantine, again }: WaitingProps) {
             label="Refused rows of files"
             head={["File", "Line", "Code", "Why", "Row"]}
             rows={refused}
-            keyOf={({ path, line }) => `${path} ${line}`}
+            keyOf={({ root, path, line }) => `${root} ${path} ${line}`}
             empty=""
           >
             {({ path, line, code, why, text }) => (
@@ -86,7 +86,7 @@ function Waiting({ files, quarantine, again }: WaitingProps) {
             label="Rows of the databases"
             head={["Key", "Code", "Why", "Legacy", "Compared with", "Decision"]}
             rows={databases}
-            keyOf={({ table, key }) => `${table} ${key}`}
+            keyOf={({ table, key, code }) => `${table} ${key} ${code}`}
             empty=""
           >
             {(row) => (

@@ -270,7 +270,8 @@ const FleetPanel = ({ now: { instances, epoch } }: Shown) => (
       label="Processes"
       head={["Process", "State", "Follows epoch", "Drained", "Heartbeat", "Memory"]}
       rows={instances}
-      keyOf={({ name }) => name}
+      // Processes of two machines may have one name.
+      keyOf={({ name }, index) => `${name} ${index}`}
       empty="No process has reported yet."
     >
       {({ name, state, seenEpoch, drainedEpoch, ageMs, report }) => (
