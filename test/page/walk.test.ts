@@ -35,7 +35,8 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
           // Only a ledger that the watcher has already read can be published again.
           await until(async () => {
             const authorization = `Bearer ${token}`;
-            const { body } = await ask(`${url}/api/v1/files`, "GET", undefined, { authorization });
+            const { status, body } = await ask(`${url}/api/v1/files`, "GET", undefined, { authorization });
+            if (status === 503) return false; // The watcher is being opened.
             return body.files.filter(({ rowsApplied }: Ledger) => rowsApplied > 0).length === 3;
           }, "the watcher has read the three ledgers");
           const end = await desk.start(bridge);
