@@ -57,6 +57,8 @@ export const store = () =>
   );
 export const fleetConfig = () =>
   new Option("--config <file>", `the configuration file (default: ${usualFile} in this folder)`);
+export const reportDay = () =>
+  new Option("--date <day>", "the day of the report, such as 2025-07-24").makeOptionMandatory();
 export const reason = () =>
   new Option("--reason <text>", "the reason, recorded in the audit").makeOptionMandatory();
 export const actor = () =>

@@ -1,8 +1,8 @@
-import { Argument, Option } from "commander";
-import { BridgeError } from "../../../base/errors.ts";
+import { Argument } from "commander";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
-import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
+import { type CommandResult, jsonResult } from "../terminal.ts";
+import { twoWorkbooks } from "../two-workbooks.ts";
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -12,7 +12,7 @@ export const commands: readonly CommandSpec[] = [
     example: 'report accept a.xlsx b.xlsx --date 2025-07-24 --reason "strikes"',
     argument: new Argument("<workbooks...>", "legacy's workbook, then modern's"),
     options: [
-      new Option("--date <day>", "the day of the report, such as 2025-07-24").makeOptionMandatory(),
+      option.reportDay(),
       option.reason(),
       option.actor(),
       option.fleetConfig(),
@@ -33,14 +33,9 @@ interface AcceptCommandOptions {
   readonly json?: boolean;
 }
 
-async function run(options: AcceptCommandOptions, _: Streams): Promise<CommandResult> {
-  const [legacy, modern, ...others] = options.workbooks;
-  if (legacy === undefined || modern === undefined || others.length > 0)
-    throw new BridgeError("BAD_USAGE", {
-      what: `report accept takes two workbooks, not ${options.workbooks.length}`,
-      fix: "name legacy's workbook and then modern's",
-    });
+async function run(options: AcceptCommandOptions): Promise<CommandResult> {
+  const workbooks = twoWorkbooks("report accept", options.workbooks);
   const { acceptReport, renderAcceptance } = await import("../../../app/commands.ts");
-  const accepted = await acceptReport({ ...options, workbooks: [legacy, modern] });
+  const accepted = await acceptReport({ ...options, workbooks });
   return options.json ? jsonResult(accepted, true) : { exitCode: 0, text: renderAcceptance(accepted) };
 }

@@ -3,9 +3,6 @@ import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult, progressOn, type Streams } from "../terminal.ts";
 
-const date = () =>
-  new Option("--date <day>", "the day of the report, such as 2025-07-24").makeOptionMandatory();
-
 export const commands: readonly CommandSpec[] = [
   {
     name: "report daily",
@@ -13,7 +10,7 @@ export const commands: readonly CommandSpec[] = [
       "Writes the Excel report of a day: legacy's or modern's, as the plan says, with the exact figures as JSON beside it",
     example: "report daily --date 2025-07-24 --out daily.xlsx",
     options: [
-      date(),
+      option.reportDay(),
       new Option("--out <file>", "the workbook to write").makeOptionMandatory(),
       new Option("--side <side>", "the system whose report is written; active is the one that the plan says")
         .choices(["legacy", "modern", "active"])

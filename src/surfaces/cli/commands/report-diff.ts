@@ -1,9 +1,9 @@
 import { Argument, Option } from "commander";
-import { BridgeError } from "../../../base/errors.ts";
 import { plain } from "../../../base/plain-text.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, colourful, jsonResult, progressOn, type Streams } from "../terminal.ts";
+import { twoWorkbooks } from "../two-workbooks.ts";
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -30,13 +30,9 @@ interface DiffCommandOptions {
 }
 
 async function run(options: DiffCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { workbooks, json, html } = options;
-  const [legacy, modern, ...others] = workbooks;
-  if (legacy === undefined || modern === undefined || others.length > 0)
-    throw new BridgeError("BAD_USAGE", {
-      what: `report diff compares two workbooks, not ${workbooks.length}`,
-      fix: "name legacy's workbook and then modern's",
-    });
+  const { json, html } = options;
+  const workbooks = twoWorkbooks("report diff", options.workbooks);
+  const [legacy, modern] = workbooks;
   const {
     checkTargets,
     diffReports,
@@ -50,7 +46,7 @@ async function run(options: DiffCommandOptions, streams: Streams): Promise<Comma
   if (note !== undefined) streams.err.write(`${plain(note)}\n`);
   const progress = progressOn(streams.err);
   progress.report("comparing the workbooks");
-  const diff = await diffReports([legacy, modern], config).finally(progress.done);
+  const diff = await diffReports(workbooks, config).finally(progress.done);
   if (html !== undefined)
     await writeWhole(new Map([[html, renderReportDiffPage(diff, { legacy, modern })]]), workbooks);
   if (json) return jsonResult(diff, diff.ok);
