@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import { findComparisons, keptEvidence, listed } from "../../../app/control/comparisons.ts";
-import type { App, RouteContext } from "../context.ts";
+import type { App, GatewayBridge, RouteContext } from "../context.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import {
@@ -14,6 +15,19 @@ const tag = "comparisons";
 
 const missing = (id: string): HttpProblem =>
   new HttpProblem(404, "BAD_USAGE", `the comparison ${JSON.stringify(id)} does not exist`);
+
+type Wanted = Pick<z.output<typeof comparisonQuery>, "method" | "verdict">;
+
+/** The number of kept comparisons with this method and verdict; those of all of them by default. */
+async function countOf({ evidence }: GatewayBridge, wanted: Wanted): Promise<number> {
+  const counts = await keptEvidence(evidence).counts();
+  return counts
+    .filter(
+      ({ method, verdict }) =>
+        (wanted.method ?? method) === method && (wanted.verdict ?? verdict) === verdict,
+    )
+    .reduce((sum, { count }) => sum + count, 0);
+}
 
 /** The comparisons in the evidence store. */
 export const comparisonRoutes =
@@ -31,16 +45,12 @@ export const comparisonRoutes =
         },
       },
       async ({ query }) => {
-        const [comparisons, counts] = await Promise.all([
+        const [comparisons, total] = await Promise.all([
           findComparisons(bridge.evidence, query),
-          keptEvidence(bridge.evidence).counts(),
+          // The evidence has no counts by unit.
+          query.unit === undefined ? countOf(bridge, query) : null,
         ]);
-        const wanted = counts.filter(
-          ({ method, verdict }) =>
-            (query.method ?? method) === method && (query.verdict ?? verdict) === verdict,
-        );
-        const total = wanted.reduce((sum, { count }) => sum + count, 0);
-        return { comparisons, total: query.unit === undefined ? total : null };
+        return { comparisons, total };
       },
     );
     app.get(

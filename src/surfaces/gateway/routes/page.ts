@@ -1,4 +1,7 @@
-/** The page, which `web/` is built into: its files are read once and served from memory. */
+/**
+ * The page, which `web/` is built into. Its files are read once and served from memory; each is compressed at the
+ * first request for it.
+ */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
@@ -13,7 +16,6 @@ interface PageFile {
   readonly url: string;
   readonly type: string;
   readonly bytes: Buffer;
-  readonly zipped: Buffer;
   readonly etag: string;
 }
 
@@ -57,14 +59,16 @@ export const pageRoutes =
       });
       return;
     }
-    for (const { url, type, bytes, zipped, etag } of await filesOf(folder)) {
+    for (const { url, type, bytes, etag } of await filesOf(folder)) {
       // The names of the other files contain a hash of their content.
       const cache = url === "/" ? "no-cache" : "public, max-age=31536000, immutable";
+      let zipped: Promise<Buffer> | undefined;
       app.get(url, { helmet, schema: { hide: true } }, async (request, reply) => {
         reply.headers({ "cache-control": cache, etag, vary: "accept-encoding" }).type(type);
         if (request.headers["if-none-match"] === etag) return reply.code(304).send();
         if (!/\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) return reply.send(bytes);
-        return reply.header("content-encoding", "gzip").send(zipped);
+        zipped ??= promisify(gzip)(bytes);
+        return reply.header("content-encoding", "gzip").send(await zipped);
       });
     }
   };
@@ -82,7 +86,6 @@ async function filesOf(folder: string): Promise<readonly PageFile[]> {
           url: inFolder === "index.html" ? "/" : `/${inFolder}`,
           type: types[extname(name)] ?? "application/octet-stream",
           bytes,
-          zipped: await promisify(gzip)(bytes),
           etag: `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`,
         };
       }),
