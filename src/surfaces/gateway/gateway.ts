@@ -265,14 +265,7 @@ function subscribe(
   });
   const quiet = reports?.onReport(({ date, side, because, version, contentHash, diff }) => {
     const compared = diff && ("error" in diff ? diff : { ok: diff.ok, counts: diff.counts });
-    events.report("reports", {
-      date,
-      side,
-      because,
-      version,
-      contentHash,
-      ...(compared && { diff: compared }),
-    });
+    events.report("reports", { date, side, because, version, contentHash, diff: compared });
   });
   return () => {
     feed.close();

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { FastifyRequest } from "fastify";
+import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import { errorOf } from "../../base/errors.ts";
 import { parseExact } from "../../base/exact-json.ts";
 import type { App } from "./context.ts";
@@ -30,6 +30,17 @@ export function numberJson(text: string): unknown {
   parseExact(text);
   return JSON.parse(text);
 }
+
+/** A web page cannot send this content type without a preflight request, which the gateway never permits. */
+export const isJson: onRequestHookHandler = ({ headers }, _, done) => {
+  if (/^application\/json\b/i.test(headers["content-type"] ?? "")) done();
+  else
+    done(
+      new HttpProblem(415, "BAD_USAGE", "a change must be JSON", {
+        fix: "send content-type: application/json",
+      }),
+    );
+};
 
 function textOf({ headers }: FastifyRequest, bytes: Buffer): string {
   const { "content-type": type = "", "content-encoding": coding = "identity" } = headers;

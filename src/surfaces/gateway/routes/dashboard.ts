@@ -1,7 +1,7 @@
 import { personName } from "../../../base/person-name.ts";
 import { shownMs } from "../../../base/shown-ms.ts";
 import type { App, RouteContext } from "../context.ts";
-import { headerText, namesOfCall } from "../names-of-call.ts";
+import { namesOfCall, userOf } from "../names-of-call.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { dashboardAnswer, dashboardQuery } from "../wire/dashboard.ts";
@@ -28,10 +28,7 @@ export const dashboardRoutes =
             fix: "start it with pnl-bridge serve",
           });
         const { beside, book, date, limit, cursor, view } = request.query;
-        const { actor, role } = request.tokenHolder ?? {};
-        // A token that belongs to a role, and not to a person, names no user.
-        const given = request.headers["x-pnl-user"];
-        const user = given ? headerText("x-pnl-user", given) : actor === role ? undefined : actor;
+        const user = userOf(request);
         const isWanted = beside === "true";
         const isListed = user !== undefined && dashboard.plan.userWhitelist.has(personName(user));
         if (isWanted && !isListed) caller(request, "operator");

@@ -1,11 +1,10 @@
 import { rowText, shownReview } from "../../../app/files/status.ts";
 import { parseExact } from "../../../base/exact-json.ts";
 import type { App, GatewayFiles, RouteContext } from "../context.ts";
-import { readJsonBodies } from "../json-body.ts";
+import { isJson, readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import * as wire from "../wire/files.ts";
-import { isJson } from "./migration.ts";
 import { noted } from "./noted.ts";
 
 const tag = "records";

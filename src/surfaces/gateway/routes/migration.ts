@@ -1,6 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import type { App, GatewayControl, RouteContext } from "../context.ts";
-import { numberJson, readJsonBodies } from "../json-body.ts";
+import { isJson, numberJson, readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import * as wire from "../wire/migration.ts";
@@ -58,17 +58,6 @@ class Plane {
     return result;
   }
 }
-
-/** A web page cannot send this content type without a preflight request, which the gateway never permits. */
-export const isJson: onRequestHookHandler = ({ headers }, _, done) => {
-  if (/^application\/json\b/i.test(headers["content-type"] ?? "")) done();
-  else
-    done(
-      new HttpProblem(415, "BAD_USAGE", "a change must be JSON", {
-        fix: "send content-type: application/json",
-      }),
-    );
-};
 
 function addReads(app: App, plane: Plane): void {
   const onRequest = plane.viewer;

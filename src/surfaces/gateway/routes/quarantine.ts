@@ -1,9 +1,8 @@
 import type { App, RouteContext } from "../context.ts";
-import { numberJson, readJsonBodies } from "../json-body.ts";
+import { isJson, numberJson, readJsonBodies } from "../json-body.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem, noPair } from "../problems.ts";
 import * as wire from "../wire/files.ts";
-import { isJson } from "./migration.ts";
 import { noted } from "./noted.ts";
 
 const tag = "records";

@@ -1,5 +1,5 @@
 import type { App, RouteContext } from "../context.ts";
-import { headerText, namesOfCall } from "../names-of-call.ts";
+import { namesOfCall, userOf } from "../names-of-call.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { handedReport, reportParams } from "../wire/reports.ts";
@@ -24,12 +24,8 @@ export const reportRoutes =
           throw new HttpProblem(409, "REFUSED", "this process hands out no reports", {
             fix: "start it with pnl-bridge serve --config FILE, and set watch.trade_ledger",
           });
-        const { actor, role } = request.tokenHolder ?? {};
-        // A token that belongs to a role, and not to a person, names no user.
-        const given = request.headers["x-pnl-user"];
-        const user = given ? headerText("x-pnl-user", given) : actor === role ? undefined : actor;
         reply.header("cache-control", "no-store");
-        return reports.generateDailyPnl(request.params.date, user);
+        return reports.generateDailyPnl(request.params.date, userOf(request));
       },
     );
   };

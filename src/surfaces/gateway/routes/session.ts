@@ -1,5 +1,6 @@
 import { personName } from "../../../base/person-name.ts";
 import type { App, RouteContext } from "../context.ts";
+import { holderOf } from "../names-of-call.ts";
 import { operation } from "../openapi.ts";
 import { session } from "../wire/session.ts";
 
@@ -20,13 +21,14 @@ export const sessionRoutes =
         const { actor: name, role } = caller(request, "viewer");
         const isOperator = role !== "viewer";
         const { epoch, phase, useNewPnlSystem, userWhitelist } = bridge.service.plan;
-        const isListed = userWhitelist.has(personName(name));
+        const user = holderOf(request);
+        const isListed = user !== undefined && userWhitelist.has(personName(user));
         reply.header("cache-control", "no-store");
         return {
           ...{ name, role },
           hasToken: request.tokenHolder !== undefined,
           mayChange: isOperator && control !== undefined,
-          mayCompare: isOperator || (isListed && name !== role),
+          mayCompare: isOperator || isListed,
           ...{ epoch, phase, useNewPnlSystem },
         };
       },

@@ -126,4 +126,6 @@ export const quarantine = named("Quarantine", "Everything that was refused, or t
   }),
 });
 export const rowToSettle = z.strictObject({ table: z.string(), key: z.string(), reason });
-export const rowSettled = named("RowSettled", "Whether the row was waiting", { settled: z.boolean() });
+export const rowSettled = named("RowSettled", "The row no longer waits for a decision", {
+  settled: z.boolean(),
+});
