@@ -17,5 +17,6 @@ export function wallText(day: number, atMs: number, places: 0 | 3 | 6): string {
 }
 
 const dayMs = 86_400_000;
-const eveningMs = 7 * 3_600_000;
+/** From 17:00 to midnight. */
+export const eveningMs = 7 * 3_600_000;
 const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);

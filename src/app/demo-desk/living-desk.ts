@@ -19,7 +19,7 @@ import type { ControlPlane } from "../control/control-plane.ts";
 import { symbolBridge } from "../symbols/symbols.ts";
 import { demoBooks } from "./demo-legacy.ts";
 import { compactDay } from "./instruments.ts";
-import { ledgerHeader, wallText } from "./ledger-text.ts";
+import { eveningMs, ledgerHeader, wallText } from "./ledger-text.ts";
 import { type Random, randomFrom } from "./random.ts";
 
 export interface LivingDesk {
@@ -45,7 +45,7 @@ const tradeMs = 1_000;
 const callMs = 400;
 const rampMs = 40_000;
 
-/** Writes the files of a living desk into an existing folder. Throws UNWRITABLE. */
+/** Writes the files of a living desk into an existing folder. */
 export async function makeLivingDesk(
   folder: string,
   seed: number,
@@ -207,7 +207,6 @@ class Desk {
 }
 
 const hourMs = 3_600_000;
-const eveningMs = 7 * hourMs;
 
 /** The day in Chicago, and the milliseconds since 17:00 of the day before. */
 function chicago(): { readonly day: number; readonly sinceMs: number } {
