@@ -291,6 +291,10 @@ const harmless: readonly (readonly [string, Change])[] = [
   ["a colour in a number format that shows the same", restyled("Other", "B2", 3)],
   ["a text format for a text", restyled("Other", "A2", 8)],
   ["another width", part("Positions", { before: '<cols><col min="1" max="1" width="33"/></cols>' })],
+  [
+    "the same width from a column that does not exist",
+    part("Positions", { before: '<cols><col min="-900000000000" max="1" width="20"/></cols>' }),
+  ],
   ["no frozen row", part("Other", { before: "" })],
   ["a filter", part("Other", { after: '<autoFilter ref="A1:H5"/>' })],
   ["another print set-up", part("Other", { after: '<pageSetup orientation="landscape"/>' })],

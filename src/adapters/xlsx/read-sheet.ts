@@ -243,17 +243,19 @@ class SheetReader {
     const known = layoutTags[name];
     if (known !== undefined) {
       const words = known.names.map((key) => `${key}=${attributes[key] ?? ""}`).join(" ") || "on";
-      this.#layout.set(known.part, [this.#layout.get(known.part) ?? [], words].flat().join("; "));
+      const before = this.#layout.get(known.part);
+      this.#layout.set(known.part, before === undefined ? words : `${before}; ${words}`);
     } else if (name === "col") this.#openColumns(attributes);
     else if (name === "mergeCell") this.#merges.push(this.#rangeOf(attributes.ref ?? ""));
   }
 
   #openColumns(attributes: Attributes): void {
+    const first = Math.max(1, Number(attributes.min));
     const last = Math.min(Number(attributes.max), columnsMax);
-    for (let column = Number(attributes.min); column <= last; column++) {
+    for (let column = first; column <= last; column++) {
       if (isOn(attributes.hidden)) this.#hiddenColumns.add(column - 1);
       // A width for the whole rest of the sheet says nothing about a column with content.
-      if (attributes.width !== undefined && last - Number(attributes.min) < 1_000)
+      if (attributes.width !== undefined && last - first < 1_000)
         this.#widths.set(column - 1, attributes.width);
     }
   }
