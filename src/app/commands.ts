@@ -1,4 +1,4 @@
-/** The single entry point through which the surfaces use the application. */
+/** What the commands over ledgers use. Other commands load their own module of the application. */
 import { join } from "node:path";
 import { parityDocument, renderParityPage } from "../adapters/report/index.ts";
 import { jsonPieces } from "../base/json-pieces.ts";
@@ -34,8 +34,6 @@ export { recordReplay } from "./parity/record.ts";
 export { replay } from "./parity/replay.ts";
 export { compareStored } from "./parity/stored.ts";
 export { witnessFiles } from "./parity/witness-files.ts";
-export { acceptReport, writeDailyReport } from "./reports/commands.ts";
-export { diffReports } from "./reports/diff.ts";
 export { controlStoreOf } from "./stores.ts";
 export { overridesFrom } from "./symbols/commands.ts";
 

@@ -209,8 +209,8 @@ function asOfOf(given: unknown): ReadInstant {
 
 /** Matches of all lanes, in order of the closing trade, produced one by one as they are read. */
 export function* matchRows(engine: PnlEngine): Generator<MatchRow> {
-  for (const { matches, lane } of tradesWithMatches(engine))
-    for (const match of matches) yield matchRow(engine.trades, lane, match);
+  for (const { lane, from, until } of tradesWithMatches(engine))
+    for (let match = from; match < until; match++) yield matchRow(engine.trades, lane, match);
 }
 
 /** A trade in the engine's order, with the quantity that it closed and the money that it realized. */
@@ -223,9 +223,9 @@ interface ClosingTrade {
 
 /** Every trade in order of time, produced one by one as they are read. */
 export function* closingTrades(engine: PnlEngine): Generator<ClosingTrade> {
-  for (const { trade, lane: its, matches } of tradesWithMatches(engine)) {
+  for (const { trade, lane: its, from, until } of tradesWithMatches(engine)) {
     let [closed, points] = [zero, zero];
-    for (const match of matches) {
+    for (let match = from; match < until; match++) {
       closed = add(closed, matchPrices(its.lane, engine.trades, match).quantity);
       points = add(points, matchPnl(its.lane, engine.trades, match));
     }
@@ -233,6 +233,7 @@ export function* closingTrades(engine: PnlEngine): Generator<ClosingTrade> {
   }
 }
 
+/** Every trade in order of time, with the range of the matches of its lane that it closes. */
 function* tradesWithMatches(engine: PnlEngine) {
   const { trades, lanes } = engine;
   const progress = lanes.map((lane, index) => {
@@ -247,9 +248,9 @@ function* tradesWithMatches(engine: PnlEngine) {
   for (const trade of engine.order()) {
     const its = at(progress, trades.laneAt(trade));
     const { close, length } = its.lane.matcher.matches;
-    const matches: number[] = [];
-    for (; its.next < length && close[its.next] === trade; its.next++) matches.push(its.next);
-    yield { trade, lane: its, matches };
+    const from = its.next;
+    while (its.next < length && close[its.next] === trade) its.next++;
+    yield { trade, lane: its, from, until: its.next };
   }
 }
 

@@ -2,7 +2,6 @@
  * The legacy desk's own daily workbook, as its report module writes it: five sheets of plain values, without
  * formats, formulas, frozen rows or widths. Comments that begin with "Quirk" describe its defects.
  */
-import { writeXlsx } from "hucre/xlsx";
 import type { Close } from "../ports/pnl-system.ts";
 import { Calculator, type DayFigures, dateOf, type PositionFigures, type Trade } from "./calculator.ts";
 import { readLedger } from "./ledger-file.ts";
@@ -22,6 +21,8 @@ type Row = readonly Value[];
 /** Returns the bytes of the workbook. Throws LegacyRejection for a ledger that the desk refuses. */
 export async function legacyReport(request: LegacyReportRequest): Promise<Uint8Array> {
   const sheets = Object.entries(sheetsOf(calculated(request), request));
+  // Loaded here, because most commands of the desk write no workbook.
+  const { writeXlsx } = await import("hucre/xlsx");
   return writeXlsx({
     sheets: sheets.map(([name, rows]) => ({ name, rows: rows.map((row) => row.map(asWritten)) })),
     properties: { creator: "openpyxl", created: new Date(0), modified: new Date(0) },

@@ -315,5 +315,7 @@ describe("report diff", () => {
     expect(over).toMatchObject({ code: 2 });
     expect(over.err).toContain("would replace an input");
     expect((await pnlBridge(["report", "diff", a, join(folder, "none.xlsx")])).err).toMatch(/^UNREADABLE/);
+    const device = await pnlBridge(["report", "diff", a, "/dev/null"]);
+    expect(device.err).toMatch(/^UNREADABLE: the workbook cannot be read: it is not a regular file/);
   });
 });

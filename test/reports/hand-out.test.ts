@@ -178,6 +178,12 @@ describe("a desk that hands out reports", () => {
     });
   });
 
+  it("refuses a workbook that would replace the configuration in the current folder", async () => {
+    const file = "pnl_migration_config.yaml";
+    const { code, err } = await run("report", "daily", "--date", "2025-07-24", "--out", file);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("would replace an input") });
+  });
+
   it("hands out nothing while the control file is gone, whatever the configuration says", async () => {
     const file = join(folder, "control.db");
     await rename(file, `${file}.away`);

@@ -2,7 +2,7 @@
  * Writes the workbook of a report. Every value is checked first, because the writing library drops a value that it
  * cannot store without a word.
  */
-import { type Cell, type CellValue, type WriteSheet, writeXlsx } from "hucre/xlsx";
+import { type Cell, type CellValue, colToLetter, type WriteSheet, writeXlsx } from "hucre/xlsx";
 import { BridgeError } from "../../base/errors.ts";
 import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
 
@@ -29,10 +29,7 @@ export async function workbookBytes(book: WrittenWorkbook): Promise<Uint8Array> 
 }
 
 const filterOf = ({ columns, rows }: WrittenSheet): string =>
-  `A1:${letters(columns.length - 1)}${Math.max(1, rows.length) + (rows.length === 0 ? 0 : 1)}`;
-
-const letters = (column: number): string =>
-  (column < 26 ? "" : letters(Math.floor(column / 26) - 1)) + String.fromCharCode(65 + (column % 26));
+  `A1:${colToLetter(columns.length - 1)}${rows.length + 1}`;
 
 const headStyle = { font: { bold: true } };
 const missingStyle = { font: { italic: true, color: { rgb: "808080" } }, numFmt: "General" };

@@ -25,7 +25,7 @@ interface Entry {
 
 /** Reads the directory of a zip file. Throws UNREADABLE, and BAD_WORKBOOK for anything but a sound zip file. */
 export async function openZip(path: string, content?: Uint8Array): Promise<ZipParts> {
-  const bytes = content === undefined ? await wholeFile(path) : Buffer.from(content);
+  const bytes = content === undefined ? await workbookFile(path) : bufferOf(content);
   const entries = directoryOf(bytes, path);
   const entryOf = (name: string): Entry | undefined => entries.get(name.toLowerCase());
   return {
@@ -38,9 +38,17 @@ export async function openZip(path: string, content?: Uint8Array): Promise<ZipPa
   };
 }
 
-async function wholeFile(path: string): Promise<Buffer> {
+/** The same bytes, without a copy. */
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
+
+/** Reads the bytes of a workbook file. Throws UNREADABLE, and BAD_WORKBOOK for a file that is too large. */
+export async function workbookFile(path: string): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
+    const stats = await stat(path);
+    const { size } = stats;
+    // A device or a pipe may have no end.
+    if (!stats.isFile()) throw new Error("it is not a regular file");
     if (size > fileBytesMax)
       throw refusedWorkbook(path, `the file has ${size} bytes, more than ${fileBytesMax}`, "split it");
     return await readFile(path);

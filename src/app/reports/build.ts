@@ -1,8 +1,7 @@
 /** Builds the workbook of a day from each system, in memory. */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { readWorkbook, workbookBytes } from "../../adapters/xlsx/index.ts";
-import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
+import { readWorkbook, workbookBytes, workbookFile } from "../../adapters/xlsx/index.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
 import {
   asWorkbook,
@@ -11,6 +10,7 @@ import {
   reportDocument,
   workbookDocument,
   writtenReport,
+  writtenSheets,
 } from "../../bridges/reports/index.ts";
 import type { Config } from "../../config/index.ts";
 import { formatInstant } from "../../domain/market/chicago-time.ts";
@@ -35,7 +35,6 @@ export interface ReportInput {
 
 /** The workbook of one system. */
 export interface BuiltReport {
-  readonly side: Side;
   readonly bytes: Uint8Array;
   readonly workbook: Workbook;
   /** SHA-256 of the content, hexadecimal; without looks, footer and document properties. */
@@ -78,11 +77,11 @@ async function modernReport({ input, run }: ReportWorld): Promise<BuiltReport> {
     dayRule: run.dayRule,
     zone: "America/Chicago",
   });
-  const workbook = asWorkbook(report);
+  const sheets = writtenSheets(report);
+  const workbook = asWorkbook(sheets);
   const contentHash = contentHashOf(workbook);
   return {
-    side: "modern",
-    bytes: await workbookBytes(writtenReport(report, contentHash)),
+    bytes: await workbookBytes(writtenReport(report, sheets, contentHash)),
     workbook,
     contentHash,
     document: () => jsonPieces(reportDocument(report, contentHash)),
@@ -94,14 +93,11 @@ async function legacysReport({ input, config, run }: ReportWorld): Promise<Built
   const bytes =
     legacyWorkbook === undefined
       ? await ownReport({ date, config, run })
-      : await readFile(legacyWorkbook).catch((cause) => {
-          throw unreadable(legacyWorkbook, cause);
-        });
+      : await workbookFile(legacyWorkbook);
   const workbook = await readWorkbook(legacyWorkbook ?? "legacy's workbook", bytes);
   const contentHash = contentHashOf(workbook);
   const document = { date, source: "legacy", dayRule: run.dayRule, zone: "America/Chicago", contentHash };
   return {
-    side: "legacy",
     bytes,
     workbook,
     contentHash,
@@ -133,11 +129,3 @@ export function contentHashOf(workbook: Workbook): string {
   for (const line of contentLines(workbook)) hash.update(line);
   return hash.digest("hex");
 }
-
-const unreadable = (path: string, cause: unknown): BridgeError =>
-  new BridgeError("UNREADABLE", {
-    what: `the workbook cannot be read: ${codeOf(cause) || messageOf(cause)}`,
-    where: path,
-    fix: "check the path and its permissions",
-    cause,
-  });

@@ -2,9 +2,8 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
-import { readWorkbook, shownText } from "../../adapters/xlsx/index.ts";
+import { readWorkbook } from "../../adapters/xlsx/index.ts";
 import { BridgeError } from "../../base/errors.ts";
-import { diffWorkbooks } from "../../bridges/reports/index.ts";
 import { type Config, defaultConfig } from "../../config/index.ts";
 import { usualFile } from "../../config/usual-file.ts";
 import { formatInstant } from "../../domain/market/chicago-time.ts";
@@ -25,7 +24,7 @@ import {
 import { inputFiles } from "../parity/input-files.ts";
 import type { ControlSettings } from "../stores.ts";
 import { contentHashOf, type ReportInput } from "./build.ts";
-import { tolerancesOf } from "./diff.ts";
+import { diffBooks } from "./diff.ts";
 import { dayOfText } from "./figures.ts";
 import { digestOfFile, type PreparedReport, pathsBeside, prepareReport, writeReport } from "./hand-out.ts";
 import {
@@ -37,6 +36,7 @@ import {
   type ReportRegister,
   reportAcceptance,
   reportRegister,
+  sameHashes,
   versionOf,
 } from "./register.ts";
 
@@ -106,18 +106,23 @@ async function handOut(
   const before = session && (await reportRegister(session.store, input.date));
   const known = options.out === undefined && before ? await knownFile(before, prepared) : undefined;
   const path = options.out ?? known?.path ?? freeName(options.dir ?? ".", systemClock.nowMs());
-  const inputs = (await inputFiles({ ...input })).map((file) => file.path);
+  const { trades, prices, marks } = input;
+  const read = await inputFiles({ trades, prices, marks, config: options.config ?? usualFile });
   const own = input.legacyWorkbook === undefined ? [] : [input.legacyWorkbook];
   const fileHash = await writeReport(prepared, {
     workbook: path,
     isKept: known !== undefined,
-    inputs: [...inputs, ...own],
+    inputs: [...read.map((file) => file.path), ...own],
   });
   const handed = { date: input.date, path, fileHash, user: user ?? null };
   const version =
-    session === undefined || overview === undefined
+    session === undefined || overview === undefined || before === undefined
       ? null
-      : await keepIn(session.store, prepared, { ...handed, phase: plan.phase, epoch: overview.record.epoch });
+      : await keepIn(session.store, before, prepared, {
+          ...handed,
+          phase: plan.phase,
+          epoch: overview.record.epoch,
+        });
   return resultOf(prepared, { ...handed, version });
 }
 
@@ -173,10 +178,11 @@ interface Handed {
 /** Keeps who got the report, and returns its version. */
 async function keepIn(
   store: ControlStore,
+  before: ReportRegister,
   { side, because, report, diff }: PreparedReport,
   { date, path, fileHash, user, phase, epoch }: Handed & { readonly phase: string; readonly epoch: number },
 ): Promise<number> {
-  const version = versionOf(await reportRegister(store, date), side, report.contentHash);
+  const version = versionOf(before, side, report.contentHash);
   const kept =
     diff === undefined
       ? {}
@@ -185,7 +191,8 @@ async function keepIn(
             "error" in diff ? diff : { ok: diff.found.ok, counts: diff.found.counts, hashes: diff.hashes },
         };
   const entry = { date, version, side, because, user, path, contentHash: report.contentHash, fileHash };
-  await keepHandOut(store, { ...entry, phase, epoch, ...kept }, user ?? operatingSystemUser());
+  const actor = user ?? operatingSystemUser();
+  await keepHandOut(store, before, { ...entry, phase, epoch, ...kept }, actor);
   return version;
 }
 
@@ -226,7 +233,7 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
   const [legacy, modern] = [await readWorkbook(workbooks[0]), await readWorkbook(workbooks[1])];
   return withOperator(options, "changes", async ({ store }, { config }) => {
     const { validation } = config;
-    const diff = diffWorkbooks(legacy, modern, { tolerances: tolerancesOf(validation), shown: shownText });
+    const diff = diffBooks(legacy, modern, config);
     const hashes = { legacy: contentHashOf(legacy), modern: contentHashOf(modern) };
     const entry: AcceptedReport = {
       date,
@@ -238,7 +245,7 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
         .map(({ sheet, key, column, class: kind, legacy: a, modern: b }) => [sheet, key, column, kind, a, b]),
     };
     const before = await reportAcceptance(store, date);
-    if (before.diff !== undefined && !sameContent(before.diff.hashes, hashes))
+    if (before.diff !== undefined && !sameHashes(before.diff.hashes, hashes))
       throw new BridgeError("REFUSED", {
         what: `these are not the two reports of ${date} that were compared last`,
         fix: "run report daily again, or name the workbooks of that run",
@@ -247,6 +254,3 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
     return { ...entry, ...(await reportAcceptance(store, date)) };
   });
 }
-
-const sameContent = (a: Readonly<Record<Side, string>>, b: Readonly<Record<Side, string>>): boolean =>
-  a.legacy === b.legacy && a.modern === b.modern;

@@ -3,19 +3,26 @@ import { parseFraction, zero } from "../../base/fraction.ts";
 import { diffWorkbooks } from "../../bridges/reports/index.ts";
 import type { Config } from "../../config/index.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
+import type { Workbook } from "../../ports/workbook.ts";
 
-/** Compares two workbooks; the first is legacy's. Throws UNREADABLE and BAD_WORKBOOK. */
+/** Compares two workbook files; the first is legacy's. Throws UNREADABLE and BAD_WORKBOOK. */
 export async function diffReports(
   [legacy, modern]: readonly [legacy: string, modern: string],
-  { validation }: Pick<Config, "validation">,
+  config: Pick<Config, "validation">,
 ): Promise<ReportDiff> {
-  return diffWorkbooks(await readWorkbook(legacy), await readWorkbook(modern), {
-    tolerances: tolerancesOf(validation),
-    shown: shownText,
-  });
+  return diffBooks(await readWorkbook(legacy), await readWorkbook(modern), config);
 }
 
-export const tolerancesOf = ({ positionThreshold, comparisonThreshold }: Config["validation"]) => ({
-  position: parseFraction(positionThreshold) ?? zero,
-  pnl: parseFraction(comparisonThreshold) ?? zero,
-});
+/** Compares two workbooks within the tolerances of a configuration. */
+export const diffBooks = (
+  legacy: Workbook,
+  modern: Workbook,
+  { validation: { positionThreshold, comparisonThreshold } }: Pick<Config, "validation">,
+): ReportDiff =>
+  diffWorkbooks(legacy, modern, {
+    tolerances: {
+      position: parseFraction(positionThreshold) ?? zero,
+      pnl: parseFraction(comparisonThreshold) ?? zero,
+    },
+    shown: shownText,
+  });

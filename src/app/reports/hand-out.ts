@@ -2,9 +2,8 @@
 import { createHash } from "node:crypto";
 import { access, constants, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { shownText } from "../../adapters/xlsx/index.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";
-import { diffWorkbooks, reportSideOf } from "../../bridges/reports/index.ts";
+import { reportSideOf } from "../../bridges/reports/index.ts";
 import type { Config } from "../../config/index.ts";
 import { otherSide, phasePolicies, type Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
@@ -12,7 +11,7 @@ import { ifThere } from "../../platform/atomic-file.ts";
 import { writeWhole } from "../../platform/output.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import { type BuiltReport, buildReport, type ReportInput, reportWorld } from "./build.ts";
-import { tolerancesOf } from "./diff.ts";
+import { diffBooks } from "./diff.ts";
 
 export interface HandOutOptions {
   readonly input: ReportInput;
@@ -50,10 +49,7 @@ export async function prepareReport(options: HandOutOptions): Promise<PreparedRe
   try {
     const other = await buildReport(otherSide(side), world);
     const [legacy, modern] = side === "legacy" ? [report, other] : [other, report];
-    const found = diffWorkbooks(legacy.workbook, modern.workbook, {
-      tolerances: tolerancesOf(config.validation),
-      shown: shownText,
-    });
+    const found = diffBooks(legacy.workbook, modern.workbook, config);
     return {
       side,
       because,

@@ -6,6 +6,7 @@ import type { Side } from "../../domain/migration/phase.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import type { JsonValue } from "../../ports/system.ts";
+import { auditRows } from "../control/audit-rows.ts";
 
 const [handsOut, accepts] = ["hand-out-report", "accept-report"];
 
@@ -59,28 +60,26 @@ export interface ReportRegister {
   readonly accepted: readonly Kept<AcceptedReport>[];
 }
 
-const pageSize = 1_000;
-
 /** Reads the record of a day. Linear in the audit. */
 export async function reportRegister(store: ControlStore, date: string): Promise<ReportRegister> {
   const handedOut: Kept<HandedOut>[] = [];
   const accepted: Kept<AcceptedReport>[] = [];
-  for (let after = 0; ; ) {
-    const rows = await store.audit(after, pageSize);
-    for (const { seq, at, actor, reason, action, evidence } of rows) {
-      after = seq;
-      if ((action !== handsOut && action !== accepts) || evidence === null) continue;
-      const entry = JSON.parse(evidence);
-      if (entry.date !== date) continue;
-      (action === handsOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
-    }
-    if (rows.length < pageSize) return { handedOut, accepted };
+  for await (const { seq, at, actor, reason, action, evidence } of auditRows(store)) {
+    if ((action !== handsOut && action !== accepts) || evidence === null) continue;
+    const entry = JSON.parse(evidence);
+    if (entry.date !== date) continue;
+    (action === handsOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
   }
+  return { handedOut, accepted };
 }
 
-/** Adds an entry, unless the last one of this user says the same. */
-export async function keepHandOut(store: ControlStore, entry: HandedOut, actor: string): Promise<void> {
-  const { handedOut } = await reportRegister(store, entry.date);
+/** Adds an entry to the record of its day, unless the last one of this user says the same. */
+export async function keepHandOut(
+  store: ControlStore,
+  { handedOut }: ReportRegister,
+  entry: HandedOut,
+  actor: string,
+): Promise<void> {
   const last = handedOut.findLast(({ user }) => user === entry.user);
   const says = ({ side, contentHash, path, phase, diff }: HandedOut): string =>
     JSON.stringify([side, contentHash, path, phase, diff ?? null]);
@@ -145,7 +144,7 @@ function acceptanceIn({ handedOut, accepted }: ReportRegister, date: string): Re
   return { accepted: false, because, diff };
 }
 
-const sameHashes = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): boolean =>
+export const sameHashes = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): boolean =>
   a.legacy === b.legacy && a.modern === b.modern;
 
 const changedSides = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): string =>

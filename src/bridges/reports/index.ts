@@ -1,5 +1,5 @@
 export { contentLines, workbookDocument } from "./content.ts";
 export { type DailyFigures, dailyReport, type InstrumentType, type ReportedTrade } from "./daily-report.ts";
 export { diffWorkbooks } from "./diff.ts";
-export { asWorkbook, reportDocument, writtenReport } from "./report.ts";
+export { asWorkbook, reportDocument, writtenReport, writtenSheets } from "./report.ts";
 export { reportSideOf } from "./report-side.ts";

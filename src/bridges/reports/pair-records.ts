@@ -24,18 +24,8 @@ interface PairedRecords {
  * their order. Linear.
  */
 export function pairRecords({ legacy, modern, legacyText, modernText }: Records): PairedRecords {
-  const places = new Map<string, number[]>();
-  modern.forEach((key, at) => {
-    const known = places.get(key);
-    if (known === undefined) places.set(key, [at]);
-    else known.push(at);
-  });
-  const groups = new Map<string, number[]>();
-  legacy.forEach((key, at) => {
-    const known = groups.get(key);
-    if (known === undefined) groups.set(key, [at]);
-    else known.push(at);
-  });
+  const byKey = (keys: readonly string[]) => Map.groupBy(keys.keys(), (at) => keys[at] ?? "");
+  const [groups, places] = [byKey(legacy), byKey(modern)];
   const partner = new Int32Array(legacy.length).fill(-1);
   const repeated = new Set<number>();
   const taken = new Uint8Array(modern.length);

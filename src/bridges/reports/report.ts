@@ -2,11 +2,12 @@
  * A daily report as a value. The workbook is one rendering of it, the JSON document beside it another. Numbers are
  * exact: decimal text, or `p/q`.
  */
-import { type Fraction, fraction, parseFigure } from "../../base/fraction.ts";
+import { parseFigure } from "../../base/fraction.ts";
 import { nearestDouble } from "../../base/nearest-double.ts";
+import { present } from "../../base/present.ts";
 import type { CellStyle, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
 import { cellTypes } from "../../ports/workbook.ts";
-import type { WrittenWorkbook } from "../../ports/written-workbook.ts";
+import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
 import { reportKeyword } from "./layout.ts";
 
 /** What a column holds; this decides the type and the number format of its cells. */
@@ -56,21 +57,10 @@ const formats: Readonly<Record<ColumnKind, string>> = {
   count: "#,##0",
 };
 
-/** A cell as the workbook stores it. */
-interface ReportCell {
-  readonly value: string | number | null;
-  readonly format: string;
-  readonly formula?: string;
-  /** Words in place of a figure. */
-  readonly isMissing?: true;
-  /** The number of the workbook is a rounded one: its exact value has more than 15 digits, or no end. */
-  readonly isRounded?: true;
-}
-
 /** The significant digits that every spreadsheet program keeps. */
 const digitsMax = 15;
 
-function reportCell(value: ReportValue, column: ReportColumn): ReportCell {
+function writtenCell(value: ReportValue, column: ReportColumn): WrittenCell {
   if (value === null) return { value: notAvailable, format: "General", isMissing: true };
   if (value === "") return { value: null, format: "General" };
   if (typeof value === "object" && "words" in value) return { value: value.words, format: formats.text };
@@ -79,34 +69,30 @@ function reportCell(value: ReportValue, column: ReportColumn): ReportCell {
       ? [value, column.kind, undefined]
       : [value.result, value.kind ?? column.kind, value.formula];
   if (kind === "text") return { value: text, format: formats.text };
-  const { number, isRounded } = storedNumber(text);
+  const number = storedNumber(text);
   // A part of a contract would be rounded away by the format of whole quantities.
   const format = kind === "quantity" && !Number.isInteger(number) ? "General" : formats[kind];
-  return {
-    value: number,
-    format,
-    ...(formula !== undefined && { formula }),
-    ...(isRounded && { isRounded }),
-  };
+  return { value: number, format, ...(formula !== undefined && { formula }) };
 }
 
-function storedNumber(text: string): { readonly number: number; readonly isRounded: boolean } {
+/** The number of the workbook. It is rounded if the exact value has more digits, or no end. */
+function storedNumber(text: string): number {
   const plain = Number(text);
-  const isShort = text.length <= digitsMax && Number.isFinite(plain);
-  const number = isShort ? plain : Number(nearestDouble(exact(text)).toPrecision(digitsMax));
-  if (!Number.isFinite(number)) throw new Error(`broken invariant: ${text} is a figure`);
-  return { number, isRounded: !isShort && !sameNumber(exact(text), number) };
+  if (text.length <= digitsMax && Number.isFinite(plain)) return plain;
+  const exact = present(parseFigure(text), `${text} is a figure`);
+  return Number(nearestDouble(exact).toPrecision(digitsMax));
 }
 
-const exact = (text: string): Fraction => parseFigure(text) ?? fraction(0n);
+/** The sheets of a report as they are written. */
+export const writtenSheets = ({ sheets }: DailyReport): readonly WrittenSheet[] =>
+  sheets.map(({ name, columns, rows }) => ({
+    name,
+    columns: columns.map((column) => ({ name: column.name, format: formats[column.kind] })),
+    rows: rows.map((row) => columns.map((column, at) => writtenCell(valueAt(row, at), column))),
+  }));
 
-const sameNumber = (value: Fraction, number: number): boolean => {
-  const stored = exact(String(number));
-  return stored.numerator === value.numerator && stored.denominator === value.denominator;
-};
-
-/** The workbook of a report as a reader of its file finds it, without its layout. */
-export function asWorkbook(report: DailyReport): Workbook {
+/** The workbook of these sheets as a reader of its file finds it, without its layout. */
+export function asWorkbook(sheets: readonly WrittenSheet[]): Workbook {
   const styles: CellStyle[] = [];
   const styleOf = (format: string): number => {
     const known = styles.findIndex((style) => style.format === format);
@@ -114,17 +100,17 @@ export function asWorkbook(report: DailyReport): Workbook {
   };
   styleOf("General");
   return {
-    sheets: report.sheets.map((sheet) => asSheet(sheet, styleOf)),
+    sheets: sheets.map((sheet) => asSheet(sheet, styleOf)),
     styles,
     isFrom1904: false,
     keywords: reportKeyword,
   };
 }
 
-function asSheet({ name, columns, rows }: ReportSheet, styleOf: (format: string) => number): WorkbookSheet {
-  const all: (readonly ReportCell[])[] = [
+function asSheet({ name, columns, rows }: WrittenSheet, styleOf: (format: string) => number): WorkbookSheet {
+  const all: (readonly WrittenCell[])[] = [
     columns.map((column) => ({ value: column.name, format: "General" })),
-    ...rows.map((row) => columns.map((column, at) => reportCell(valueAt(row, at), column))),
+    ...rows,
   ];
   const cells = all.flat();
   return {
@@ -172,16 +158,15 @@ const documentValue = (value: ReportValue): string | null =>
   typeof value !== "object" || value === null ? value : "words" in value ? value.words : value.result;
 
 /** The workbook that is written. Its footer names what the figures are, and never when they were made. */
-export function writtenReport(report: DailyReport, contentHash: string): WrittenWorkbook {
-  const { date, source, asOf, dayRule, zone } = report;
+export function writtenReport(
+  { date, source, asOf, dayRule, zone }: DailyReport,
+  sheets: readonly WrittenSheet[],
+  contentHash: string,
+): WrittenWorkbook {
   return {
     title: `Daily P&L ${date}`,
     keywords: reportKeyword,
     footer: `${source} P&L of ${date}, as of ${asOf}, day rule ${dayRule}, times in ${zone}, content ${contentHash.slice(0, 16)}`,
-    sheets: report.sheets.map(({ name, columns, rows }) => ({
-      name,
-      columns: columns.map((column) => ({ name: column.name, format: formats[column.kind] })),
-      rows: rows.map((row) => columns.map((column, at) => reportCell(valueAt(row, at), column))),
-    })),
+    sheets,
   };
 }

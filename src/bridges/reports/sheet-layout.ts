@@ -1,4 +1,3 @@
-import type { WorkbookSheet } from "../../ports/workbook.ts";
 import { namedKey, type RowKey, type SheetTable } from "./sheet-table.ts";
 
 interface LayoutDifference {
@@ -59,11 +58,9 @@ function rowNamesOf(table: SheetTable, key: RowKey): (number: number) => string 
   const { sheet } = table;
   let indexes: ReadonlyMap<number, number> | undefined;
   return (number) => {
-    indexes ??= new Map(rowsNamed(sheet).map((row, index) => [row, index]));
+    indexes ??= new Map(sheet.rowNumbers.map((row, index) => [row, index]));
     const index = indexes.get(number);
     if (index === undefined) return undefined;
     return index === 0 ? "the header" : Object.values(namedKey(table, index, key)).join(" ");
   };
 }
-
-const rowsNamed = ({ rowNumbers }: WorkbookSheet): readonly number[] => rowNumbers;

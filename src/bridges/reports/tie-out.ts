@@ -13,30 +13,33 @@ import type { Workbook } from "../../ports/workbook.ts";
 import { numberText } from "./judge-cells.ts";
 import { cellIndex, type SheetTable, tableOf, typeAt } from "./sheet-table.ts";
 
-/** A figure of Summary, and the rows that it must equal. */
+/** The rows of a report, summed up. */
+interface RowSums {
+  readonly realized: Fraction;
+  readonly unrealized: Fraction;
+  readonly positions: Fraction;
+  readonly trades: Fraction;
+}
+
+/** A figure of Summary, and the sum that it must equal. */
 interface TieOutRule {
   readonly name: string;
   readonly isCount: boolean;
-  readonly sum: (tables: ReportTables) => Fraction;
+  readonly sum: (sums: RowSums) => Fraction;
 }
-
-interface ReportTables {
-  readonly Summary: SheetTable;
-  readonly Positions: SheetTable;
-  readonly Trades: SheetTable;
-}
-
-const realized = ({ Trades }: ReportTables): Fraction => columnSum(Trades, "Realized_PNL");
-const unrealized = ({ Positions }: ReportTables): Fraction => columnSum(Positions, "Unrealized_PNL");
-const count = ({ records }: SheetTable): Fraction => fraction(BigInt(records.length));
 
 const rules: readonly TieOutRule[] = [
-  { name: "Total PNL", isCount: false, sum: (tables) => add(realized(tables), unrealized(tables)) },
-  { name: "Realized PNL", isCount: false, sum: realized },
-  { name: "Unrealized PNL", isCount: false, sum: unrealized },
-  { name: "Active Positions", isCount: true, sum: ({ Positions }) => count(Positions) },
-  { name: "Total Trades", isCount: true, sum: ({ Trades }) => count(Trades) },
+  { name: "Total PNL", isCount: false, sum: ({ realized, unrealized }) => add(realized, unrealized) },
+  { name: "Realized PNL", isCount: false, sum: ({ realized }) => realized },
+  { name: "Unrealized PNL", isCount: false, sum: ({ unrealized }) => unrealized },
+  { name: "Active Positions", isCount: true, sum: ({ positions }) => positions },
+  { name: "Total Trades", isCount: true, sum: ({ trades }) => trades },
 ];
+
+interface SummedReport {
+  readonly summary: SheetTable;
+  readonly sums: RowSums;
+}
 
 /**
  * Ties the figures of the sheet Summary to the rows of the sheets Positions and Trades, in each workbook that has
@@ -45,18 +48,20 @@ const rules: readonly TieOutRule[] = [
  */
 export function tieOutsOf(legacy: Workbook, modern: Workbook, allowed: Fraction): readonly TieOut[] {
   const books = [
-    { workbook: "legacy", tables: tablesOf(legacy) },
-    { workbook: "modern", tables: tablesOf(modern) },
+    { workbook: "legacy", report: summed(legacy) },
+    { workbook: "modern", report: summed(modern) },
   ] as const;
-  const within = books.flatMap(({ workbook, tables }) =>
-    tables === undefined
+  const within = books.flatMap(({ workbook, report }) =>
+    report === undefined
       ? []
       : rules.flatMap((rule) => {
-          const shown = shownIn(tables.Summary, rule.name);
-          return shown === undefined ? [] : [tied(rule, workbook, { sum: rule.sum(tables), shown, allowed })];
+          const shown = shownIn(report.summary, rule.name);
+          return shown === undefined
+            ? []
+            : [tied(rule, workbook, { sum: rule.sum(report.sums), shown, allowed })];
         }),
   );
-  const [a, b] = books.map(({ tables }) => tables);
+  const [a, b] = books.map(({ report }) => report?.sums);
   const across =
     a === undefined || b === undefined
       ? []
@@ -77,14 +82,21 @@ function tied(
   return { name, workbook, sum: numberText(sum), shown: number === undefined ? null : shown, holds };
 }
 
-function tablesOf({ sheets }: Workbook): ReportTables | undefined {
-  const table = (name: string): SheetTable | undefined => {
+/** Returns undefined for a workbook that lacks a sheet of the report. */
+function summed({ sheets }: Workbook): SummedReport | undefined {
+  const [summary, positions, trades] = ["Summary", "Positions", "Trades"].map((name) => {
     const sheet = sheets.find((one) => one.name === name);
     return sheet && tableOf(sheet);
+  });
+  if (summary === undefined || positions === undefined || trades === undefined) return undefined;
+  const count = ({ records }: SheetTable): Fraction => fraction(BigInt(records.length));
+  const sums = {
+    realized: columnSum(trades, "Realized_PNL"),
+    unrealized: columnSum(positions, "Unrealized_PNL"),
+    positions: count(positions),
+    trades: count(trades),
   };
-  const [Summary, Positions, Trades] = ["Summary", "Positions", "Trades"].map(table);
-  if (Summary === undefined || Positions === undefined || Trades === undefined) return undefined;
-  return { Summary, Positions, Trades };
+  return { summary, sums };
 }
 
 /** The raw text of a figure of Summary; undefined if it has no row with this name. */

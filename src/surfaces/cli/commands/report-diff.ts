@@ -33,14 +33,9 @@ async function run(options: DiffCommandOptions, streams: Streams): Promise<Comma
   const { json, html } = options;
   const workbooks = twoWorkbooks("report diff", options.workbooks);
   const [legacy, modern] = workbooks;
-  const {
-    checkTargets,
-    diffReports,
-    loadConfigOrDefault,
-    renderReportDiff,
-    renderReportDiffPage,
-    writeWhole,
-  } = await import("../../../app/commands.ts");
+  const { checkTargets, loadConfigOrDefault, renderReportDiff, renderReportDiffPage, writeWhole } =
+    await import("../../../app/commands.ts");
+  const { diffReports } = await import("../../../app/reports/diff.ts");
   if (html !== undefined) await checkTargets([html], workbooks);
   const { config, note } = await loadConfigOrDefault(options.config);
   if (note !== undefined) streams.err.write(`${plain(note)}\n`);
