@@ -60,7 +60,7 @@ type GateProfile = "desk" | "trial";
 
 /** The facts of the evidence gates, or the reason why they cannot be read. */
 export type ReadFacts = (
-  seen: Pick<GateInput, "instances" | "quarantined"> & {
+  seen: Pick<GateInput, "quarantined"> & {
     /** The number of writes that legacy lacks. */
     readonly owed: number;
     /** The tolerances in force; undefined if none are published. */
@@ -87,21 +87,13 @@ export async function judgeGates(
       }
     }),
   );
-  return reportOf(input.target, simple, facts);
-}
-
-/** Adds the evidence gates before a move to the gates that are judged already. */
-function reportOf(
-  before: Phase,
-  simple: readonly JudgedGate[],
-  facts: EvidenceFacts | string | undefined,
-): GateReport {
-  const gates = facts === undefined ? simple : [...simple, ...judgeEvidence(before, facts)];
+  const { target } = input;
+  const judged = facts === undefined ? simple : [...simple, ...judgeEvidence(target, facts)];
   const { key, attempt, looks } =
     typeof facts === "object" ? facts : { key: null, attempt: null, looks: null };
   return {
-    ...{ target: before, open: gates.every(({ open }) => open) },
-    ...{ profile: facts === undefined ? "trial" : "desk", key, attempt, looks, gates },
+    ...{ target, open: judged.every(({ open }) => open) },
+    ...{ profile: facts === undefined ? "trial" : "desk", key, attempt, looks, gates: judged },
   };
 }
 

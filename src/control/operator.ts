@@ -276,7 +276,7 @@ export class Operator {
           "the profile trial never closes the window to legacy",
           "set gates: { profile: desk }, and open its gates",
         );
-      await this.#refuseBlocked("window", "the end of the window to legacy needs evidence");
+      await this.#refuseBlocked("window", "the end of the window to legacy needs evidence", overview);
       await this.#change({
         actor,
         reason: note,
@@ -322,7 +322,7 @@ export class Operator {
     checkExpected(expected, overview);
     const isUp = percentage > overview.effective.plan.newSystemPercentage;
     if (isUp) refuseOutOfUse(overview);
-    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence");
+    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence", overview);
     const set = { newSystemPercentage: percentage, ramp: null };
     const isPinned = isUp || expected.epoch !== undefined;
     return this.#change({ ...by, action: "traffic", set, ...(isPinned && at(overview.record)) });
@@ -352,7 +352,7 @@ export class Operator {
     const { actor, reason } = ramp;
     const set = rampOf(ramp, overview, this.#options.clock.nowMs());
     const isUp = Math.max(...ramp.steps) > overview.effective.plan.newSystemPercentage;
-    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence");
+    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence", overview);
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
@@ -530,8 +530,7 @@ export class Operator {
     const quarantined = await this.#quarantined();
     const owedToLegacy = await this.#owedToLegacy();
     const found = await facts?.({
-      ...{ instances, quarantined, owed: owedToLegacy.count },
-      tolerances: section?.tolerances,
+      ...{ quarantined, owed: owedToLegacy.count, tolerances: section?.tolerances },
     });
     const input: GateInput = {
       databases: needsModern
@@ -555,19 +554,20 @@ export class Operator {
   }
 
   /**
-   * Returns the evidence gates that keep a rise of modern's traffic, or the end of the window, from passing.
+   * Returns the evidence gates that keep a rise of modern's traffic, or the end of the window, from passing,
+   * from an overview (by default a new one).
    */
-  async blocking(before: Guarded): Promise<readonly JudgedGate[]> {
+  async blocking(before: Guarded, overview?: Overview): Promise<readonly JudgedGate[]> {
     const { facts } = this.#options;
     if (facts === undefined) return [];
-    const { instances, section } = await this.overview();
+    const { section } = overview ?? (await this.overview());
     const [quarantined, { count: owed }] = [await this.#quarantined(), await this.#owedToLegacy()];
-    const seen = { instances, quarantined, owed, tolerances: section?.tolerances };
+    const seen = { quarantined, owed, tolerances: section?.tolerances };
     return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
   }
 
-  async #refuseBlocked(before: Guarded, what: string): Promise<void> {
-    const blocking = await this.blocking(before);
+  async #refuseBlocked(before: Guarded, what: string, overview: Overview): Promise<void> {
+    const blocking = await this.blocking(before, overview);
     if (blocking.length === 0) return;
     const why = blocking.map(({ name, why }) => `${name}: ${why}`).join("; ");
     throw refused(

@@ -44,12 +44,12 @@ export class Supervisor {
   #stop: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #wasOutOfUse = false;
-  /** The current step of the ramp, and the monotonic time at which this process first saw it. */
-  #ramp: { readonly epoch: number; readonly sinceMs: number } | undefined;
+  /**
+   * The current step of the ramp, with the monotonic times at which this process saw it first and at which
+   * the evidence held it last.
+   */
+  #ramp: { readonly epoch: number; readonly sinceMs: number; heldMs?: number } | undefined;
   #judgedMs = Number.NEGATIVE_INFINITY;
-  /** The last time at which the evidence held a ramp, and the epoch of the step. */
-  #heldMs = Number.NEGATIVE_INFINITY;
-  #heldEpoch: number | undefined;
   /** The last row that was sealed, as far as this process knows; undefined before it has read the seals. */
   #sealedTo: number | undefined;
   #forgotMs = Number.NEGATIVE_INFINITY;
@@ -142,7 +142,7 @@ export class Supervisor {
     if (this.#ramp?.epoch !== record.epoch) this.#ramp = { epoch: record.epoch, sinceMs: nowMs };
     if (nowMs - this.#ramp.sinceMs < ramp.dwellMs) return;
     const isUp = (ramp.steps[0] ?? 0) > plan.newSystemPercentage;
-    if (isUp && (await this.#isHeld(store, record, nowMs))) return;
+    if (isUp && (await this.#isHeld(store, this.#ramp, nowMs))) return;
     await store.change(nextStep({ ...record, ramp }, clock.nowMs()));
   }
 
@@ -150,13 +150,13 @@ export class Supervisor {
    * Whether a rising ramp stays at its step, because evidence is missing. The audit has the reason once a
    * step.
    */
-  async #isHeld(store: ControlStore, { epoch }: ControlRecord, nowMs: number): Promise<boolean> {
-    if (nowMs - this.#heldMs < grantEveryMs) return true;
+  async #isHeld(store: ControlStore, step: { heldMs?: number }, nowMs: number): Promise<boolean> {
+    const { heldMs } = step;
+    if (heldMs !== undefined && nowMs - heldMs < grantEveryMs) return true;
     const blocking = await this.#options.operator(store).blocking("ramp");
     if (blocking.length === 0) return false;
-    this.#heldMs = nowMs;
-    if (this.#heldEpoch === epoch) return true;
-    this.#heldEpoch = epoch;
+    step.heldMs = nowMs;
+    if (heldMs !== undefined) return true;
     const reason = `the ramp waits at its step: ${blocking.map(({ name, why }) => `${name}: ${why}`).join("; ")}`;
     const evidence = blocking as unknown as JsonValue;
     await store.note({ actor: this.#options.name, action: "hold", reason, evidence });

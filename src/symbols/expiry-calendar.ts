@@ -1,4 +1,5 @@
 import {
+  businessDayBefore,
   type DayNumber,
   dateOfDay,
   dayNumber,
@@ -300,10 +301,4 @@ function businessDaysAfter(from: DayNumber, until: DayNumber): number {
 function lastBusinessDay(year: number, month: number): DayNumber {
   const next = monthIndex(year, month) + 1;
   return businessDayBefore(dayNumber(yearOfIndex(next), monthOfIndex(next), 1));
-}
-
-function businessDayBefore(day: DayNumber): DayNumber {
-  let before = day - 1;
-  while (!isBusinessDay(before)) before -= 1;
-  return before;
 }

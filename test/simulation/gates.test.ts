@@ -3,6 +3,7 @@
  * states the error of a naive rule beside that of the gates' rule.
  */
 import { describe, expect, test } from "vitest";
+import { randomFrom as demoRandom } from "../../src/app/demo-desk/random.ts";
 import { evidenceAbove, trialsNeeded } from "../../src/control/evidence/statistics.ts";
 import { fixedTrialsNeeded } from "../../src/testing/clopper-pearson.ts";
 import { isLongRun } from "../campaigns.ts";
@@ -10,18 +11,8 @@ import { isLongRun } from "../campaigns.ts";
 const runs = isLongRun("gates", 60) ? 20_000 : 2_000;
 const alpha = 0.05;
 
-/** mulberry32 (Tommy Ettinger, public domain). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 type Random = () => number;
+const randomFrom = (seed: number): Random => demoRandom(seed).unit;
 
 /** The number of trials up to and including the next event. */
 const nextEvent = (rate: number, random: Random): number =>

@@ -9,8 +9,7 @@ import {
   trialsOf,
   type Waiver,
 } from "../../control/index.ts";
-import { wallOfInstant } from "../../domain/market/chicago-time.ts";
-import { defaultTradingDayRule, formatDay, tradingDayRules } from "../../domain/market/trading-day.ts";
+import { formatDay, tradingDayAt } from "../../domain/market/trading-day.ts";
 import type { AcceptedTerms } from "../../explain/index.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -28,10 +27,13 @@ interface Reading {
 /** The facts may be this old, because a page asks for them again and again. */
 const keptMs = 1_000;
 
+/** The facts that are read from the stores and the configuration. */
+type Stored = Omit<EvidenceFacts, "owed" | "quarantined">;
+
 /** Facts that were read, or are being read. */
 interface Kept {
   readonly key: string;
-  readonly facts: Promise<EvidenceFacts | string>;
+  readonly facts: Promise<Stored | string>;
   /** The monotonic time until which they are used: always while they are being read. */
   untilMs: number;
 }
@@ -42,7 +44,7 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
   const register = new AuditRegister();
   let kept: Kept | undefined;
 
-  const read = async (key: string, seen: Seen, before: Kept | undefined): Promise<EvidenceFacts | string> => {
+  const read = async (key: string, before: Kept | undefined): Promise<Stored | string> => {
     // The register of the audit allows one reading at a time.
     await before?.facts.catch(() => {});
     const opened = await evidence();
@@ -62,13 +64,12 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
       isNoiseMeasured: config.shadow.controlPercentage > 0,
       hasAlertUrl: config.monitoring.alertUrl !== null,
       hasPair: isPairConfigured(config),
-      ...aroundOf(seen),
     };
   };
 
   /** Reads facts and keeps them for a while, unless the reading fails. */
-  const begin = (key: string, seen: Seen): Kept => {
-    const begun: Kept = { key, facts: read(key, seen, kept), untilMs: Number.POSITIVE_INFINITY };
+  const begin = (key: string): Kept => {
+    const begun: Kept = { key, facts: read(key, kept), untilMs: Number.POSITIVE_INFINITY };
     begun.facts.then(
       () => {
         begun.untilMs = systemClock.monotonicMs() + keptMs;
@@ -82,10 +83,11 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
 
   return async (seen) => {
     try {
-      const key = evidenceKey(settings, tolerancesOf(settings, seen));
-      if (kept?.key !== key || systemClock.monotonicMs() >= kept.untilMs) kept = begin(key, seen);
+      const { tolerances, ...around } = seen;
+      const key = evidenceKey(settings, tolerancesOf(settings, tolerances));
+      if (kept?.key !== key || systemClock.monotonicMs() >= kept.untilMs) kept = begin(key);
       const facts = await kept.facts;
-      return typeof facts === "string" ? facts : { ...facts, ...aroundOf(seen) };
+      return typeof facts === "string" ? facts : { ...facts, ...around };
     } catch (failure) {
       return lineOf(failure);
     }
@@ -95,21 +97,15 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
 type Seen = Parameters<ReadFacts>[0];
 
 /** The tolerances that are in force: those of the configuration, if none are published. */
-const tolerancesOf = ({ config: { validation } }: ControlSettings, { tolerances }: Seen): PnlTolerances =>
+const tolerancesOf = (
+  { config: { validation } }: ControlSettings,
+  tolerances: Seen["tolerances"],
+): PnlTolerances =>
   tolerances ?? { position: validation.positionThreshold, pnl: validation.comparisonThreshold };
-
-const aroundOf = ({ instances, owed, quarantined }: Seen) => ({
-  instances,
-  owed,
-  quarantined,
-});
 
 /** The running trading day under legacy's day rule. */
 function tradingDay({ config }: ControlSettings, nowMs: number): string {
-  const wall = wallOfInstant(nowMs * 1_000);
-  const rule = tradingDayRules[dayRulesOf(config.systems).legacy];
-  const day = rule.dayOf(wall, undefined) ?? tradingDayRules[defaultTradingDayRule].dayOf(wall, undefined);
-  return formatDay(day ?? 0);
+  return formatDay(tradingDayAt(dayRulesOf(config.systems).legacy, nowMs * 1_000));
 }
 
 const judgedActions: ReadonlySet<string> = new Set(Object.values(auditActions));

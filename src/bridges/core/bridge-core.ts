@@ -134,13 +134,11 @@ export class BridgeCore implements ServiceBridgeControl {
       keep: buffer && ((draft) => buffer.keep(draft)),
       lost:
         tally &&
-        (({ method, args, source, fellBack }, why) =>
-          tally.lost(
-            method.name,
-            source === "modern" || fellBack !== undefined ? "served" : "live",
-            why,
-            weightOfRequest(args[0]),
-          )),
+        (({ method, args, source, fellBack }, why) => {
+          if (tally.key === "") return;
+          const isServed = source === "modern" || fellBack !== undefined;
+          tally.lost(method.name, isServed ? "served" : "live", why, weightOfRequest(args[0]));
+        }),
       draw,
     });
   }

@@ -1,11 +1,6 @@
 import { fingerprint } from "../../base/fingerprint.ts";
-import { parseInstant, wallOfInstant } from "../../domain/market/chicago-time.ts";
-import {
-  defaultTradingDayRule,
-  formatDay,
-  type TradingDayRuleName,
-  tradingDayRules,
-} from "../../domain/market/trading-day.ts";
+import { parseInstant } from "../../domain/market/chicago-time.ts";
+import { formatDay, type TradingDayRuleName, tradingDayAt } from "../../domain/market/trading-day.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EvidenceDelta, EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
@@ -167,14 +162,13 @@ export class EvidenceTally {
       this.#count(source, "errors", method, { n: 0, k: 1 });
     }
     const isLate = failed && modernError?.startsWith("TIMEOUT") === true;
-    if (now.paired || legacyMs === null || (modernMs === null ? !isLate : failed && !isLate)) return;
+    const tookMs = isLate ? Number.POSITIVE_INFINITY : failed ? null : modernMs;
+    if (now.paired || legacyMs === null || tookMs === null) return;
     now.paired = true;
     const before = this.#pairs.get(method) ?? 0;
     this.#pairs.set(method, before + 1);
-    const isSlower = isLate || modernMs === null || modernMs > slowerRatio * legacyMs;
-    this.#count(source, "pairs", method, { k: isSlower ? 1 : 0 });
-    const late = isLate || modernMs === null;
-    const bins = `${binOf(legacyMs)} ${late ? lateBin : binOf(modernMs)}`;
+    this.#count(source, "pairs", method, { k: tookMs > slowerRatio * legacyMs ? 1 : 0 });
+    const bins = `${binOf(legacyMs)} ${isLate ? lateBin : binOf(tookMs)}`;
     this.#count(source, "bins", `${method} ${before < firstPairs ? "first" : "later"} ${bins}`, {});
   }
 
@@ -218,12 +212,7 @@ export class EvidenceTally {
   /** The trading day of a call's pinned as-of or, without one, of the comparison. */
   #dayOf(input: readonly unknown[], at: string): string {
     const instant = parseInstant(textOf(input[0], "asOf") ?? at) ?? parseInstant(at) ?? 0;
-    const wall = wallOfInstant(instant);
-    const { dayRule } = this.#options;
-    const day =
-      tradingDayRules[dayRule].dayOf(wall, undefined) ??
-      tradingDayRules[defaultTradingDayRule].dayOf(wall, undefined);
-    return day === undefined ? at.slice(0, 10) : formatDay(day);
+    return formatDay(tradingDayAt(this.#options.dayRule, instant));
   }
 
   #count(

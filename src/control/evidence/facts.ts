@@ -1,4 +1,3 @@
-import type { Instance } from "../../ports/control-store.ts";
 import type { EvidenceSource, StoredEvidence } from "../../ports/tallies.ts";
 import type { Trials } from "./trials.ts";
 
@@ -51,7 +50,6 @@ export interface EvidenceFacts {
   readonly isNoiseMeasured: boolean;
   readonly hasAlertUrl: boolean;
   readonly hasPair: boolean;
-  readonly instances: readonly Instance[];
   readonly owed: number;
   readonly quarantined: number | null;
 }

@@ -1,5 +1,5 @@
 /** The gates that judge figures: counts of trials, money, errors and times. */
-import { formatDay, isBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import { businessDayBefore, formatDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts } from "./facts.ts";
@@ -35,6 +35,10 @@ const liveMax = 0.05;
 const excludedMax = 0.01;
 const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
 const moves: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
+
+/** Whether a difference is one of quantity, or larger than the limit of a row. */
+export const isMaterial = ({ money, quantityApart }: LaneDay): boolean =>
+  quantityApart || (money ?? 0) > rowMax;
 
 const countOf = (trials: readonly Trial[]): Count => ({
   n: trials.length,
@@ -168,7 +172,7 @@ export const figureGates: readonly EvidenceGate[] = [
       }
       const live = ofSources(trials, "live", "served");
       const last = daysOf(live).at(-1);
-      const due = dayBefore(today);
+      const due = formatDay(businessDayBefore(parseDay(today) ?? 0));
       if (last === undefined) return inconclusive("no lane has been compared live; shadow a trading day");
       const groups = [...new Set(live.map(({ group }) => group))];
       const stale = groups.filter((group) => !live.some((one) => one.group === group && one.day >= due));
@@ -190,7 +194,7 @@ export const figureGates: readonly EvidenceGate[] = [
     isWaivable: false,
     judge({ trials: { trials, apart } }, { alpha }) {
       const [worst] = apart
-        .filter(({ money, quantityApart }) => quantityApart || (money ?? 0) > rowMax)
+        .filter(isMaterial)
         .toSorted((one, other) => (other.money ?? 0) - (one.money ?? 0));
       const absolute = apart.reduce((sum, { money }) => sum + (money ?? 0), 0);
       const largest = Math.max(0, ...apart.map(({ money }) => money ?? 0));
@@ -341,13 +345,6 @@ function monthlySums(within: readonly LaneDay[]): readonly number[] {
     sums.set(month, (sums.get(month) ?? 0) + signed);
   }
   return [...sums.values()];
-}
-
-/** The last business day before a day. */
-function dayBefore(today: string): string {
-  let day = (parseDay(today) ?? 1) - 1;
-  while (!isBusinessDay(day)) day -= 1;
-  return formatDay(day);
 }
 
 type Sums = Pick<Tally, "n" | "k" | "amount" | "largest">;

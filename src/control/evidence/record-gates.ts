@@ -4,7 +4,7 @@
 
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts, EvidenceRecord } from "./facts.ts";
-import { coverageOf } from "./figure-gates.ts";
+import { coverageOf, isMaterial } from "./figure-gates.ts";
 import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
 import {
@@ -42,12 +42,21 @@ const listIn = (content: EvidenceRecord["content"], name: string): readonly unkn
   return Array.isArray(value) ? value : [];
 };
 
-/** The verdict on a record that is missing, too old or of another build; undefined if it counts. */
-function unusable(
+/**
+ * Judges the newest record of a kind. If it is missing, too old or of another build, the verdict is
+ * inconclusive.
+ */
+function onNewest(
   facts: EvidenceFacts,
-  record: EvidenceRecord | undefined,
-  { what, way, days = resultDays }: { readonly what: string; readonly way: string; readonly days?: number },
-): EvidenceVerdict | undefined {
+  {
+    kind,
+    what = kind,
+    way,
+    days = resultDays,
+  }: { readonly kind: string; readonly what?: string; readonly way: string; readonly days?: number },
+  judge: (record: EvidenceRecord) => EvidenceVerdict,
+): EvidenceVerdict {
+  const record = newest(facts, kind);
   if (record === undefined) return inconclusive(`no ${what} is recorded; ${way}`);
   const age = (facts.nowMs - record.atMs) / dayMs;
   const evidence = { build: record.build, ageDays: Number(age.toFixed(1)), limit: days };
@@ -61,7 +70,7 @@ function unusable(
       `the last ${what} is ${Math.floor(age)} days old; limit ${days} days; ${way}`,
       evidence,
     );
-  return undefined;
+  return judge(record);
 }
 
 const featureTrials = 3;
@@ -82,21 +91,22 @@ export const recordGates: readonly EvidenceGate[] = [
     title: "all tests of this build pass",
     before: ["shadow_mode", "dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
-    judge(facts) {
-      const record = newest(facts, "tests");
-      const lacking = unusable(facts, record, { what: "test run", way: `./run test, then ${addTo}` });
-      if (record === undefined || lacking !== undefined)
-        return lacking ?? inconclusive("no test run is recorded");
-      const { passed = 0, failed = 0, skipped = 0 } = numbersIn(record.content);
-      const evidence = { passed, failed, skipped };
-      const why = `${passed} passed, ${failed} failed, ${skipped} skipped`;
-      if (failed > 0) return closed(`${why}; repair them`, evidence);
-      if (passed === 0) return inconclusive(`${why}; ./run test, then ${addTo}`, evidence);
-      const named = listIn(record.content, "skippedTests").length;
-      return named < skipped
-        ? inconclusive(`${why}; the file names ${named} of the skipped tests`, evidence)
-        : open(why, evidence);
-    },
+    judge: (facts) =>
+      onNewest(
+        facts,
+        { kind: "tests", what: "test run", way: `./run test, then ${addTo}` },
+        ({ content }) => {
+          const { passed = 0, failed = 0, skipped = 0 } = numbersIn(content);
+          const evidence = { passed, failed, skipped };
+          const why = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+          if (failed > 0) return closed(`${why}; repair them`, evidence);
+          if (passed === 0) return inconclusive(`${why}; ./run test, then ${addTo}`, evidence);
+          const named = listIn(content, "skippedTests").length;
+          return named < skipped
+            ? inconclusive(`${why}; the file names ${named} of the skipped tests`, evidence)
+            : open(why, evidence);
+        },
+      ),
   },
   {
     name: "edges_covered",
@@ -128,68 +138,71 @@ export const recordGates: readonly EvidenceGate[] = [
     title: "the benchmarks of this build meet their targets",
     before: ["dual_write", "primary_switch"],
     isWaivable: true,
-    judge(facts) {
-      const record = newest(facts, "benchmarks");
-      const lacking = unusable(facts, record, { what: "benchmark", way: `./run bench, then ${addTo}` });
-      if (record === undefined || lacking !== undefined)
-        return lacking ?? inconclusive("no benchmark is recorded");
-      const { met = 0, missed = 0, noisy = 0 } = numbersIn(record.content);
-      const evidence = { met, missed, noisy };
-      const why = `${met} targets met, ${missed} missed, ${noisy} noisier than their margin`;
-      if (missed > 0) return closed(`${why}; profile modern`, evidence);
-      return noisy > 0 || met === 0
-        ? inconclusive(`${why}; repeat it on an idle machine`, evidence)
-        : open(why, evidence);
-    },
+    judge: (facts) =>
+      onNewest(
+        facts,
+        { kind: "benchmarks", what: "benchmark", way: `./run bench, then ${addTo}` },
+        ({ content }) => {
+          const { met = 0, missed = 0, noisy = 0 } = numbersIn(content);
+          const evidence = { met, missed, noisy };
+          const why = `${met} targets met, ${missed} missed, ${noisy} noisier than their margin`;
+          if (missed > 0) return closed(`${why}; profile modern`, evidence);
+          return noisy > 0 || met === 0
+            ? inconclusive(`${why}; repeat it on an idle machine`, evidence)
+            : open(why, evidence);
+        },
+      ),
   },
   {
     name: "memory",
     title: "modern needs no more memory than legacy",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
-    judge(facts, { alpha }) {
-      const record = newest(facts, "memory");
-      const way = `alternate fresh processes over one ledger, then ${addTo}`;
-      const lacking = unusable(facts, record, { what: "memory run", way });
-      if (record === undefined || lacking !== undefined)
-        return lacking ?? inconclusive("no memory run is recorded");
-      const ratios = listIn(record.content, "ratios").map(Number);
-      const count = { k: ratios.filter((ratio) => ratio > memoryRatio).length, n: ratios.length };
-      const evidence = { ...count, limit: memoryRatio, alpha };
-      const why = `${count.k} of ${many(count.n, "pair")} above ${memoryRatio} times legacy's memory`;
-      const state = judgeRate(count, 0.5, alpha);
-      if (state === "closed") return closed(`${why}; look for what modern keeps`, evidence);
-      if (state === "open") return open(why, evidence);
-      const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
-      return inconclusive(`${why}; ${clean} more pairs`, evidence, { clean });
-    },
+    judge: (facts, { alpha }) =>
+      onNewest(
+        facts,
+        {
+          kind: "memory",
+          what: "memory run",
+          way: `alternate fresh processes over one ledger, then ${addTo}`,
+        },
+        ({ content }) => {
+          const ratios = listIn(content, "ratios").map(Number);
+          const count = { k: ratios.filter((ratio) => ratio > memoryRatio).length, n: ratios.length };
+          const evidence = { ...count, limit: memoryRatio, alpha };
+          const why = `${count.k} of ${many(count.n, "pair")} above ${memoryRatio} times legacy's memory`;
+          const state = judgeRate(count, 0.5, alpha);
+          if (state === "closed") return closed(`${why}; look for what modern keeps`, evidence);
+          if (state === "open") return open(why, evidence);
+          const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
+          return inconclusive(`${why}; ${clean} more pairs`, evidence, { clean });
+        },
+      ),
   },
   {
     name: "leak",
     title: "modern's memory does not grow",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
-    judge(facts) {
-      const record = newest(facts, "leak");
-      const lacking = unusable(facts, record, {
-        what: "memory series",
-        way: `sample memory_bytes, then ${addTo}`,
-      });
-      if (record === undefined || lacking !== undefined)
-        return lacking ?? inconclusive("no memory series is recorded");
-      const points = listIn(record.content, "points").flatMap((point) =>
-        Array.isArray(point) ? [{ x: Number(point[0]), y: Number(point[1]) }] : [],
-      );
-      const hours = Math.max(0, ...points.map(({ x }) => x)) - Math.min(...points.map(({ x }) => x), 0);
-      const slope = theilSen(points) ?? 0;
-      const growth = slope / (points[0]?.y || 1);
-      const evidence = { growth, hours, limit: leakPerHour };
-      const why = `${percent(Math.max(0, growth))} an hour over ${Number(hours.toFixed(1))} hours; limit ${percent(leakPerHour)}`;
-      if (hours < leakHours) return inconclusive(`${why}; ${leakHours} hours needed`, evidence);
-      return growth > leakPerHour
-        ? closed(`${why}; look for what modern keeps`, evidence)
-        : open(why, evidence);
-    },
+    judge: (facts) =>
+      onNewest(
+        facts,
+        { kind: "leak", what: "memory series", way: `sample memory_bytes, then ${addTo}` },
+        ({ content }) => {
+          const points = listIn(content, "points").flatMap((point) =>
+            Array.isArray(point) ? [{ x: Number(point[0]), y: Number(point[1]) }] : [],
+          );
+          const hours = Math.max(0, ...points.map(({ x }) => x)) - Math.min(...points.map(({ x }) => x), 0);
+          const slope = theilSen(points) ?? 0;
+          const growth = slope / (points[0]?.y || 1);
+          const evidence = { growth, hours, limit: leakPerHour };
+          const why = `${percent(Math.max(0, growth))} an hour over ${Number(hours.toFixed(1))} hours; limit ${percent(leakPerHour)}`;
+          if (hours < leakHours) return inconclusive(`${why}; ${leakHours} hours needed`, evidence);
+          return growth > leakPerHour
+            ? closed(`${why}; look for what modern keeps`, evidence)
+            : open(why, evidence);
+        },
+      ),
   },
   {
     name: "user_impact",
@@ -197,24 +210,20 @@ export const recordGates: readonly EvidenceGate[] = [
     before: ["ramp", "primary_switch", "cleanup"],
     isWaivable: true,
     judge({ stored: { tallies }, trials: { trials, voided } }) {
-      const days = (what: string): number =>
-        tallies.filter(
-          ({ signal, stratum }) => signal === "impact" && stratum.split(" ")[1]?.startsWith(what),
-        ).length;
-      const [seen, wrong] = [
-        days("seen"),
-        tallies.filter(({ signal, stratum }) => signal === "impact" && stratum.split(" ")[1] === "wrong")
-          .length,
-      ];
+      const impacts = tallies
+        .filter(({ signal }) => signal === "impact")
+        .map(({ stratum }) => stratum.split(" ")[1] ?? "");
+      const seen = impacts.filter((what) => what === "seen").length;
+      const wrong = impacts.filter((what) => what === "wrong").length;
       if (seen === 0) return open("modern has answered nobody yet", { seen, wrong });
       const served = ofSources(trials, "served").filter(({ event }) => event);
-      const critical = served.filter(({ money, quantityApart }) => quantityApart || (money ?? 0) > 1_000);
+      const critical = served.filter(isMaterial);
       const share = wrong / seen;
       const largest = Math.max(0, ...served.map(({ money }) => money ?? 0));
       const evidence = {
         seen,
         wrong,
-        fellBack: days("fell_back"),
+        fellBack: impacts.filter((what) => what.startsWith("fell_back:")).length,
         largest,
         critical: critical.length,
         limit: impactMax,
@@ -260,18 +269,15 @@ export const recordGates: readonly EvidenceGate[] = [
     title: "a rollback was drilled with this build",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: false,
-    judge(facts) {
-      const record = newest(facts, "drill");
-      const lacking = unusable(facts, record, { what: "drill", way: "run rollback --drill --reason TEXT" });
-      if (record === undefined || lacking !== undefined)
-        return lacking ?? inconclusive("no drill is recorded");
-      const { acknowledgedMs: ms = Number.POSITIVE_INFINITY } = numbersIn(record.content);
-      const evidence = { acknowledgedMs: ms, limit: drillMsMax };
-      const why = `the drill of ${record.actor} took ${ms} ms; limit ${drillMsMax} ms`;
-      return record.content.ok === true && ms <= drillMsMax
-        ? open(why, evidence)
-        : closed(`${why}; drill again`, evidence);
-    },
+    judge: (facts) =>
+      onNewest(facts, { kind: "drill", way: "run rollback --drill --reason TEXT" }, ({ content, actor }) => {
+        const { acknowledgedMs: ms = Number.POSITIVE_INFINITY } = numbersIn(content);
+        const evidence = { acknowledgedMs: ms, limit: drillMsMax };
+        const why = `the drill of ${actor} took ${ms} ms; limit ${drillMsMax} ms`;
+        return content.ok === true && ms <= drillMsMax
+          ? open(why, evidence)
+          : closed(`${why}; drill again`, evidence);
+      }),
   },
   {
     name: "monitoring_up",
@@ -281,13 +287,15 @@ export const recordGates: readonly EvidenceGate[] = [
     judge(facts) {
       if (!facts.hasAlertUrl)
         return inconclusive("no alert_url is configured; set migration.monitoring.alert_url");
-      for (const what of ["scrape", "alert"]) {
-        const record = newest(facts, what);
-        const lacking = unusable(facts, record, { what, way: `check it, then ${addTo}`, days: 1 });
-        if (lacking !== undefined) return lacking;
-        if (record?.content.ok !== true) return closed(`the last ${what} failed; repair the monitoring`);
+      const fine = open("a scrape and a test alert of the last day are recorded");
+      for (const kind of ["scrape", "alert"]) {
+        const checked = { kind, way: `check it, then ${addTo}`, days: 1 };
+        const verdict = onNewest(facts, checked, ({ content }) =>
+          content.ok === true ? fine : closed(`the last ${kind} failed; repair the monitoring`),
+        );
+        if (verdict !== fine) return verdict;
       }
-      return open("a scrape and a test alert of the last day are recorded");
+      return fine;
     },
   },
   {
@@ -338,18 +346,15 @@ export const recordGates: readonly EvidenceGate[] = [
     title: "nothing reads or calls legacy any longer",
     before: ["window"],
     isWaivable: true,
-    judge(facts) {
-      const record = newest(facts, "readers");
-      const lacking = unusable(facts, record, { what: "count of legacy's readers", way: addTo });
-      if (record === undefined || lacking !== undefined)
-        return lacking ?? inconclusive("no count is recorded");
-      const { calls = 0, handles = 0, days = 0 } = numbersIn(record.content);
-      const evidence = { calls, handles, days };
-      const why = `${calls} calls and ${handles} open files of legacy in ${days} days`;
-      if (calls + handles > 0) return closed(`${why}; find who uses it`, evidence);
-      return record.content.monthEnd === true
-        ? open(why, evidence)
-        : inconclusive(`${why}; one month-end must be among them`, evidence);
-    },
+    judge: (facts) =>
+      onNewest(facts, { kind: "readers", what: "count of legacy's readers", way: addTo }, ({ content }) => {
+        const { calls = 0, handles = 0, days = 0 } = numbersIn(content);
+        const evidence = { calls, handles, days };
+        const why = `${calls} calls and ${handles} open files of legacy in ${days} days`;
+        if (calls + handles > 0) return closed(`${why}; find who uses it`, evidence);
+        return content.monthEnd === true
+          ? open(why, evidence)
+          : inconclusive(`${why}; one month-end must be among them`, evidence);
+      }),
   },
 ];

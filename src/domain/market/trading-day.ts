@@ -1,4 +1,12 @@
-import { type DayNumber, dateOfDay, dayNumber, dayUs, hourUs, weekday } from "./chicago-time.ts";
+import {
+  type DayNumber,
+  dateOfDay,
+  dayNumber,
+  dayUs,
+  hourUs,
+  wallOfInstant,
+  weekday,
+} from "./chicago-time.ts";
 import { exchangeHolidays } from "./exchange-holidays.ts";
 
 export { type DayNumber, dateOfDay, dayNumber, formatDay, parseDay, weekday } from "./chicago-time.ts";
@@ -67,7 +75,17 @@ export type TradingDayRuleName = keyof typeof tradingDayRules;
 export const isTradingDayRule = (name: string): name is TradingDayRuleName =>
   Object.hasOwn(tradingDayRules, name);
 
-export const defaultTradingDayRule: TradingDayRuleName = "chicago-17";
+const defaultRule = "chicago-17";
+export const defaultTradingDayRule: TradingDayRuleName = defaultRule;
+
+/**
+ * The trading day of an instant, in microseconds since 1970 UTC. A rule that needs a file's day has no answer,
+ * and the default rule gives it.
+ */
+export function tradingDayAt(rule: TradingDayRuleName, instantUs: number): DayNumber {
+  const wallUs = wallOfInstant(instantUs);
+  return tradingDayRules[rule].dayOf(wallUs, undefined) ?? tradingDayRules[defaultRule].dayOf(wallUs);
+}
 
 /**
  * Whether a day is neither on a weekend nor a holiday of the exchange (exchange-holidays.ts lists the years
@@ -77,6 +95,13 @@ export const isBusinessDay = (day: DayNumber): boolean => businessDayOnOrAfter(d
 
 /** The first business day after `day`, never `day` itself. */
 export const nextBusinessDay = (day: DayNumber): DayNumber => businessDayOnOrAfter(day + 1);
+
+/** The last business day before `day`, never `day` itself. */
+export function businessDayBefore(day: DayNumber): DayNumber {
+  let before = day - 1;
+  while (!isBusinessDay(before)) before -= 1;
+  return before;
+}
 
 /** `day` itself if it is a business day, otherwise the next one. */
 export function businessDayOnOrAfter(day: DayNumber): DayNumber {
