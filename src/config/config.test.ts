@@ -47,7 +47,7 @@ reports: { dir: ./reports }
 gateway: { listen: 127.0.0.1:8080 }
 `;
 
-test("a whole file loads, and the keys without an effect are named", () => {
+test("a whole file loads, and each of its keys has an effect", () => {
   const { unused, ...read } = parseConfig(whole, "desk.yaml");
   const watch = {
     ...defaultConfig.watch,

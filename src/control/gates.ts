@@ -206,7 +206,9 @@ export const simpleGates: readonly Gate[] = [
       const soFar = given.length === 0 ? "nobody has" : `only ${given.join(", ")} has`;
       return {
         open: false,
-        why: `${input.target} needs the approval of ${needed === 1 ? "one person" : "two people"}, ${soFar} approved: sign-off ${approval} --actor NAME --note TEXT`,
+        why:
+          `${input.target} needs the approval of ${needed === 1 ? "one person" : "two people"}, ` +
+          `${soFar} approved: sign-off ${approval} --actor NAME --note TEXT`,
       };
     },
   },

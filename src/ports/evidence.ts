@@ -21,7 +21,7 @@ export interface ComparisonRecord {
   readonly method: string;
   readonly epoch: number;
   readonly answered: Side;
-  /** `aa` compares legacy with itself, to measure noise. */
+  /** `aa` compares the side that answered with itself, to measure noise. */
   readonly kind: "ab" | "aa";
   readonly verdict: Verdict;
   /** The book or user by which the call was routed; null if it had neither. */

@@ -215,7 +215,7 @@ it("a comparison that is not explainable says why, by its verdict, kind, method 
     ],
     [{ ...diverged, request: "not_json" }, "request not kept: JSON cannot express it"],
     [{ ...diverged, method: "totals" }, "answers of totals have no figures by instrument"],
-    [{ ...diverged, kind: "aa" }, "it compares legacy with itself"],
+    [{ ...diverged, kind: "aa" }, "it compares the answering side with itself"],
     [comparison(), "both sides agree"],
     [comparison({ verdict: "error" }), "a side failed, so there is one answer at most"],
     [

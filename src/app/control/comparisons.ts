@@ -46,7 +46,7 @@ function whyNotExplainable({ verdict, kind, method, request }: StoredComparison)
   if (agrees(verdict)) return "both sides agree";
   if (verdict === "error") return "a side failed, so there is one answer at most";
   if (verdict === "not_comparable") return "some values could not be compared, and no other value diverges";
-  if (kind === "aa") return "it compares legacy with itself";
+  if (kind === "aa") return "it compares the answering side with itself";
   if (!hasExplainableRows(method)) return `answers of ${method} have no figures by instrument`;
   return notKept(request === null ? "an earlier version stored the comparison" : whyNotKept[request]);
 }

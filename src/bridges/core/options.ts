@@ -25,8 +25,8 @@ export interface ShadowOptions {
   /** Largest number of values in a request that is shadowed. Default 10 000. */
   readonly inputValuesMax: number;
   /**
-   * The share, from 0 to 1, of the calls answered by legacy for which legacy is called a second time, to
-   * measure noise. Default 0.
+   * The share, from 0 to 1, of the calls for which the side that answers is called a second time, to measure
+   * noise. Default 0.
    */
   readonly controlRatio: number;
   /**
@@ -90,7 +90,7 @@ export interface CallAnswer<Value> {
 export interface CallComparison {
   readonly method: string;
   readonly verdict: Verdict;
-  /** `ab` compares legacy with modern, `aa` legacy with itself. */
+  /** `ab` compares legacy with modern, `aa` the side that answered with itself. */
   readonly kind: "ab" | "aa";
   readonly answered: Side;
   readonly epoch: number;

@@ -88,7 +88,9 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const { group = "", k = 0, n = 0, upper = 1 } = worst ?? {};
     const evidence = { k, n, upper, limit, alpha, strata };
     const of = groups.length > 1 ? ` of ${group}s` : "";
-    const why = `${k} of ${many(n, "instrument-day")}${of} unexplained: at most ${percent(upper)}; limit ${percent(limit)}`;
+    const why =
+      `${k} of ${many(n, "instrument-day")}${of} unexplained: at most ${percent(upper)}; ` +
+      `limit ${percent(limit)}`;
     if (strata.some(({ state }) => state === "closed"))
       return closed(`${why}; ${waysToExplain(ofSources(facts.trials.trials, source))}`, evidence);
     if (worst !== undefined && strata.every(({ state }) => state === "open")) return open(why, evidence);
@@ -112,7 +114,8 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
 
 function waysToExplain(trials: readonly Trial[]): string {
   const { day, book, symbol } = trials.findLast(({ event }) => event) ?? {};
-  return `explain the last break (${[day, book, symbol].filter(Boolean).join(" ")}), then accept its cause or repair modern`;
+  const last = [day, book, symbol].filter(Boolean).join(" ");
+  return `explain the last break (${last}), then accept its cause or repair modern`;
 }
 
 const dayNames = ["month-end", "expiry week", "day after a holiday", "busy day"] as const;
@@ -212,7 +215,9 @@ export const figureGates: readonly EvidenceGate[] = [
       const n = trials.length;
       const bound = n === 0 ? rowMax : meanBound({ sum, n }, rowMax, alpha);
       const evidence = { k: sum, n, upper: bound, limit: meanMax, alpha, largest, absolute };
-      const why = `largest ${dollars(largest)}, mean of ${many(n, "instrument-day")} at most ${dollars(bound)}; limit ${dollars(meanMax)}`;
+      const why =
+        `largest ${dollars(largest)}, mean of ${many(n, "instrument-day")} at most ${dollars(bound)}; ` +
+        `limit ${dollars(meanMax)}`;
       if (unknown > 0)
         return inconclusive(`${why}; the money of ${many(unknown, "break")} is unknown`, evidence);
       if (n > 0 && bound <= meanMax) return open(why, evidence);
@@ -232,7 +237,10 @@ export const figureGates: readonly EvidenceGate[] = [
       const signs = [plus, within.length - plus];
       const e = evidenceOfShares(signs, [0.5, 0.5]);
       const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
-      const why = `${plus} of ${within.length} differences within tolerance favour modern, E = ${Number(e.toPrecision(3))}; at most ${dollars(drift)} a book and month; limit ${dollars(driftMax)}`;
+      const why =
+        `${plus} of ${within.length} differences within tolerance favour modern, ` +
+        `E = ${Number(e.toPrecision(3))}; ` +
+        `at most ${dollars(drift)} a book and month; limit ${dollars(driftMax)}`;
       const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
       if (trials.length === 0) return inconclusive("nothing has been compared");
       const way = "; look for a rounding or convention that one side lacks";
@@ -258,7 +266,8 @@ export const figureGates: readonly EvidenceGate[] = [
         const e = evidenceOfShares([k, n - k], [ratio, 1 - ratio]);
         if (e >= 1 / alpha)
           return closed(
-            `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)}, E = ${Number(e.toPrecision(3))}; look for a filter before the bridge`,
+            `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)}, ` +
+              `E = ${Number(e.toPrecision(3))}; look for a filter before the bridge`,
             { k, n, e, limit: ratio, alpha },
           );
       }
@@ -292,14 +301,14 @@ export const figureGates: readonly EvidenceGate[] = [
       const excess = excessOverNoise(sum(tallies, "ab"), sum(tallies, "aa"), alpha);
       const aa = sum(tallies, "aa");
       const evidence = { k: aa.k, n: aa.n, excess, limit: controlsMin, alpha };
+      const missing = lacking.length === 0 ? "" : `, missing: ${lacking.join(", ")}`;
       const way = isNoiseMeasured ? "" : "; set shadow.control_percentage";
       return methods.length > 0 && lacking.length === 0
         ? open(`at most ${percent(excess)} of calls differ beyond noise, ${aa.n} A/A calls`, evidence)
-        : inconclusive(
-            `${aa.n} A/A calls; ${controlsMin} a method needed${lacking.length === 0 ? "" : `, missing: ${lacking.join(", ")}`}${way}`,
-            evidence,
-            { clean: controlsMin * Math.max(1, methods.length) - aa.n, missing: lacking },
-          );
+        : inconclusive(`${aa.n} A/A calls; ${controlsMin} a method needed${missing}${way}`, evidence, {
+            clean: controlsMin * Math.max(1, methods.length) - aa.n,
+            missing: lacking,
+          });
     },
   },
   {
@@ -314,7 +323,9 @@ export const figureGates: readonly EvidenceGate[] = [
       const count = { k: failed + killed, n: minutes + killed };
       const upper = upperBound(count, alpha);
       const evidence = { ...count, upper, limit: errorMax, alpha };
-      const why = `${count.k} of ${count.n} minutes with an error of modern: at most ${percent(upper)}; limit ${percent(errorMax)}`;
+      const why =
+        `${count.k} of ${count.n} minutes with an error of modern: at most ${percent(upper)}; ` +
+        `limit ${percent(errorMax)}`;
       const state = judgeRate(count, errorMax, alpha);
       if (state === "closed") return closed(`${why}; see comparisons --verdict error`, evidence);
       if (state === "open" && count.n >= minutesMin) return open(why, evidence);
@@ -400,7 +411,8 @@ export function coverageOf(
     .toSorted((one, other) => other.n - one.n)
     .map(({ stratum, n }) => `${n} ${stratum.slice(method.length + 1)}`);
   const why =
-    `${method}: ${percent(byCount)} of calls and ${percent(byMoney)} of money compared; limit ${percent(coverageMin)}` +
+    `${method}: ${percent(byCount)} of calls and ${percent(byMoney)} of money compared; ` +
+    `limit ${percent(coverageMin)}` +
     (reasons.length === 0 ? "" : `; lost: ${reasons.join(", ")}`) +
     (days === 0 ? "" : `; ${many(days, "instrument-day")} void, since a process died`);
   const evidence = { byCount, byMoney, limit: coverageMin, voided: days };
@@ -454,7 +466,9 @@ function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdic
   const worst = slower ?? strata.toSorted((one, other) => other.k / other.n - one.k / one.n)[0];
   const { method = "", k = 0, n = 0 } = worst ?? {};
   const limit = 1.1 * order.m;
-  const why = `${method === "" ? "" : `${method}: `}modern took over ${Number(limit.toPrecision(3))} times as long in ${k} of ${many(n, "pair")}`;
+  const why =
+    `${method === "" ? "" : `${method}: `}modern took over ${Number(limit.toPrecision(3))} times as long ` +
+    `in ${k} of ${many(n, "pair")}`;
   const evidence = { k, n, limit, alpha, orderEffect: order.m, controls: order.n };
   if (slower !== undefined) return closed(`${why}; profile modern`, evidence);
   const few = strata.some((one) => one.n < pairsMin);
@@ -490,7 +504,9 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
   const slower = strata.find(({ state }) => state === "closed");
   const worst = slower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
   const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0 } = worst ?? {};
-  const why = `${method === "" ? "" : `${method}: `}${many(b + c, "discordant pair")} of ${pairs}, ${b} with modern slower than ${thresholdMs} ms`;
+  const why =
+    `${method === "" ? "" : `${method}: `}${many(b + c, "discordant pair")} of ${pairs}, ` +
+    `${b} with modern slower than ${thresholdMs} ms`;
   const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
   if (slower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
   const isOpen = strata.every(({ state }) => state === "open");

@@ -196,7 +196,9 @@ export const recordGates: readonly EvidenceGate[] = [
           const slope = theilSen(points) ?? 0;
           const growth = slope / (points[0]?.y || 1);
           const evidence = { growth, hours, limit: leakPerHour };
-          const why = `${percent(Math.max(0, growth))} an hour over ${Number(hours.toFixed(1))} hours; limit ${percent(leakPerHour)}`;
+          const why =
+            `${percent(Math.max(0, growth))} an hour over ${Number(hours.toFixed(1))} hours; ` +
+            `limit ${percent(leakPerHour)}`;
           if (hours < leakHours) return inconclusive(`${why}; ${leakHours} hours needed`, evidence);
           return growth > leakPerHour
             ? closed(`${why}; look for what modern keeps`, evidence)
@@ -228,7 +230,9 @@ export const recordGates: readonly EvidenceGate[] = [
         critical: critical.length,
         limit: impactMax,
       };
-      const why = `${wrong} of ${many(seen, "user-day")} saw a wrong figure, the largest off by ${dollars(largest)}; limit ${percent(impactMax)}`;
+      const why =
+        `${wrong} of ${many(seen, "user-day")} saw a wrong figure, ` +
+        `the largest off by ${dollars(largest)}; limit ${percent(impactMax)}`;
       if (critical.length > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain it`, evidence);
       const coverage = coverageOf(tallies, voided, ["served"]);
@@ -311,11 +315,13 @@ export const recordGates: readonly EvidenceGate[] = [
       );
       const drilled = records.some(({ kind, actor }) => kind === "drill" && trained.has(actor));
       const evidence = { trained: [...trained], drilled };
-      const why = `${many(trained.size, "person")} trained in ${trainingDays} days, ${drilled ? "one" : "none"} of them ran a drill`;
+      const people = many(trained.size, "person", "people");
+      const why = `${people} trained in ${trainingDays} days, ${drilled ? "one" : "none"} of them ran a drill`;
       return trained.size >= 2 && drilled
         ? open(why, evidence)
         : inconclusive(
-            `${why}; two needed: sign-off team_trained --actor NAME --note TEXT, rollback --drill --actor NAME`,
+            `${why}; two needed: sign-off team_trained --actor NAME --note TEXT, ` +
+              "rollback --drill --actor NAME",
             evidence,
           );
     },
@@ -330,7 +336,9 @@ export const recordGates: readonly EvidenceGate[] = [
       const bad = causes.find(({ limit, until }) => until < date || until > latest || limit === null);
       const money = accepted.reduce((total, one) => total + (one.money ?? 0), 0);
       const evidence = { causes: causes.length, accepted: accepted.length, money };
-      const why = `${many(causes.length, "cause")} accepted, ${many(accepted.length, "instrument-day")} of ${dollars(money)} under them`;
+      const why =
+        `${many(causes.length, "cause")} accepted, ` +
+        `${many(accepted.length, "instrument-day")} of ${dollars(money)} under them`;
       if (bad === undefined) return open(why, evidence);
       const what =
         bad.until < date
@@ -338,7 +346,7 @@ export const recordGates: readonly EvidenceGate[] = [
           : bad.limit === null
             ? "has no limit in money"
             : `ends on ${bad.until}, after ${latest}`;
-      return closed(`${why}; ${bad.code} ${what}: causes revoke it, or accept it anew`, evidence);
+      return closed(`${why}; ${bad.code} ${what}: revoke it (causes revoke), or accept it again`, evidence);
     },
   },
   {

@@ -58,4 +58,5 @@ export const alphaBefore = (before: Guarded): number =>
 export const percent = (share: number): string =>
   share >= 1 ? "100 %" : `${Number((share * 100).toPrecision(3))} %`;
 export const dollars = (amount: number): string => `$${Number(amount.toFixed(2))}`;
-export const many = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+export const many = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : plural}`;
