@@ -1,8 +1,8 @@
-/** The totals of a screen by currency: of all time, of its last trading day, and the number of open positions. */
+/** The totals of a screen by currency, of all time and of its last trading day, and its open positions. */
 import { Figure, type FigureKind } from "../figure.tsx";
 import { VerdictBadge } from "../verdict.tsx";
 import type { Dashboard, Money, Panels } from "../wire.ts";
-import { differenceOf, type SideBySide, sidesOf } from "./side-by-side.ts";
+import { differenceOf, type PanelProps } from "./side-by-side.ts";
 
 interface CardProps {
   readonly title: string;
@@ -14,9 +14,8 @@ interface CardProps {
   readonly as?: FigureKind;
 }
 
-export function Cards({ answer }: { readonly answer: Dashboard }) {
+export function Cards({ answer, sides }: PanelProps) {
   const { summary, unavailable } = answer.value;
-  const sides = sidesOf(answer);
   if (summary === null || summary === undefined)
     return <p className="unavailable">not available – {unavailable.summary}</p>;
   const { day } = summary;
@@ -79,7 +78,7 @@ function Card({
   as = "money",
   answer,
   sides,
-}: CardProps & { readonly answer: Dashboard; readonly sides: SideBySide | undefined }) {
+}: CardProps & PanelProps) {
   const { value, source, other } = answer;
   const why = reasonFor(value.unavailable, path);
   const own = pick(value);

@@ -4,21 +4,20 @@ import { Chart } from "../chart.tsx";
 import { Figure } from "../figure.tsx";
 import { Grid, type GridColumn } from "../grid.tsx";
 import { VerdictBadge } from "../verdict.tsx";
-import type { Dashboard, Day, Panels } from "../wire.ts";
+import type { Day, Money, Panels } from "../wire.ts";
 import {
   differenceOf,
   type PairedRow,
+  type PanelProps,
   pairedRows,
   type SideBySide,
-  sidesOf,
   worstOf,
 } from "./side-by-side.ts";
 
 type Row = PairedRow<Day>;
 
-export function History({ answer }: { readonly answer: Dashboard }) {
+export function History({ answer, sides }: PanelProps) {
   const { value, source } = answer;
-  const sides = useMemo(() => sidesOf(answer), [answer]);
   const [chosen, setChosen] = useState<string>();
   const currencies = useMemo(
     () => [...new Set(value.daily?.map(({ currency }) => currency) ?? [])].toSorted(),
@@ -69,7 +68,7 @@ export function History({ answer }: { readonly answer: Dashboard }) {
   );
 }
 
-/** The currency with the most days; with as many, the last in the alphabet, which is USD before EUR. */
+/** The currency with the most days. Of several, the last one in the alphabet: USD rather than EUR. */
 function largestOf({ daily }: Panels, currencies: readonly string[]): string {
   const days = (currency: string): number => daily?.filter((day) => day.currency === currency).length ?? 0;
   return currencies.reduce((best, one) => (days(one) >= days(best) ? one : best), currencies[0] ?? "");
@@ -84,8 +83,7 @@ const dayColumn: GridColumn<Row> = {
   cell: ({ legacy, modern }) => (legacy ?? modern)?.tradingDay,
 };
 
-type Field = "realized" | "unrealized" | "total";
-const figureColumn = (side: "legacy" | "modern", field: Field, title: string): GridColumn<Row> => ({
+const figureColumn = (side: "legacy" | "modern", field: keyof Money, title: string): GridColumn<Row> => ({
   ...{ id: `${side} ${field}`, title, width: 16, isNumber: true },
   value: (row) => row[side]?.[field] ?? null,
   cell: (row) => <Figure value={row[side]?.[field]} why="the system does not say it" />,
@@ -120,15 +118,7 @@ const verdictOn = ({ entry }: Row, sides: SideBySide) =>
     (["realized", "unrealized", "total"] as const).map((field) => sides.verdictOf(`daily[].${field}`, entry)),
   );
 
-function DailyChart({
-  answer,
-  currency,
-  sides,
-}: {
-  readonly answer: Dashboard;
-  readonly currency: string;
-  readonly sides: SideBySide | undefined;
-}) {
+function DailyChart({ answer, currency, sides }: PanelProps & { readonly currency: string }) {
   const { value, source } = answer;
   const { x, textOf, series } = useMemo(() => {
     const pointsOf = (panels: Panels) =>

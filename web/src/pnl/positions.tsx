@@ -1,17 +1,16 @@
 /** The positions of a screen; with both systems, the figures of each stand beside the other's. */
 import { useMemo, useState } from "react";
-import { serverNowMs } from "../clock.ts";
+import { Age } from "../ages.tsx";
 import { Figure, type FigureKind } from "../figure.tsx";
 import { Grid, type GridColumn } from "../grid.tsx";
-import { ageText } from "../times.ts";
 import { VerdictBadge } from "../verdict.tsx";
-import type { Dashboard, Position } from "../wire.ts";
+import type { Position } from "../wire.ts";
 import {
   differenceOf,
   type PairedRow,
+  type PanelProps,
   pairedRows,
   type SideBySide,
-  sidesOf,
   worstOf,
 } from "./side-by-side.ts";
 
@@ -22,11 +21,10 @@ const entryOf = ({ book, symbol }: Position): string => (book === undefined ? sy
 const either = ({ legacy, modern }: Row): Position | undefined => legacy ?? modern;
 const compared = ["quantity", "averagePrice", "realized", "unrealized"] as const;
 
-export function Positions({ answer }: { readonly answer: Dashboard }) {
+export function Positions({ answer, sides }: PanelProps) {
   const { value, source } = answer;
   const [search, setSearch] = useState("");
   const [isOnlyDiffering, setOnlyDiffering] = useState(false);
-  const sides = useMemo(() => sidesOf(answer), [answer]);
   const rows = useMemo(() => {
     const panels = sides ?? { [source]: value };
     const all = pairedRows(panels.legacy?.positions, panels.modern?.positions, entryOf);
@@ -143,7 +141,9 @@ const plainColumns = (side: "legacy" | "modern"): readonly GridColumn<Row>[] => 
     value: (row) => (row[side]?.markAt ? String(farMs - Date.parse(row[side].markAt)) : null),
     cell: (row) =>
       row[side]?.markAt ? (
-        <span title={row[side].markAt}>{ageText(serverNowMs() - Date.parse(row[side].markAt))}</span>
+        <span title={row[side].markAt}>
+          <Age since={row[side].markAt} />
+        </span>
       ) : (
         <span className="soft">not known</span>
       ),

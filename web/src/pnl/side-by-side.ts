@@ -28,6 +28,13 @@ export function sidesOf({ source, value, other }: Dashboard): SideBySide | undef
   return new SideBySide(legacy, modern, other.comparison);
 }
 
+/** What each panel of the P&L view shows. */
+export interface PanelProps {
+  readonly answer: Dashboard;
+  /** Undefined if the other system was not asked for. */
+  readonly sides: SideBySide | undefined;
+}
+
 /** The worst verdict first. */
 const order: readonly Verdict[] = ["error", "diverged", "not_comparable", "within_tolerance", "equal"];
 

@@ -5,7 +5,7 @@ import { Figure } from "../figure.tsx";
 import { Grid, type GridColumn } from "../grid.tsx";
 import { VerdictBadge } from "../verdict.tsx";
 import type { Dashboard, Trade } from "../wire.ts";
-import { sidesOf } from "./side-by-side.ts";
+import type { PanelProps } from "./side-by-side.ts";
 
 interface NumberedTrade extends Trade {
   /** Two trades may be alike, so the place in the list is the key. */
@@ -14,7 +14,7 @@ interface NumberedTrade extends Trade {
 
 const olderMax = 10_000;
 
-export function Trades({ answer, book }: { readonly answer: Dashboard; readonly book: string | undefined }) {
+export function Trades({ answer, sides, book }: PanelProps & { readonly book: string | undefined }) {
   const { value } = answer;
   const [older, setOlder] = useState<Dashboard>();
   const [failure, setFailure] = useState<string>();
@@ -34,7 +34,6 @@ export function Trades({ answer, book }: { readonly answer: Dashboard; readonly 
     }
   };
   const isCut = shown.truncatedAt !== undefined && trades.length >= shown.truncatedAt;
-  const sides = sidesOf(answer);
   return (
     <section className="panel" aria-label="Trades">
       <div className="panel-head">

@@ -1,10 +1,11 @@
-/** The P&L of a book from the system that the plan gives this person, and beside it what the other one says. */
+/** The P&L of a book from the system that the plan gives this person, and beside it the other system's. */
+import { useMemo } from "react";
 import { Age, MarkAge } from "../ages.tsx";
 import { refresh, type Screen, screenStore } from "../live/screen.ts";
 import { Cards } from "../pnl/cards.tsx";
 import { History } from "../pnl/history.tsx";
 import { Positions } from "../pnl/positions.tsx";
-import { sidesOf } from "../pnl/side-by-side.ts";
+import { type PanelProps, sidesOf } from "../pnl/side-by-side.ts";
 import { Trades } from "../pnl/trades.tsx";
 import { addressOf } from "../route.ts";
 import { sessionStore } from "../session.ts";
@@ -12,11 +13,11 @@ import { Fact, Source } from "../source.tsx";
 import { useStore } from "../store.ts";
 import { deskTime } from "../times.ts";
 import { VerdictBadge } from "../verdict.tsx";
-import type { Dashboard } from "../wire.ts";
 
 export function PnlView() {
   const screen = useStore(screenStore);
   const { answer, failure, book } = screen;
+  const sides = useMemo(() => answer && sidesOf(answer), [answer]);
   return (
     <article className={answer?.stale === true || failure !== undefined ? "pnl stale" : "pnl"}>
       <div className="title">
@@ -36,11 +37,11 @@ export function PnlView() {
         failure === undefined && <p className="soft">Asking for the figures …</p>
       ) : (
         <>
-          <Facts answer={answer} />
-          <Cards answer={answer} />
-          <Positions answer={answer} />
-          <History answer={answer} />
-          <Trades answer={answer} book={book} />
+          <Facts {...{ answer, sides }} />
+          <Cards {...{ answer, sides }} />
+          <Positions {...{ answer, sides }} />
+          <History {...{ answer, sides }} />
+          <Trades {...{ answer, sides, book }} />
         </>
       )}
     </article>
@@ -87,9 +88,8 @@ function Choice({ screen }: { readonly screen: Screen }) {
 }
 
 /** Whose figures these are, of when, and what is wrong with them. */
-function Facts({ answer }: { readonly answer: Dashboard }) {
+function Facts({ answer, sides }: PanelProps) {
   const { source, fellBack, staleWhy, stale, asOf, answeredAt, epoch, generation, dayRule, zone } = answer;
-  const sides = sidesOf(answer);
   return (
     <>
       <dl className="facts line">
