@@ -1,4 +1,4 @@
-/** How old figures are. Three ages: of the oldest price, of the system's answer, and of the connection. */
+/** How old figures are: the age of a system's answer, and that of its oldest price. */
 import { serverNowMs, useTick } from "./clock.ts";
 import { ageText } from "./times.ts";
 import type { Dashboard } from "./wire.ts";

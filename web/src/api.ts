@@ -21,6 +21,9 @@ export class ApiError extends Error {
   }
 }
 
+export const asApiError = (failure: unknown): ApiError =>
+  failure instanceof ApiError ? failure : new ApiError(0, "INTERNAL", String(failure));
+
 export interface RequestOptions {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
@@ -28,13 +31,11 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** How long the gateway may take. Default 35 s, which is longer than any limit of the gateway. */
   readonly deadlineMs?: number;
-  readonly signal?: AbortSignal;
 }
 
 /** The address of a route below `/api/v1/`; the page may be served below a path of its own. */
 export function apiUrl(path: string, query: RequestOptions["query"] = {}): URL {
   const url = new URL(`api/v1/${path}`, document.baseURI);
-  url.hash = "";
   for (const [name, value] of Object.entries(query))
     if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
   return url;
@@ -48,13 +49,17 @@ export const authorization = (token: string | undefined): Readonly<Record<string
 export const request = <Answer>(path: string, options: RequestOptions = {}): Promise<Answer> =>
   send(apiUrl(path, options.query), options, (response) => response.json());
 
+/** Sends a command and returns its answer. Throws an ApiError for any other outcome. */
+export const post = <Answer>(path: string, body: object): Promise<Answer> =>
+  request(path, { method: "POST", body });
+
 /** Returns the text of a route beside the API, such as `metrics`. Throws an ApiError. */
 export const requestText = (path: string): Promise<string> =>
   send(new URL(path, document.baseURI), {}, (response) => response.text());
 
 async function send<Answer>(
   url: URL,
-  { method = "GET", body, headers = {}, deadlineMs = 35_000, signal }: RequestOptions,
+  { method = "GET", body, headers = {}, deadlineMs = 35_000 }: RequestOptions,
   read: (response: Response) => Promise<Answer>,
 ): Promise<Answer> {
   const token = sessionToken();
@@ -68,14 +73,13 @@ async function send<Answer>(
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+      signal: deadline,
       cache: "no-store",
     });
     if (!response.ok) throw await refusalOf(response, token);
     return await read(response);
   } catch (failure) {
     if (failure instanceof ApiError) throw failure;
-    if (signal?.aborted === true) throw failure;
     if (deadline.aborted)
       throw new ApiError(0, "TIMEOUT", `the gateway did not answer within ${deadlineMs / 1_000} s`);
     throw new ApiError(0, "UNREACHABLE", "the gateway cannot be reached");

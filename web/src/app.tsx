@@ -55,7 +55,7 @@ export function App() {
 
 function SignedIn({ session }: { readonly session: Session }) {
   const { view, query } = useStore(routeStore);
-  const { link } = useStore(connectionStore);
+  const { lostAtMs } = useStore(connectionStore);
   useEffect(() => {
     connect();
     return () => {
@@ -72,11 +72,10 @@ function SignedIn({ session }: { readonly session: Session }) {
   useEffect(() => migration.start(), []);
   useEffect(() => startSampling(), []);
   const View = views[view];
-  const isOld = link.state === "lost" || link.state === "refused" || link.state === "waking";
   return (
     <>
       <Header session={session} />
-      <main className={isOld ? "old" : undefined}>
+      <main className={lostAtMs === undefined ? undefined : "old"}>
         <Contained key={view}>
           <View />
         </Contained>
@@ -105,8 +104,8 @@ class Contained extends Component<{ readonly children: ReactNode }, { readonly f
 }
 
 /**
- * Asks who the holder of the token is, and under which plan the gateway works. An answer that arrives after the
- * token has changed is not about this session, and changes nothing.
+ * Asks who the holder of the token is, and under which plan the gateway works. An answer that arrives after
+ * the token has changed is not about this session, and changes nothing.
  */
 async function askSession(): Promise<void> {
   const token = sessionToken();

@@ -3,7 +3,7 @@
  * Viewers have no commands: `Command` shows nothing to a caller who may not change the plan.
  */
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
-import { ApiError } from "./api.ts";
+import { type ApiError, asApiError } from "./api.ts";
 import { ChangesSince } from "./audit.tsx";
 import { migration } from "./live/migration.ts";
 import { sessionStore } from "./session.ts";
@@ -40,8 +40,6 @@ export interface CommandProps<Answer> {
   readonly sending?: ReactNode;
   /** What the dialog shows afterwards. */
   readonly done: (answer: Answer) => ReactNode;
-  /** What the dialog shows if the command failed. Default: the message of the error and its remedy. */
-  readonly failed?: (failure: ApiError) => ReactNode;
 }
 
 type Outcome<Answer> =
@@ -93,18 +91,7 @@ export function Command<Answer>(props: CommandProps<Answer>) {
 }
 
 function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void }) {
-  const {
-    title,
-    children,
-    reason = "",
-    mustType,
-    tone = "forward",
-    send,
-    sending,
-    done,
-    failed,
-    close,
-  } = props;
+  const { title, children, reason = "", mustType, tone = "forward", send, sending, done, close } = props;
   const [outcome, setOutcome] = useState<Outcome<Answer>>({ state: "asking" });
   const [typed, setTyped] = useState("");
   const [key] = useState(newKey);
@@ -161,7 +148,7 @@ function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void
       </label>
       {outcome.state === "failed" && (
         <div role="alert" className="refusal">
-          {failed?.(outcome.failure) ?? <Refusal failure={outcome.failure} epoch={epoch} />}
+          <Refusal failure={outcome.failure} epoch={epoch} />
         </div>
       )}
       {isSending && sending}
@@ -191,9 +178,6 @@ const Refusal = ({ failure, epoch }: { readonly failure: ApiError; readonly epoc
     {failure.code === "CONFLICT" && epoch !== undefined && <ChangesSince epoch={epoch} />}
   </>
 );
-
-const asApiError = (failure: unknown): ApiError =>
-  failure instanceof ApiError ? failure : new ApiError(0, "INTERNAL", String(failure));
 
 const newKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,12 +1,9 @@
 /** The commands of an operator that change the plan. Each carries the epoch that the person saw. */
 import { useEffect, useState } from "react";
-import { ApiError, request } from "./api.ts";
+import { ApiError, asApiError, post, request } from "./api.ts";
 import { Command } from "./command.tsx";
 import { Fact, Facts, State } from "./panel.tsx";
 import { type Gates, type Migration, type Move, type Phase, phases, type Traffic } from "./wire.ts";
-
-const post = <Answer,>(path: string, body: object): Promise<Answer> =>
-  request(path, { method: "POST", body });
 
 /** Moves to the next phase, to the one before, or takes modern back into use in the present one. */
 export function PhaseMoves({ now }: { readonly now: Migration }) {
@@ -57,9 +54,7 @@ function DryRun({ target }: { readonly target: Phase }) {
   const [found, setFound] = useState<Move | ApiError>();
   useEffect(() => {
     const body = { move: "set", phase: target, reason: "a dry run on the page", dryRun: true };
-    post<Move>("migration/phase", body).then(setFound, (failure) =>
-      setFound(failure instanceof ApiError ? failure : new ApiError(0, "INTERNAL", String(failure))),
-    );
+    post<Move>("migration/phase", body).then(setFound, (failure) => setFound(asApiError(failure)));
   }, [target]);
   if (found === undefined) return <p>The gateway looks at the move …</p>;
   if (found instanceof ApiError)

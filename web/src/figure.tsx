@@ -1,4 +1,4 @@
-/** Numbers on the page. Each shows a rounded text and holds the exact one: in its title, and when it is copied. */
+/** Numbers on the page. Each shows a rounded text; its title and its copies have the exact one. */
 import { memo } from "react";
 import { figureText, ownDecimals, roomBehind } from "./figures.ts";
 

@@ -44,6 +44,8 @@ export function figureText(exact: string, places = moneyPlaces): FigureText {
 const digitsAt = (value: Fraction, decimals: number): string =>
   roundHalfAway(value, decimals).toString().replace("-", "");
 
+export const mebibytes = (bytes: number): number => bytes / 1_048_576;
+
 /** The most decimals of a price or quantity that are shown. */
 const priceDecimalsMax = 9;
 /** Prices are aligned at their point: room for this many decimals stands behind it. */

@@ -1,6 +1,6 @@
-/** The head of every view: which system answers, under which plan, how old the connection is, and the way back. */
+/** The head of every view: the system that answers, the plan, the age of the connection, and the way back. */
 import { clockErrorMs, useTick } from "./clock.ts";
-import { type Connection, connectionStore, reconnect, silentMs } from "./live/connection.ts";
+import { connectionStore, reconnect, silentMs } from "./live/connection.ts";
 import { screenStore } from "./live/screen.ts";
 import { Rollback } from "./rollback.tsx";
 import { addressOf, routeStore, type ViewName } from "./route.ts";
@@ -60,14 +60,6 @@ export function Header({ session }: { readonly session: Session }) {
   );
 }
 
-const words: Readonly<Record<Connection["link"]["state"], string>> = {
-  connecting: "connecting",
-  live: "live",
-  waking: "waking",
-  lost: "lost",
-  refused: "refused",
-};
-
 function ConnectionAge() {
   useTick();
   const { link, gaps } = useStore(connectionStore);
@@ -79,7 +71,7 @@ function ConnectionAge() {
       data-gaps={gaps}
       title={gaps === 0 ? undefined : `${gaps} times events were missing, and the page asked again`}
     >
-      {words[link.state]}
+      {link.state}
       {age !== undefined && <small> {ageText(age)}</small>}
     </span>
   );
@@ -89,15 +81,13 @@ function ConnectionAge() {
 function ConnectionBanner() {
   const { link, lostAtMs } = useStore(connectionStore);
   const errorMs = clockErrorMs();
-  if (link.state === "lost" || link.state === "refused" || link.state === "waking")
+  if (lostAtMs !== undefined)
     return (
       <div role="alert" className="banner">
         <strong>
-          {link.state === "waking"
-            ? "This computer slept."
-            : `No connection since ${deskTime(lostAtMs ?? 0)}.`}
+          {link.state === "waking" ? "This computer slept." : `No connection since ${deskTime(lostAtMs)}.`}
         </strong>{" "}
-        {link.state === "waking" ? "The page connects again." : `${link.why}. The figures below are old.`}{" "}
+        {"why" in link ? `${link.why}. The figures below are old.` : "The page connects again."}{" "}
         {link.state === "lost" && (
           <button type="button" onClick={reconnect}>
             Connect now

@@ -38,8 +38,9 @@ export function Rollback() {
 }
 
 /**
- * Sends the rollback until the gateway answers, each time under the same key, so that it happens once. After the
- * first silence the event stream of this tab is closed, because a browser keeps few connections to one gateway.
+ * Sends the rollback until the gateway answers, each time under the same key, so that it happens once. After
+ * the first silence the event stream of this tab is closed, because a browser keeps few connections to one
+ * gateway.
  */
 async function rollBack(
   { reason, key }: { readonly reason: string; readonly key: string },
@@ -72,9 +73,9 @@ function Unconfirmed({ attempts, reason }: { readonly attempts: number; readonly
   return (
     <div role="alert" className="refusal">
       <p>
-        <strong>Sent {attempts === 1 ? "once" : `${attempts} times`}, unconfirmed.</strong> The gateway does
-        not answer. The page sends the rollback again, and it happens once. If you cannot wait, do the same
-        past this gateway:
+        <strong>Sent {attempts === 1 ? "once" : `${attempts} times`}, unconfirmed.</strong> The gateway has
+        not confirmed it. The page sends the rollback again, and it happens once. If you cannot wait, do the
+        same past this gateway:
       </p>
       <pre>{`pnl-bridge rollback --reason ${shellText(reason)}${store === undefined ? "" : ` --store ${shellText(store)}`}`}</pre>
       <p>or, in a SQL shell on {store === undefined ? "the control store" : <code>{store}</code>}:</p>

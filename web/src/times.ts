@@ -11,6 +11,9 @@ export function ageText(ms: number): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor(s / 3_600) % 24} h`;
 }
 
+/** A duration in milliseconds, with decimals only if it is short. */
+export const msText = (ms: number): string => ms.toFixed(ms < 10 ? 2 : 0);
+
 /** The desk's time zone, which every time on the page uses. */
 const deskZone = "America/Chicago";
 

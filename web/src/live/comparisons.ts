@@ -16,7 +16,7 @@ export interface Filter {
 interface Found {
   /** The rows that have arrived. */
   readonly rows: readonly Comparison[];
-  /** The number of rows with those that have not arrived yet; a lower bound if the gateway cannot count them. */
+  /** The number of all rows, arrived or not; a lower bound if the gateway cannot count them. */
   readonly count: number;
   readonly isComplete: boolean;
   readonly isAsked: boolean;
@@ -33,13 +33,11 @@ export function comparisonsOf(filter: Filter) {
   /** One array that grows: a copy of 100,000 rows with each page would stop the page. */
   const rows: Comparison[] = [];
   let wanted = 0;
-  let isEnded = false;
   const load = oneAtATime(async () => {
-    while (!isEnded && !store.get().isComplete && rows.length < wanted + ahead) {
+    while (!store.get().isComplete && rows.length < wanted + ahead) {
       try {
         const query = { ...filter, before: rows.at(-1)?.id, limit: pageRows };
         const { comparisons, total } = await request<ComparisonList>("comparisons", { query });
-        if (isEnded) return;
         // The details of a row are asked for again when somebody opens it.
         for (const row of comparisons) rows.push({ ...row, fields: row.fields.slice(0, 1) });
         const isComplete = comparisons.length < pageRows;
@@ -58,9 +56,6 @@ export function comparisonsOf(filter: Filter) {
     want: (last: number): void => {
       wanted = Math.max(wanted, last);
       void load();
-    },
-    end: (): void => {
-      isEnded = true;
     },
   };
 }

@@ -27,14 +27,17 @@ const initial: Connection = {
 export const connectionStore = createStore(initial);
 
 /** Events with a known shape, and those whose data the page does not read. */
-export type EventName = keyof EventData | "plan" | "freshness" | "files" | "reports" | "gates" | "resync";
+export type EventName = keyof EventData | "plan" | "freshness" | "files" | "reports" | "resync";
 type DataOf<Name extends EventName> = Name extends keyof EventData ? EventData[Name] : unknown;
 type Listener = (data: never) => void;
 
 const listeners = new Map<string, Set<Listener>>();
 let stream: Stream | undefined;
 let lastSeq: number | undefined;
-/** When the last event arrived; undefined before the first one. Not in the store: a flood would draw it each time. */
+/**
+ * When the last event arrived; undefined before the first one. It is not in the store, because the page would
+ * be drawn again for each event of a flood.
+ */
 let heardAt: Moment | undefined;
 
 /** The time since the last event in milliseconds; undefined before the first one. */

@@ -1,6 +1,6 @@
 /**
- * The metrics of the gateway that serves the page, sampled while somebody is signed in. A sample holds sums over
- * all methods; a chart shows the differences of two samples.
+ * The metrics of the gateway that serves the page, sampled while somebody is signed in. A sample holds sums
+ * over all methods; a chart shows the differences of two samples.
  */
 import { requestText } from "../api.ts";
 import { serverNowMs } from "../clock.ts";

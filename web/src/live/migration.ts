@@ -3,6 +3,6 @@ import type { Migration } from "../wire.ts";
 import { question } from "./question.ts";
 
 export const migration = question<Migration>("migration", {
-  on: ["plan", "freshness", "resync", "gates", "owed", "database"],
+  on: ["plan", "freshness", "resync", "owed", "database"],
   everyMs: 3_000,
 });

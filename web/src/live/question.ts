@@ -1,7 +1,7 @@
 /**
  * Questions that a view asks again and again: soon after an event that may change the answer, and after some
- * seconds in any case. A hidden tab asks nothing; when it is shown again, it asks what is due. Requests for one
- * question never overlap.
+ * seconds in any case. A hidden tab asks nothing; when it is shown again, it asks what is due. Requests for
+ * one question never overlap.
  */
 import { useEffect, useMemo } from "react";
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";

@@ -1,11 +1,10 @@
 /**
- * What the P&L view shows: one answer of the gateway with all panels, from one system, one epoch and one as-of.
- * An event says that positions have changed, and the page asks for the whole screen again, so that its panels
- * never mix two answers. An event without changes only brings the age of the figures up to date.
+ * What the P&L view shows: one answer of the gateway with all panels, from one system, one epoch and one
+ * as-of. An event says that positions have changed, and the page asks for the whole screen again, so that its
+ * panels never mix two answers. An event without changes only brings the age of the figures up to date.
  */
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
 import { ApiError, request } from "../api.ts";
-import { type Moment, moment } from "../clock.ts";
 import { createStore } from "../store.ts";
 import type { Dashboard } from "../wire.ts";
 import { onEventOf } from "./connection.ts";
@@ -16,8 +15,6 @@ export interface Screen {
   readonly isCompared: boolean;
   /** The last answer for this book; undefined before the first one. */
   readonly answer: Dashboard | undefined;
-  /** When the answer arrived. */
-  readonly arrivedAt: Moment | undefined;
   /** Why the last request failed; undefined if it did not. */
   readonly failure: ApiError | undefined;
 }
@@ -26,7 +23,6 @@ const empty: Screen = {
   book: undefined,
   isCompared: false,
   answer: undefined,
-  arrivedAt: undefined,
   failure: undefined,
 };
 export const screenStore = createStore(empty);
@@ -35,7 +31,7 @@ export const screenStore = createStore(empty);
 const againMs = 10_000;
 /** The pause after a request that failed. */
 const failedMs = 2_000;
-/** While figures change, requests are at least this far apart, and three times as far as the last one took. */
+/** While figures change, two requests are at least this far apart; more if they are slow. */
 const apartMs = 1_000;
 
 let isWanted = false;
@@ -76,7 +72,7 @@ export const refresh: () => Promise<void> = oneAtATime(async () => {
   try {
     const query = { view: "screen", book, beside: isCompared || undefined };
     const answer = await request<Dashboard>("dashboard", { query });
-    if (isCurrent()) screenStore.set({ book, isCompared, answer, arrivedAt: moment(), failure: undefined });
+    if (isCurrent()) screenStore.set({ book, isCompared, answer, failure: undefined });
   } catch (failure) {
     if (isCurrent() && failure instanceof ApiError) screenStore.set({ ...screenStore.get(), failure });
     refreshAfter(failedMs);

@@ -3,7 +3,8 @@
  * holds a lock reads the stream and sends each event to the other tabs. When it closes, the browser gives the
  * lock to another tab. A visible tab takes the lock from one that has become silent.
  *
- * Browsers offer locks on `https:` and on this machine only. Elsewhere each tab has a stream while it is visible.
+ * Browsers offer locks on `https:` and on this machine only. Elsewhere each tab has a stream while it is
+ * visible.
  */
 import { type Moment, moment, sinceMs } from "../clock.ts";
 import type { StreamEvent } from "./event-reader.ts";

@@ -1,4 +1,4 @@
-/** The view `Differences`: the comparisons of both systems, from the sums down to fields, trades and causes. */
+/** The view `Differences`: the comparisons of both systems, from sums down to fields, trades and causes. */
 import { useEffect, useMemo, useState } from "react";
 import { Explanation } from "../explanation.tsx";
 import { Figure } from "../figure.tsx";
@@ -10,7 +10,7 @@ import { onlyOnce, useQuestion } from "../live/question.ts";
 import { Fact, Facts, Panel, Table } from "../panel.tsx";
 import { addressOf, routeStore } from "../route.ts";
 import { useStore } from "../store.ts";
-import { deskTime } from "../times.ts";
+import { deskTime, msText } from "../times.ts";
 import { VerdictBadge } from "../verdict.tsx";
 import type { Comparison } from "../wire.ts";
 
@@ -74,8 +74,6 @@ function Counts() {
 const Count = ({ count, href }: { readonly count: number; readonly href: string }) =>
   count === 0 ? "0" : <a href={href}>{count.toLocaleString("en-US")}</a>;
 
-const msText = (ms: number | null): string => (ms === null ? "–" : ms.toFixed(ms < 10 ? 2 : 0));
-
 function differenceText({ fields, legacyError, modernError }: Comparison): string {
   const [first] = fields;
   if (legacyError !== null) return `legacy: ${legacyError}`;
@@ -107,12 +105,12 @@ const columns: readonly GridColumn<Comparison>[] = [
   {
     ...{ id: "legacyMs", title: "Legacy ms", width: 12, isNumber: true },
     value: ({ legacyMs }) => legacyMs?.toString() ?? null,
-    cell: ({ legacyMs }) => msText(legacyMs),
+    cell: ({ legacyMs }) => (legacyMs === null ? "–" : msText(legacyMs)),
   },
   {
     ...{ id: "modernMs", title: "Modern ms", width: 12, isNumber: true },
     value: ({ modernMs }) => modernMs?.toString() ?? null,
-    cell: ({ modernMs }) => msText(modernMs),
+    cell: ({ modernMs }) => (modernMs === null ? "–" : msText(modernMs)),
   },
   {
     ...{ id: "first", title: "First difference: legacy | modern", width: 60, value: differenceText },

@@ -1,16 +1,15 @@
 /** The view `Files and data`: folders and files, what waits for a person, and both databases. */
 import { useMemo, useState } from "react";
-import { request } from "../api.ts";
+import { post } from "../api.ts";
 import { Command } from "../command.tsx";
 import { Grid, type GridColumn } from "../grid.tsx";
 import { type Asked, useQuestion } from "../live/question.ts";
 import { Fact, Facts, Panel, State, Table, type Tone } from "../panel.tsx";
 import { ageText, deskTime } from "../times.ts";
 import type { DatabaseStatus, FileReview, FilesStatus, Quarantine } from "../wire.ts";
-import { Owed } from "./migration.tsx";
+import { databaseEvents, Owed } from "./migration.tsx";
 
 const fileEvents = { on: ["files", "plan", "resync"], everyMs: 5_000 } as const;
-const databaseEvents = { on: ["owed", "database", "plan", "resync"], everyMs: 5_000 } as const;
 const quarantineEvents = { on: ["files", "database", "resync"], everyMs: 15_000 } as const;
 
 export function FilesView() {
@@ -126,12 +125,11 @@ const Settle = ({
   <Command<{ readonly settled: boolean }>
     label="Accept …"
     title="Accept this row as it is?"
-    send={({ reason }) =>
-      request("quarantine/settle", { method: "POST", body: { table, key, reason } }).then((answer) => {
-        again();
-        return answer as { readonly settled: boolean };
-      })
-    }
+    send={async ({ reason }) => {
+      const answer = await post<{ readonly settled: boolean }>("quarantine/settle", { table, key, reason });
+      again();
+      return answer;
+    }}
     done={() => (
       <p>
         <State tone="good">done</State> The row is accepted.
@@ -144,6 +142,9 @@ const Settle = ({
   </Command>
 );
 
+interface Decided {
+  readonly outcome: "done" | "waits";
+}
 type ShownReview = FilesStatus["reviews"][number];
 const decisions = [
   { decision: "apply", label: "Apply …", what: "The file counts as it is now." },
@@ -165,16 +166,12 @@ function Review({ review, again }: { readonly review: ShownReview; readonly agai
           {isOpen ? "Hide the rows" : "Show the rows"}
         </button>
         {decisions.map(({ decision: wanted, label, what }) => (
-          <Command<{ readonly outcome: "done" | "waits" }>
+          <Command<Decided>
             key={wanted}
             label={label}
             title={`${label.replace(" …", "")} review ${id}: ${path}?`}
             send={async ({ reason }) => {
-              const body = { decision: wanted, reason };
-              const answer = await request<{ readonly outcome: "done" | "waits" }>(`files/reviews/${id}`, {
-                method: "POST",
-                body,
-              });
+              const answer = await post<Decided>(`files/reviews/${id}`, { decision: wanted, reason });
               again();
               return answer;
             }}

@@ -1,10 +1,11 @@
 /** The view `Health`: how fast and how reliable both systems are, as charts since the page was opened. */
 import { useMemo } from "react";
 import { Chart } from "../chart.tsx";
+import { mebibytes } from "../figures.ts";
 import { latencyMs, type Sample, sampleBefore, samplesStore } from "../live/metrics.ts";
 import { Fact, Facts, Panel } from "../panel.tsx";
 import { useStore } from "../store.ts";
-import { deskTime } from "../times.ts";
+import { deskTime, msText } from "../times.ts";
 
 /** A point of a chart covers the samples of this time before it. */
 const windowMs = 30_000;
@@ -61,7 +62,7 @@ const charts: readonly { readonly title: string; readonly series: readonly Measu
   },
   {
     title: "Memory of the gateway in MiB",
-    series: [{ label: "Memory", as: "line", of: (_, { memoryBytes }) => memoryBytes / 1_048_576 }],
+    series: [{ label: "Memory", as: "line", of: (_, { memoryBytes }) => mebibytes(memoryBytes) }],
   },
 ];
 
@@ -71,6 +72,7 @@ export function HealthView() {
   const samples = useStore(samplesStore);
   const now = samples.at(-1);
   const before = sampleBefore(samples, windowMs);
+  const pairs = useMemo(() => pairsOf(samples), [samples]);
   return (
     <section>
       <h1>Health</h1>
@@ -86,7 +88,7 @@ export function HealthView() {
           </p>
           <div className="columns">
             {charts.map((chart) => (
-              <MetricChart key={chart.title} {...{ samples, ...chart }} />
+              <MetricChart key={chart.title} {...{ pairs, ...chart }} />
             ))}
           </div>
         </>
@@ -98,7 +100,7 @@ export function HealthView() {
 function Now({ before, now }: { readonly before: Sample; readonly now: Sample }) {
   const ms = (side: "legacy" | "modern", share: number): string => {
     const found = latencyMs(before, now, side, share);
-    return found === null ? "no calls" : `${found.toFixed(found < 10 ? 2 : 0)} ms`;
+    return found === null ? "no calls" : `${msText(found)} ms`;
   };
   const rate = mismatchRate(before, now);
   return (
@@ -116,31 +118,37 @@ function Now({ before, now }: { readonly before: Sample; readonly now: Sample })
         <Fact name="Modern failed, since the gateway started" tone={now.failed === 0 ? "good" : "warn"}>
           {now.failed} {now.failed === 1 ? "call" : "calls"}
         </Fact>
-        <Fact name="Memory">{Math.round(now.memoryBytes / 1_048_576)} MiB</Fact>
+        <Fact name="Memory">{Math.round(mebibytes(now.memoryBytes))} MiB</Fact>
         <Fact name="Event loop, 99 of 100 delays">{(now.loopLagS * 1_000).toFixed(1)} ms</Fact>
       </Facts>
     </Panel>
   );
 }
 
+type Pair = Readonly<Record<"before" | "now", Sample>>;
+
+/** Each sample but the first, with the one that is a window before it. */
+const pairsOf = (samples: readonly Sample[]): readonly Pair[] =>
+  samples.slice(1).map((now, index) => ({
+    before: sampleBefore(samples.slice(0, index + 2), windowMs) ?? now,
+    now,
+  }));
+
 function MetricChart({
-  samples,
+  pairs,
   title,
   series,
-}: (typeof charts)[number] & { readonly samples: readonly Sample[] }) {
-  const { x, values } = useMemo(() => {
-    const pairs = samples.slice(1).map((now, index) => {
-      const before = sampleBefore(samples.slice(0, index + 2), windowMs) ?? now;
-      return { before, now };
-    });
-    return {
+}: (typeof charts)[number] & { readonly pairs: readonly Pair[] }) {
+  const { x, values } = useMemo(
+    () => ({
       x: pairs.map(({ now }) => now.atMs),
       values: series.map(({ label, as, of }) => ({
         ...{ label, as },
         values: pairs.map(({ before, now }) => shownNumber(of(before, now))),
       })),
-    };
-  }, [samples, series]);
+    }),
+    [pairs, series],
+  );
   return (
     <Panel title={title}>
       {x.length === 0 ? (

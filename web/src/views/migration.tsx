@@ -2,6 +2,7 @@
 import { Audit } from "../audit.tsx";
 import { serverNowMs, useTick } from "../clock.ts";
 import { PhaseMoves, SetTraffic, SignOff, StartRamp, UserList } from "../commands.tsx";
+import { mebibytes } from "../figures.ts";
 import { sampleBefore, samplesStore } from "../live/metrics.ts";
 import { migration } from "../live/migration.ts";
 import { type Asked, useQuestion } from "../live/question.ts";
@@ -169,7 +170,8 @@ function useServed(): string {
   return `${(Math.floor((modern / all) * 1_000) / 10).toFixed(1)} % (${modern} of ${all} calls)`;
 }
 
-function TrafficPanel({ now: { plan, from, ramp, ...now } }: Shown) {
+function TrafficPanel({ now }: Shown) {
+  const { plan, from, ramp } = now;
   useTick();
   const served = useServed();
   return (
@@ -177,7 +179,7 @@ function TrafficPanel({ now: { plan, from, ramp, ...now } }: Shown) {
       title="Traffic"
       actions={
         <>
-          <SetTraffic now={{ plan, from, ramp, ...now }} />
+          <SetTraffic now={now} />
           <StartRamp />
         </>
       }
@@ -214,11 +216,12 @@ function dueText(nextAt: string): string {
   return leftMs <= 0 ? "is due" : `in ${ageText(leftMs)}, at ${deskTime(Date.parse(nextAt))}`;
 }
 
-const databaseOptions = { on: ["owed", "database", "plan", "resync"], everyMs: 5_000 } as const;
+/** The events after which the state of both databases is asked for. */
+export const databaseEvents = { on: ["owed", "database", "plan", "resync"], everyMs: 5_000 } as const;
 
 /** Whether a way back exists, and which writes the other side lacks. */
 function WayBackPanel({ now: { rollback } }: Shown) {
-  const database = useQuestion<DatabaseStatus>("database", databaseOptions);
+  const database = useQuestion<DatabaseStatus>("database", databaseEvents);
   const { answer } = database;
   const isAbsent = database.failure?.status === 409;
   return (
@@ -295,5 +298,5 @@ const FleetPanel = ({ now: { instances, epoch } }: Shown) => (
 function memoryText(report: unknown): string {
   const bytes =
     typeof report === "object" && report !== null && "memory" in report ? report.memory : undefined;
-  return typeof bytes === "number" ? `${Math.round(bytes / 1_048_576)} MiB` : "–";
+  return typeof bytes === "number" ? `${Math.round(mebibytes(bytes))} MiB` : "–";
 }
