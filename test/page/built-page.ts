@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 import { root } from "../cli/run-cli.ts";
 
 /**
- * Returns a folder with the page, built from the sources as they are now. Test files that run at the same time
- * share the build of the same sources.
+ * Returns a folder with the page, built from the sources as they are now. Test files that run at the same
+ * time share the build of the same sources.
  */
 export async function builtPage(): Promise<string> {
   const sources = globSync(["web/**", "src/base/*.ts", "package-lock.json"], {

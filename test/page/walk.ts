@@ -1,7 +1,7 @@
 /**
- * A new user's walk over the living desk: sign in, find why book UST differs, take modern out of use, see every
- * process acknowledge, and export the audit. The test follows it, and the script of the screenshots takes a
- * picture at each stop.
+ * A new user's walk over the living desk: sign in, find why book UST differs, take modern out of use, see
+ * every process acknowledge, and export the audit. The test follows it, and the script of the screenshots
+ * takes a picture at each stop.
  */
 import type { Page } from "playwright-core";
 

@@ -52,7 +52,7 @@ export function demoLegacy(ledgers: string): PnlService {
   };
 }
 
-/** A limit counts the trades of a book only, so the desk itself is asked for the most that a dashboard asks for. */
+/** A limit counts the trades of one book, so the desk itself is asked for a dashboard's largest number. */
 const tradesMax = 100_001;
 
 const inBook = <R extends Row>(

@@ -1,8 +1,8 @@
 /**
  * Decides what a caller may do. With tokens, a caller has the role of its token. Without tokens, the gateway
- * accepts connections only from this machine. Everybody on it may do everything, but web pages may not: a page
- * that an operator has open can send requests to loopback (its `Origin` shows it), or come from a name that
- * resolves to loopback (its `Host` shows it), and both are refused. No CORS header is ever sent.
+ * accepts connections only from this machine. Everybody on it may do everything, but web pages may not: a
+ * page that an operator has open can send requests to loopback (its `Origin` shows it), or come from a name
+ * that resolves to loopback (its `Host` shows it), and both are refused. No CORS header is ever sent.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";

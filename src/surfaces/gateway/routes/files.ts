@@ -9,7 +9,9 @@ import { noted } from "./noted.ts";
 
 const tag = "records";
 
-/** The watched files: their state, the decisions that wait for a person, and files that another watcher saw. */
+/**
+ * The watched files: their state, the decisions that wait for a person, and files that another watcher saw.
+ */
 export const fileRoutes =
   (context: RouteContext) =>
   async (app: App): Promise<void> => {
