@@ -432,7 +432,7 @@ export const keys = [
       "A watcher of another host that is silent for this time loses its folders",
     ),
   ]),
-  ...[key("reports.dir", folder, "./reports", "The folder of the reports that `serve` hands out")],
+  key("reports.dir", folder, "./reports", "The folder of the reports that `serve` hands out"),
   ...under("dashboard", [
     key(
       "interval_ms",
