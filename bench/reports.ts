@@ -88,7 +88,6 @@ export async function reports(): Promise<BenchResult> {
       },
       repetitions,
     );
-    globalThis.gc?.();
     return {
       name: "report",
       what: `Excel reports: a sheet of ${written} rows written, two workbooks of 100,000 rows compared; median of ${repetitions}`,

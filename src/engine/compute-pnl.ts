@@ -120,8 +120,8 @@ interface RequestRun {
 }
 
 /**
- * Matches the trades of a request. The line of a trade is its place in the request, counted from 1. Throws the
- * errors of `computePnl`.
+ * Matches the trades of a request. The line of a trade is its place in the request, counted from 1. Throws
+ * the errors of `computePnl`.
  */
 export function runRequest(request: PnlRequest, describe: Describe): RequestRun {
   checkShape(request);

@@ -29,7 +29,7 @@ export async function legacyReport(request: LegacyReportRequest): Promise<Uint8A
   });
 }
 
-/** Quirk: a number that is none becomes an empty text, and an infinite one its name. */
+/** Quirk: NaN is written as an empty text, and infinity as `inf` or `-inf`. */
 const asWritten = (value: Value): Value =>
   typeof value === "string" || Number.isFinite(value)
     ? value

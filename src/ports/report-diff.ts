@@ -1,3 +1,4 @@
+/** How two workbooks differ in one place. */
 export type DifferenceClass =
   | "value"
   | "type"
@@ -9,6 +10,13 @@ export type DifferenceClass =
   | "within_tolerance"
   | "appearance"
   | "order";
+
+/** The classes of which any number is allowed in workbooks that agree. */
+export const harmlessClasses: ReadonlySet<DifferenceClass> = new Set([
+  "within_tolerance",
+  "appearance",
+  "order",
+]);
 
 /** The comparison of two workbooks. This is the JSON of `report diff --json`. */
 export interface ReportDiff {
@@ -25,7 +33,7 @@ export interface ReportDiff {
    * The signed sum of the differences within tolerance, by column; with the sheet if several have the column.
    */
   readonly drift: Readonly<Record<string, string>>;
-  /** The columns whose drift is above the tolerance times the number of rows. */
+  /** The columns whose drift is above the tolerance of P&L times the number of paired rows. */
   readonly driftTooLarge: readonly string[];
   readonly counts: Readonly<Partial<Record<DifferenceClass, number>>>;
   /** The two workbooks count serial dates from different years; dates are compared as days. */

@@ -1,12 +1,13 @@
 /** The comparison of two workbooks as text for people and as one self-contained page. */
 import { styleText } from "node:util";
 import { plain } from "../../base/plain-text.ts";
-import type {
-  DifferenceClass,
-  OrderNote,
-  ReportDiff,
-  ReportDifference,
-  TieOut,
+import {
+  type DifferenceClass,
+  harmlessClasses,
+  type OrderNote,
+  type ReportDiff,
+  type ReportDifference,
+  type TieOut,
 } from "../../ports/report-diff.ts";
 import { escapeHtml, scroll, section } from "./html.ts";
 import { pageStyle } from "./page-style.ts";
@@ -28,8 +29,6 @@ const classMeanings: Readonly<Record<DifferenceClass, string>> = {
 const classOrder = Object.keys(classMeanings).filter(
   (name): name is DifferenceClass => name in classMeanings,
 );
-
-const harmless: ReadonlySet<DifferenceClass> = new Set(["within_tolerance", "appearance", "order"]);
 
 interface Names {
   readonly legacy: string;
@@ -160,7 +159,8 @@ const list = (texts: readonly string[]): string =>
 const legendOf = (name: DifferenceClass): string =>
   `<dt><span class="mark ${lookOf(name)}">${name}</span></dt><dd>${escapeHtml(classMeanings[name])}</dd>`;
 
-const lookOf = (name: DifferenceClass): string => (harmless.has(name) ? "within_tolerance" : "diverged");
+const lookOf = (name: DifferenceClass): string =>
+  harmlessClasses.has(name) ? "within_tolerance" : "diverged";
 
 function differencesTable(all: readonly ReportDifference[]): string {
   const rows = all.slice(0, pageRowsMax).map((one) => {

@@ -219,7 +219,9 @@ class SheetReader {
     this.#texts[index] = text;
   }
 
-  /** Returns an equal text that was kept before, or a copy: a part of a large text would keep all of it alive. */
+  /**
+   * Returns an equal text that was kept before, or a copy: a part of a large text would keep all of it alive.
+   */
   #kept(text: string): string {
     const { length } = text;
     const place = (length * 61 + text.charCodeAt(length - 1) * 7 + text.charCodeAt(length >> 1)) & 4_095;
@@ -230,7 +232,9 @@ class SheetReader {
     return copy;
   }
 
-  /** A formula that many cells share stands in the first of them; the others get it with shifted references. */
+  /**
+   * A formula that many cells share stands in the first of them; the others get it with shifted references.
+   */
   #formulaOf({ t, si = "" }: Attributes): string {
     const text = this.#formulaText;
     if (t !== "shared") return text;
@@ -287,7 +291,9 @@ const typeNumbers: Readonly<Record<CellType, number>> = {
 
 const plainNumber = /^-?\d{1,20}(?:\.\d{1,20})?$/;
 
-/** Whether a text is a number that a comparison can read exactly: no `0x10`, and no exponent without bound. */
+/**
+ * Whether a text is a number that a comparison can read exactly: no `0x10`, and no exponent without bound.
+ */
 const isNumber = (text: string): boolean =>
   plainNumber.test(text) || (Number.isFinite(Number(text)) && parseFigure(text) !== undefined);
 
@@ -316,7 +322,9 @@ export const decodedText = (text: string): string =>
 
 const dayMs = 86_400_000;
 
-/** The serial number of an ISO date; undefined if the text is no date. The 1900 system has a 29 February 1900. */
+/**
+ * The serial number of an ISO date; undefined if the text is no date. The 1900 system has a 29 February 1900.
+ */
 function serialOf(iso: string, isFrom1904: boolean): string | undefined {
   const ms = Date.parse(/T/.test(iso) ? `${iso.replace(/Z$/, "")}Z` : `${iso}T00:00:00Z`);
   if (Number.isNaN(ms)) return undefined;

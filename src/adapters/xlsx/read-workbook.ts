@@ -1,7 +1,7 @@
 /**
- * Reads a workbook for comparison: the raw text of every value, its type, style and formula, and hidden parts.
- * It is a reader of our own because libraries turn numbers into floats, drop stored results of formulas, and
- * hide the difference between a number and a text.
+ * Reads a workbook for comparison: the raw text of every value, its type, style and formula, and hidden
+ * parts. It is a reader of our own because libraries turn numbers into floats, drop stored results of
+ * formulas, and hide the difference between a number and a text.
  */
 import { posix } from "node:path";
 import type { CellStyle, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
@@ -13,7 +13,8 @@ import { openZip, type ZipParts } from "./zip-parts.ts";
 
 /**
  * Reads an .xlsx workbook of any program. Throws UNREADABLE, and BAD_WORKBOOK for a file that is no workbook,
- * is damaged, or exceeds a limit. With `bytes`, the path only names them in errors. Linear; holds the packed file and the cells, but no unpacked part.
+ * is damaged, or exceeds a limit. With `bytes`, the path only names them in errors. Linear; holds the packed
+ * file and the cells, but no unpacked part.
  */
 export async function readWorkbook(path: string, bytes?: Uint8Array): Promise<Workbook> {
   const zip = await openZip(path, bytes);

@@ -1,6 +1,6 @@
 /**
- * Writes the workbook of a report. Every value is checked first, because the writing library drops a value that it
- * cannot store without a word.
+ * Writes the workbook of a report. Every value is checked first, because the writing library silently drops a
+ * value that it cannot store.
  */
 import { type Cell, type CellValue, colToLetter, type WriteSheet, writeXlsx } from "hucre/xlsx";
 import { BridgeError } from "../../base/errors.ts";

@@ -23,7 +23,9 @@ interface Entry {
   readonly offset: number;
 }
 
-/** Reads the directory of a zip file. Throws UNREADABLE, and BAD_WORKBOOK for anything but a sound zip file. */
+/**
+ * Reads the directory of a zip file. Throws UNREADABLE, and BAD_WORKBOOK for anything but a sound zip file.
+ */
 export async function openZip(path: string, content?: Uint8Array): Promise<ZipParts> {
   const bytes = content === undefined ? await workbookFile(path) : bufferOf(content);
   const entries = directoryOf(bytes, path);

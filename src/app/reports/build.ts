@@ -43,7 +43,9 @@ export interface BuiltReport {
   readonly document: () => Iterable<string>;
 }
 
-/** Both systems see the same world: the trades and prices up to the close of the day under legacy's day rule. */
+/**
+ * Both systems see the same world: the trades and prices up to the close of the day under legacy's day rule.
+ */
 interface ReportWorld {
   readonly input: ReportInput;
   readonly config: Config;

@@ -136,8 +136,8 @@ async function knownFile(
 }
 
 /**
- * A path as the desk's programs look for it, with the time in Chicago. The time is a later second if the name is
- * taken, so that no workbook that was handed out is replaced.
+ * A path as the desk's programs look for it, with the time in Chicago. The time is a later second if the name
+ * is taken, so that no workbook that was handed out is replaced.
  */
 function freeName(folder: string, nowMs: number): string {
   const [day = "", time = ""] = formatInstant(nowMs * 1_000).split("T");
@@ -224,8 +224,8 @@ export interface AcceptReportOptions extends StoreOptions, ByOptions {
 const keptDifferencesMax = 1_000;
 
 /**
- * Accepts the comparison of two workbooks as the report of a day. Throws REFUSED if they are not those that were
- * compared last, because the acceptance would be void at once.
+ * Accepts the comparison of two workbooks as the report of a day. Throws REFUSED if they are not those that
+ * were compared last, because the acceptance would be void at once.
  */
 export async function acceptReport(options: AcceptReportOptions): Promise<AcceptedReport & ReportAcceptance> {
   const { date, workbooks } = options;

@@ -19,12 +19,12 @@ export function dayOfText(text: string): number {
   });
 }
 
-/** The hours of Chicago at which a day of some rule ends. */
+/** The hours of Chicago at which the trading days of the rules end, latest first. */
 const closingHours = [24, 17, 16, 14];
 
 /**
- * The last instant, in microseconds, whose trades belong to a day or an earlier one under a rule. A day without a
- * session, such as a Saturday, ends with the last session before it.
+ * The last instant, in microseconds, whose trades belong to a day or an earlier one under a rule. A day
+ * without a session, such as a Saturday, ends with the last session before it.
  */
 export function closeOfDay(day: number, rule: TradingDayRuleName): number {
   const isOfDay = (wallUs: number): boolean => (tradingDayRules[rule].dayOf(wallUs, day) ?? day) <= day;

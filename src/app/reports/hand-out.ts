@@ -34,8 +34,8 @@ export interface PreparedReport {
 }
 
 /**
- * Builds the report of the right side and, in phases that compare, the other one and the comparison. A failure of the
- * other side changes nothing about the report that is handed out.
+ * Builds the report of the right side and, in phases that compare, the other one and the comparison. A
+ * failure of the other side changes nothing about the report that is handed out.
  */
 export async function prepareReport(options: HandOutOptions): Promise<PreparedReport> {
   const { input, config, plan, user } = options;
@@ -75,9 +75,9 @@ interface WrittenFiles {
 }
 
 /**
- * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all. Throws UNWRITABLE,
- * and changes nothing, if a workbook that must be written is open in a spreadsheet program. Returns the SHA-256 of
- * the workbook's bytes.
+ * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all. Throws
+ * UNWRITABLE, and changes nothing, if a workbook that must be written is open in a spreadsheet program.
+ * Returns the SHA-256 of the workbook's bytes.
  */
 export async function writeReport(
   { report, diff }: PreparedReport,

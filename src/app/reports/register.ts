@@ -1,6 +1,6 @@
 /**
- * The record of reports: which workbook was handed out to whom, and which comparison a person accepted. The entries
- * are rows of the audit, so that the control store keeps them and the chain of hashes protects them.
+ * The record of reports: which workbook was handed out to whom, and which comparison a person accepted. The
+ * entries are rows of the audit, so that the control store keeps them and the chain of hashes protects them.
  */
 import type { Side } from "../../domain/migration/phase.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
@@ -114,8 +114,8 @@ export interface ReportAcceptance {
 }
 
 /**
- * Whether the report of a day is accepted: a person accepted exactly the content of both sides that was compared
- * last, or that comparison found nothing that needs acceptance. Other content voids an acceptance.
+ * Whether the report of a day is accepted: a person accepted exactly the content of both sides that was
+ * compared last, or that comparison found nothing that needs acceptance. Other content voids an acceptance.
  */
 export async function reportAcceptance(store: ControlStore, date: string): Promise<ReportAcceptance> {
   return acceptanceIn(await reportRegister(store, date), date);

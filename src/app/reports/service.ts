@@ -30,10 +30,10 @@ export class ReportService {
   }
 
   /**
-   * Writes the report that the plan gives the user into the folder of reports, under a name like the desk's, and
-   * returns its path. A report that was handed out before with the same content keeps its file. Reports are built
-   * one after the other, each in a separate process. Throws BUSY while too many reports wait, SYSTEM_DOWN for a
-   * report that takes too long, and the errors of building it.
+   * Writes the report that the plan gives the user into the folder of reports, under a name like the desk's,
+   * and returns its path. A report that was handed out before with the same content keeps its file. Reports
+   * are built one after the other, each in a separate process. Throws BUSY while too many reports wait,
+   * SYSTEM_DOWN for a report that takes too long, and the errors of building it.
    */
   async generateDailyPnl(date: string, user: string | undefined): Promise<DailyResult> {
     if (this.#underWay >= underWayMax)

@@ -3,12 +3,13 @@
  * raw texts, and a cause where the two values or the caller give one. Linear in the cells of both.
  */
 import { absolute, add, compare, type Fraction, fraction, multiply, zero } from "../../base/fraction.ts";
-import type {
-  DifferenceClass,
-  OrderNote,
-  ReportDiff,
-  ReportDifference,
-  TieOut,
+import {
+  type DifferenceClass,
+  harmlessClasses,
+  type OrderNote,
+  type ReportDiff,
+  type ReportDifference,
+  type TieOut,
 } from "../../ports/report-diff.ts";
 import type { Workbook, WorkbookSheet } from "../../ports/workbook.ts";
 import { areAlike, type CellDifference, type Judging, judgeCells, numberText } from "./judge-cells.ts";
@@ -17,6 +18,7 @@ import { reportKeyword, sheetLayouts } from "./layout.ts";
 import { pairRecords } from "./pair-records.ts";
 import { layoutDifferences } from "./sheet-layout.ts";
 import {
+  type Cell,
   cellAt,
   keysOf,
   namedKey,
@@ -54,8 +56,6 @@ export function diffWorkbooks(legacy: Workbook, modern: Workbook, options: DiffO
 type OneSide = "legacy" | "modern";
 type ByClass = Partial<Record<DifferenceClass, number>>;
 
-const harmless: ReadonlySet<DifferenceClass> = new Set(["within_tolerance", "order", "appearance"]);
-
 interface Drift {
   readonly sheet: string;
   readonly column: string;
@@ -92,7 +92,7 @@ class WorkbookDiff {
       .map(({ name }) => name);
     return {
       ok:
-        this.#differences.every((one) => harmless.has(one.class)) &&
+        this.#differences.every((one) => harmlessClasses.has(one.class)) &&
         tieOut.every(({ holds }) => holds) &&
         driftTooLarge.length === 0,
       sheets,
@@ -240,7 +240,7 @@ interface TablePair {
   readonly legacy: SheetTable;
   readonly modern: SheetTable;
 }
-type CellPair = readonly [ReturnType<typeof cellAt>, ReturnType<typeof cellAt>];
+type CellPair = readonly [Cell, Cell];
 interface PlacedCell {
   readonly sheet: string;
   readonly key: ReportDifference["key"];
@@ -334,8 +334,7 @@ class RowComparison {
     return (
       a.types[i] === b.types[j] &&
       a.texts[i] === b.texts[j] &&
-      (a.formulas.size === 0 || a.formulas.get(i) === b.formulas.get(j)) &&
-      (b.formulas.size === 0 || a.formulas.get(i) === b.formulas.get(j)) &&
+      ((a.formulas.size === 0 && b.formulas.size === 0) || a.formulas.get(i) === b.formulas.get(j)) &&
       this.#areAlike(a.styles[i] ?? 0, b.styles[j] ?? 0)
     );
   }
@@ -388,8 +387,7 @@ const onlyIn = (side: OneSide, text: string) =>
     ? ({ class: "only_in_legacy", legacy: text, modern: null, cause: "MISSING_IN_MODERN" } as const)
     : ({ class: "only_in_modern", legacy: null, modern: text, cause: "MISSING_IN_LEGACY" } as const);
 
-const textOrNull = ({ type, text }: ReturnType<typeof cellAt>): string | null =>
-  type === "blank" ? null : text;
+const textOrNull = ({ type, text }: Cell): string | null => (type === "blank" ? null : text);
 
 const rowText = ({ starts, texts }: WorkbookSheet, row: number): string =>
   texts.slice(starts[row], starts[row + 1]).join(" | ");

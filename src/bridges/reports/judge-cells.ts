@@ -29,7 +29,9 @@ export interface CellDifference {
 
 const unexplained = "unexplained";
 
-/** Compares two cells. Returns the first difference of this order: error, formula, type, value, format, look. */
+/**
+ * Compares two cells. Returns the first difference of this order: error, formula, type, value, format, look.
+ */
 export function judgeCells(
   a: Cell,
   b: Cell,

@@ -14,7 +14,10 @@ export const reportCauses = {
 
 type ReportCause = keyof typeof reportCauses;
 
-/** The cause of a difference between legacy's report and the bridge's; undefined if it is none of the known ones. */
+/**
+ * The cause of a difference between legacy's report and the bridge's; undefined if it is none of the known
+ * ones.
+ */
 export function reportCauseOf(found: ReportDifference): ReportCause | undefined {
   return rules.find(([, holds]) => holds(found))?.[0];
 }

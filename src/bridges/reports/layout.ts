@@ -1,6 +1,6 @@
 /**
- * The sheets of the daily report, as the desk's macros know them: the names of sheets and columns, the columns
- * that identify a row, and the tolerance of each number.
+ * The sheets of the daily report, as the desk's macros know them: the names of sheets and columns, the
+ * columns that identify a row, and the tolerance of each number.
  */
 
 interface SheetLayout {

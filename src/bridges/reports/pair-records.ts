@@ -20,8 +20,8 @@ interface PairedRecords {
 }
 
 /**
- * Pairs records by key. Among records of one key, those that hold the same are paired first, then the others in
- * their order. Linear.
+ * Pairs records by key. Among records of one key, those that hold the same are paired first, then the others
+ * in their order. Linear.
  */
 export function pairRecords({ legacy, modern, legacyText, modernText }: Records): PairedRecords {
   const byKey = (keys: readonly string[]) => Map.groupBy(keys.keys(), (at) => keys[at] ?? "");

@@ -9,8 +9,8 @@ interface ReportSide {
 }
 
 /**
- * The side whose report a user gets: modern's only if `use_new_reports` is on and modern answers the user's calls.
- * After legacy's window is closed, legacy has no current report, so modern's is handed out.
+ * The side whose report a user gets: modern's only if `use_new_reports` is on and modern answers the user's
+ * calls. After legacy's window is closed, legacy has no current report, so modern's is handed out.
  */
 export function reportSideOf(plan: MigrationPlan, user: CallKey): ReportSide {
   const { answer, because } = routeOf(plan, user, 1);

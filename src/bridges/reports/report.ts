@@ -1,6 +1,6 @@
 /**
- * A daily report as a value. The workbook is one rendering of it, the JSON document beside it another. Numbers are
- * exact: decimal text, or `p/q`.
+ * A daily report as a value. The workbook is one rendering of it, the JSON document beside it another.
+ * Numbers are exact: decimal text, or `p/q`.
  */
 import { parseFigure } from "../../base/fraction.ts";
 import { nearestDouble } from "../../base/nearest-double.ts";
@@ -19,8 +19,9 @@ export interface ReportColumn {
 }
 
 /**
- * A number as text in a column of numbers, otherwise a text. Null is a figure that is not available, an empty text
- * is a blank. `words` is a text in a column of numbers; `formula` is a number that the workbook computes.
+ * A number as text in a column of numbers, otherwise a text. Null is a figure that is not available, an empty
+ * text is a blank. `words` is a text in a column of numbers; `formula` is a number that the workbook
+ * computes.
  */
 export type ReportValue =
   | string

@@ -75,9 +75,9 @@ export interface RowKey {
 }
 
 /**
- * Chooses the columns that identify a row: those of the layout if both sheets have them, else the first column.
- * Where the sheets begin with different columns, the one with more distinct values is chosen, or else the one
- * that holds texts, so that exchanging the sides changes nothing.
+ * Chooses the columns that identify a row: those of the layout if both sheets have them, else the first
+ * column. Where the sheets begin with different columns, the one with more distinct values is chosen, or else
+ * the one that holds texts, so that exchanging the sides changes nothing.
  */
 export function rowKeyOf(legacy: SheetTable, modern: SheetTable): RowKey {
   const both = (name: string): boolean => legacy.columns.has(name) && modern.columns.has(name);
