@@ -12,7 +12,7 @@ import { contentHashOf } from "../../src/app/reports/build.ts";
 import { closeOfDay, dayOfText } from "../../src/app/reports/figures.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../src/base/fraction.ts";
 import { cellTypes, type Workbook } from "../../src/ports/workbook.ts";
-import { pnlBridge, root } from "../cli/run-cli.ts";
+import { main, pnlBridge, pnlBridgeAlone, root } from "../cli/run-cli.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 
 let folder: string;
@@ -145,11 +145,8 @@ describe("report daily", () => {
         "--side",
         "modern",
       ];
-      const run = spawnSync(process.execPath, [join(root, "src/surfaces/cli/main.ts"), ...args], {
-        cwd: folder,
-        env: { ...process.env, TZ },
-      });
-      expect(run.status).toBe(0);
+      const { code } = await pnlBridgeAlone(args, { cwd: folder, env: { TZ } });
+      expect(code).toBe(0);
       hashes.add(
         createHash("sha256")
           .update(await readFile(out))
@@ -352,9 +349,7 @@ describe("the files of a report", () => {
     ];
     const whole = [before.toString("hex")];
     for (const waitMs of [150, 400, 700]) {
-      const child = spawn(process.execPath, [join(root, "src/surfaces/cli/main.ts"), ...args], {
-        cwd: folder,
-      });
+      const child = spawn(process.execPath, [main, ...args], { cwd: folder });
       setTimeout(() => child.kill("SIGKILL"), waitMs);
       const [code] = await once(child, "exit");
       const now = (await readFile(out)).toString("hex");

@@ -1,7 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { diffReports } from "../../src/app/reports/diff.ts";
 import { reportCauseOf } from "../../src/bridges/reports/known-causes.ts";
 import { defaultConfig } from "../../src/config/index.ts";
@@ -13,23 +10,11 @@ import {
   rawWorkbook,
   stylesXml,
   text,
+  workbookFolder,
   zipOf,
 } from "./raw-workbook.ts";
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "pnl-bridge-report-"));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-let files = 0;
-async function saved(content: Buffer | RawWorkbook): Promise<string> {
-  const path = join(folder, `${files++}.xlsx`);
-  await writeFile(path, Buffer.isBuffer(content) ? content : rawWorkbook(content));
-  return path;
-}
-const diffOf = async (legacy: RawWorkbook, modern: RawWorkbook) =>
-  diffReports([await saved(legacy), await saved(modern)], defaultConfig);
+const { saved, diffOf, pathOf } = workbookFolder();
 
 /** One sheet of rows with an id and an amount. */
 const amounts = (name: string, values: readonly (readonly [id: string, amount: string])[]): RawWorkbook => ({
@@ -235,7 +220,7 @@ describe("a file that is no safe workbook", () => {
     ["a zip file of something else", () => zipOf({ "a.txt": "a" }), /no \.xlsx workbook/],
     ["a workbook that was cut", () => whole().subarray(0, 400), /not a whole zip file/],
     ["a damaged part", () => damaged, /cannot be unpacked|damaged|malformed/],
-    ["a part larger than it claims", () => lying, /more than 268435456 bytes/],
+    ["a part that claims to be too large", () => lying, /more than 268435456 bytes/],
     [
       "a document type",
       () => rawWorkbook({ ...amounts("Book", []), parts: { "xl/worksheets/sheet1.xml": doctype } }),
@@ -284,7 +269,7 @@ describe("report diff", () => {
     const same = await pnlBridge(["report", "diff", a, a]);
     expect({ code: same.code, out: same.out }).toMatchObject({ code: 0 });
     expect(same.out).toContain("the workbooks agree: no difference");
-    const page = join(folder, "diff.html");
+    const page = pathOf("diff.html");
     const { code, out } = await pnlBridge(["report", "diff", a, b, "--html", page]);
     expect(code).toBe(1);
     expect(out).toContain("the workbooks do not agree: 1 value, 1 only_in_modern");
@@ -314,7 +299,7 @@ describe("report diff", () => {
     const over = await pnlBridge(["report", "diff", a, a, "--html", a]);
     expect(over).toMatchObject({ code: 2 });
     expect(over.err).toContain("would replace an input");
-    expect((await pnlBridge(["report", "diff", a, join(folder, "none.xlsx")])).err).toMatch(/^UNREADABLE/);
+    expect((await pnlBridge(["report", "diff", a, pathOf("none.xlsx")])).err).toMatch(/^UNREADABLE/);
     const device = await pnlBridge(["report", "diff", a, "/dev/null"]);
     expect(device.err).toMatch(/^UNREADABLE: the workbook cannot be read: it is not a regular file/);
   });

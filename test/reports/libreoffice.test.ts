@@ -1,4 +1,6 @@
-/** LibreOffice opens both workbooks and reads what ours reads. Flat ODS shows values as stored, and as shown. */
+/**
+ * LibreOffice opens both workbooks and reads what ours reads. Flat ODS shows values as stored, and as shown.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,35 +1,16 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { diffReports } from "../../src/app/reports/diff.ts";
-import { defaultConfig } from "../../src/config/index.ts";
-import type { DifferenceClass, ReportDiff } from "../../src/ports/report-diff.ts";
+import { expect, test } from "vitest";
+import type { DifferenceClass } from "../../src/ports/report-diff.ts";
 import {
   number,
   type RawCell,
   type RawSheet,
   type RawWorkbook,
-  rawWorkbook,
   stylesXml,
   text,
+  workbookFolder,
 } from "./raw-workbook.ts";
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "pnl-bridge-report-"));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-let files = 0;
-async function saved(book: RawWorkbook): Promise<string> {
-  const path = join(folder, `${files++}.xlsx`);
-  await writeFile(path, rawWorkbook(book));
-  return path;
-}
-
-const diffOf = async (legacy: RawWorkbook, modern: RawWorkbook): Promise<ReportDiff> =>
-  diffReports([await saved(legacy), await saved(modern)], defaultConfig);
+const { diffOf } = workbookFolder();
 
 const heads = (...names: string[]): RawCell[] => names.map((name) => text(name));
 
@@ -156,7 +137,9 @@ const part =
     Object.assign(sheetOf(book, sheet), change);
   };
 
-/** Single changes of a copy, each with its class. A change of a total or of a row of it also breaks a tie-out. */
+/**
+ * Single changes of a copy, each with its class. A change of a total or of a row of it also breaks a tie-out.
+ */
 const mutations: readonly (readonly [string, DifferenceClass, Change])[] = [
   ["a number in its last cent", "value", cell("Positions", "F3", number("-15.605"))],
   ["a number by its sign", "value", cell("Positions", "F3", number("15.625"))],

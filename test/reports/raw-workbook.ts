@@ -1,5 +1,12 @@
 /** Writes workbooks part by part, so that a test decides every byte of the XML. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
+import { afterAll, beforeAll } from "vitest";
+import { diffReports } from "../../src/app/reports/diff.ts";
+import { defaultConfig } from "../../src/config/index.ts";
+import type { ReportDiff } from "../../src/ports/report-diff.ts";
 
 /** A cell by its XML: type, stored value, formula, style. */
 export interface RawCell {
@@ -160,4 +167,26 @@ export function zipOf(parts: Readonly<Record<string, string | Buffer>>, isPacked
   end.writeUInt32LE(Buffer.concat(directory).length, 12);
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...files, ...directory, end]);
+}
+
+/** A temporary folder of workbooks for the tests of a file. */
+export function workbookFolder() {
+  let folder = "";
+  let files = 0;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "pnl-bridge-report-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const saved = async (content: Buffer | RawWorkbook): Promise<string> => {
+    const path = join(folder, `${files++}.xlsx`);
+    await writeFile(path, Buffer.isBuffer(content) ? content : rawWorkbook(content));
+    return path;
+  };
+  return {
+    pathOf: (name: string): string => join(folder, name),
+    /** Writes a workbook under a new name, and returns its path. */
+    saved,
+    diffOf: async (legacy: RawWorkbook, modern: RawWorkbook): Promise<ReportDiff> =>
+      diffReports([await saved(legacy), await saved(modern)], defaultConfig),
+  };
 }
