@@ -1,10 +1,24 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { longSeconds } from "./test/campaigns.ts";
 
 /** Replaces a module for itself, so it needs a process whose modules nobody has loaded yet. */
 const alone = "src/adapters/sqlite/snapshot.test.ts";
+
+/**
+ * Starts the files that wait longest for browsers and processes first. vitest starts the largest files first, and
+ * a small file that takes a minute would run alone at the end.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const waits = ({ moduleId }: TestSpecification): boolean =>
+      /\/test\/(page|walk|simulation|tidy|reports)\//.test(moduleId);
+    const sorted = await super.sort(files);
+    return [...sorted.filter(waits), ...sorted.filter((file) => !waits(file))];
+  }
+}
 
 // Workers, their threads and the programs that tests start compile each source once, not once each.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "pnl-bridge-compile-cache");
@@ -19,7 +33,8 @@ export default defineConfig({
       },
       { extends: true, test: { name: "alone", include: [alone] } },
     ],
-    globalSetup: "test/bundle.ts",
+    globalSetup: ["test/bundle.ts", "test/real-python.ts"],
+    sequence: { sequencer: LongestFirst },
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
     hookTimeout: 120_000,
