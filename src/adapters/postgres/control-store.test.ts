@@ -429,6 +429,17 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       await expect(open({ deadlineMs: 300 }, wire.url)).rejects.toMatchObject({ code: "SYSTEM_DOWN" });
     });
 
+    test("ends a connection that is idle in a transaction, and the change is made on another one", async () => {
+      const wire = await wireTo();
+      const store = await open({ deadlineMs: 60_000 }, wire.url);
+      wire.silentFrom = "pg_current_xact_id";
+      const change = store.change({ ...by, set: { newSystemPercentage: 7 } });
+      await until(() => wire.silent);
+      [wire.silent, wire.silentFrom] = [false, undefined];
+      expect(await change).toMatchObject({ epoch: 2, overrides: { newSystemPercentage: 7 } });
+      expect(await store.audit(0, 9)).toHaveLength(1);
+    });
+
     test("leaves a dead connection, from which the watch recovers", async () => {
       const wire = await wireTo();
       const store = await open({ deadlineMs: 3_000 }, wire.url);

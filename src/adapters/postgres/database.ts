@@ -4,7 +4,7 @@
  *
  * If the connection breaks during a commit, the server is asked over another connection for the state of the
  * transaction. So a write that is reported as failed has not happened, and repeating it does not write twice.
- * If the state cannot be determined in time, the error says that it is unknown whether the commit succeeded.
+ * If the connection breaks earlier, the transaction is repeated once. If the state cannot be determined in time, the error says that it is unknown whether the commit succeeded.
  *
  * Settings apply to one transaction and not to the session, so that a pooler can be used.
  */
@@ -159,25 +159,30 @@ class Call {
 
   /**
    * Runs a transaction that writes. If it throws, nothing has been written, unless the error says that the
-   * outcome of the commit is unknown.
+   * outcome of the commit is unknown. If the connection breaks before the commit, the server has undone the
+   * transaction, and `work` runs once more on another connection: the server ends a connection that is idle in
+   * a transaction, as that of a process that stood still for a second.
    */
   async write<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    let doubtful: { readonly transaction: string | null | undefined; readonly done: T } | undefined;
-    try {
-      return await this.#connected(async (client) => {
-        await client.query(
-          `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${this.#restLimit}; ${onDisk}`,
-        );
-        const done = await work(client);
-        const { rows } = await client.query<Row>("SELECT pg_current_xact_id()::text AS transaction");
-        doubtful = { transaction: rows[0]?.transaction, done };
-        this.#waitsFor = "a commit";
-        await client.query("COMMIT");
-        return done;
-      });
-    } catch (error) {
-      if (doubtful === undefined || !(await this.#wasCommitted(doubtful.transaction, error))) throw error;
-      return doubtful.done;
+    for (let tries = 1; ; tries += 1) {
+      let doubtful: { readonly transaction: string | null | undefined; readonly done: T } | undefined;
+      try {
+        return await this.#connected(async (client) => {
+          await client.query(
+            `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${this.#limit}; ${this.#restLimit}; ${onDisk}`,
+          );
+          const done = await work(client);
+          const { rows } = await client.query<Row>("SELECT pg_current_xact_id()::text AS transaction");
+          doubtful = { transaction: rows[0]?.transaction, done };
+          this.#waitsFor = "a commit";
+          await client.query("COMMIT");
+          return done;
+        });
+      } catch (error) {
+        if (doubtful === undefined && tries === 1 && isBroken(error)) continue;
+        if (doubtful === undefined || !(await this.#wasCommitted(doubtful.transaction, error))) throw error;
+        return doubtful.done;
+      }
     }
   }
 
@@ -284,8 +289,7 @@ class Call {
       return await work(client);
     } catch (error) {
       // A connection is reused after an answer of the server, and never after silence.
-      const answered = error instanceof BridgeError || severityOf(error) === "ERROR";
-      if (answered) await client.query("ROLLBACK").catch((failed) => (unusable = failed));
+      if (!isBroken(error)) await client.query("ROLLBACK").catch((failed) => (unusable = failed));
       else unusable = error;
       throw error;
     } finally {
@@ -295,6 +299,10 @@ class Call {
     }
   }
 }
+
+/** Whether an error is that of a connection, and not the server's answer to a statement. */
+const isBroken = (error: unknown): boolean =>
+  !(error instanceof BridgeError || error instanceof TypeError) && severityOf(error) !== "ERROR";
 
 /** Pauses between queries for the state of a commit. A restarting server is usually back within them. */
 const askAgainMs = [0, 100, 200, 400, 800, 1_600, 3_200];
