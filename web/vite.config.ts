@@ -1,9 +1,12 @@
 import { defineConfig } from "vite";
 
-/** Builds the page into `dist/web`. `./run build` names another folder and moves it there. */
+/**
+ * Builds the page into `dist/web`. `./run build` passes another folder with `--outDir`, so that a build that
+ * fails leaves `dist/` unchanged.
+ */
 export default defineConfig({
   root: import.meta.dirname,
-  // Relative addresses, so that a proxy may serve the page below a path of its own.
+  // Addresses are relative, so that a proxy can serve the page below a path of its own.
   base: "./",
   logLevel: "warn",
   build: {
@@ -11,7 +14,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2023",
     modulePreload: { polyfill: false },
-    // A file that is inlined as a data: address would need a weaker policy.
+    // An inlined file has a data: address, which the page's content security policy does not permit.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     rolldownOptions: {

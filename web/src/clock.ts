@@ -19,7 +19,7 @@ export const moment = (): Moment => ({ monotonicMs: performance.now(), wallMs: D
 export const sinceMs = ({ monotonicMs, wallMs }: Moment): number =>
   Math.max(0, performance.now() - monotonicMs, Date.now() - wallMs);
 
-/** The gateway's time when its last beat arrived; undefined before the first one. */
+/** The gateway's time in its last `hello` or `beat` event, and when that event arrived; undefined before it. */
 let lastBeat: { readonly serverMs: number; readonly at: Moment } | undefined;
 
 /** Notes the gateway's time, ISO 8601, as of now. */
@@ -27,7 +27,7 @@ export function noteServerTime(now: string): void {
   lastBeat = { serverMs: Date.parse(now), at: moment() };
 }
 
-/** The gateway's time now, in milliseconds since 1970. Before its first beat it is this computer's time. */
+/** The gateway's time now, in milliseconds since 1970; this computer's time before the first event. */
 export const serverNowMs = (): number =>
   lastBeat === undefined ? Date.now() : lastBeat.serverMs + performance.now() - lastBeat.at.monotonicMs;
 

@@ -185,7 +185,7 @@ interface ListAnswer {
 }
 const listDone = ({ changed }: ListAnswer) => (
   <p>
-    <State tone="good">done</State> {changed ? "The list has changed." : "The list was so already."}
+    <State tone="good">done</State> {changed ? "The list has changed." : "The list already was like that."}
   </p>
 );
 const changeList = (

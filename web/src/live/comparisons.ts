@@ -1,6 +1,6 @@
 /**
- * The comparisons that a filter finds, newest first. The list is the one of the moment when it was asked for:
- * rows never move under a person's eyes. Pages are asked for as far as somebody scrolls.
+ * The comparisons that a filter finds, newest first. Later comparisons do not enter the list, so its rows never
+ * move while a person reads them. Further pages are requested as the person scrolls.
  */
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
 import { ApiError, request } from "../api.ts";
@@ -38,7 +38,7 @@ export function comparisonsOf(filter: Filter) {
       try {
         const query = { ...filter, before: rows.at(-1)?.id, limit: pageRows };
         const { comparisons, total } = await request<ComparisonList>("comparisons", { query });
-        // The details of a row are asked for again when somebody opens it.
+        // A row's details are requested again when a person opens the row.
         for (const row of comparisons) rows.push({ ...row, fields: row.fields.slice(0, 1) });
         const isComplete = comparisons.length < pageRows;
         const counted = Math.max(store.get().count, total ?? 0, rows.length + (isComplete ? 0 : 1));

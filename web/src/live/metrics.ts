@@ -14,7 +14,7 @@ export interface Sample {
   readonly answered: Readonly<Record<Side, number>>;
   /** Comparisons by method and verdict, as `method verdict`. */
   readonly verdicts: ReadonlyMap<string, number>;
-  /** For each side, the calls that took at most so many seconds, by this limit, ascending. */
+  /** For each side, the limits of the histogram, ascending, each with the number of calls within this limit. */
   readonly latency: Readonly<Record<Side, readonly (readonly [limitS: number, calls: number])[]>>;
   readonly failed: number;
   readonly fellBack: number;
@@ -35,7 +35,7 @@ export const samplesStore = createStore<readonly Sample[]>([]);
 export function startSampling(): () => void {
   let isWanted = true;
   let timer: number | undefined;
-  const take = async (): Promise<void> => {
+  const takeSample = async (): Promise<void> => {
     const text = await requestText("metrics").catch(() => undefined);
     if (!isWanted) return;
     if (text !== undefined) {
@@ -46,9 +46,9 @@ export function startSampling(): () => void {
       const isSame = last === undefined || total(last) <= total(sample);
       samplesStore.set([...(isSame ? before : []), sample].slice(-samplesMax));
     }
-    timer = setTimeout(take, everyMs);
+    timer = setTimeout(takeSample, everyMs);
   };
-  void take();
+  void takeSample();
   return () => {
     isWanted = false;
     clearTimeout(timer);
@@ -58,7 +58,7 @@ export function startSampling(): () => void {
 
 const total = ({ answered }: Sample): number => answered.legacy + answered.modern;
 
-/** The sample before the last one that is at least so old; the first one if all are younger. */
+/** The newest sample that is at least `ageMs` older than the last one; the first sample if there is none. */
 export const sampleBefore = (samples: readonly Sample[], ageMs: number): Sample | undefined => {
   const now = samples.at(-1)?.atMs ?? 0;
   return samples.findLast(({ atMs }) => now - atMs >= ageMs) ?? samples[0];
@@ -112,8 +112,8 @@ export function sampleOf(text: string, atMs: number): Sample {
 const isSide = (text: string | undefined): text is Side => text === "legacy" || text === "modern";
 
 /**
- * The time within which a share of the calls between two samples was answered, in milliseconds, interpolated
- * within its bucket; null without a call.
+ * The time in milliseconds within which `share` of the calls between two samples were answered, interpolated
+ * within its bucket; null if there were no calls.
  */
 export function latencyMs(before: Sample, now: Sample, side: Side, share: number): number | null {
   const earlier = new Map(before.latency[side]);

@@ -1,6 +1,6 @@
 /**
- * Questions that a view asks again and again: soon after an event that may change the answer, and after some
- * seconds in any case. A hidden tab asks nothing; when it is shown again, it asks what is due. Requests for
+ * Requests that a view repeats: soon after an event that may change the answer, and after some seconds in any
+ * case. A hidden tab sends no request; when it is shown again, it sends the requests that are due. Requests for
  * one question never overlap.
  */
 import { useEffect, useMemo } from "react";
@@ -22,7 +22,7 @@ export interface Asked<Answer> {
 interface QuestionOptions {
   /** The query of each request, at its time. */
   readonly query?: () => NonNullable<RequestOptions["query"]>;
-  /** The events after which the answer may be another one. Default: a new plan, and a gap. */
+  /** The events after which the answer may be another one. Default: `plan`, `freshness` and `resync`. */
   readonly on?: readonly EventName[];
   /** The longest time between two requests. */
   readonly everyMs?: number;

@@ -44,7 +44,7 @@ class SharedStream implements Stream {
   #link: Link = { state: "connecting" };
   /** Whether the tab that reads the stream is hidden. Browsers slow the timers of hidden tabs down. */
   #isReaderHidden = false;
-  #heardAt: Moment = moment();
+  #lastMessageAt: Moment = moment();
   /** Whether the tab that reads the stream has been silent although its stream was live. */
   #isSilent = false;
 
@@ -91,7 +91,7 @@ class SharedStream implements Stream {
     if (!this.#closed.signal.aborted && this.#link.state !== "refused") void this.#wait();
   }
 
-  /** Opens the stream. Resolves when this tab has no use for it any longer. */
+  /** Opens the stream. Resolves when this tab is closed, or when the gateway refuses the caller. */
   #read(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed.signal.addEventListener("abort", () => resolve());
@@ -127,14 +127,14 @@ class SharedStream implements Stream {
   }
 
   #onEvent(event: StreamEvent): void {
-    this.#heardAt = moment();
+    this.#lastMessageAt = moment();
     if (this.#isSilent) this.#listener.onLink(this.#link);
     this.#isSilent = false;
     this.#listener.onEvent(event);
   }
 
   #onLink(link: Link, isReaderHidden: boolean): void {
-    this.#heardAt = moment();
+    this.#lastMessageAt = moment();
     this.#isSilent = false;
     this.#link = link;
     this.#isReaderHidden = isReaderHidden;
@@ -142,12 +142,13 @@ class SharedStream implements Stream {
   }
 
   /**
-   * Takes the lock, if somebody looks at this tab, from a tab that is silent, or that is hidden and has lost
-   * its connection.
+   * Checks the tab that reads the stream. If it is silent although its stream was live, this tab reports a
+   * lost connection. A visible tab also takes the lock from a tab that is silent for too long, or that is
+   * hidden and has lost its connection.
    */
   #watch(): void {
     if (this.#own !== undefined) return;
-    const silentMs = sinceMs(this.#heardAt);
+    const silentMs = sinceMs(this.#lastMessageAt);
     const { state } = this.#link;
     if (state === "live" && silentMs > silentMsMax && !this.#isSilent) {
       this.#isSilent = true;
@@ -160,7 +161,7 @@ class SharedStream implements Stream {
     const waitsForPause = state === "lost" && !this.#isReaderHidden;
     if (waitsForPause || silentMs <= (state === "connecting" ? connectMsMax + takeoverMs : takeoverMs))
       return;
-    this.#heardAt = moment();
+    this.#lastMessageAt = moment();
     void this.#hold({ steal: true });
   }
 

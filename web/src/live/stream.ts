@@ -1,7 +1,7 @@
 /**
- * Reads the gateway's event stream with `fetch`, which can send a token and shows the status, and reconnects
- * until it is closed. A stream that stays silent for two and a half beats counts as lost, because a half-open
- * connection never ends by itself.
+ * Reads the gateway's event stream, and reconnects until the stream is closed. It uses `fetch` and not
+ * `EventSource`, because `fetch` can send a token and returns the HTTP status. A stream that is silent for 2.5
+ * seconds counts as lost, because a half-open connection never ends by itself.
  */
 import { backOffMs } from "../../../src/base/back-off.ts";
 import { ApiError, apiUrl, authorization, refusalOf } from "../api.ts";
@@ -12,7 +12,7 @@ import { eventReader, type StreamEvent } from "./event-reader.ts";
 export type Link =
   | { readonly state: "connecting" }
   | { readonly state: "live" }
-  /** This computer slept: the stream is opened again. */
+  /** This computer was asleep. The stream is opened again. */
   | { readonly state: "waking" }
   | { readonly state: "lost"; readonly why: string }
   /** The gateway refuses this caller. No further attempt is made. */
@@ -29,7 +29,7 @@ export interface Stream {
   retry(): void;
 }
 
-/** The gateway sends an event at least this often. */
+/** The gateway sends a `beat` event at least this often. */
 const beatMs = 1_000;
 export const silentMsMax = 2.5 * beatMs;
 export const connectMsMax = 10_000;
@@ -114,7 +114,7 @@ async function* eventsOf(watch: Watch): AsyncGenerator<StreamEvent> {
   for (;;) {
     const { done, value } = await bytes.read();
     if (done) return;
-    watch.heard();
+    watch.onBytes();
     yield* read(text.decode(value, { stream: true }));
   }
 }
@@ -127,17 +127,18 @@ class Watch {
   readonly #silent = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
   #limitMs = connectMsMax;
-  #heardAt: Moment = moment();
+  #lastBytesAt: Moment = moment();
   #tickedAt: Moment = moment();
   #slept = false;
 
   constructor(closed: AbortSignal) {
     this.signal = AbortSignal.any([closed, this.#silent.signal]);
-    this.#timer = setInterval(() => this.#look(), watchMs);
+    this.#timer = setInterval(() => this.#check(), watchMs);
   }
 
-  heard(): void {
-    this.#heardAt = moment();
+  /** Notes that the gateway has sent something. */
+  onBytes(): void {
+    this.#lastBytesAt = moment();
     this.#limitMs = silentMsMax;
     this.#slept = false;
   }
@@ -147,11 +148,11 @@ class Watch {
     this.#silent.abort();
   }
 
-  #look(): void {
+  #check(): void {
     const lateMs = sinceMs(this.#tickedAt) - watchMs;
     this.#tickedAt = moment();
     if (lateMs > sleptMs) this.#slept = true;
-    const silentMs = sinceMs(this.#heardAt);
+    const silentMs = sinceMs(this.#lastBytesAt);
     if (silentMs <= this.#limitMs || lateMs > lateMsMax) return;
     this.loss = this.#slept
       ? { state: "waking" }

@@ -7,9 +7,9 @@ import { differenceOf, type PanelProps } from "./side-by-side.ts";
 interface CardProps {
   readonly title: string;
   readonly pick: (panels: Panels) => string | null | undefined;
-  /** The place of the figure in the reasons why figures are missing. */
+  /** The path of the figure, by which `unavailable` gives the reason for a missing figure. */
   readonly path: string;
-  /** The place of the figure in comparisons, and its row there. Default: `path`. */
+  /** The path and the list entry of the figure in comparisons. Default: `path`, without an entry. */
   readonly judgedBy?: readonly [path: string, entry: string];
   readonly as?: FigureKind;
 }

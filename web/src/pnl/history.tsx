@@ -86,7 +86,7 @@ const dayColumn: GridColumn<Row> = {
 const figureColumn = (side: "legacy" | "modern", field: keyof Money, title: string): GridColumn<Row> => ({
   ...{ id: `${side} ${field}`, title, width: 16, isNumber: true },
   value: (row) => row[side]?.[field] ?? null,
-  cell: (row) => <Figure value={row[side]?.[field]} why="the system does not say it" />,
+  cell: (row) => <Figure value={row[side]?.[field]} why="the system does not report it" />,
 });
 
 const plainColumns = (side: "legacy" | "modern"): readonly GridColumn<Row>[] => [

@@ -119,7 +119,7 @@ const figureColumn = (
 ): GridColumn<Row> => ({
   ...{ id: `${side} ${field}`, title, width, isNumber: true },
   value: (row) => row[side]?.[field] ?? null,
-  cell: (row) => <Figure value={row[side]?.[field]} as={kinds[field]} why="the system does not say it" />,
+  cell: (row) => <Figure value={row[side]?.[field]} as={kinds[field]} why="the system does not report it" />,
 });
 
 const plainColumns = (side: "legacy" | "modern"): readonly GridColumn<Row>[] => [
@@ -137,8 +137,8 @@ const plainColumns = (side: "legacy" | "modern"): readonly GridColumn<Row>[] => 
   },
   {
     ...{ id: "markAge", title: "Mark age", width: 12, isNumber: true },
-    // A later mark is younger, so the instants are sorted by their distance to a far one.
-    value: (row) => (row[side]?.markAt ? String(farMs - Date.parse(row[side].markAt)) : null),
+    // Sorts by age: the distance to a time in the far future is smaller for a younger mark.
+    value: (row) => (row[side]?.markAt ? String(farFutureMs - Date.parse(row[side].markAt)) : null),
     cell: (row) =>
       row[side]?.markAt ? (
         <span title={row[side].markAt}>
@@ -152,7 +152,7 @@ const plainColumns = (side: "legacy" | "modern"): readonly GridColumn<Row>[] => 
   figureColumn(side, "unrealized", { title: "Unrealized", width: 17 }),
   figureColumn(side, "total", { title: "Total P&L", width: 17 }),
 ];
-const farMs = Date.parse("2200-01-01T00:00:00Z");
+const farFutureMs = Date.parse("2200-01-01T00:00:00Z");
 
 const comparedColumns = (sides: SideBySide): readonly GridColumn<Row>[] => [
   {

@@ -38,7 +38,7 @@ export interface PanelProps {
 /** The worst verdict first. */
 const order: readonly Verdict[] = ["error", "diverged", "not_comparable", "within_tolerance", "equal"];
 
-/** The worst of some verdicts; those that are not known do not count. */
+/** The worst of some verdicts. An undefined verdict does not count. */
 export const worstOf = (verdicts: readonly (Verdict | undefined)[]): Verdict | undefined =>
   order.find((verdict) => verdicts.includes(verdict));
 
@@ -113,7 +113,7 @@ export function pairedRows<Row>(
 export interface PairedRow<Row> {
   /** Unique among the rows. */
   readonly key: string;
-  /** What the gateway calls the row; rows with equal keys share it. */
+  /** The gateway's name for the row, which rows with equal keys share. */
   readonly entry: string;
   readonly legacy: Row | undefined;
   readonly modern: Row | undefined;

@@ -16,7 +16,7 @@ import type { Comparison } from "../wire.ts";
 
 const verdicts = ["diverged", "error", "not_comparable", "within_tolerance", "equal"] as const;
 
-/** What the address asks for. */
+/** The filters and the opened comparison that the address names. */
 interface Wanted extends Filter {
   readonly id: string | undefined;
 }
@@ -141,9 +141,7 @@ function Comparisons({ verdict, method, unit, id }: Wanted) {
       actions={
         <>
           <small role="status">
-            {isAsked
-              ? "being asked for …"
-              : `${isComplete ? "" : "at least "}${count.toLocaleString("en-US")} found`}
+            {isAsked ? "loading …" : `${isComplete ? "" : "at least "}${count.toLocaleString("en-US")} found`}
             {newer > 0 && unit === undefined && `, ${newer} newer that differ`}
           </small>
           <button type="button" onClick={again}>
@@ -193,7 +191,7 @@ interface TypedProps {
   readonly value: string | undefined;
 }
 
-/** A filter that is typed; it takes effect with Enter, or when the field is left. */
+/** A filter that a person types. It takes effect when the person presses Enter or leaves the field. */
 function Typed({ label, name, value = "" }: TypedProps) {
   const take = (text: string): void => {
     if (text !== value) show({ [name]: text, id: "" });
@@ -226,7 +224,7 @@ function Details({ id }: { readonly id: string }) {
   if (answer === undefined)
     return (
       <Panel title={`Comparison ${id}`} actions={close} {...(failure !== undefined && { asked })}>
-        {failure === undefined && <p>It is on its way …</p>}
+        {failure === undefined && <p>The comparison is being loaded …</p>}
       </Panel>
     );
   const { at, method, unit, epoch, answered, verdict, legacyMs, modernMs, legacyError, modernError } = answer;

@@ -195,7 +195,7 @@ function Review({ review, again }: { readonly review: ShownReview; readonly agai
 function ReviewRows({ id }: { readonly id: number }) {
   const { answer, failure } = useQuestion<FileReview>(`files/reviews/${id}`);
   if (failure !== undefined) return <p role="alert">not available – {failure.message}</p>;
-  if (answer === undefined) return <p>The rows are on their way …</p>;
+  if (answer === undefined) return <p>The rows are being loaded …</p>;
   return (
     <ul className="plain">
       {answer.rows.map(({ text }) => (

@@ -7,7 +7,7 @@ import { Fact, Facts, Panel } from "../panel.tsx";
 import { useStore } from "../store.ts";
 import { deskTime, msText } from "../times.ts";
 
-/** A point of a chart covers the samples of this time before it. */
+/** Each point of a chart covers the samples of this time before it. */
 const windowMs = 30_000;
 
 type Measure = (before: Sample, now: Sample) => number | null;
@@ -20,8 +20,8 @@ const verdictSum = (sample: Sample, isWanted: (verdict: string) => boolean): num
 
 const mismatchRate: Measure = (before, now) => {
   const all = verdictSum(now, () => true) - verdictSum(before, () => true);
-  const isApart = (verdict: string): boolean => verdict === "diverged" || verdict === "error";
-  return all === 0 ? null : (100 * (verdictSum(now, isApart) - verdictSum(before, isApart))) / all;
+  const isUnequal = (verdict: string): boolean => verdict === "diverged" || verdict === "error";
+  return all === 0 ? null : (100 * (verdictSum(now, isUnequal) - verdictSum(before, isUnequal))) / all;
 };
 const perMinute =
   (of: (sample: Sample) => number): Measure =>
@@ -77,14 +77,14 @@ export function HealthView() {
     <section>
       <h1>Health</h1>
       {now === undefined || before === undefined ? (
-        <p>The first sample of the metrics is on its way.</p>
+        <p>The first sample of the metrics has not arrived yet.</p>
       ) : (
         <>
           <Now {...{ before, now }} />
           <p className="soft">
-            The charts begin when the page was opened ({deskTime(samples[0]?.atMs ?? 0)}); each point covers
-            the {windowMs / 1_000} s before it, of the gateway that serves this page. <code>/metrics</code>{" "}
-            has all signals.
+            The charts show the gateway that serves this page, since the page was opened (
+            {deskTime(samples[0]?.atMs ?? 0)}). Each point covers the {windowMs / 1_000} s before it.{" "}
+            <code>/metrics</code> has all signals.
           </p>
           <div className="columns">
             {charts.map((chart) => (
@@ -119,7 +119,7 @@ function Now({ before, now }: { readonly before: Sample; readonly now: Sample })
           {now.failed} {now.failed === 1 ? "call" : "calls"}
         </Fact>
         <Fact name="Memory">{Math.round(mebibytes(now.memoryBytes))} MiB</Fact>
-        <Fact name="Event loop, 99 of 100 delays">{(now.loopLagS * 1_000).toFixed(1)} ms</Fact>
+        <Fact name="Event loop delay, p99">{(now.loopLagS * 1_000).toFixed(1)} ms</Fact>
       </Facts>
     </Panel>
   );

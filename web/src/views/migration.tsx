@@ -158,7 +158,7 @@ function GatesPanel({ now: { gates } }: Shown) {
 
 const servedMs = 60_000;
 
-/** The share of calls that modern has answered in the last minute, of this gateway's calls. */
+/** The share of this gateway's calls that modern has answered in the last minute. */
 function useServed(): string {
   const samples = useStore(samplesStore);
   const [before, now] = [sampleBefore(samples, servedMs), samples.at(-1)];
@@ -166,7 +166,7 @@ function useServed(): string {
   const modern = now.answered.modern - before.answered.modern;
   const all = modern + now.answered.legacy - before.answered.legacy;
   if (all === 0) return "no calls";
-  // Cut and never rounded up: 99.99 % is not everything.
+  // The share is cut and not rounded, so that 99.99 % is never shown as 100 %.
   return `${(Math.floor((modern / all) * 1_000) / 10).toFixed(1)} % (${modern} of ${all} calls)`;
 }
 
@@ -185,7 +185,7 @@ function TrafficPanel({ now }: Shown) {
       }
     >
       <Facts>
-        <Fact name="Asked for modern">
+        <Fact name="Requested for modern">
           {plan.newSystemPercentage} % ({from.newSystemPercentage})
         </Fact>
         <Fact name="Served by modern, last minute">{served}</Fact>

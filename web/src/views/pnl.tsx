@@ -48,7 +48,7 @@ export function PnlView() {
   );
 }
 
-/** The book, and whether both systems are shown. Both stand in the address. */
+/** Chooses the book, and whether both systems are shown. The address contains both choices. */
 function Choice({ screen }: { readonly screen: Screen }) {
   const session = useStore(sessionStore);
   const { answer, book, isCompared } = screen;
@@ -87,7 +87,7 @@ function Choice({ screen }: { readonly screen: Screen }) {
   );
 }
 
-/** Whose figures these are, of when, and what is wrong with them. */
+/** The ages, the as-of time and the plan of the figures, and a warning for each fault that they have. */
 function Facts({ answer, sides }: PanelProps) {
   const { source, fellBack, staleWhy, stale, asOf, answeredAt, epoch, generation, dayRule, zone } = answer;
   return (
@@ -129,7 +129,7 @@ function Facts({ answer, sides }: PanelProps) {
       )}
       {answer.allBooks !== undefined && <p className="warning">{answer.allBooks}</p>}
       {sides !== undefined && sides.more > 0 && (
-        <p className="warning">{sides.more} more figures differ than the gateway lists.</p>
+        <p className="warning">{sides.more} further figures differ that the gateway does not list.</p>
       )}
     </>
   );
