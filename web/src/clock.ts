@@ -19,7 +19,7 @@ export const moment = (): Moment => ({ monotonicMs: performance.now(), wallMs: D
 export const sinceMs = ({ monotonicMs, wallMs }: Moment): number =>
   Math.max(0, performance.now() - monotonicMs, Date.now() - wallMs);
 
-/** The gateway's time in its last `hello` or `beat` event, and when that event arrived; undefined before it. */
+/** The gateway's time in its last `hello` or `beat` event, and the time when that event arrived. */
 let lastBeat: { readonly serverMs: number; readonly at: Moment } | undefined;
 
 /** Notes the gateway's time, ISO 8601, as of now. */

@@ -14,7 +14,7 @@ export interface Sample {
   readonly answered: Readonly<Record<Side, number>>;
   /** Comparisons by method and verdict, as `method verdict`. */
   readonly verdicts: ReadonlyMap<string, number>;
-  /** For each side, the limits of the histogram, ascending, each with the number of calls within this limit. */
+  /** For each side, the limits of the histogram, ascending, each with the number of calls within it. */
   readonly latency: Readonly<Record<Side, readonly (readonly [limitS: number, calls: number])[]>>;
   readonly failed: number;
   readonly fellBack: number;

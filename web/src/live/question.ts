@@ -1,7 +1,7 @@
 /**
  * Requests that a view repeats: soon after an event that may change the answer, and after some seconds in any
- * case. A hidden tab sends no request; when it is shown again, it sends the requests that are due. Requests for
- * one question never overlap.
+ * case. A hidden tab sends no request. When it is shown again, it sends those that are due. Requests for one
+ * question never overlap.
  */
 import { useEffect, useMemo } from "react";
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";

@@ -103,7 +103,7 @@ const columns: readonly GridColumn<NumberedTrade>[] = [
 
 const sideWord = (side: string): string => (side === "B" ? "Buy" : side === "S" ? "Sell" : side);
 
-/** The time of a trade as its text gives it: the desk's day and clock, then the offset if the text has one. */
+/** The time of a trade as its text gives it: the desk's day and clock, then the offset, if any. */
 function wallTime(time: string | null): string {
   if (time === null) return "not known";
   const [, day, clock, offset = ""] = /^(\S+)T([\d:.]+)(.*)$/.exec(time) ?? [];

@@ -287,7 +287,7 @@ interface TookProps {
 
 const Took = ({ side, ms, error }: TookProps) =>
   error === null ? (
-    <Fact name={`${side} took`}>{msText(ms)} ms</Fact>
+    <Fact name={`${side} took`}>{ms === null ? "–" : `${msText(ms)} ms`}</Fact>
   ) : (
     <Fact name={`${side} failed`} tone="bad">
       {error}
