@@ -28,7 +28,7 @@ const failures: Fixes<typeof errorCatalogue> = {
   REFUSED: "Do first what the message names: open the gates, clear the latch, or wait.",
   CONFLICT:
     "Do what the message says; usually read the status, and repeat the request if it is still wanted.",
-  CLOSED: "Create or open what was closed again; a program should close a bridge only after its last call.",
+  CLOSED: "Open again what is closed; a program should close a bridge only after its last call.",
   SYSTEM_DOWN: "Start the system that is named, and run `doctor --system SIDE`.",
   INTERNAL: "Run the command again with `--verbose` and report what it prints.",
 };

@@ -370,8 +370,8 @@ class Search {
   }
 
   /**
-   * Finds a single change of one trade that reproduces all rows; its level is `fits` if a change of several
-   * trades does so.
+   * Finds the changes of one trade that reproduce all rows. The level is `proved` if the whole search finds
+   * exactly one of them and the side has rows, otherwise `fits`.
    */
   #oneTrade(side: Side, judge: (variants: readonly Variant[]) => Judged): Found | undefined {
     const fitting: Variant[] = [];

@@ -158,9 +158,9 @@ interface RelatedLanes {
 }
 
 /**
- * Joins lanes with a difference that a system may have merged, renamed or netted: those with one text in a
- * translator of the desk, those of one symbol in several books, and a name without trades with the lanes
- * whose rows equal its own. A merge leaves at least one lane without a row.
+ * Joins lanes with a difference that a system may have merged, renamed or netted: lanes to which a translator
+ * of the desk gives the same text, lanes of one symbol in several books, and a lane without trades with a
+ * lane whose rows have the same figures. A merge leaves at least one lane without a row.
  */
 function joinRelatedLanes(groups: Groups, { differing, lanesOfTrades, byLane, history }: RelatedLanes): void {
   const lacking = new Set(

@@ -206,7 +206,7 @@ export class Row {
     return wallOfInstant(this.timeUs);
   }
 
-  /** The trading day under the rule of the base. */
+  /** The trading day under modern's own day rule. */
   get day(): number {
     return this.#admitted?.day ?? this.#source.trades.dayAt(this.#index);
   }

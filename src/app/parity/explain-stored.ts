@@ -115,12 +115,12 @@ export interface ExplainOrder {
 
 /** An explanation that takes longer is given up. */
 const explanationMsMax = 120_000;
-/** The largest number of explanations under way, of which one runs. */
+/** The largest number of explanations that run or wait. One runs at a time. */
 const underWayMax = 8;
 
 /**
- * Explains comparisons beside the calls of a running bridge: one at a time, each in a process of its own,
- * with the budget of a report for each component.
+ * Explains comparisons while the bridge serves calls: one at a time, each in a process of its own, with the
+ * budget of a report for each component.
  */
 export class ComparisonExplainer {
   readonly #evidence: EvidenceStore | undefined;

@@ -48,8 +48,8 @@ export interface ExplainedWorld {
   /** Prices of days that only modern's day rule has. */
   readonly otherCloses?: readonly Close[];
   /**
-   * Every price of the price files, by the symbols of the trades. A system may have chosen another one of a
-   * day.
+   * Every price of the price files, by the symbols of the trades. A system may have used another price of a
+   * day than modern did.
    */
   readonly filePrices?: readonly Close[];
   readonly reread: () => Promise<TradeColumns>;
@@ -66,7 +66,8 @@ export const wholeBudget: ExplainOptions = {
 };
 
 /**
- * How far a report is explained: within the budget of a report, each component with a whole budget, or not.
+ * How a report is explained: `quick` within the budget of a report, `all` with a whole budget for each
+ * component, `none` not at all.
  */
 export type HowExplained = "quick" | "all" | "none";
 

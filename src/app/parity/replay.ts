@@ -33,7 +33,7 @@ import { askedRows, recordedRows } from "./recorded.ts";
 
 export interface ReplayOptions extends PnlRunOptions {
   readonly config: Config;
-  /** The files that `config` and `overrides` were read from, to be named in the report. */
+  /** The file of `config` and the calendar of `overrides`, which the report names. */
   readonly configFile?: string | undefined;
   readonly calendar?: string | undefined;
   /** A new file, into which the legacy desk writes its `pnl_tracker.db`. Absent: it writes none. */

@@ -150,7 +150,7 @@ function freeName(folder: string, nowMs: number): string {
 const planInUse = (plan: MigrationPlan, switchFile: string | null): MigrationPlan =>
   switchFile === null ? plan : { ...plan, useNewPnlSystem: false };
 
-/** The input of a report: what is named, else the watched folders. */
+/** The input of a report: the files that the caller names, else those of the watched folders. */
 function reportInput(
   options: Pick<DailyOptions, "date" | "trades" | "prices" | "marks" | "legacyWorkbook" | "onProgress">,
   { watch }: Config,

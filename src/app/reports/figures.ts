@@ -9,7 +9,7 @@ import { closingTrades } from "../../engine/index.ts";
 import type { Close } from "../../ports/pnl-system.ts";
 import { type PnlRun, pinnedPrices } from "../parity/pnl-run.ts";
 
-/** Reads a day. Throws BAD_USAGE for a text that is none. */
+/** Reads a day, YYYY-MM-DD. Throws BAD_USAGE for any other text. */
 export function dayOfText(text: string): number {
   const day = parseDay(text);
   if (day !== undefined && formatDay(day) === text) return day;
@@ -19,7 +19,7 @@ export function dayOfText(text: string): number {
   });
 }
 
-/** The hours of Chicago at which the trading days of the rules end, latest first. */
+/** The hours in Chicago at which trading days end under some rule, latest first. */
 const closingHours = [24, 17, 16, 14];
 
 /**

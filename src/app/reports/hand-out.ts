@@ -34,8 +34,9 @@ export interface PreparedReport {
 }
 
 /**
- * Builds the report of the right side and, in phases that compare, the other one and the comparison. A
- * failure of the other side changes nothing about the report that is handed out.
+ * Builds the report that is handed out: that of the named side, or else that of the side which the plan gives
+ * the user. In phases that compare, also builds the other report and compares both; a failure there changes
+ * nothing about the report that is handed out.
  */
 export async function prepareReport(options: HandOutOptions): Promise<PreparedReport> {
   const { input, config, plan, user } = options;
@@ -69,7 +70,7 @@ export const pathsBeside = (workbook: string) => {
 
 interface WrittenFiles {
   readonly workbook: string;
-  /** The workbook is there with this content: only the comparison is written. */
+  /** Whether the workbook exists with this content, so that only the comparison is written. */
   readonly isKept: boolean;
   readonly inputs: readonly string[];
 }

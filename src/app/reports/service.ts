@@ -7,7 +7,7 @@ import type { DailyOptions, DailyResult } from "./commands.ts";
 
 /** A report that takes longer is given up. */
 const reportMsMax = 300_000;
-/** The largest number of reports under way, of which one is built. */
+/** The largest number of reports that are built or wait. One is built at a time. */
 const underWayMax = 8;
 
 /** Hands out the reports of a running process: `ExcelReportBridge`. */
@@ -23,7 +23,7 @@ export class ReportService {
     this.#options = { config: resolve(config), dir: resolve(folder, reports.dir) };
   }
 
-  /** Calls `listener` with each report that was handed out. Returns a function that ends this. */
+  /** Calls `listener` with each report that was handed out. Returns a function that removes it. */
   onReport(listener: (result: DailyResult) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -21,8 +21,8 @@ type Read = (typeof controllerReads)[Controller][number];
 const currency = "USD";
 
 /**
- * Where a controller keeps each panel, and its names of the fields. A field that begins with `defect:` is not
- * taken over, for the reason that follows.
+ * The controller's own names of the panels and fields. A name that begins with `defect:` marks a field that
+ * is not taken over, for the reason that follows.
  */
 interface Layout {
   /** The key that holds the rows of a list; "" for the answer itself. */
@@ -189,7 +189,10 @@ function summaryOf(
   { openPositions, ...names }: Layout["summary"],
 ): Summary {
   if (!isRow(cards) || Object.keys(cards).length === 0)
-    throw new SystemFailure("GARBLED", "the desk's dashboard has no cards, as after a failure of its own");
+    throw new SystemFailure(
+      "GARBLED",
+      "the desk's dashboard answered without cards, as it does after a failure of its own",
+    );
   return {
     totals: { [currency]: figuresOf(read, `summary.totals.${currency}`, { row: cards, names }) },
     day: null,

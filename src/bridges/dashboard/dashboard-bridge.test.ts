@@ -709,7 +709,7 @@ describe("the controllers of the desk's own dashboards", () => {
   });
 
   it.each([
-    ["no cards", { get_summary_stats: {} }, "no cards"],
+    ["an answer without cards", { get_summary_stats: {} }, "without cards"],
     ["an error instead of rows", { get_position_summary: "Error updating positions" }, "not a list of rows"],
   ])("%s is a failure of the desk", async (_, broken, why) => {
     await expect(screenOf("v1", { ...v1, ...broken })).rejects.toThrow(why);

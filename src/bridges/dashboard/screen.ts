@@ -25,7 +25,7 @@ export interface PositionRow extends Money {
   readonly quantity: string | null;
   readonly averagePrice: string | null;
   readonly mark: string | null;
-  /** The time of the mark, ISO 8601; null if the system does not say it. */
+  /** The time of the mark, ISO 8601; null if the system does not report it. */
   readonly markAt: string | null;
 }
 

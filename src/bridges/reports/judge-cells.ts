@@ -6,7 +6,7 @@ import type { CellStyle, Workbook } from "../../ports/workbook.ts";
 import { missingWords } from "./layout.ts";
 import type { Cell } from "./sheet-table.ts";
 
-/** What is known of the two workbooks when two of their cells are compared. */
+/** The facts about the two workbooks on which the comparison of two cells depends. */
 export interface Judging {
   readonly legacy: Workbook;
   readonly modern: Workbook;
@@ -30,7 +30,8 @@ export interface CellDifference {
 const unexplained = "unexplained";
 
 /**
- * Compares two cells. Returns the first difference of this order: error, formula, type, value, format, look.
+ * Compares two cells. Returns the first difference in this order: error, formula without a result, type,
+ * value, formula, format, look.
  */
 export function judgeCells(
   a: Cell,
@@ -94,7 +95,10 @@ function numberOf({ text, style }: Cell, { isFrom1904, styles }: Workbook): Frac
   return isFrom1904 && styles[style]?.isDate === true ? add(number, daysBetweenSystems) : number;
 }
 
-/** Our formulas beside a workbook without formulas, whose values are equal, are an addition of our report. */
+/**
+ * Two cells of equal values may have different formulas. A formula of the bridge's report is an addition, and
+ * no fault, if the other workbook is not of the bridge and has none in this cell.
+ */
 function formulaDifference(a: Cell, b: Cell, { isOurs }: Judging): CellDifference | undefined {
   if (a.formula === b.formula) return undefined;
   const isAddition =

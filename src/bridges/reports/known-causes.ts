@@ -7,7 +7,7 @@ export const reportCauses = {
   STRIKE_LOST: "legacy's report drops the strike of an option, so its row has another name",
   TRUNCATED_32NDS: "legacy's report cuts off the parts of a 32nd",
   REPEATED_TRADE: "legacy counts a trade again that an earlier file holds too",
-  RUNNING_TOTAL: "legacy's scenarios add up within a step, and count an option as 0",
+  RUNNING_TOTAL: "legacy's risk matrix adds up the positions at each price step, and counts an option as 0",
   MISSING_WORDS: "both reports lack the figure, and say so in other words",
   TU_MULTIPLIER: "legacy's report counts 1000 dollars a point for every product",
 } as const;

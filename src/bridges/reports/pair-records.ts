@@ -11,7 +11,7 @@ interface PairedRecords {
   readonly pairs: readonly (readonly [legacy: number, modern: number])[];
   readonly onlyLegacy: readonly number[];
   readonly onlyModern: readonly number[];
-  /** Legacy's records whose key several records of a side have. */
+  /** The records of legacy whose key is not unique on at least one side. */
   readonly repeated: ReadonlySet<number>;
   /** Records without a partner whose key the other side has too. */
   readonly repeatedOnly: { readonly legacy: ReadonlySet<number>; readonly modern: ReadonlySet<number> };

@@ -158,7 +158,9 @@ const valueAt = (row: readonly ReportValue[], at: number): ReportValue => {
 const documentValue = (value: ReportValue): string | null =>
   typeof value !== "object" || value === null ? value : "words" in value ? value.words : value.result;
 
-/** The workbook that is written. Its footer names what the figures are, and never when they were made. */
+/**
+ * The workbook that is written. Its footer names the source of the figures, and never the time of writing.
+ */
 export function writtenReport(
   { date, source, asOf, dayRule, zone }: DailyReport,
   sheets: readonly WrittenSheet[],

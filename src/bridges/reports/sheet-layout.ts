@@ -7,8 +7,9 @@ interface LayoutDifference {
 }
 
 /**
- * The differences of layout of two sheets: each part of it once. Rows are named by their keys and columns by
- * their headers, so that an inserted row moves nothing.
+ * Returns the differences in the layout of two sheets, one for each part of the layout, such as the column
+ * widths. Rows are named by their keys and columns by their headers, so that an inserted row alone causes no
+ * difference.
  */
 export function layoutDifferences(
   legacy: SheetTable,

@@ -256,7 +256,7 @@ export const figureGates: readonly EvidenceGate[] = [
   },
   {
     name: "sampling",
-    title: "as many calls are shadowed as the plan says",
+    title: "the share of shadowed calls is the one that the plan sets",
     before: moves,
     isWaivable: true,
     judge({ stored: { tallies } }, { alpha }) {

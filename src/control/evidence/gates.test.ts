@@ -405,7 +405,7 @@ test("without any evidence no gate that judges figures is open, except where not
       if (!free.includes(name)) expect([name, state]).toEqual([name, "inconclusive"]);
 });
 
-test("the limits of §3 open a gate exactly at the number of clean trials that it announces", () => {
+test("`accuracy/live` opens exactly at the number of clean trials that it announces", () => {
   for (const [before, needed] of [
     ["dual_write", 67],
     ["primary_switch", 506],

@@ -164,7 +164,7 @@ export const recordGates: readonly EvidenceGate[] = [
         {
           kind: "memory",
           what: "memory run",
-          way: `alternate fresh processes over one ledger, then ${addTo}`,
+          way: `run both systems in turn over one ledger, each in a new process, then ${addTo}`,
         },
         ({ content }) => {
           const ratios = listIn(content, "ratios").map(Number);
@@ -172,7 +172,7 @@ export const recordGates: readonly EvidenceGate[] = [
           const evidence = { ...count, limit: memoryRatio, alpha };
           const why = `${count.k} of ${many(count.n, "pair")} above ${memoryRatio} times legacy's memory`;
           const state = judgeRate(count, 0.5, alpha);
-          if (state === "closed") return closed(`${why}; look for what modern keeps`, evidence);
+          if (state === "closed") return closed(`${why}; find what modern keeps in memory`, evidence);
           if (state === "open") return open(why, evidence);
           const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
           return inconclusive(`${why}; ${clean} more pairs`, evidence, { clean });
@@ -201,7 +201,7 @@ export const recordGates: readonly EvidenceGate[] = [
             `limit ${percent(leakPerHour)}`;
           if (hours < leakHours) return inconclusive(`${why}; ${leakHours} hours needed`, evidence);
           return growth > leakPerHour
-            ? closed(`${why}; look for what modern keeps`, evidence)
+            ? closed(`${why}; find what modern keeps in memory`, evidence)
             : open(why, evidence);
         },
       ),

@@ -77,8 +77,8 @@ function bisect(holds: (rate: number) => boolean): number {
 export type State = "open" | "closed" | "inconclusive";
 
 /**
- * Open if the rate is proved to be below the limit, closed if it is proved to be above. The proof of harm is
- * stricter if it is one of several `strata` that are watched.
+ * Open if the rate is proved to be below the limit, closed if it is proved to be above. If several `strata`
+ * are watched, each of them may look bad by chance, so the proof that one is above must be stricter.
  */
 export function judgeRate(count: Count, limit: number, alpha: number, strata = 1): State {
   if (evidenceBelow(count, limit) >= 1 / alpha) return "open";
@@ -122,8 +122,8 @@ function logFactorial(n: number): number {
 }
 
 /**
- * The upper bound of a mean amount of money: each trial counts as its amount over a cap, at most 1. `sum` is
- * the sum of these shares.
+ * The upper bound of a mean amount of money. Each trial counts as its amount divided by `cap`, at most 1;
+ * `sum` is the sum of these shares.
  */
 export const meanBound = (
   { sum, n }: { readonly sum: number; readonly n: number },

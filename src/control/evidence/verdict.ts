@@ -22,7 +22,7 @@ export interface Needs {
 
 export interface EvidenceVerdict {
   readonly state: State;
-  /** Numbers first, then the limit, then the cheapest way on. */
+  /** The numbers, then the limit, then the cheapest step that helps to open the gate. */
   readonly why: string;
   readonly evidence?: JsonValue;
   readonly needs?: Needs;

@@ -19,8 +19,10 @@ function stateText({ state, open }: Report["gates"][number], paint: Paint): stri
   return state === "closed" ? paint("red", "CLOSED") : paint("yellow", "UNSURE");
 }
 
-/** What the evidence is of, and how often somebody has looked at it. */
+/** The key of the evidence, the number of the attempt, and how often the gates were judged. */
 function aroundText({ profile, key, attempt, looks }: Report): string {
   if (profile === "trial") return " (profile trial)";
-  return key === null ? "" : ` (key ${key}, attempt ${attempt}, looked at ${looks} times)`;
+  return key === null
+    ? ""
+    : ` (key ${key}, attempt ${attempt}, judged ${looks === 1 ? "once" : `${looks} times`})`;
 }

@@ -78,7 +78,7 @@ interface GatewayLimits extends DrainLimits {
   /** Duration of the rate limit's window. Default one second; tests use longer ones. */
   readonly rateWindowMs: number;
   readonly events: Partial<EventStreamLimits>;
-  /** How often screens and databases are looked at for changes. */
+  /** The time between two checks of screens and databases for changes. */
   readonly lookMs: number;
 }
 
@@ -259,19 +259,19 @@ function subscribe(
   { control, files, reports, observations }: GatewayOptions,
 ): () => void {
   if (observations !== undefined) observations.onComparison = events.sendComparison;
-  const unsubscribe = control?.onEvent((event) => events.report(event.kind, event));
-  const ends = files?.onEvent((event) => {
+  const unsubscribeControl = control?.onEvent((event) => events.report(event.kind, event));
+  const unsubscribeFiles = files?.onEvent((event) => {
     if (event.kind !== "read") events.report("files", event);
   });
-  const quiet = reports?.onReport(({ date, side, because, version, contentHash, diff }) => {
+  const unsubscribeReports = reports?.onReport(({ date, side, because, version, contentHash, diff }) => {
     const compared = diff && ("error" in diff ? diff : { ok: diff.ok, counts: diff.counts });
     events.report("reports", { date, side, because, version, contentHash, diff: compared });
   });
   return () => {
     feed.close();
-    quiet?.();
-    unsubscribe?.();
-    ends?.();
+    unsubscribeReports?.();
+    unsubscribeControl?.();
+    unsubscribeFiles?.();
     if (observations?.onComparison === events.sendComparison) observations.onComparison = undefined;
     events.close();
   };

@@ -7,12 +7,13 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "report daily",
     about:
-      "Writes the Excel report of a day: legacy's or modern's, as the plan says, with the exact figures as JSON beside it",
+      "Writes the Excel report of a day from the system that the plan names, and the exact figures beside it " +
+      "as JSON",
     example: "report daily --date 2025-07-24 --out daily.xlsx",
     options: [
       option.reportDay(),
       new Option("--out <file>", "the workbook to write").makeOptionMandatory(),
-      new Option("--side <side>", "the system whose report is written; active is the one that the plan says")
+      new Option("--side <side>", "the system whose report is written; active is the one that the plan names")
         .choices(["legacy", "modern", "active"])
         .default("active"),
       new Option("--user <name>", "the user who gets the report"),

@@ -9,7 +9,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "report diff",
     about:
-      "Compares two Excel workbooks, ours or not: sheets by name, columns by header, rows by key. " +
+      "Compares any two Excel workbooks: sheets by name, columns by header, rows by key. " +
       "Each difference has a class, both stored texts and a cause.",
     example: "report diff legacy.xlsx modern.xlsx --html diff.html",
     argument: new Argument("<workbooks...>", "two .xlsx files; the first is legacy's"),

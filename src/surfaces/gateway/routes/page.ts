@@ -1,6 +1,6 @@
 /**
- * The page, which `web/` is built into. Its files are read once and served from memory; each is compressed at
- * the first request for it.
+ * Serves the page that is built from `web/`. Its files are read once and served from memory; each is
+ * compressed at the first request for it.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";

@@ -24,7 +24,7 @@ export const symbolRoutes =
       },
       async (request) => {
         const { from, asOf, legacy } = request.query;
-        const opened = await openSymbols(asOf === undefined ? {} : { asOf }).catch(asOfQuery);
+        const opened = await openSymbols(asOf === undefined ? {} : { asOf }).catch(throwAboutQuery);
         if (known?.asOf !== opened.asOf) known = opened;
         const found = variantsOf(known, request.params.symbol, sourceOf(from), legacy === "true");
         if (found.ok) return found;
@@ -38,12 +38,12 @@ function sourceOf(from: string): ReturnType<typeof dialectOption> | "auto" {
   try {
     return dialectOption("--from", from, "auto");
   } catch (failure) {
-    return asOfQuery(failure);
+    return throwAboutQuery(failure);
   }
 }
 
-/** Turns the error of the command into one about the query, whose keys are the command's options. */
-function asOfQuery(failure: unknown): never {
+/** Rethrows an error about options of the command as an error about the keys of the query. */
+function throwAboutQuery(failure: unknown): never {
   if (!(failure instanceof BridgeError) || failure.code !== "BAD_USAGE") throw failure;
   const detail = failure.message
     .replace("--as-of", "querystring.asOf:")

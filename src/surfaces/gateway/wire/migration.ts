@@ -22,7 +22,7 @@ export const rollbackHeaders = z.object({
     .min(1)
     .max(200)
     .optional()
-    .describe("a repetition under the same key has its effect once"),
+    .describe("a repeated request with the same key has no further effect"),
 });
 export const rollbackBody = z.strictObject({ reason, waitMs: z.number().min(0).max(600_000).optional() });
 const move = {
@@ -102,14 +102,19 @@ export const gateReport = named("GateReport", "The gates before a phase", {
   open: z.boolean(),
   profile: z.enum(["desk", "trial"]).describe("trial judges only the gates that need no evidence"),
   key: z.string().nullable().describe("the key of the evidence; null in the profile trial"),
-  attempt: z.int().nullable().describe("the number of keys so far, with each return of one"),
+  attempt: z
+    .int()
+    .nullable()
+    .describe("the number of this attempt: each change of the key begins another one"),
   looks: z.int().nullable().describe("how often the gates were judged under this key"),
   gates: rows({
     name: z.string(),
     title: z.string(),
     open: z.boolean().describe("whether the gate lets the move pass, also because two people waive it"),
     state: z.enum(["open", "closed", "inconclusive"]),
-    why: z.string().describe("numbers first, then the limit, then the cheapest way on"),
+    why: z
+      .string()
+      .describe("the numbers, then the limit, then the cheapest step that helps to open the gate"),
     evidence: z.unknown().optional().describe("the evidence behind the gate's verdict, as JSON"),
     needs: z
       .object({

@@ -12,7 +12,7 @@ export const recordHeaders = z.object({
     .string(
       "the header Idempotency-Key is missing: send a key of your own, and the same one when you try again",
     )
-    .describe("1 to 200 characters; the same key with the same records has its effect once"),
+    .describe("1 to 200 characters; the same records under the same key are written once"),
 });
 
 export const recordsWritten = named("RecordsWritten", "Records that are stored", {
