@@ -14,6 +14,8 @@ const started = [
   "src/app/bridge/pnl-bridge.ts",
   "src/{adapters,app,surfaces}/**/*{-thread,-process,thread-main}.ts",
   "test/simulation/desk/desk-process.ts",
+  "test/simulation/database/pair-process.ts",
+  "test/tidy/package-index.ts",
 ];
 
 /**

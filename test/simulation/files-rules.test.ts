@@ -71,13 +71,13 @@ describe("the identity of a file", () => {
   ])(
     "a file that becomes shorter %s is published again, and its rows stay until a person decides",
     async (_, runs) => {
-      const world = await watched({}, { [today]: ledger(rows(1, 3_000)) });
+      const world = await watched({}, { [today]: ledger(rows(1, 300)) });
       if (runs) await world.looks(1_000);
       world.disk.write(ledgers, today, ledger(rows(1, 9), row(5_000)));
       await (runs ? world.looks(1_000, 1_000, 1_000) : world.settle());
-      expect(fileOf(world, today)).toMatchObject({ state: "republished", rowsApplied: 3_000 });
-      expect(reviews(world)).toMatchObject([{ kind: "republished", added: 1, removed: 2_991, changed: 0 }]);
-      expect(ids(world)).toBe(upTo(3_000));
+      expect(fileOf(world, today)).toMatchObject({ state: "republished", rowsApplied: 300 });
+      expect(reviews(world)).toMatchObject([{ kind: "republished", added: 1, removed: 291, changed: 0 }]);
+      expect(ids(world)).toBe(upTo(300));
     },
   );
 
@@ -135,7 +135,7 @@ describe("the identity of a file", () => {
   });
 
   it("a restart reads none of the known files but those that have changed, and so does each look", async () => {
-    const names = Array.from({ length: 200 }, (_, at) => `trades_20250723_${at}.csv`);
+    const names = Array.from({ length: 60 }, (_, at) => `trades_20250723_${at}.csv`);
     const world = await watched({}, Object.fromEntries(names.map((name, at) => [name, ledger(row(at))])));
     const read = vi.spyOn(world.disk, "read");
     world.start(Number.POSITIVE_INFINITY);
@@ -755,7 +755,7 @@ describe("missing bytes", () => {
 
   it("a share that is lost, replaced and back has no effect on any of its files", async () => {
     const files = Array.from(
-      { length: 300 },
+      { length: 60 },
       (_, at) => [`d${at % 9}/trades_20250724_${at}.csv`, ledger(row(at + 1))] as const,
     );
     const world = await watched({}, Object.fromEntries(files));
@@ -776,7 +776,7 @@ describe("missing bytes", () => {
     expect(world.events.slice(-3)).toEqual(["root_lost EHOSTDOWN", "root_lost ROOT_REPLACED", "root_back "]);
     world.disk.append(ledgers, files[7]?.[0] ?? "", row(1_000));
     await world.settle();
-    expect(world.stores.trades()).toHaveLength(301);
+    expect(world.stores.trades()).toHaveLength(61);
   });
 
   it("another folder at a root's path is read once a person accepts it", async () => {

@@ -223,7 +223,7 @@ const draw3 = (draw: (n: number) => number): number => 1 + draw(4);
 
 describe("the file watcher over a disk in memory", () => {
   it("has each row's effect once, whatever writers, faults and crashes occur", async () => {
-    await overSeeds("files-sim", 200, async (seed) => {
+    await overSeeds("files-sim", 70, async (seed) => {
       const desk = new Desk(seed);
       for (let burst = 0; burst < 6; burst += 1) {
         await desk.burst();

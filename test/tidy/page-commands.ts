@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { root } from "../cli/run-cli.ts";
+import { bundled } from "../bundled.ts";
 
 /** The commands of a page with their output, in the page's order: later commands build on earlier ones. */
 export const commandsOf = (page: string): readonly (readonly [command: string, output: string])[] =>
@@ -32,14 +32,14 @@ export const outputPattern = (output: string, steady: (text: string) => string =
   return new RegExp(`^${parts.join("[\\s\\S]*")}$`);
 };
 
-/** Makes a folder in which programs can import `pnl-bridge`: a package that exports the sources. */
+/** Makes a folder in which programs can import `pnl-bridge`: a package that exports the bundled sources. */
 export async function installSources(folder: string): Promise<void> {
   const installed = join(folder, "node_modules/pnl-bridge");
   await write(
     join(installed, "package.json"),
     '{ "name": "pnl-bridge", "type": "module", "exports": "./index.js" }',
   );
-  const index = pathToFileURL(join(root, "src/app/index.ts"));
+  const index = pathToFileURL(bundled("test/tidy/package-index"));
   await write(join(installed, "index.js"), `export * from ${JSON.stringify(index)};`);
   await write(join(folder, "package.json"), '{ "type": "module" }');
 }

@@ -7,20 +7,14 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { bundled } from "../../../test/bundled.ts";
 import { isLongRun } from "../../../test/campaigns.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, loadConfig } from "../../config/index.ts";
 import type { PlanInput } from "../../domain/migration/plan.ts";
 import { baseVariables } from "../../platform/child-environment.ts";
 import { type PnlMethod, pnlMethods } from "../../ports/pnl-service.ts";
-import {
-  python,
-  pythonMissing,
-  pythonWorker,
-  root,
-  untilGone,
-  Workshop,
-} from "../../testing/worker-programs.ts";
+import { python, pythonMissing, pythonWorker, untilGone, Workshop } from "../../testing/worker-programs.ts";
 import { generateDesk } from "../demo-desk/index.ts";
 import type { CallComparison } from "../index.ts";
 import { createPnlBridge, openSystem, type PnlBridge, type PnlBridgeOptions } from "./pnl-bridge.ts";
@@ -926,7 +920,7 @@ describe("a start that fails", () => {
 /** Runs a program over the bridge, in which `configs` are the folders' files; it must end by itself. */
 async function program(folders: readonly string[], body: string): Promise<string> {
   const source = `
-    import { createPnlBridge, loadConfig } from ${JSON.stringify(pathToFileURL(join(root, "src/app/index.ts")).href)};
+    import { createPnlBridge, loadConfig } from ${JSON.stringify(pathToFileURL(bundled("test/tidy/package-index")).href)};
     const configs = ${JSON.stringify(folders.map(configIn))};
     ${body}`;
   const file = join(folders[0] ?? "", "program.mjs");

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { Client } from "pg";
 import { expect } from "vitest";
 import type { Random } from "../../../src/app/demo-desk/random.ts";
@@ -13,9 +12,10 @@ import { openDatabase } from "../../../src/legacy-desk/database.ts";
 import { connected } from "../../../src/testing/postgres-wire.ts";
 import { connectionTo } from "../../../src/testing/sqlite-files.ts";
 import { until } from "../../../src/testing/until.ts";
+import { bundled } from "../../bundled.ts";
 import type { PairProcessOptions } from "./pair-process.ts";
 
-const program = fileURLToPath(new URL("pair-process.ts", import.meta.url));
+const program = bundled("test/simulation/database/pair-process");
 
 /**
  * A trader's own program. It does not know the bridge, and waits five seconds for a lock, like legacy's
