@@ -68,6 +68,11 @@ export const campaigns = {
     proves:
       "false openings of gates and false triggers stay within the stated rates, checked after every trial",
   },
+  rehearse: {
+    files: ["test/rehearse/campaign.test.ts"],
+    proves:
+      "a rehearsal of 300 days reaches every phase under the default limits, in time that is linear in the days",
+  },
   "files-sim": {
     files: ["test/simulation/files-sim.test.ts"],
     proves:

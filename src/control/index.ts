@@ -11,6 +11,7 @@ export {
   type EvidenceFacts,
   type EvidenceRecord,
   evidenceGates,
+  featuresOf,
   trialsOf,
   type Waiver,
 } from "./evidence/index.ts";

@@ -26,8 +26,8 @@ export const main = bundled("src/surfaces/cli/main");
 /** Commands that leave nothing running, so that one warm process may run many of them in turn. */
 const warmCommands = new Set(
   (
-    "audit causes compare comparisons completion config db demo denylist evidence explain gates phase pnl replay " +
-    "report rollback sign-off status symbols traffic waive watch whitelist"
+    "audit causes compare comparisons completion config db demo denylist evidence explain gates phase pnl rehearse " +
+    "replay report rollback sign-off status symbols traffic waive watch whitelist"
   ).split(" "),
 );
 

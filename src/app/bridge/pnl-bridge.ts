@@ -37,7 +37,7 @@ import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { builtinService, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { registerIn } from "../control/accepted-causes.ts";
-import { ControlPlane } from "../control/control-plane.ts";
+import { ControlPlane, type ControlStage } from "../control/control-plane.ts";
 import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
@@ -73,6 +73,13 @@ export interface PnlBridgeOptions {
    * loop and its heap.
    */
   readonly load?: HostLoad;
+}
+
+/** What a rehearsal puts in the place of the real world. */
+export interface BridgeStage extends ControlStage {
+  /** Returns a random number of at least 0 and below 1. */
+  readonly draw: () => number;
+  readonly systems: Readonly<Record<Side, BridgedSystem>>;
 }
 
 export interface ConfigChange {
@@ -112,12 +119,13 @@ export interface PnlBridge {
  * Throws BAD_CONFIG, UNREADABLE, and the errors of the evidence store except UNWRITABLE, which is logged.
  * Starts even if the control store is unreachable.
  */
-export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBridge> {
+export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeStage): Promise<PnlBridge> {
   const { config: given, onComparison, marks, log } = options;
   const config = typeof given === "string" ? await loadConfig(given) : given;
   const folder = typeof given === "string" ? dirname(resolve(given)) : process.cwd();
   const worldOf = worldsOf(config, folder);
-  const systems = await openSystems(config, { worldOf, folder, log });
+  const systems = stage?.systems ?? (await openSystems(config, { worldOf, folder, log }));
+  const clock = stage?.clock ?? systemClock;
   const opened: { close(): Promise<void> | void }[] = [systems.legacy, systems.modern];
   try {
     const controller = await openController(config, { folder, log });
@@ -146,7 +154,8 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         ...systems,
         plan: follows ? planOf({ phase: "read_only", epoch: 0 }) : config.plan,
         tolerances,
-        convert: conversions(config),
+        // The systems of a rehearsal answer in money.
+        convert: stage === undefined ? conversions(config) : {},
         ...(legacyTimeoutMs !== undefined && { legacyTimeoutMs }),
         // Modern's time limit also applies to its shadow calls; the shorter default would fail every
         // shadow call of a slow system.
@@ -178,7 +187,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
         ...(marks === undefined ? {} : { marks }),
         ...(owed === undefined ? {} : { owed }),
       },
-      { clock: systemClock, load: options.load ?? monitor, draw: Math.random },
+      { clock, load: options.load ?? monitor, draw: stage?.draw ?? Math.random },
     );
     const dashboard = dashboardOf({
       ...{ config, folder, service, controller },
@@ -203,7 +212,7 @@ export async function createPnlBridge(options: PnlBridgeOptions): Promise<PnlBri
       evidence === undefined ? async () => {} : keyOfEvidence({ config, folder }, service, log);
     await countEvidence(tolerances);
     control = follows
-      ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence, evidence })
+      ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence, evidence, stage })
       : undefined;
     const explainer = new ComparisonExplainer(evidence, { config, folder }, async () =>
       control === undefined ? [] : registerIn(control.store),
@@ -250,6 +259,7 @@ function controlOf(
     readonly database: DatabaseService | undefined;
     readonly countEvidence: ReturnType<typeof keyOfEvidence>;
     readonly evidence: EvidenceStore | undefined;
+    readonly stage: BridgeStage | undefined;
   },
 ): ControlPlane {
   const { owed, config, database, countEvidence, ...rest } = around;

@@ -21,6 +21,7 @@ import {
 } from "../../control/index.ts";
 import { isLater } from "../../domain/migration/phase.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { ControlRecord, ControlStore, Published } from "../../ports/control-store.ts";
 import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -53,6 +54,16 @@ interface ControlPlaneOptions extends ControlSettings {
   readonly evidence?: EvidenceStore | undefined;
   /** Unique in the fleet, and the same after a restart, so that the process finds its snapshot. */
   readonly name?: string;
+  /** Absent: time, alerts and edge features are those of the real world. */
+  readonly stage?: ControlStage | undefined;
+}
+
+/** What a rehearsal puts in the place of the real world. */
+export interface ControlStage {
+  readonly clock: Clock;
+  readonly alerts: AlertSink & { close(): void };
+  /** The edge features that the history has. */
+  readonly features: readonly string[];
 }
 
 const startMsMax = 2_000;
@@ -64,6 +75,7 @@ export class ControlPlane {
   readonly #supervisor: Supervisor;
   readonly #snapshots: SnapshotFiles;
   readonly #facts: ReadFacts;
+  readonly #clock: Clock;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
   /** The last comparison of the published section with the file's own, by their hashes. */
@@ -71,19 +83,24 @@ export class ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
-    const { config, owed = nothingOwed, quarantined = noneQuarantined, signals, report } = options;
+    const { config, owed = nothingOwed, quarantined = noneQuarantined, signals, report, stage } = options;
     const { control } = config;
     const name = options.name ?? control.instance ?? `${hostname()}/${process.pid}`;
     this.#published = publishedOf(config);
-    this.#facts = factsReader(options, { store: () => this.store, evidence: () => options.evidence });
-    this.alerts = alertsOf(config, name);
+    this.#clock = stage?.clock ?? systemClock;
+    this.#facts = factsReader(options, {
+      store: () => this.store,
+      evidence: () => options.evidence,
+      ...stage,
+    });
+    this.alerts = stage?.alerts ?? alertsOf(config, name);
     this.#snapshots = new SnapshotFiles(join(stateFolder(options), "snapshots"), name);
     this.follower = new PlanFollower({
       connect: () => openControlStore(options),
       snapshots: this.#snapshots,
       switchFile: switchFileOf(options),
       readSection,
-      clock: systemClock,
+      clock: this.#clock,
       id: randomUUID(),
       name,
       heartbeatMs: control.heartbeatMs,
@@ -105,7 +122,7 @@ export class ControlPlane {
       follower: this.follower,
       operator: (store) => this.#operatorOver(() => store),
       alerts: this.alerts,
-      clock: systemClock,
+      clock: this.#clock,
       digest: sha256,
       name,
       signals: () => ({
@@ -128,7 +145,14 @@ export class ControlPlane {
     await this.#publishFirst();
     this.#supervisor.start();
     // Removes the snapshots of earlier processes. A failure here has no consequence.
-    this.#snapshots.tidy(systemClock.nowMs()).catch(() => {});
+    this.#snapshots.tidy(this.#clock.nowMs()).catch(() => {});
+  }
+
+  /** Follows the store and does the fleet's work once, for a clock that does not run by itself. */
+  async work(): Promise<void> {
+    await this.follower.refresh();
+    await this.#supervisor.second();
+    await this.follower.refresh();
   }
 
   /** Receives a file that changed on disk. Its `migration:` section is obeyed only after it is published. */
@@ -173,7 +197,7 @@ export class ControlPlane {
   #operatorOver(store: () => ControlStore): Operator {
     const { owed = nothingOwed, quarantined = noneQuarantined, authority } = this.#options;
     const around = { alerts: this.alerts, owed, quarantined, authority, facts: this.#facts };
-    return operatorOver(store, this.#options, around);
+    return operatorOver(store, this.#options, { ...around, clock: this.#clock });
   }
 
   /** Throws SYSTEM_DOWN until the store is reached. */

@@ -11,6 +11,7 @@ import {
 } from "../../control/index.ts";
 import { formatDay, tradingDayAt } from "../../domain/market/trading-day.ts";
 import type { AcceptedTerms } from "../../explain/index.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
@@ -22,6 +23,10 @@ interface Reading {
   readonly store: () => ControlStore | Promise<ControlStore>;
   /** Undefined while the evidence store cannot be opened. */
   readonly evidence: () => EvidenceStore | undefined | Promise<EvidenceStore | undefined>;
+  /** Default: the clock of this machine. */
+  readonly clock?: Clock | undefined;
+  /** The edge features that the history has; undefined asks for all of them. */
+  readonly features?: readonly string[] | undefined;
 }
 
 /** The facts may be this old, because a page asks for them again and again. */
@@ -39,7 +44,10 @@ interface Kept {
 }
 
 /** Returns the reader of the facts. Calls at the same time share one reading. */
-export function factsReader(settings: ControlSettings, { store, evidence }: Reading): ReadFacts {
+export function factsReader(
+  settings: ControlSettings,
+  { store, evidence, clock = systemClock, features }: Reading,
+): ReadFacts {
   const { config } = settings;
   const register = new AuditRegister();
   let kept: Kept | undefined;
@@ -49,10 +57,10 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
     await before?.facts.catch(() => {});
     const opened = await evidence();
     if (opened === undefined) return "no evidence store can be opened";
-    const nowMs = systemClock.nowMs();
+    const nowMs = clock.nowMs();
     const [stored, attempt] = [await opened.evidence(key), await opened.attempt(key, true)];
     await register.read(await store());
-    const [today, date] = [tradingDay(settings, nowMs), systemClock.today()];
+    const [today, date] = [tradingDay(settings, nowMs), clock.today()];
     return {
       ...{ key, ...attempt, stored, nowMs, today, date, build: programBuild() },
       trials: trialsOf(stored, { today, nowMs }),
@@ -64,6 +72,7 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
       isNoiseMeasured: config.shadow.controlPercentage > 0,
       hasAlertUrl: config.monitoring.alertUrl !== null,
       hasPair: isPairConfigured(config),
+      ...(features !== undefined && { features }),
     };
   };
 
@@ -72,7 +81,7 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
     const begun: Kept = { key, facts: read(key, kept), untilMs: Number.POSITIVE_INFINITY };
     begun.facts.then(
       () => {
-        begun.untilMs = systemClock.monotonicMs() + keptMs;
+        begun.untilMs = clock.monotonicMs() + keptMs;
       },
       () => {
         begun.untilMs = 0;
@@ -85,7 +94,7 @@ export function factsReader(settings: ControlSettings, { store, evidence }: Read
     try {
       const { tolerances, ...around } = seen;
       const key = evidenceKey(settings, tolerancesOf(settings, tolerances));
-      if (kept?.key !== key || systemClock.monotonicMs() >= kept.untilMs) kept = begin(key);
+      if (kept?.key !== key || clock.monotonicMs() >= kept.untilMs) kept = begin(key);
       const facts = await kept.facts;
       return typeof facts === "string" ? facts : { ...facts, ...around };
     } catch (failure) {

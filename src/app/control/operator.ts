@@ -10,6 +10,7 @@ import {
 } from "../../config/index.ts";
 import { Operator, type ReadFacts, type Section, simpleGates } from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { ControlStore, Published } from "../../ports/control-store.ts";
 import type { DataAuthority } from "../../ports/data-authority.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
@@ -50,6 +51,7 @@ export function operatorOver(
     readonly quarantined: () => Promise<number | null> | number | null;
     readonly authority: DataAuthority | undefined;
     readonly facts: ReadFacts;
+    readonly clock?: Clock | undefined;
   },
 ): Operator {
   const { leaseMs } = settings.config.control;
@@ -59,10 +61,10 @@ export function operatorOver(
     switchFile: switchFileOf(settings),
     readSection,
     gates: simpleGates,
-    clock: systemClock,
     leaseMs,
     isTrial,
     ...around,
+    clock: around.clock ?? systemClock,
     // The profile `trial` judges only the gates that need no statistics.
     facts: isTrial ? undefined : around.facts,
   });

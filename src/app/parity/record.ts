@@ -6,6 +6,7 @@ import { BridgeError } from "../../base/errors.ts";
 import { parseFigure } from "../../base/fraction.ts";
 import { nearestDouble } from "../../base/nearest-double.ts";
 import type { Config } from "../../config/index.ts";
+import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
 import type { LaneDay } from "../../ports/tallies.ts";
 import { evidenceKey, groupOfSymbol } from "../evidence-key.ts";
@@ -33,11 +34,7 @@ export async function recordReplay(
     const { positionThreshold, comparisonThreshold } = config.validation;
     const tolerances = { position: positionThreshold, pnl: comparisonThreshold };
     const key = evidenceKey({ config, folder }, tolerances);
-    const at = new Date(systemClock.nowMs()).toISOString();
-    const laneDays = laneDaysOf(report, at);
-    await store.attempt(key, false);
-    const process = `replay ${randomUUID()}`;
-    await store.append([], { key, process, at, day: "", ended: true, laneDays, tallies: [] });
+    const laneDays = await storeReplay(report, { store, key, nowMs: systemClock.nowMs() });
     return {
       key,
       instrumentDays: laneDays.length,
@@ -48,9 +45,22 @@ export async function recordReplay(
   }
 }
 
+/** Stores the instrument-days of a report as replay evidence under a key, and returns them. */
+export async function storeReplay(
+  report: Parameters<typeof recordReplay>[0],
+  { store, key, nowMs }: { readonly store: EvidenceStore; readonly key: string; readonly nowMs: number },
+): Promise<readonly LaneDay[]> {
+  const at = new Date(nowMs).toISOString();
+  const laneDays = laneDaysOf(report, at);
+  await store.attempt(key, false);
+  const process = `replay ${randomUUID()}`;
+  await store.append([], { key, process, at, day: "", ended: true, laneDays, tallies: [] });
+  return laneDays;
+}
+
 type Growing = { -readonly [Name in keyof LaneDay]: LaneDay[Name] };
 
-function laneDaysOf(
+export function laneDaysOf(
   { rows, explanations }: Parameters<typeof recordReplay>[0],
   at: string,
 ): readonly LaneDay[] {

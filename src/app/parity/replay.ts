@@ -42,6 +42,10 @@ export interface ReplayOptions extends PnlRunOptions {
   readonly legacyRows?: string | undefined;
   readonly modernRows?: string | undefined;
   readonly explain?: HowExplained | undefined;
+  /** Receives the engine's run over the files and the systems that are compared. */
+  readonly onWorld?: ((world: PnlRun, systems: Config["systems"]) => void) | undefined;
+  /** Receives the time that a foreign system took for the whole history; not called for recorded rows. */
+  readonly onTimed?: ((side: Side, ms: number) => void) | undefined;
 }
 
 /**
@@ -68,6 +72,7 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const world = runWithComputedDays(
     await runPnl({ ...options, dayRule: rules.legacy, netBooks, onBytes: bytesRead(digests) }),
   );
+  options.onWorld?.(world, systems);
   const closes = pinnedPrices({ ...world, ...world.input });
   let other: PnlRun | undefined;
   const answer = async (side: Side): Promise<SystemAnswer> => {
@@ -99,7 +104,14 @@ export async function replay(options: ReplayOptions): Promise<ParityReport> {
     if (run !== world) other = run;
     return { system: system.name, dayRule: rule, ...rowsOf(run.statement) };
   };
-  const [legacy, modern] = [await answer("legacy"), await answer("modern")];
+  const timed = async (side: Side): Promise<SystemAnswer> => {
+    const startedMs = performance.now();
+    const rows = await answer(side);
+    if (systems[side].kind !== "builtin" && recorded[side] === undefined)
+      options.onTimed?.(side, performance.now() - startedMs);
+    return rows;
+  };
+  const [legacy, modern] = [await timed("legacy"), await timed("modern")];
   options.onProgress?.("comparing");
   const { input, quarantine, notes, method, engine, valuation, statement } = world;
   const nameOf = nameIn(world);

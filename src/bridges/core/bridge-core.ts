@@ -287,6 +287,11 @@ export class BridgeCore implements ServiceBridgeControl {
     stop();
   };
 
+  /** Writes the waiting evidence now. */
+  async flush(): Promise<void> {
+    await this.#buffer?.flush();
+  }
+
   readonly close = async (): Promise<void> => {
     this.#runner.close();
     await this.#buffer?.close();

@@ -113,6 +113,12 @@ export class EvidenceBuffer {
     return { ...draft, request, requestText: text };
   }
 
+  /** Writes the waiting comparisons now. */
+  async flush(): Promise<void> {
+    await this.#write();
+    await this.#write();
+  }
+
   /** Writes the waiting comparisons. Those that the store refuses again or confirms too late are dropped. */
   async close(): Promise<void> {
     this.#stop();

@@ -47,6 +47,8 @@ export interface EvidenceFacts {
     readonly until: string;
   }[];
   readonly exclusions: readonly { readonly path: string; readonly owner: string; readonly until: string }[];
+  /** The edge features that the desk's business has; absent: all that are known. */
+  readonly features?: readonly string[];
   readonly isNoiseMeasured: boolean;
   readonly hasAlertUrl: boolean;
   readonly hasPair: boolean;

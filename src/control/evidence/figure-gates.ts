@@ -167,10 +167,12 @@ export const figureGates: readonly EvidenceGate[] = [
       const [first] = apartNow.toSorted((one, other) => (other.money ?? Infinity) - (one.money ?? Infinity));
       if (first !== undefined) {
         const { day, book, symbol, apart } = first;
+        // A lane may be apart in a replay, in the shadow and in modern's answers at once.
+        const lanes = new Set(apartNow.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
         return closed(
-          `${many(apartNow.length, "lane")} apart now, such as ${[book, symbol].filter(Boolean).join(" ")} ` +
+          `${many(lanes, "lane")} apart now, such as ${[book, symbol].filter(Boolean).join(" ")} ` +
             `(${apart}) since ${day}; explain it, then accept its cause or repair modern`,
-          { apart: apartNow.length },
+          { apart: lanes },
         );
       }
       const live = ofSources(trials, "live", "served");

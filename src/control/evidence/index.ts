@@ -1,12 +1,20 @@
 /** The gates that need evidence: their facts, their table and their judgement. */
+import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts } from "./facts.ts";
 import { figureGates } from "./figure-gates.ts";
-import { recordGates } from "./record-gates.ts";
+import { edgeFeatures, recordGates } from "./record-gates.ts";
+import type { Trial } from "./trials.ts";
 import { alphaBefore, type EvidenceVerdict, type Guarded } from "./verdict.ts";
 
 export type { EvidenceFacts, EvidenceRecord, Waiver } from "./facts.ts";
 export { trialsOf } from "./trials.ts";
 export type { Guarded } from "./verdict.ts";
+
+/** The names of the edge features that a history has, with each of its instrument-days as a trial. */
+export const featuresOf = (trials: readonly Trial[]): readonly string[] =>
+  Object.entries(edgeFeatures).flatMap(([feature, shows]) =>
+    trials.some((trial) => shows(trial, kindsOfDay(trial.day))) ? [feature] : [],
+  );
 
 export const evidenceGates = [...recordGates, ...figureGates];
 

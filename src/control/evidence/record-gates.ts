@@ -78,7 +78,7 @@ const featureTrials = 3;
 const criticalTrials = 30;
 
 /** The edge features of a desk's business, each with the condition under which an instrument-day shows it. */
-const edgeFeatures: Readonly<Record<string, (trial: Trial, kinds: ReadonlySet<string>) => boolean>> = {
+export const edgeFeatures: Readonly<Record<string, (trial: Trial, kinds: ReadonlySet<string>) => boolean>> = {
   option: ({ group }) => group === "option",
   expiry: (_, kinds) => kinds.has("expiry week"),
   "month-end": (_, kinds) => kinds.has("month-end"),
@@ -119,13 +119,16 @@ export const recordGates: readonly EvidenceGate[] = [
         trial,
         kinds: kindsOfDay(trial.day),
       }));
-      const missing = Object.entries(edgeFeatures).flatMap(([feature, shows]) => {
+      const asked = Object.entries(edgeFeatures).filter(
+        ([feature]) => facts.features?.includes(feature) ?? true,
+      );
+      const missing = asked.flatMap(([feature, shows]) => {
         const needed = feature === "option" ? criticalTrials : featureTrials;
         const n = replayed.filter(({ trial, kinds }) => shows(trial, kinds)).length;
         const untested = tested.includes(feature) ? "" : ", no test";
         return n >= needed && untested === "" ? [] : [`${feature} ${n} of ${needed}${untested}`];
       });
-      const count = Object.keys(edgeFeatures).length;
+      const count = asked.length;
       const evidence = { covered: count - missing.length, limit: count };
       const why = `${count - missing.length} of ${count} edge features covered`;
       return missing.length === 0

@@ -13,7 +13,7 @@ export function gatesText(report: Report, paint: Paint): string {
   return [`gates before ${report.target}${aroundText(report)}:`, ...lines].join("\n");
 }
 
-function stateText({ state, open }: Report["gates"][number], paint: Paint): string {
+export function stateText({ state, open }: Report["gates"][number], paint: Paint): string {
   if (open && state !== "open") return paint("yellow", "waived");
   if (state === "open") return paint("green", "open  ");
   return state === "closed" ? paint("red", "CLOSED") : paint("yellow", "UNSURE");

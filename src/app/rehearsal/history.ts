@@ -1,0 +1,242 @@
+/** The history of a desk, divided into the days on which its files land. */
+import { basename } from "node:path";
+import { dayInName } from "../../adapters/csv/ledger-lines.ts";
+import { findPriceFiles } from "../../adapters/csv/price-files.ts";
+import { formatDecimal } from "../../base/decimal.ts";
+import { BridgeError } from "../../base/errors.ts";
+import { at } from "../../base/present.ts";
+import type { Config } from "../../config/index.ts";
+import { dayUs, formatDay, formatInstant, hourUs, instantOfWall } from "../../domain/market/chicago-time.ts";
+import { type DayNumber, nextBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import type { Side } from "../../domain/migration/phase.ts";
+import type { Explanation } from "../../ports/explanation.ts";
+import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
+import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
+import { type PnlRun, pinnedPrices } from "../parity/pnl-run.ts";
+import { type ReplayOptions, replay } from "../parity/replay.ts";
+
+export interface PlayedDay {
+  /** YYYY-MM-DD. */
+  readonly day: string;
+  /** The files of trades and prices that land on this day. */
+  readonly files: readonly string[];
+  readonly trades: number;
+  /** The daily rows of both systems that follow from these files. */
+  readonly rows: readonly ParityRow[];
+  readonly records: readonly BridgeRecord[];
+}
+
+export interface DeskHistory {
+  /** The days before the rehearsal begins: a history that was replayed beforehand. */
+  readonly before: readonly PlayedDay[];
+  readonly days: readonly PlayedDay[];
+  readonly explanations: readonly Explanation[];
+  /** The explanations that count as accepted. */
+  readonly accepted: ReadonlySet<string>;
+  readonly systems: Config["systems"];
+  readonly dayRule: PnlRun["dayRule"];
+  /** The time that each system took for the whole history; absent if its rows are recorded. */
+  readonly tookMs: Readonly<Partial<Record<Side, number>>>;
+  readonly refusedRows: number;
+  readonly books: readonly string[];
+}
+
+export interface HistoryOptions extends ReplayOptions {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/**
+ * Runs both systems once over the whole history, and divides their daily rows, the files and the records into
+ * days. Every business day between the first and the last day is a day, with or without files. Throws the
+ * errors of `replay`, and NO_INPUT if no trade or no day is left to play.
+ */
+export async function deskHistory(options: HistoryOptions): Promise<DeskHistory> {
+  const [from, to] = [dayOption("from", options.from), dayOption("to", options.to)];
+  const run: { world?: PnlRun; systems?: Config["systems"] } = {};
+  const tookMs: Partial<Record<Side, number>> = {};
+  const report = await replay({
+    ...options,
+    onWorld: (world, systems) => Object.assign(run, { world, systems }),
+    onTimed: (side, ms) => {
+      tookMs[side] = ms;
+    },
+  });
+  const { world, systems } = run;
+  if (world === undefined || systems === undefined) throw new Error("broken invariant: the replay has run");
+  if (world.input.accepted === 0)
+    throw new BridgeError("NO_INPUT", {
+      what: "the ledgers hold no trade",
+      where: options.trades.join(", "),
+      fix: "name ledgers with trades, such as --trades ./trade_ledger",
+    });
+  const explanations = report.explanations ?? [];
+  const accepted = new Set(explanations.filter(isLegacyDefect).map(({ id }) => id));
+  const all = daysOf(report, world, await landings(world, options.prices ?? []));
+  const isPlayed = ({ day }: PlayedDay): boolean => (from ?? day) <= day && day <= (to ?? day);
+  const days = all.filter(isPlayed);
+  const [first] = days;
+  if (first === undefined)
+    throw new BridgeError("NO_INPUT", {
+      what: `the history has no trading day in that period: it has ${all[0]?.day} to ${all.at(-1)?.day}`,
+      fix: "choose --from and --to among these days",
+    });
+  return {
+    before: all.filter(({ day }) => day < first.day),
+    days,
+    explanations: explanations.map((one) =>
+      accepted.has(one.id) ? { ...one, accepted: one.causes.map(acceptedUnder) } : one,
+    ),
+    accepted,
+    systems,
+    dayRule: world.dayRule,
+    tookMs,
+    refusedRows: world.quarantine.length,
+    books: [...new Set(world.input.trades.instruments.flatMap(({ book }) => book ?? []))].toSorted(),
+  };
+}
+
+function dayOption(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || parseDay(text) !== undefined) return text;
+  throw new BridgeError("BAD_USAGE", {
+    what: `--${name} ${JSON.stringify(text)} is not a day`,
+    fix: "write a day such as 2025-07-24",
+  });
+}
+
+/**
+ * Whether a difference is wholly proved to be legacy's. The people of a real desk would accept such a cause; a
+ * defect of modern, and a difference that nobody can explain, stay.
+ */
+const isLegacyDefect = ({ causes, unexplained }: Explanation): boolean =>
+  unexplained === "0" &&
+  causes.length > 0 &&
+  causes.every(({ level, side }) => level === "proved" && side === "legacy");
+
+const acceptedUnder = ({ code }: Explanation["causes"][number]) => ({
+  id: "assumed",
+  code,
+  owner: "simulated",
+  until: "9999-12-31",
+});
+
+interface Landing {
+  readonly path: string;
+  readonly day: DayNumber;
+}
+
+interface Landings {
+  readonly ledgers: readonly Landing[];
+  readonly prices: readonly Landing[];
+}
+
+/** A file lands on the day in its name; without one, on the last trading day in it. */
+async function landings(world: PnlRun, prices: readonly string[]): Promise<Landings> {
+  const { trades } = world.input;
+  const lastDay = world.ledgers.map(() => 0);
+  for (let trade = 0; trade < trades.length; trade++) {
+    const { file } = trades.placeOf(trade);
+    lastDay[file] = Math.max(lastDay[file] ?? 0, trades.dayAt(trade));
+  }
+  return {
+    ledgers: world.ledgers.map((path, file) => ({ path, day: dayInName(path) ?? lastDay[file] ?? 0 })),
+    prices: (prices.length === 0 ? [] : await findPriceFiles(prices)).flatMap((path) => {
+      const day = dayInName(path);
+      return day === undefined ? [] : [{ path, day }];
+    }),
+  };
+}
+
+function daysOf(report: ParityReport, world: PnlRun, { ledgers, prices }: Landings): readonly PlayedDay[] {
+  const days = new Map<DayNumber, Growing>();
+  const dayOf = (day: DayNumber): Growing => {
+    const found = days.get(day) ?? { files: [], rows: [], records: [], trades: 0 };
+    days.set(day, found);
+    return found;
+  };
+  const landed = new Map<string, DayNumber>();
+  for (const { path, day } of ledgers) dayOf(day).files.push(path);
+  for (const [day, records] of tradeRecords(world, ledgers, landed)) {
+    const found = dayOf(day);
+    found.records.push(...records);
+    found.trades += records.length;
+  }
+  for (const row of report.rows) {
+    const { book = "", symbol, tradingDay } = row.key;
+    if (row.kind !== "daily" || tradingDay === undefined) continue;
+    // A row counts on the day on which the last file with a trade of it lands.
+    const day = landed.get(`${tradingDay}\n${book}\n${symbol}`) ?? parseDay(tradingDay) ?? 0;
+    dayOf(day).rows.push(row);
+  }
+  for (const record of figureRecords(world)) dayOf(parseDay(record.tradingDay) ?? 0).records.push(record);
+  const played = [...days.keys()].toSorted((one, other) => one - other);
+  const [first = 0, last = 0] = [played[0], played.at(-1)];
+  for (let day = nextBusinessDay(first); day < last; day = nextBusinessDay(day)) dayOf(day);
+  // Prices of days without trades change nothing.
+  for (const { path, day } of prices) days.get(day)?.files.push(path);
+  return [...days]
+    .toSorted(([one], [other]) => one - other)
+    .map(([day, found]) => ({ day: formatDay(day), ...found }));
+}
+
+interface Growing {
+  readonly files: string[];
+  readonly rows: ParityRow[];
+  readonly records: BridgeRecord[];
+  trades: number;
+}
+
+/** The trades of each landing day. Notes in `landed` when the last file of each lane and day lands. */
+function tradeRecords(
+  { input: { trades } }: PnlRun,
+  ledgers: readonly Landing[],
+  landed: Map<string, DayNumber>,
+): ReadonlyMap<DayNumber, readonly TradeRecord[]> {
+  const records = new Map<DayNumber, TradeRecord[]>();
+  const equal = new Map<string, number>();
+  for (let trade = 0; trade < trades.length; trade++) {
+    const { file, line } = trades.placeOf(trade);
+    const { path, day } = at(ledgers, file);
+    const { symbol, book } = trades.instrumentAt(trade);
+    const own = Math.max(day, trades.dayAt(trade));
+    const lane = `${formatDay(trades.dayAt(trade))}\n${book ?? ""}\n${symbol}`;
+    landed.set(lane, Math.max(landed.get(lane) ?? 0, own));
+    const record: TradeRecord = {
+      ...{ kind: "trade", id: trades.id(trade), symbol, side: trades.sideAt(trade) > 0 ? "B" : "S" },
+      ...(book !== undefined && { book }),
+      quantity: formatDecimal(trades.quantity.at(trade)),
+      price: formatDecimal(trades.price.at(trade)),
+      time: formatInstant(trades.timeAt(trade)),
+      file: basename(path),
+      line,
+    };
+    const { line: _, ...identity } = record;
+    const id = JSON.stringify(identity);
+    const occurrence = (equal.get(id) ?? 0) + 1;
+    equal.set(id, occurrence);
+    const ofDay = records.get(day) ?? [];
+    records.set(day, ofDay);
+    ofDay.push({ ...record, occurrence });
+  }
+  return records;
+}
+
+/** The daily rows and the closing prices, as modern's engine has them. */
+function figureRecords(
+  world: PnlRun,
+): readonly Extract<BridgeRecord, { readonly kind: "daily_pnl" | "price" }>[] {
+  const daily = Array.from(
+    world.statement.daily,
+    ({ tradingDay, symbol, book, quantity, realized, unrealized }) => ({
+      kind: "daily_pnl" as const,
+      ...{ tradingDay, symbol, quantity, realized, unrealized },
+      ...(book !== undefined && { book }),
+    }),
+  );
+  const closes = pinnedPrices({ ...world, ...world.input }).map(({ symbol, tradingDay, price }) => ({
+    kind: "price" as const,
+    ...{ symbol, mark: price, markKind: "close", tradingDay },
+    at: formatInstant(instantOfWall((parseDay(tradingDay) ?? 0) * dayUs + 16 * hourUs)),
+  }));
+  return [...daily, ...closes];
+}

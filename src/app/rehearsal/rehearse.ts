@@ -1,0 +1,335 @@
+/** Plays a desk's own history day by day, in simulated time, through the whole migration. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { evidenceGates, featuresOf, type GateReport, whyOutOfUse } from "../../control/index.ts";
+import { dayUs, formatDay, formatInstant, hourUs, instantOfWall } from "../../domain/market/chicago-time.ts";
+import { nextBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import { type Phase, phaseAfter } from "../../domain/migration/phase.ts";
+import { writesOf } from "../../domain/migration/plan.ts";
+import { agrees } from "../../domain/migration/verdict.ts";
+import { laneDaysOf, storeReplay } from "../parity/record.ts";
+import { closeOfDay } from "../reports/figures.ts";
+import { type DeskHistory, deskHistory, type HistoryOptions, type PlayedDay } from "./history.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+import {
+  AssumedRecords,
+  approve,
+  assumed,
+  drain,
+  land,
+  openStage,
+  people,
+  reconcile,
+  type StagedBridge,
+  write,
+} from "./staged-bridge.ts";
+
+export interface RehearseOptions extends HistoryOptions {
+  /** Called after the writes of each day. For tests that damage a store below the bridge. */
+  readonly onDay?: ((day: string, folder: string) => Promise<void> | void) | undefined;
+  /** The questions that the desk asks each day. Default 40. */
+  readonly callsPerDay?: number | undefined;
+}
+
+interface Move {
+  readonly from: Phase;
+  readonly to: Phase;
+  /** The evidence of each gate, or the reason of a backward move. */
+  readonly because: string;
+}
+
+/** A judged gate; `simulated` if its evidence is assumed. */
+type RehearsedGate = GateReport["gates"][number] & { readonly simulated?: true };
+
+export interface RehearsedDay {
+  readonly tradingDay: string;
+  /** The phase after the decisions of the next morning. */
+  readonly phase: Phase;
+  readonly percentage: number;
+  readonly trades: number;
+  readonly moves: readonly Move[];
+  /** All gates if the phase moved forward, else those that are not open. */
+  readonly gates: readonly RehearsedGate[];
+  /** The daily rows apart beyond tolerance, and those of them with a proved cause. */
+  readonly differences: number;
+  readonly explained: number;
+  /** Why a trigger took modern out of use on this day. */
+  readonly rollback?: string;
+  readonly isWithoutFiles: boolean;
+  readonly notes: readonly string[];
+}
+
+export interface Rehearsal {
+  readonly ok: boolean;
+  readonly reached: Phase;
+  readonly days: readonly RehearsedDay[];
+  readonly stopped?: { readonly tradingDay: string; readonly gate: string; readonly why: string };
+  readonly assumed: readonly string[];
+  /** Milliseconds for the run of both systems and for the days, of real time. */
+  readonly took: { readonly historyMs: number; readonly daysMs: number };
+}
+
+const callsPerDayDefault = 40;
+const minuteMs = 60_000;
+const [operator] = people;
+const reason = "rehearsal";
+/** One step each day. Modern never answers all calls in dual_write, so that evidence of both directions grows. */
+const ramp = { steps: [10, 25, 50], dwellMs: 20 * 3_600_000, endsIn: "stay" } as const;
+/**
+ * Both databases are compared in full when all other gates are open, and after this number of days with writes,
+ * because a comparison takes as long as the whole history.
+ */
+const reconcileDays = 20;
+
+export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
+  const startedMs = performance.now();
+  const history = await deskHistory(options);
+  const historyMs = performance.now() - startedMs;
+  const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-rehearsal-"));
+  try {
+    const { days, stopped } = await new Migration(history, options, folder).play();
+    const reached = days.at(-1)?.phase ?? "read_only";
+    const daysMs = performance.now() - startedMs - historyMs;
+    const took = { historyMs: Math.round(historyMs), daysMs: Math.round(daysMs) };
+    return { ok: reached === "cleanup", reached, days, ...(stopped && { stopped }), assumed, took };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+class Migration {
+  readonly #history: DeskHistory;
+  readonly #options: RehearseOptions;
+  readonly #folder: string;
+  readonly #clock: SimulatedClock;
+  readonly #features: readonly string[];
+  readonly #records: AssumedRecords;
+  /** The day since which each gate has not been open. */
+  readonly #blockedSince = new Map<string, string>();
+  #approved: Phase | undefined;
+  #unreconciledDays = 0;
+  #isLossFound = false;
+
+  constructor(history: DeskHistory, options: RehearseOptions, folder: string) {
+    this.#history = history;
+    this.#options = options;
+    this.#folder = folder;
+    const [first] = history.days;
+    this.#clock = new SimulatedClock(this.#closeMs(first?.day ?? "") - 600 * minuteMs);
+    const rows = [...history.before, ...history.days].flatMap((day) => day.rows);
+    const laneDays = laneDaysOf({ rows, explanations: history.explanations }, "");
+    this.#features = featuresOf(laneDays.map((laneDay) => ({ ...laneDay, event: false })));
+    this.#records = new AssumedRecords(this.#features);
+  }
+
+  async play(): Promise<Pick<Rehearsal, "days" | "stopped">> {
+    const { before, days } = this.#history;
+    const stage = await openStage(this.#folder, {
+      ...{ history: this.#history, clock: this.#clock, features: this.#features },
+      config: this.#options.config,
+    });
+    try {
+      await this.#recordReplay(stage, before);
+      const earlier = before.flatMap(({ records }) => records);
+      await write(stage.database, earlier, "before");
+      const played: RehearsedDay[] = [];
+      let last: GateReport["gates"] = [];
+      for (const [index, day] of days.entries()) {
+        this.#options.onProgress?.(`playing ${day.day}: day ${index + 1} of ${days.length}`);
+        const notes = await this.#trade(stage, day);
+        const rollback = await this.#watchTriggers(stage);
+        await this.#options.onDay?.(day.day, this.#folder);
+        this.#clock.moveTo(this.#morningMs(day.day, days[index + 1]?.day));
+        const { gates, moves, hold } = await this.#decide(stage, day.day);
+        last = gates;
+        if (hold !== undefined) notes.push(hold);
+        const { phase, newSystemPercentage } = stage.bridge.plan;
+        const isForward = moves.some(({ because }) => because !== backward);
+        played.push({
+          ...{ tradingDay: day.day, phase, percentage: newSystemPercentage, trades: day.trades, moves },
+          gates: (isForward ? gates : gates.filter(({ open }) => !open)).map(marked),
+          ...differencesIn(day),
+          ...(rollback !== undefined && { rollback }),
+          ...{ isWithoutFiles: day.files.length === 0, notes },
+        });
+        if (phase === "cleanup") break;
+      }
+      const isDone = played.at(-1)?.phase === "cleanup";
+      return { days: played, ...(!isDone && { stopped: this.#stopped(last, stage) }) };
+    } finally {
+      await stage.bridge.close();
+    }
+  }
+
+  /** The files land, both systems compute, records are written, and the desk asks its questions. */
+  async #trade(stage: StagedBridge, { day, files, rows, records }: PlayedDay): Promise<string[]> {
+    const { bridge, systems, database, times } = stage;
+    const closeMs = this.#closeMs(day);
+    const { callsPerDay = callsPerDayDefault } = this.#options;
+    this.#clock.moveTo(closeMs - (callsPerDay + 10) * minuteMs);
+    await land(files, this.#folder);
+    for (const system of Object.values(systems)) system.show(rows, this.#history.accepted);
+    const refusals = await write(database, records, day);
+    const asOf = formatInstant(closeMs * 1_000);
+    const { books } = this.#history;
+    if (rows.length > 0)
+      for (let call = 0; call < callsPerDay; call++) {
+        times.next();
+        const user = `trader ${1 + (call % 20)}`;
+        const book = books.length === 0 ? undefined : books[call % books.length];
+        const ofBook = book === undefined ? {} : { book };
+        // A question that fails is counted by the bridge.
+        await bridge.service.call("dailyPnl", { asOf, ...ofBook }, { user, ...ofBook }).catch(() => {});
+        await bridge.service.idle();
+        this.#clock.advance(minuteMs);
+      }
+    await this.#recordReplay(stage, [{ rows }]);
+    await drain(stage);
+    // Otherwise a write that ends after the clock has moved would count as a sign of life of the next morning.
+    await bridge.service.core.flush();
+    return refusals.length === 0 ? [] : [`${refusals.length} records were refused, such as: ${refusals[0]}`];
+  }
+
+  /** Stores the instrument-days of a day as `replay --record` does. */
+  async #recordReplay(
+    { evidence, key }: StagedBridge,
+    days: readonly Pick<PlayedDay, "rows">[],
+  ): Promise<void> {
+    const rows = days.flatMap((day) => day.rows);
+    if (rows.length === 0) return;
+    const { explanations } = this.#history;
+    await storeReplay({ rows, explanations }, { store: evidence, key, nowMs: this.#clock.nowMs() });
+  }
+
+  /** Lets the triggers judge the day. Returns why one of them took modern out of use. */
+  async #watchTriggers({ control }: StagedBridge): Promise<string | undefined> {
+    const before = control.follower.record.latched;
+    await control.work();
+    const { latched } = control.follower.record;
+    return latched !== null && before === null ? latched : undefined;
+  }
+
+  /** What the people and the fleet do on the next morning. */
+  async #decide(
+    stage: StagedBridge,
+    day: string,
+  ): Promise<{
+    readonly gates: GateReport["gates"];
+    readonly moves: readonly Move[];
+    readonly hold?: string;
+  }> {
+    const { control, bridge } = stage;
+    await bridge.service.core.flush();
+    await this.#records.record(control.store, this.#clock, bridge.plan.phase);
+    const moves: Move[] = await this.#takeBack(stage);
+    const from = bridge.plan.phase;
+    let gates = await this.#judge(stage);
+    if (writesOf(bridge.plan).length > 1 && !this.#isLossFound) {
+      this.#unreconciledDays += 1;
+      const others = gates.filter(({ name }) => !needsReconcile.has(name));
+      if (others.every(({ open }) => open) || this.#unreconciledDays >= reconcileDays) {
+        this.#isLossFound = !(await reconcile(stage, this.#clock));
+        this.#unreconciledDays = 0;
+        gates = await this.#judge(stage);
+      } else gates = others;
+    }
+    this.#noteBlocked(gates, day);
+    if (gates.every(({ open }) => open)) {
+      const { moved, target, authority } = await control.operator.move({ kind: "advance" }, by);
+      await control.work();
+      if (moved) moves.push({ from, to: target, because: evidenceText(gates) });
+      else if (authority !== undefined) return { gates, moves, hold: `the move failed: ${authority.why}` };
+    } else if (from === "dual_write") await this.#ramp(stage);
+    return { gates, moves };
+  }
+
+  async #judge({ control }: StagedBridge): Promise<GateReport["gates"]> {
+    // Facts that were read a second ago would be used again.
+    this.#clock.advance(2_000);
+    const { phase } = control.follower.effective.plan;
+    const target = phaseAfter(phase) ?? phase;
+    if (this.#approved !== target) await approve(control.operator, target);
+    this.#approved = target;
+    return (await control.operator.gates(target)).gates;
+  }
+
+  /** After a trigger: back to shadow_mode, and there into use again. */
+  async #takeBack({ control, bridge }: StagedBridge): Promise<Move[]> {
+    if (whyOutOfUse(control.follower.record) === undefined) return [];
+    const from = bridge.plan.phase;
+    const shadow = { kind: "set", phase: "shadow_mode" } as const;
+    if (from !== "shadow_mode") await control.operator.move(shadow, by);
+    await control.work();
+    await approve(control.operator, "shadow_mode");
+    await control.operator.move(shadow, by);
+    await control.operator.traffic(0, by);
+    await control.work();
+    this.#approved = undefined;
+    return [{ from, to: "shadow_mode", because: backward }];
+  }
+
+  async #ramp({ control, bridge }: StagedBridge): Promise<void> {
+    const { ramp: running } = control.follower.record;
+    if (running === null && bridge.plan.newSystemPercentage === 0) {
+      if ((await control.operator.blocking("ramp")).length > 0) return;
+      await control.operator.ramp(ramp, by);
+    }
+    await control.work();
+  }
+
+  #noteBlocked(gates: GateReport["gates"], day: string): void {
+    const closed = new Set(gates.filter(({ open }) => !open).map(({ name }) => name));
+    for (const name of this.#blockedSince.keys()) if (!closed.has(name)) this.#blockedSince.delete(name);
+    for (const name of closed) if (!this.#blockedSince.has(name)) this.#blockedSince.set(name, day);
+  }
+
+  #stopped(gates: GateReport["gates"], { bridge }: StagedBridge): Rehearsal["stopped"] & object {
+    const waits = gates.filter(({ open }) => !open);
+    const daysOf = ({ needs }: (typeof waits)[number]): number => needs?.days ?? 0;
+    // The gates that need no statistics follow from the others: an open way back, databases that agree.
+    const closed = waits.filter(({ state }) => state === "closed");
+    const gate =
+      closed.find(({ name }) => evidenceGates.some((one) => one.name === name)) ??
+      closed[0] ??
+      waits.toSorted((one, other) => daysOf(other) - daysOf(one))[0];
+    const last = this.#history.days.at(-1)?.day ?? "";
+    // Every gate of the last judgement is open after a move on the last day.
+    if (gate === undefined)
+      return { tradingDay: last, gate: "days", why: `the history ends in ${bridge.plan.phase}` };
+    return { tradingDay: this.#blockedSince.get(gate.name) ?? last, gate: gate.name, why: gate.why };
+  }
+
+  #closeMs(day: string): number {
+    return Math.floor(closeOfDay(parseDay(day) ?? 0, this.#history.dayRule) / 1_000);
+  }
+
+  /** Half past seven in Chicago on the next business day, or on the next day that is played. */
+  #morningMs(day: string, next: string | undefined): number {
+    const business = formatDay(nextBusinessDay(parseDay(day) ?? 0));
+    const morning = next !== undefined && next < business ? next : business;
+    return Math.floor(instantOfWall((parseDay(morning) ?? 0) * dayUs + 7.5 * hourUs) / 1_000);
+  }
+}
+
+const by = { actor: operator, reason };
+const backward = "a trigger took modern out of use";
+/** The gates that a fresh comparison of the databases opens. */
+const needsReconcile: ReadonlySet<string> = new Set(["nothing_lost", "databases_ready"]);
+
+/** The gates whose evidence a rehearsal assumes. */
+const simulatedGates: ReadonlySet<string> = new Set([
+  ...["tests_passed", "benchmarks_met", "memory", "leak", "rollback_drilled", "monitoring_up"],
+  ...["team_trained", "approved"],
+]);
+
+const marked = (gate: GateReport["gates"][number]): RehearsedGate =>
+  simulatedGates.has(gate.name) ? { ...gate, simulated: true } : gate;
+
+const evidenceText = (gates: GateReport["gates"]): string =>
+  gates.map(({ name, why }) => `${name}: ${why}`).join("; ");
+
+function differencesIn({ rows }: PlayedDay): Pick<RehearsedDay, "differences" | "explained"> {
+  const apart = rows.filter(({ verdict }) => !agrees(verdict) && verdict !== "not_comparable");
+  return { differences: apart.length, explained: apart.filter(({ cause }) => cause !== null).length };
+}

@@ -1,0 +1,183 @@
+/**
+ * Rehearsals of an invented desk: a clean one reaches every phase, and each seeded fault stops the migration at
+ * the gate that must see it. The limits of the configuration are wider than the defaults, so that a month
+ * suffices; the campaign `rehearse` plays 300 days under the defaults.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { runPnl } from "../../src/app/parity/pnl-run.ts";
+import { type Rehearsal, type RehearseOptions, rehearse } from "../../src/app/rehearsal/rehearse.ts";
+import { type Config, defaultConfig, loadConfig } from "../../src/config/index.ts";
+import type { DailyRow } from "../../src/ports/pnl-system.ts";
+import { hasSharedData, sharedData } from "../shared-data.ts";
+import { daysFrom, symbols, writeDesk } from "./generated-desk.ts";
+
+// A rehearsal of a month waits for many small writes to disk.
+vi.setConfig({ testTimeout: 600_000 });
+
+const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-rehearse-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const gates: Config["gates"] = {
+  ...defaultConfig.gates,
+  accuracy: { replay: 0.1, live: 0.05, served: 0.05 },
+};
+const config: Config = { ...defaultConfig, gates };
+const days = daysFrom(36);
+const ledgers = writeDesk(folder, days);
+
+const played = (options: Partial<RehearseOptions>): Promise<Rehearsal> =>
+  rehearse({ trades: [ledgers], config, callsPerDay: 100, ...options });
+
+const moves = ({ days: all }: Rehearsal) =>
+  all.flatMap(({ moves: ofDay }) => ofDay.map(({ from, to }) => `${from} → ${to}`));
+const dayOf = (rehearsal: Rehearsal, day: string) =>
+  rehearsal.days.find(({ tradingDay }) => tradingDay === day);
+
+let files = 0;
+
+/** A file with modern's rows of a history, changed by `change`, as the method `history` answers them. */
+async function modernRows(trades: string, change: (row: DailyRow) => Partial<DailyRow>): Promise<string> {
+  const { statement } = await runPnl({ trades: [trades], dayRule: "calendar", netBooks: true });
+  const daily = Array.from(statement.daily, ({ symbol, tradingDay, realized, unrealized, total }) => {
+    const row = { symbol, tradingDay, realized, unrealized, total };
+    return { ...row, ...change(row) };
+  });
+  const positions = statement.positions.map(({ symbol, quantity, averagePrice, realized, unrealized }) => ({
+    ...{ symbol, quantity, averagePrice, realized, unrealized },
+  }));
+  files += 1;
+  const path = join(folder, `modern-${files}.json`);
+  writeFileSync(path, JSON.stringify({ dayRule: "calendar", positions, daily, errors: [] }));
+  return path;
+}
+
+const times = (text: string | null, factor: number): string | null =>
+  text === null ? null : String(Number(text) * factor);
+
+describe("a rehearsal", () => {
+  it("of a clean desk reaches every phase, and each move names the evidence of its gates", async () => {
+    const rehearsal = await played({});
+    expect([rehearsal.ok, rehearsal.reached, rehearsal.stopped]).toEqual([true, "cleanup", undefined]);
+    expect(moves(rehearsal)).toEqual([
+      "read_only → shadow_mode",
+      "shadow_mode → dual_write",
+      "dual_write → primary_switch",
+      "primary_switch → cleanup",
+    ]);
+    const because = rehearsal.days.flatMap((day) => day.moves.map((move) => move.because));
+    expect(because[1]).toMatch(
+      /accuracy\/replay: 0 of \d+ instrument-days unexplained.*days: \d+ days: .*latency_p99: dailyPnl: /,
+    );
+    expect(because[2]).toMatch(/nothing_lost: the last reconciliation found no difference/);
+    expect(because[3]).toMatch(/accuracy\/served: 0 of \d+ instrument-days unexplained/);
+    // What nobody has measured is marked.
+    const gatesOfMove = rehearsal.days.find((day) => day.moves[0]?.to === "cleanup")?.gates ?? [];
+    const simulated = gatesOfMove.filter((gate) => gate.simulated).map(({ name }) => name);
+    expect(simulated).toEqual(expect.arrayContaining(["tests_passed", "memory", "team_trained", "approved"]));
+    expect(simulated).not.toContain("nothing_lost");
+    expect(rehearsal.assumed.length).toBeGreaterThan(3);
+  });
+
+  it("with a wrong multiplier in modern stops before dual_write at the lane that is apart", async () => {
+    const [symbol = ""] = symbols;
+    const few = writeDesk(join(folder, "multiplier"), days.slice(0, 6));
+    const rows = await modernRows(few, (row) =>
+      row.symbol === symbol
+        ? {
+            realized: times(row.realized, 2),
+            unrealized: times(row.unrealized, 2),
+            total: times(row.total, 2),
+          }
+        : {},
+    );
+    const rehearsal = await played({ trades: [few], modernRows: rows });
+    expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "standing"]);
+    expect(rehearsal.stopped?.why).toMatch(`1 lane apart now, such as ${symbol} `);
+  });
+
+  it("with a slow modern stops before dual_write at its median latency", async () => {
+    const few = writeDesk(join(folder, "slow"), days.slice(0, 6));
+    const rows = await modernRows(few, () => ({}));
+    writeFileSync(
+      join(folder, "slow.mjs"),
+      `import { readFile } from "node:fs/promises";
+       export const history = async () => {
+         await new Promise((resolve) => setTimeout(resolve, 2_500));
+         return JSON.parse(await readFile(${JSON.stringify(rows)}, "utf8"));
+       };`,
+    );
+    writeFileSync(
+      join(folder, "slow.yaml"),
+      "systems: { modern: { kind: module, path: ./slow.mjs, day_rule: calendar } }",
+    );
+    const configFile = join(folder, "slow.yaml");
+    const slow = { ...(await loadConfig(configFile)), gates };
+    const rehearsal = await played({ trades: [few], config: slow, configFile, callsPerDay: 20 });
+    expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "latency_p50"]);
+    expect(rehearsal.stopped?.why).toMatch(/modern took over 1\.1 times as long in (\d+) of \1 pairs/);
+  });
+
+  it("holds the ramp on a day without data, and stops before primary_switch at a write that was lost", async () => {
+    const missing = days[22] ?? "";
+    const gap = writeDesk(join(folder, "gap"), days.slice(0, 30), [missing]);
+    const rehearsal = await played({
+      trades: [gap],
+      onDay: (day, scratch) => {
+        if (day !== days[23]) return;
+        const modern = new Database(join(scratch, "newpnl.db"));
+        modern.exec("DELETE FROM newpnl_trades WHERE rowid = (SELECT max(rowid) FROM newpnl_trades)");
+        modern.close();
+      },
+    });
+    const quiet = dayOf(rehearsal, missing);
+    expect([quiet?.phase, quiet?.percentage, quiet?.isWithoutFiles]).toEqual(["dual_write", 0, true]);
+    expect(quiet?.gates.find(({ name }) => name === "standing")?.why).toMatch(
+      `the last trading day, ${missing}, has no trial of future`,
+    );
+    expect(dayOf(rehearsal, days[23] ?? "")?.percentage).toBe(10);
+    expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["dual_write", "nothing_lost"]);
+    expect(rehearsal.stopped?.why).toMatch(/^the last reconciliation found differences/);
+  });
+
+  it("rolls back when ten lanes break for good, and never moves forward again", async () => {
+    const breakDay = days[25] ?? "";
+    const broken = new Set(symbols.slice(0, 10));
+    const some = writeDesk(join(folder, "broken"), days.slice(0, 30));
+    const rows = await modernRows(some, ({ symbol, tradingDay, realized, total }) =>
+      broken.has(symbol) && tradingDay >= breakDay
+        ? { realized: String(Number(realized) + 50), total: String(Number(total) + 50) }
+        : {},
+    );
+    const rehearsal = await played({ trades: [some], modernRows: rows, explain: "none" });
+    expect(dayOf(rehearsal, breakDay)?.rollback).toMatch(/^served_mismatch: /);
+    expect(moves(rehearsal).at(-1)).toBe("dual_write → shadow_mode");
+    expect([rehearsal.reached, rehearsal.stopped?.gate, rehearsal.stopped?.tradingDay]).toEqual([
+      "shadow_mode",
+      "standing",
+      breakDay,
+    ]);
+    expect(rehearsal.stopped?.why).toMatch(/^10 lanes apart now/);
+  });
+
+  it.skipIf(!hasSharedData)(
+    "of the public ledgers stops before dual_write, inconclusive, and says how many trials and days are missing",
+    async () => {
+      const rehearsal = await rehearse({
+        trades: [join(sharedData, "ledgers")],
+        prices: [join(sharedData, "prices")],
+        config: defaultConfig,
+        from: "2025-07-14",
+      });
+      expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "accuracy/replay"]);
+      const last = rehearsal.days.at(-1)?.gates ?? [];
+      expect(last.map(({ state }) => state)).not.toContain("closed");
+      const needs = last.find(({ name }) => name === "accuracy/replay")?.needs;
+      expect(needs?.clean).toBeGreaterThan(0);
+      expect(needs?.days).toBeGreaterThan(0);
+    },
+  );
+});
