@@ -48,7 +48,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a rollback takes two keys in every view, and the audit has its actor and reason", async () => {
     const at = await served();
-    const page = await pages.open(at.url, { token: env.A });
+    const page = await pages.show(at.url, env.A);
     for (const [count, view] of views.entries()) {
       await show(page, at, view);
       await page.keyboard.press("Alt+r");
@@ -66,7 +66,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a viewer's page has no command in any view", async () => {
     const at = await served();
-    const page = await pages.open(at.url, { token: env.V });
+    const page = await pages.show(at.url, env.V);
     for (const view of views) {
       await show(page, at, view);
       await page.getByRole("heading", { level: 1 }).waitFor();
@@ -78,7 +78,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a command about a plan that somebody else has changed is refused, and a rollback is not", async () => {
     const at = await served();
-    const page = await pages.open(at.url, { token: env.A });
+    const page = await pages.show(at.url, env.A);
     await show(page, at, "migration");
     await page.getByRole("button", { name: "Set traffic …" }).click();
     await asBob(at, "PUT", "migration/traffic", { percentage: 5, reason: "bob was faster" });
@@ -97,7 +97,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a forward move shows the dry run, wants the phase's name, and is refused with the closed gates", async () => {
     const at = await served();
-    const page = await pages.open(at.url, { token: env.A });
+    const page = await pages.show(at.url, env.A);
     await show(page, at, "migration");
     await page.getByRole("button", { name: "Advance to shadow_mode …" }).click();
     await dialog(page).getByRole("heading", { name: "What will change" }).waitFor();
@@ -114,7 +114,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("lists and sign-offs are changed under the name of the token", async () => {
     const at = await served();
-    const page = await pages.open(at.url, { token: env.A });
+    const page = await pages.show(at.url, env.A);
     await show(page, at, "migration");
     await page.getByRole("button", { name: "Add to the whitelist …" }).click();
     await dialog(page).getByLabel("User").fill("tess");
@@ -129,7 +129,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   it("a rollback without an answer says so, shows the other ways, and happens once", async () => {
     const at = await served();
     await using relay = await openRelay(at.url);
-    const page = await pages.open(relay.url, { token: env.A });
+    const page = await pages.show(relay.url, env.A);
     await page.locator("[data-state=live]").waitFor();
     await page.goto(`${relay.url}/#/migration`);
     await page.getByText("Who answers").waitFor();
@@ -150,7 +150,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     const at = await served();
     const count = isLongRun("page", 60) ? 100_000 : 8_000;
     await at.evidence.append(Array.from({ length: count }, (_, index) => comparison(index)));
-    const page = await pages.open(at.url, { token: env.A });
+    const page = await pages.show(at.url, env.A);
     await show(page, at, "differences?verdict=diverged");
     const list = page.getByRole("grid", { name: "Comparisons, newest first" });
     await page.getByText(`at least ${count.toLocaleString("en-US")} found`).waitFor();
@@ -179,7 +179,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px", async () => {
     const at = await served();
-    const page = await pages.open(at.url, { token: env.A });
+    const page = await pages.show(at.url, env.A);
     await show(page, at, "migration");
     const commands = page.locator("main button.command:visible");
     await commands.first().waitFor();

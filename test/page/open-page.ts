@@ -7,19 +7,10 @@ import { builtPage } from "./built-page.ts";
 export interface Pages {
   /** The folder of the built page, for a gateway. */
   readonly folder: string;
-  /** Opens a page in a context of its own, or as one more tab of a context. The test's end closes it. */
-  open(url: string, options?: OpenOptions): Promise<Page>;
   /** Opens a page in the one tab that tests share, since a new tab costs a second of the processor. */
-  show(url: string, options?: Pick<OpenOptions, "token">): Promise<Page>;
-}
-
-interface OpenOptions {
-  /** The token of the person, which is entered in the form. */
-  readonly token?: string;
-  /** Opens one more tab of a context that a test has opened. */
-  readonly context?: BrowserContext;
-  readonly timezoneId?: string;
-  readonly viewport?: { readonly width: number; readonly height: number };
+  show(url: string, token?: string): Promise<Page>;
+  /** Opens a page in one more tab of the same browser. The end of the test closes it. */
+  open(url: string): Promise<Page>;
 }
 
 /** A failed request is a message of the browser, not a fault of the page. */
@@ -31,10 +22,11 @@ const usual = { width: 1280, height: 800 };
 export function usePages(): Pages {
   let browser: Browser;
   let folder = "";
+  let context: BrowserContext;
   let shared: Page;
   let errors: string[] = [];
-  const contexts = new Set<BrowserContext>();
-  const newPage = async (context: BrowserContext): Promise<Page> => {
+  const tabs: Page[] = [];
+  const newTab = async (): Promise<Page> => {
     const page = await context.newPage();
     page.setDefaultTimeout(90_000);
     page.on("pageerror", ({ message }) => errors.push(message));
@@ -43,14 +35,14 @@ export function usePages(): Pages {
   };
   beforeAll(async () => {
     [browser, folder] = await Promise.all([startBrowser(), builtPage()]);
-    shared = await newPage(await browser.newContext());
+    context = await browser.newContext({ viewport: usual });
+    shared = await newTab();
   });
   afterAll(() => browser.close());
   beforeEach(() => shared.setViewportSize(usual));
   afterEach(async () => {
     await shared.goto("about:blank");
-    for (const context of contexts) await context.close();
-    contexts.clear();
+    for (const tab of tabs.splice(0)) await tab.close();
     const found = errors.filter((text) => !network.test(text));
     errors = [];
     expect(found).toEqual([]);
@@ -59,20 +51,19 @@ export function usePages(): Pages {
     get folder() {
       return folder;
     },
-    show: (url, { token } = {}) => opened(shared, url, token),
-    open: async (url, { token, context: given, ...options } = {}) => {
-      const context = given ?? (await browser.newContext({ viewport: usual, ...options }));
-      contexts.add(context);
-      return opened(await newPage(context), url, token);
+    show: async (url, token) => {
+      await shared.goto(url);
+      if (token !== undefined) {
+        await shared.getByLabel("Your token").fill(token);
+        await shared.getByRole("button", { name: "Sign in" }).click();
+      }
+      return shared;
+    },
+    open: async (url) => {
+      const page = await newTab();
+      tabs.push(page);
+      await page.goto(url);
+      return page;
     },
   };
-}
-
-async function opened(page: Page, url: string, token: string | undefined): Promise<Page> {
-  await page.goto(url);
-  if (token !== undefined) {
-    await page.getByLabel("Your token").fill(token);
-    await page.getByRole("button", { name: "Sign in" }).click();
-  }
-  return page;
 }

@@ -40,7 +40,7 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
             return body.files.filter(({ rowsApplied }: Ledger) => rowsApplied > 0).length === 3;
           }, "the watcher has read the three ledgers");
           const end = await desk.start(bridge);
-          const page = await pages.open("about:blank");
+          const page = await pages.show("about:blank");
           const faults: string[] = [];
           const audit = await walk(page, {
             ...{ url, token },

@@ -35,11 +35,11 @@ export const serverNowMs = (): number =>
 export const clockErrorMs = (): number =>
   lastBeat === undefined ? 0 : lastBeat.at.wallMs - lastBeat.serverMs;
 
-/** Grows four times a second while the page is visible, so that ages on the screen grow. */
+/** Grows twice a second while the page is visible, so that ages on the screen grow. */
 const ticks = createStore(0);
 setInterval(() => {
   if (document.visibilityState === "visible") ticks.set(ticks.get() + 1);
-}, 250);
+}, 500);
 
 /** Draws a component again with each tick. */
 export const useTick = (): number => useStore(ticks);
