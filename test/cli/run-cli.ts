@@ -26,8 +26,8 @@ export const main = bundled("src/surfaces/cli/main");
 /** Commands that leave nothing running, so that one warm process may run many of them in turn. */
 const warmCommands = new Set(
   (
-    "audit causes compare comparisons completion config db demo denylist evidence explain gates phase pnl rehearse " +
-    "replay report rollback sign-off status symbols traffic waive watch whitelist"
+    "audit causes compare comparisons completion config db demo denylist doctor evidence explain gates phase pnl " +
+    "rehearse replay report rollback sign-off status symbols traffic waive watch whitelist"
   ).split(" "),
 );
 
@@ -44,8 +44,9 @@ export const pnlBridge = (args: readonly string[], options: RunOptions = {}): Pr
 export const pnlBridgeAlone = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
   runNode([main, ...args], options);
 
+/** `doctor --system` ends its process a second later, whatever the system holds open. */
 const isWarm = (args: readonly string[]): boolean =>
-  warmCommands.has(args[0] ?? "") && !args.includes("--help");
+  warmCommands.has(args[0] ?? "") && !args.includes("--help") && !args.includes("--system");
 
 const environmentOf = ({ env }: RunOptions) => ({ ...process.env, NO_COLOR: "1", ...env });
 
