@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { DifferenceClass } from "../../src/ports/report-diff.ts";
 import {
   number,
@@ -10,7 +10,7 @@ import {
   workbookFolder,
 } from "./raw-workbook.ts";
 
-const { diffOf } = workbookFolder();
+const { diffOf, saved } = workbookFolder();
 
 const heads = (...names: string[]): RawCell[] => names.map((name) => text(name));
 
@@ -101,6 +101,18 @@ function report(): RawWorkbook {
     ],
   };
 }
+
+let original = "";
+beforeAll(async () => {
+  original = await saved(report());
+});
+
+/** Writes the report with a change, and returns its path. */
+const savedWith = (change: Change): Promise<string> => {
+  const book = report();
+  change(book);
+  return saved(book);
+};
 
 type Change = (book: RawWorkbook) => void;
 
@@ -228,15 +240,14 @@ const mutations: readonly (readonly [string, DifferenceClass, Change])[] = [
 ];
 
 test.each(mutations)("one change is found once and with its class: %s", async (_, expected, change) => {
-  const mutated = report();
-  change(mutated);
-  const found = await diffOf(report(), mutated);
+  const mutated = await savedWith(change);
+  const found = await diffOf(original, mutated);
   expect(found.counts).toEqual({ [expected]: 1 });
   expect(found.ok).toBe(["within_tolerance", "appearance", "order"].includes(expected));
   const [one] = found.differences;
   if (expected !== "order") expect(one).toMatchObject({ class: expected });
   // Exchanging the sides mirrors the result.
-  const mirrored = await diffOf(mutated, report());
+  const mirrored = await diffOf(mutated, original);
   const mirror: Readonly<Record<string, string>> = {
     only_in_legacy: "only_in_modern",
     only_in_modern: "only_in_legacy",
@@ -296,9 +307,7 @@ const harmless: readonly (readonly [string, Change])[] = [
 ];
 
 test.each(harmless)("a harmless change does not fail: %s", async (_, change) => {
-  const changed = report();
-  change(changed);
-  const found = await diffOf(report(), changed);
+  const found = await diffOf(original, await savedWith(change));
   expect(found.differences.filter((one) => one.class !== "appearance")).toEqual([]);
   expect(found.ok).toBe(true);
 });

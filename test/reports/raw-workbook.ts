@@ -169,6 +169,8 @@ export function zipOf(parts: Readonly<Record<string, string | Buffer>>, isPacked
   return Buffer.concat([...files, ...directory, end]);
 }
 
+type Side = string | RawWorkbook;
+
 /** A temporary folder of workbooks for the tests of a file. */
 export function workbookFolder() {
   let folder = "";
@@ -186,7 +188,10 @@ export function workbookFolder() {
     pathOf: (name: string): string => join(folder, name),
     /** Writes a workbook under a new name, and returns its path. */
     saved,
-    diffOf: async (legacy: RawWorkbook, modern: RawWorkbook): Promise<ReportDiff> =>
-      diffReports([await saved(legacy), await saved(modern)], defaultConfig),
+    /** Compares two workbooks, each given by its path or by its content. */
+    diffOf: async (...sides: readonly [Side, Side]): Promise<ReportDiff> => {
+      const pathOf = (side: Side) => (typeof side === "string" ? side : saved(side));
+      return diffReports([await pathOf(sides[0]), await pathOf(sides[1])], defaultConfig);
+    },
   };
 }
