@@ -120,7 +120,10 @@ export async function reports(): Promise<BenchResult> {
           against: "half of the rows",
           target: { atMost: 2.5 },
         },
-        { case: "memory at most", measured: megabytes(process.resourceUsage().maxRSS * 1_024) },
+        {
+          case: "peak memory of the benchmark's process",
+          measured: megabytes(process.resourceUsage().maxRSS * 1_024),
+        },
       ],
     };
   });

@@ -1,10 +1,13 @@
 /**
  * `./run check` runs its steps in parallel: types, lint, layers, unused code, and the package. `./run test`
- * runs the steps and then all tests, and `./run test FILE…` only some of the tests. `./run test --long
- * NAME|seeds|all` runs one long campaign, those over random seeds, or all, and `./run test --long` lists
- * them; those over seeds end after their share of `LONG_S` seconds. A failing step prints its whole output, a passing one a line. The last line of `./run test` counts
- * passes and failures: tests, files that failed outside any test (an import that throws, a hook), and the
- * steps. It says `0 failed` if and only if the exit code is 0.
+ * runs the steps and then all tests, and `./run test FILE…` only some of the tests. A step that fails prints
+ * its whole output, and a step that passes prints one line. The last line of `./run test` counts passes and
+ * failures: tests, files that failed outside any test (an import that throws, a hook), and the steps. It says
+ * `0 failed` if and only if the exit code is 0.
+ *
+ * `./run test --long` lists the long campaigns. `./run test --long NAME|seeds|all` runs one of them, those
+ * over random seeds, or all. The campaigns that are run share `LONG_S` seconds equally; a campaign over
+ * random seeds ends when its share is over.
  */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * `node scripts/report-pictures.ts` makes the pictures of docs/reports.md: the sheet Positions of a daily report as
- * LibreOffice prints it, and the comparison with legacy's report. Needs LibreOffice, pdftoppm and Chromium.
+ * `node scripts/report-pictures.ts` makes the pictures of docs/reports.md: the sheet Positions of a daily
+ * report as LibreOffice prints it, and the comparison with legacy's report. Needs LibreOffice, pdftoppm and
+ * Chromium.
  */
 import { execFileSync } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,8 +1,8 @@
 /**
- * `node scripts/screenshots.ts [page]` makes the pictures in README.md, docs/explain.md and docs/page.md: the
- * report page of the demo, its explanations, the output of `status` on a terminal, and the page of `serve` at
- * each stop of a new user's walk over the living desk (only these with the argument `page`). Needs Chromium
- * (see test/browser.ts).
+ * `node scripts/screenshots.ts` makes the pictures in README.md, docs/explain.md and docs/page.md: the report
+ * page of the demo, its explanations, the output of `status` on a terminal, and the page of `serve` at each
+ * stop of a new user's walk over the living desk. `node scripts/screenshots.ts page` makes only the pictures
+ * of that walk. Needs Chromium (see test/browser.ts).
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ async function picture(
     const page = await browser.newPage({ viewport, colorScheme: "light" });
     await page.goto(pathToFileURL(join(folder, "page.html")).href);
     const part = page.locator("section", { has: page.getByRole("heading", { name: section ?? "" }) });
-    // The status is pictured whole; the report, which is long, only as far as the window reaches.
+    // The picture of the status shows all of it; that of the long report shows only the window.
     const image = await (section === undefined
       ? page.screenshot({ fullPage: name === "status.png" })
       : part.screenshot());

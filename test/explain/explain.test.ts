@@ -60,7 +60,7 @@ describe("systems of the desk's own", () => {
     ),
   );
 
-  it("a system that takes the price of an earlier file of the day is named by its rows", () =>
+  it("that take the price of an earlier file of the day are explained by PRICE_CHOICE, from their rows", () =>
     withFiles(
       {
         "trades_20250724.csv": ledger(
@@ -118,7 +118,7 @@ describe("systems of the desk's own", () => {
 });
 
 describe("the witness", () => {
-  it("its trades show the same difference with the same cause when they are replayed as new ledgers", () =>
+  it("has trades that, replayed as new ledgers, show the same difference with the same cause", () =>
     withFiles(
       {
         "trades_20250716.csv": ledger(
@@ -169,7 +169,7 @@ describe("the witness", () => {
     ["FILE_ORDER", 3],
     ["LIFO", 3],
     ["SIGN_FLIP", 2],
-  ])("of %s has at most %d trades more than the smallest possible number", (code, least) => {
+  ])("of %s has at most two trades more than %d, the smallest possible number", (code, least) => {
     for (const seed of range(40, 60)) {
       const desk = randomDesk(seed, 60);
       const [given] = casesOf(desk);

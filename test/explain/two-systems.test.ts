@@ -27,7 +27,7 @@ interface Published {
   };
 }
 
-describe.skipIf(!hasSharedData)("the published new module and legacy (skipped: no ../shared/data)", () => {
+describe.skipIf(!hasSharedData)("the published figures of both systems (skipped: no ../shared/data)", () => {
   const all = hasSharedData ? readShared<Record<string, Published>>("expected/two-systems.json") : {};
 
   it("at least 95 of 100 rows that differ are explained completely", async () => {

@@ -21,7 +21,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     const of = async (headers: Readonly<Record<string, string>>) =>
       (await ask(`${url}/api/v1/pnl/totals`, "POST", {}, headers)).body;
     expect(await of({})).toEqual({ value: { from: "legacy" }, source: "legacy", epoch: 7, stale: false });
-    // The way in which programs write UTF-8 into a header.
+    // Programs write UTF-8 into a header in this way, one character for each byte.
     const user = Buffer.from("Zoë").toString("latin1");
     expect(await of({ "x-pnl-user": user })).toEqual({
       value: { from: "modern" },
@@ -53,7 +53,7 @@ describe("POST /api/v1/pnl/{method}", () => {
     ["an empty body", "", 400],
     ["NaN", '{"a":NaN}', 400],
     ["too deep nesting", "[".repeat(600), 400],
-  ])("refuses %s, and the detail begins with the place, the body", async (_, body, status) => {
+  ])("refuses %s, with a detail that names the body as the place", async (_, body, status) => {
     const { url } = await desk();
     const answered = await ask(`${url}/api/v1/pnl/totals`, "POST", body, {
       "content-type": "application/json",
@@ -479,7 +479,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("do not hide an unknown route: the answer is a problem document", async () => {
+  it("do not change the answer for an unknown route, which is a problem document", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboards",

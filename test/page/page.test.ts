@@ -354,7 +354,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.evaluate("window.isSame")).toBe(true);
     });
 
-    it("that is cut at random leaves the figures of a new answer, with no row lost or doubled", async () => {
+    it("that is cut at random ends with the newest figures, and no row is lost or doubled", async () => {
       const held = figures();
       const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
       await using relay = await openRelay(url);
@@ -371,7 +371,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect((await shown.allInnerTexts()).length).toBe(positions.length + 1);
     });
 
-    it("with a gap asks again, and a repeated or a late event changes nothing", async () => {
+    it("that misses events makes the page ask again, and a repeated or late event changes nothing", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
       await using front = await openFront(url);
       const stream = scriptEvents(front);
@@ -421,7 +421,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(asked() - before).toBeLessThanOrEqual(3 * elapsedS + 5);
     });
 
-    it("that is refused says why: again and again for 503, never for 403, and 401 asks for a token", async () => {
+    it("that is refused shows why: after 503 the page tries again, after 403 not, after 401 it asks for a token", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
       await using front = await openFront(url);
       let status = 503;

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 export interface Relay extends AsyncDisposable {
   readonly url: string;
-  /** Ends all connections without a farewell. New ones are accepted. */
+  /** Ends all connections abruptly. New ones are accepted. */
   cut(): void;
   /** Swallows all bytes in both directions until `heal`. */
   stall(): void;

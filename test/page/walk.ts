@@ -52,7 +52,7 @@ export async function walk(page: Page, { url, token, at }: Walk): Promise<string
   await page.keyboard.press("Enter");
   const found = page.getByRole("grid", { name: "Comparisons" });
   const cell = found.getByRole("gridcell", { name: "diverged" }).first();
-  // The desk has just begun to trade, and the list is the one of the moment when it was asked for.
+  // The desk has just begun to trade, and the list has only the comparisons up to its request.
   for (; (await cell.count()) === 0; await page.waitForTimeout(1_000))
     await page.getByRole("button", { name: "Show the newest" }).click();
   await at("differences");

@@ -108,7 +108,7 @@ describe("report daily", () => {
       "Active Positions": "3",
       "Total Trades": "6",
     });
-    // `pnl` says the same about the same trades.
+    // The command `pnl` prints the same figures for the same trades.
     const asOf = ["--as-of", "2025-07-24T23:59:59", "--day-rule", "calendar"];
     const pnl = JSON.parse((await pnlBridge(["pnl", "--trades", trades, ...asOf, "--json"])).out);
     expect([summary["Realized PNL"], summary["Unrealized PNL"], summary["Total PNL"]]).toEqual([
@@ -117,7 +117,7 @@ describe("report daily", () => {
     expect(sheetRows(book, "Positions").map(({ Symbol: symbol, Type: type }) => `${symbol} ${type}`)).toEqual(
       [`${future} FUT`, `${put("110.25")} PUT`, `${put("110.5")} PUT`],
     );
-    // An option has no exact scenario; a future has.
+    // The scenarios of a future are exact; those of an option are not available.
     const risk = sheetRows(book, "Risk_Matrix");
     expect(risk).toHaveLength(39);
     expect(risk.filter((row) => row["Position_ID"]?.includes("/")).map((row) => row["Scenario_PNL"])).toEqual(
@@ -193,7 +193,7 @@ describe("the close of a day", () => {
     ["2025-07-28", "chicago-17", "2025-07-28T21:59:59.999Z"],
     ["2025-07-26", "calendar", "2025-07-27T04:59:59.999Z"],
     ["2025-07-26", "after-14", "2025-07-26T18:59:59.999Z"],
-  ] as const)("%s under %s is the last instant that counts for it or a day before", (date, rule, close) => {
+  ] as const)("of %s under the rule %s is %s", (date, rule, close) => {
     expect(new Date(Math.floor(closeOfDay(dayOfText(date), rule) / 1_000)).toISOString()).toBe(close);
   });
 });
@@ -240,21 +240,24 @@ describe("what a workbook cannot hold", () => {
     "00123",
     "1E5",
     "&<>\"'",
-  ])("keeps a hostile text unchanged, and never as a formula: %j", async (text) => {
-    const path = join(folder, "hostile.xlsx");
-    await writeFile(path, await write(text));
-    const [sheet] = (await readWorkbook(path)).sheets;
-    expect([sheet?.texts[1], cellTypes[sheet?.types[1] ?? 0], sheet?.formulas.size]).toEqual([
-      text,
-      "text",
-      0,
-    ]);
-    const book = new exceljs.Workbook();
-    await book.xlsx.readFile(path);
-    // exceljs does not decode the escapes of characters.
-    if (text.charCodeAt(0) >= 32 && !text.includes("_x"))
-      expect(book.worksheets[0]?.getCell("A2").value).toBe(text);
-  });
+  ])(
+    "does not include a hostile text, which stays unchanged and never becomes a formula: %j",
+    async (text) => {
+      const path = join(folder, "hostile.xlsx");
+      await writeFile(path, await write(text));
+      const [sheet] = (await readWorkbook(path)).sheets;
+      expect([sheet?.texts[1], cellTypes[sheet?.types[1] ?? 0], sheet?.formulas.size]).toEqual([
+        text,
+        "text",
+        0,
+      ]);
+      const book = new exceljs.Workbook();
+      await book.xlsx.readFile(path);
+      // exceljs does not decode the escapes of characters.
+      if (text.charCodeAt(0) >= 32 && !text.includes("_x"))
+        expect(book.worksheets[0]?.getCell("A2").value).toBe(text);
+    },
+  );
 });
 
 const python = spawnSync("python3", ["--version"]).status === 0;

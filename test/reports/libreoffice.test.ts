@@ -1,5 +1,6 @@
 /**
- * LibreOffice opens both workbooks and reads what ours reads. Flat ODS shows values as stored, and as shown.
+ * LibreOffice reads the same cells from both workbooks as the bridge's reader does. Its flat ODS format has
+ * each value as it is stored and as it is shown.
  */
 import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";

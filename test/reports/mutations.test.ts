@@ -150,7 +150,8 @@ const part =
   };
 
 /**
- * Single changes of a copy, each with its class. A change of a total or of a row of it also breaks a tie-out.
+ * Single changes of a workbook, each with the class that it must have. A change of a total, or of a row that
+ * the total sums up, also makes the total differ from its rows.
  */
 const mutations: readonly (readonly [string, DifferenceClass, Change])[] = [
   ["a number in its last cent", "value", cell("Positions", "F3", number("-15.605"))],
@@ -203,24 +204,32 @@ const mutations: readonly (readonly [string, DifferenceClass, Change])[] = [
   ["a number format to none", "format", restyled("Other", "B2", 0)],
   ["a date to its number", "format", restyled("Other", "E2", 0)],
   ["a number to a date", "format", restyled("Positions", "C2", 4)],
-  ["a row less", "only_in_legacy", rows("Other", (all) => all.filter((_, at) => at !== 2))],
-  ["the last row less", "only_in_legacy", rows("Other", (all) => all.slice(0, -1))],
-  ["a column less", "only_in_legacy", rows("Other", permuted([0, 1, 2, 3, 4, 5, 7]))],
-  ["a sheet less", "only_in_legacy", (book) => void book.sheets.pop()],
-  ["a row more", "only_in_modern", rows("Other", (all) => all.toSpliced(3, 0, [text("row 9"), number("1")]))],
+  ["a missing row", "only_in_legacy", rows("Other", (all) => all.filter((_, at) => at !== 2))],
+  ["a missing last row", "only_in_legacy", rows("Other", (all) => all.slice(0, -1))],
+  ["a missing column", "only_in_legacy", rows("Other", permuted([0, 1, 2, 3, 4, 5, 7]))],
+  ["a missing sheet", "only_in_legacy", (book) => void book.sheets.pop()],
   [
-    "a row twice",
+    "an additional row",
+    "only_in_modern",
+    rows("Other", (all) => all.toSpliced(3, 0, [text("row 9"), number("1")])),
+  ],
+  [
+    "a repeated row",
     "only_in_modern",
     rows("Other", (all) => all.toSpliced(3, 0, structuredClone(all[2] ?? []))),
   ],
   [
-    "a column more",
+    "an additional column",
     "only_in_modern",
     rows("Other", (all) => all.map((row, at) => [...row, text(at === 0 ? "New" : "x")])),
   ],
-  ["a sheet more", "only_in_modern", (book) => void book.sheets.push({ name: "More", rows: [[text("A")]] })],
   [
-    "a hidden sheet more",
+    "an additional sheet",
+    "only_in_modern",
+    (book) => void book.sheets.push({ name: "More", rows: [[text("A")]] }),
+  ],
+  [
+    "an additional hidden sheet",
     "only_in_modern",
     (book) => void book.sheets.push({ name: "More", state: "veryHidden", rows: [] }),
   ],

@@ -1,4 +1,4 @@
-/** Our reader of workbooks against another library's writer. */
+/** Tests that the bridge's reader reads what another library has written. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

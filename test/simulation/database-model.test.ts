@@ -57,7 +57,7 @@ class Desk {
    * position may come from any of them.
    */
   last: readonly number[] = [];
-  /** By quantity: file and fee of each trade that changes; several after an unresolved write. */
+  /** Maps the quantity of each trade that changes to its possible states, `file fee` or absent. */
   readonly #changing = new Map<number, readonly string[]>();
   #changes = 0;
   readonly #config: string;

@@ -66,7 +66,9 @@ class Life {
 
 export interface WorldOptions {
   readonly republished: "quarantine" | "apply" | "ignore";
+  /** The disk's file times are multiples of this. Default 1. */
   readonly tickMs?: number;
+  /** By how much the disk's clock is ahead of the watcher's. Default 0. */
   readonly skewMs?: number;
   /** The world of another process on the same machine, which lives until its own world ends it. */
   readonly beside?: World;
@@ -83,7 +85,7 @@ export class World {
   readonly disk: FakeDisk;
   readonly stores: MemoryStores;
   readonly journal: JournalFile;
-  /** The watcher's events as `kind code-or-path`, except `read`. */
+  /** The watcher's events as `kind code-or-path`, except `read`, `file` and `watch_failed`. */
   readonly events: string[] = [];
   readonly #options: WorldOptions;
   #life = new Life(Number.POSITIVE_INFINITY, false);
@@ -205,7 +207,8 @@ export class World {
       }
       quiet = this.#state() === before ? quiet + 1 : 0;
       rounds += 1;
-      if (rounds > 50) throw new Error(`it never settles: ${before} and then ${this.#state()}`);
+      if (rounds > 50)
+        throw new Error(`the state of the files never becomes final: ${before} and then ${this.#state()}`);
     }
   }
 
