@@ -11,6 +11,7 @@ import * as controlPlane from "./pages/control-plane.ts";
 import * as deploy from "./pages/deploy.ts";
 import * as errors from "./pages/errors.ts";
 import * as explain from "./pages/explain.ts";
+import * as gates from "./pages/gates.ts";
 import * as gateway from "./pages/gateway.ts";
 import * as guide from "./pages/guide.ts";
 import type { Blocks } from "./pages/markdown.ts";
@@ -25,6 +26,7 @@ export const pages: Readonly<Record<string, Blocks>> = {
   "docs/deploy.md": deploy.blocks,
   "docs/errors.md": errors.blocks,
   "docs/explain.md": explain.blocks,
+  "docs/gates.md": gates.blocks,
   "docs/gateway.md": gateway.blocks,
   "docs/guide.md": guide.blocks,
   "docs/service-bridge.md": serviceBridge.blocks,

@@ -65,6 +65,8 @@ export type ReadFacts = (
     readonly owed: number;
     /** The tolerances in force; undefined if none are published. */
     readonly tolerances: Section["tolerances"] | undefined;
+    /** Whether a person or a move judges by these facts, which is counted as a look. */
+    readonly isLook: boolean;
   },
 ) => Promise<EvidenceFacts | string>;
 

@@ -12,6 +12,8 @@ export {
   type EvidenceRecord,
   evidenceGates,
   featuresOf,
+  gateMeanings,
+  metricsOf,
   trialsOf,
   type Waiver,
 } from "./evidence/index.ts";

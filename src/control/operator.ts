@@ -27,7 +27,13 @@ import type { SwitchFile } from "../ports/local-files.ts";
 import type { OwedWrites } from "../ports/owed-writes.ts";
 import type { JsonValue } from "../ports/system.ts";
 import { type EffectivePlan, effectivePlan } from "./effective-plan.ts";
-import { evidenceGates, type Guarded, type JudgedGate, judgeEvidence } from "./evidence/index.ts";
+import {
+  type EvidenceFacts,
+  evidenceGates,
+  type Guarded,
+  type JudgedGate,
+  judgeEvidence,
+} from "./evidence/index.ts";
 import { type Gate, type GateInput, type GateReport, judgeGates, type ReadFacts } from "./gates.ts";
 import {
   checkExpected,
@@ -50,11 +56,9 @@ interface OperatorOptions {
   readonly switchFile: SwitchFile;
   readonly readSection: ReadSection;
   readonly gates: readonly Gate[];
-  /**
-   * Reads the facts of the evidence gates. Undefined: only `gates` are judged, which is the profile `trial`.
-   */
+  /** Reads the facts of the evidence gates. Undefined: only `gates` are judged. */
   readonly facts?: ReadFacts | undefined;
-  /** Whether a missing `facts` is a choice of the configuration, which keeps the window to legacy open. */
+  /** Whether the profile is `trial`: only `gates` are judged, and the window to legacy stays open. */
   readonly isTrial?: boolean | undefined;
   readonly owed: OwedWrites;
   /** The number of quarantined items; null if unknown. */
@@ -179,11 +183,23 @@ export class Operator {
     return { record, effective, switchFile: path, section, unreadable, instances, signOffs, rollback };
   }
 
-  /** Judges the gates of a phase (by default the next one) from an overview (by default a new one). */
-  async gates(target?: Phase, seen?: Overview): Promise<GateReport> {
+  /**
+   * Judges the gates of a phase (by default the next one) from an overview (by default a new one). A scrape of
+   * the metrics is no look.
+   */
+  async gates(target?: Phase, seen?: Overview, isLook = true): Promise<GateReport> {
     const overview = seen ?? (await this.overview());
     const { phase } = overview.effective.plan;
-    return this.#judge(overview, target ?? phaseAfter(phase) ?? phase);
+    return this.#judge(overview, target ?? phaseAfter(phase) ?? phase, isLook);
+  }
+
+  /**
+   * Returns the facts of the evidence without those of the databases, or why they cannot be read. Undefined if
+   * there is no evidence.
+   */
+  async evidence({ section }: Overview): Promise<EvidenceFacts | string | undefined> {
+    const { facts } = this.#options;
+    return facts?.({ ...{ quarantined: null, owed: 0, isLook: false }, tolerances: section?.tolerances });
   }
 
   /** Says which side answers under a record, and why. This may differ from what was requested. */
@@ -524,13 +540,15 @@ export class Operator {
   async #judge(
     { record, effective, section, instances, signOffs }: Overview,
     target: Phase,
+    isLook = true,
   ): Promise<GateReport> {
-    const { gates, leaseMs, authority, facts } = this.#options;
+    const { gates, leaseMs, authority } = this.#options;
+    const facts = this.#options.isTrial === true ? undefined : this.#options.facts;
     const needsModern = phasePolicies[target].writes[0] === "modern";
     const quarantined = await this.#quarantined();
     const owedToLegacy = await this.#owedToLegacy();
     const found = await facts?.({
-      ...{ quarantined, owed: owedToLegacy.count, tolerances: section?.tolerances },
+      ...{ quarantined, owed: owedToLegacy.count, tolerances: section?.tolerances, isLook },
     });
     const input: GateInput = {
       databases: needsModern
@@ -558,11 +576,11 @@ export class Operator {
    * from an overview (by default a new one).
    */
   async blocking(before: Guarded, overview?: Overview): Promise<readonly JudgedGate[]> {
-    const { facts } = this.#options;
-    if (facts === undefined) return [];
+    const { facts, isTrial } = this.#options;
+    if (facts === undefined || isTrial === true) return [];
     const { section } = overview ?? (await this.overview());
     const [quarantined, { count: owed }] = [await this.#quarantined(), await this.#owedToLegacy()];
-    const seen = { quarantined, owed, tolerances: section?.tolerances };
+    const seen = { quarantined, owed, tolerances: section?.tolerances, isLook: true };
     return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
   }
 

@@ -9,7 +9,7 @@ import { statusOf } from "../../src/app/control/status.ts";
 import { DashboardDataBridge, type ScreenSource, serviceScreen } from "../../src/bridges/dashboard/index.ts";
 import { PnLServiceBridge } from "../../src/bridges/service/index.ts";
 import { defaultConfig } from "../../src/config/index.ts";
-import { Operator, simpleGates, verifyAudit } from "../../src/control/index.ts";
+import { Operator, type ReadFacts, simpleGates, verifyAudit } from "../../src/control/index.ts";
 import type { PlanInput } from "../../src/domain/migration/plan.ts";
 import type { ControlStore } from "../../src/ports/control-store.ts";
 import type { BridgedSystem, JsonValue } from "../../src/ports/system.ts";
@@ -61,6 +61,8 @@ interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" 
   readonly plan?: PlanInput;
   readonly withControl?: boolean;
   readonly database?: GatewayOptions["bridge"]["database"];
+  /** Reads the facts of the evidence gates. Absent: only the simple gates are judged. */
+  readonly facts?: ReadFacts;
   /** The state that the control plane of the process reports; tests may change it. */
   readonly state?: { readonly drift: boolean; readonly latched: string | null };
 }
@@ -72,6 +74,7 @@ export async function desk({
   withControl = true,
   state = { drift: false, latched: null },
   database,
+  facts,
   ...given
 }: DeskOptions = {}): Promise<Desk> {
   const evidence = new MemoryEvidence().open();
@@ -116,6 +119,7 @@ export async function desk({
     switchFile: switchFileOn(machine),
     readSection,
     gates: simpleGates,
+    facts,
     owed: { owedToLegacy: () => ({ count: 0, oldestMs: 0 }) },
     quarantined: () => 0,
     alerts: { send: () => {}, settled: async () => 0 },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type EvidenceFacts, trialsOf } from "../../src/control/index.ts";
 import { signals } from "../../src/surfaces/gateway/metric-catalogue.ts";
 import { ask, desk } from "./desk.ts";
 
@@ -46,6 +47,43 @@ function complaints({ name, help, kind, samples }: Family): readonly string[] {
   ];
   return rules.filter(([isBroken]) => isBroken).map(([, complaint]) => `${name}: ${complaint}`);
 }
+
+/** Facts in which modern has answered one user, and two people waive a gate. */
+const servedFacts = ((): EvidenceFacts => {
+  const tally = (signal: string, stratum: string, given: object = {}) => ({
+    ...{ source: "served" as const, signal, stratum, n: 1, k: 0, amount: 0, largest: 0, ...given },
+  });
+  const lane = { source: "live" as const, day: "2026-11-27", book: "EGB", symbol: "ZNZ6", group: "future" };
+  const laneDay = {
+    ...{ ...lane, at: "2026-11-27T20:00:00Z", apart: null, accepted: null },
+    ...{ money: 0, quantityApart: false, signed: 0, weight: 1 },
+  };
+  const stored = {
+    laneDays: [laneDay],
+    tallies: [
+      tally("pairs", "totals", { n: 200, k: 3 }),
+      tally("bins", "totals later 10 12", { n: 197 }),
+      tally("bins", "totals later 20 999", { n: 3 }),
+      tally("errors", "totals", { n: 40, k: 1 }),
+      tally("impact", "2026-11-27 seen amy"),
+      tally("impact", "2026-11-27 fell_back:TIMEOUT amy"),
+      tally("coverage", "totals", { n: 9 }),
+      tally("lost", "totals dropped"),
+    ],
+    ...{ processes: [], others: [] },
+  };
+  const around = { nowMs: Date.parse("2026-11-30T18:00:00Z"), today: "2026-11-30" };
+  const memory = { ratios: [1.1], peaks: [[200, 220]] };
+  return {
+    ...{ key: "a/b/c", attempt: 1, looks: 1, stored, ...around, date: "2026-11-30", build: "1+x" },
+    trials: trialsOf(stored, around),
+    limits: { accuracy: { replay: 0.01, live: 0.05, served: 0.01 }, days: 5 },
+    records: [{ kind: "memory", atMs: around.nowMs, actor: "amy", build: "1+x", content: memory }],
+    waivers: [{ gate: "tests_passed", actors: ["amy", "bob"], reason: "new host", until: "2026-12-01" }],
+    ...{ causes: [], exclusions: [], isNoiseMeasured: true, hasAlertUrl: true, hasPair: false },
+    ...{ owed: 0, quarantined: 0 },
+  };
+})();
 
 const sampleOf = (text: string, sample: string): string | undefined =>
   text
@@ -117,6 +155,57 @@ describe("/metrics", () => {
       config_drift: "1",
       modern_traffic_ratio: "0.125",
     });
+  });
+
+  it("has the gates and the metrics of the migration, from tallies and lane days alone, and not as a look", async () => {
+    const looks: boolean[] = [];
+    const facts = async ({ isLook }: { readonly isLook: boolean }) => {
+      looks.push(isLook);
+      return servedFacts;
+    };
+    const { url, service } = await desk({ facts });
+    const { text } = await ask(`${url}/metrics`);
+    await ask(`${url}/metrics`);
+    // The second scrape gets the values of the first one.
+    expect(looks).toEqual([false, false]);
+    const values = Object.fromEntries(
+      [
+        ...text.matchAll(
+          /^pnl_bridge_((?:gate|calculation|memory|accuracy|modern_error|impact)\S*) (\S+)$/gm,
+        ),
+      ].map(([, sample = "", value]) => [sample, value]),
+    );
+    expect(values).toMatchObject({
+      'gate_state{gate="tests_passed",target="shadow_mode"}': "1",
+      'gate_state{gate="fleet_acknowledged",target="shadow_mode"}': "0",
+      'gate_state{gate="store_reachable",target="shadow_mode"}': "2",
+      'gate_waived{gate="tests_passed",target="shadow_mode"}': "1",
+      'calculation_p50_seconds{method="totals",side="legacy"}': "0.00259",
+      'calculation_p99_seconds{method="totals",side="modern"}': "+Inf",
+      'calculation_pairs{method="totals",result="slower"}': "3",
+      memory_ratio: "1.1",
+      'memory_peak_bytes{side="modern"}': "220",
+      'accuracy_trials{source="live"}': "1",
+      'accuracy_events{source="live"}': "0",
+      modern_error_ratio: "0.025",
+      'impact_users{what="seen"}': "1",
+      'impact_users{what="fell_back_TIMEOUT"}': "1",
+      impact_unobserved_ratio: "0.1",
+    });
+    // The gates of the next phase follow the plan of the control store, and not that of this process.
+    service.setPlan({ phase: "shadow_mode", epoch: 2 });
+    const { body } = await ask(`${url}/api/v1/migration`);
+    expect(body).toMatchObject({ metrics: { errors: { minutes: 40, failed: 1 }, memory: { ratio: 1.1 } } });
+  });
+
+  it("answers a scrape without the values of the migration while they cannot be read", async () => {
+    const hangs = await desk({ facts: () => new Promise(() => {}) });
+    const fails = await desk({ facts: async () => Promise.reject(new Error("no store")) });
+    for (const { url } of [hangs, fails]) {
+      const { text } = await ask(`${url}/metrics`);
+      expect(text).toMatch(/^pnl_bridge_epoch_seen 1$/m);
+      expect(text).not.toMatch(/^pnl_bridge_(gate|impact|evidence_age)\w*[ {]/m);
+    }
   });
 
   it("follows the naming rules of Prometheus, for its own signals and for those of the process", async () => {

@@ -14,6 +14,7 @@ import { publishedOf } from "./operator.ts";
 import { type ByOptions, byOf, type StoreOptions, withOperator } from "./session.ts";
 import type { Status } from "./status.ts";
 
+export { metricWords } from "../../adapters/report/metric-words.ts";
 export type { ListChange, MoveResult, UserList };
 
 export const status = (options: StoreOptions): Promise<Status> =>

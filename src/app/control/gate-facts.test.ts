@@ -18,7 +18,7 @@ function readerOver() {
   const reader = factsReader(settings, { store: () => control, evidence: () => evidence });
   const read = async (pnl = "0.01"): Promise<EvidenceFacts> => {
     const tolerances = { position: "0", pnl };
-    const facts = await reader({ quarantined: 0, owed: 0, tolerances });
+    const facts = await reader({ quarantined: 0, owed: 0, tolerances, isLook: true });
     if (typeof facts === "string") throw new Error(facts);
     return facts;
   };

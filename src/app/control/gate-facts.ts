@@ -52,13 +52,13 @@ export function factsReader(
   const register = new AuditRegister();
   let kept: Kept | undefined;
 
-  const read = async (key: string, before: Kept | undefined): Promise<Stored | string> => {
+  const read = async (key: string, isLook: boolean, before: Kept | undefined): Promise<Stored | string> => {
     // The register of the audit allows one reading at a time.
     await before?.facts.catch(() => {});
     const opened = await evidence();
     if (opened === undefined) return "no evidence store can be opened";
     const nowMs = clock.nowMs();
-    const [stored, attempt] = [await opened.evidence(key), await opened.attempt(key, true)];
+    const [stored, attempt] = [await opened.evidence(key), await opened.attempt(key, isLook)];
     await register.read(await store());
     const [today, date] = [tradingDay(settings, nowMs), clock.today()];
     return {
@@ -77,8 +77,8 @@ export function factsReader(
   };
 
   /** Reads facts and keeps them for a while, unless the reading fails. */
-  const begin = (key: string): Kept => {
-    const begun: Kept = { key, facts: read(key, kept), untilMs: Number.POSITIVE_INFINITY };
+  const begin = (key: string, isLook: boolean): Kept => {
+    const begun: Kept = { key, facts: read(key, isLook, kept), untilMs: Number.POSITIVE_INFINITY };
     begun.facts.then(
       () => {
         begun.untilMs = clock.monotonicMs() + keptMs;
@@ -92,9 +92,9 @@ export function factsReader(
 
   return async (seen) => {
     try {
-      const { tolerances, ...around } = seen;
+      const { tolerances, isLook, ...around } = seen;
       const key = evidenceKey(settings, tolerancesOf(settings, tolerances));
-      if (kept?.key !== key || clock.monotonicMs() >= kept.untilMs) kept = begin(key);
+      if (kept?.key !== key || clock.monotonicMs() >= kept.untilMs) kept = begin(key, isLook);
       const facts = await kept.facts;
       return typeof facts === "string" ? facts : { ...facts, ...around };
     } catch (failure) {

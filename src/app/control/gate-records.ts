@@ -50,6 +50,7 @@ const optionalFields: Readonly<Record<string, FieldType>> = {
   build: text,
   skippedTests: "a list of texts",
   features: "a list of texts",
+  peaks: "a list of pairs of numbers",
 };
 
 const fileBytesMax = 1_000_000;

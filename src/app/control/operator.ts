@@ -65,8 +65,6 @@ export function operatorOver(
     isTrial,
     ...around,
     clock: around.clock ?? systemClock,
-    // The profile `trial` judges only the gates that need no statistics.
-    facts: isTrial ? undefined : around.facts,
   });
 }
 

@@ -4,6 +4,7 @@ import {
   type AuditReport,
   type EffectivePlan,
   type GateReport,
+  metricsOf,
   type Operator,
   type Overview,
   verifyAudit,
@@ -11,6 +12,7 @@ import {
 } from "../../control/index.ts";
 import type { Phase } from "../../domain/migration/phase.ts";
 import type { ControlRecord, ControlStore, Instance } from "../../ports/control-store.ts";
+import type { MigrationMetrics } from "../../ports/migration-report.ts";
 import { type ControlSettings, stateFolder } from "../stores.ts";
 
 /** The state of the fleet on one screen. */
@@ -44,6 +46,8 @@ export interface Status {
   /** The reason why this program cannot read the published section; null if it can. */
   readonly unreadable: string | null;
   readonly gates: GateReport | null;
+  /** Null in the profile `trial`, and if the evidence cannot be read. */
+  readonly metrics: MigrationMetrics | null;
   readonly instances: readonly (Pick<Instance, "name" | "seenEpoch" | "drainedEpoch" | "ageMs" | "report"> & {
     readonly state: "live" | "behind" | "gone";
   })[];
@@ -67,6 +71,7 @@ export async function statusOf(
   const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, legacyWindow } = plan;
   const lists = { userWhitelist: [...plan.userWhitelist], userDenylist: [...plan.userDenylist] };
   const gates = phase === "cleanup" ? null : await operator.gates(undefined, overview);
+  const evidence = config.gates.profile === "trial" ? undefined : await operator.evidence(overview);
   return {
     store: store.where,
     phase,
@@ -85,6 +90,7 @@ export async function statusOf(
     published: record.published?.hash ?? null,
     unreadable: unreadable ?? null,
     gates,
+    metrics: typeof evidence === "object" ? metricsOf(evidence) : null,
     instances: instances.map(({ name, seenEpoch, drainedEpoch, ageMs, report }) => ({
       name,
       seenEpoch,

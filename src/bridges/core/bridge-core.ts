@@ -1,3 +1,4 @@
+import { phasePolicies } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, type PlanInput, planOf } from "../../domain/migration/plan.ts";
 import type { CallKey } from "../../domain/migration/route.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -206,6 +207,8 @@ export class BridgeCore implements ServiceBridgeControl {
       // A write that reached legacy while it answered may be missing from its answer.
       const owed = owedBefore !== undefined && owedBefore.count > 0 ? owedBefore : this.#owed?.owedToLegacy();
       const { count = 0, oldestMs = 0 } = source === "legacy" ? { ...owed } : {};
+      if (source === "legacy" && (count > 0 || lacksWrites(call.plan)))
+        this.#tally?.stale(key.user ?? "", count > 0 ? oldestMs : undefined);
       return {
         value,
         source,
@@ -297,3 +300,7 @@ export class BridgeCore implements ServiceBridgeControl {
     await this.#buffer?.close();
   };
 }
+
+/** Whether modern alone takes the writes. Under the kill switch, legacy answers without them. */
+const lacksWrites = ({ migrationMode, phase }: MigrationPlan): boolean =>
+  migrationMode === "new_only" && phasePolicies[phase].answers === "modern";

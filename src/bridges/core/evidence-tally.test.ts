@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { impactOf } from "../../control/evidence/metrics.ts";
 import type { PlanInput } from "../../domain/migration/plan.ts";
 import type { PnlMethod } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
@@ -33,10 +34,12 @@ interface Given {
   readonly shadow?: Partial<ShadowOptions>;
   readonly draw?: () => number;
   readonly key?: string;
+  /** The writes that legacy lacks. */
+  readonly owed?: { readonly count: number; readonly oldestMs: number };
 }
 
 /** Returns a bridge that counts evidence, with its clock and its evidence store. */
-async function countingBridge({ legacy, modern, plan, shadow, draw = () => 0.3, key = "key" }: Given) {
+async function countingBridge({ legacy, modern, plan, shadow, owed, draw = () => 0.3, key = "key" }: Given) {
   const [clock, place] = [new TestClock(), new MemoryEvidence()];
   const store = place.open();
   const service = new PnLServiceBridge(
@@ -47,6 +50,7 @@ async function countingBridge({ legacy, modern, plan, shadow, draw = () => 0.3, 
       evidence: store,
       tally: { process: "one", dayRule: "calendar", groupOf: (symbol) => symbol.slice(0, 2) },
       ...(shadow !== undefined && { shadow }),
+      ...(owed !== undefined && { owed: { owedToLegacy: () => owed } }),
     },
     { clock, load: { overload: () => undefined }, draw },
   );
@@ -73,6 +77,12 @@ async function evidenceOf(
     signals: (signal: string) => tallies.filter((one) => one.signal === signal),
   };
 }
+
+/** Modern answers everybody, and legacy is its shadow. */
+const served: PlanInput = {
+  ...{ phase: "dual_write", newSystemPercentage: 100, bucketBy: "user" },
+  flags: { calculator: true, storage: true },
+};
 
 const asOf = "2026-11-20T15:00:00Z";
 const positions = (...rows: readonly JsonValue[]): Answers => ({ openPositions: { positions: rows } });
@@ -189,11 +199,7 @@ describe("a failure", () => {
   });
 
   test("of modern, when modern should have answered, counts as served and as a fall-back of the user's day", async () => {
-    const plan: PlanInput = {
-      ...{ phase: "dual_write", newSystemPercentage: 100, bucketBy: "user" },
-      flags: { calculator: true, storage: true },
-    };
-    const { lanes, signals } = await evidenceOf({ legacy, modern: fails, plan }, (service) =>
+    const { lanes, signals } = await evidenceOf({ legacy, modern: fails, plan: served }, (service) =>
       service.call("openPositions", { asOf }, { user: "amy" }),
     );
     expect(lanes[0]).toEqual(["served", "EGB", "ZNZ6", "error"]);
@@ -202,6 +208,56 @@ describe("a failure", () => {
       "2026-11-20 fell_back:FAILED amy",
     ]);
   });
+});
+
+test("a wrong figure lasts from the first answer with it until modern answers the right one", async () => {
+  let realized = "900";
+  const { signals } = await evidenceOf(
+    {
+      legacy: positions(position("ZNZ6"), position("ZBZ6")),
+      modern: {
+        openPositions: async () => ({ positions: [position("ZNZ6", { realized }), position("ZBZ6")] }),
+      },
+      plan: served,
+    },
+    async (service, clock) => {
+      const call = async (): Promise<void> => {
+        await service.call("openPositions", { asOf }, { user: "amy", book: "EGB" });
+        await service.idle();
+      };
+      for (const answered of ["900", "100", "900", "900", "100", "100"]) {
+        realized = answered;
+        await call();
+        clock.advance(600_000);
+      }
+    },
+  );
+  const { wrong, wrongBooks, wrongMinutes, largest, money } = impactOf({ tallies: signals("impact") });
+  expect({ wrong, wrongBooks, wrongMinutes, largest, money }).toEqual({
+    ...{ wrong: { distinct: 1, days: 1 }, wrongBooks: { distinct: 1, days: 1 } },
+    // From the first wrong answer to the right one after the last wrong one, with both minutes.
+    ...{ wrongMinutes: 41, largest: 800, money: 800 },
+  });
+});
+
+test.each([
+  ["with a mark while legacy lacks writes", { ...served, newSystemPercentage: 0 }, 3, ["stale", 7_000]],
+  [
+    "without a mark if the kill switch lets legacy answer and only modern is written",
+    { ...served, phase: "primary_switch", useNewPnlSystem: false, migrationMode: "new_only" },
+    0,
+    ["stale_unmarked", 0],
+  ],
+] as const)("a stale answer of legacy counts for the user's day: %s", async (_, plan, owed, expected) => {
+  const totals = { totals: { totals: {} } };
+  const { signals } = await evidenceOf(
+    { legacy: totals, modern: totals, plan, owed: { count: owed, oldestMs: 7_000 } },
+    async (service) => {
+      for (const user of ["amy", "amy", "bob"]) await service.call("totals", {}, { user });
+    },
+  );
+  const found = signals("impact").map(({ stratum, largest }) => [stratum.split(" ")[1], largest]);
+  expect(found).toEqual([expected, expected]);
 });
 
 test("errors and latencies are counted once for each method and minute", async () => {

@@ -1,6 +1,7 @@
 import { fingerprint } from "../../base/fingerprint.ts";
 import { parseInstant } from "../../domain/market/chicago-time.ts";
 import { formatDay, type TradingDayRuleName, tradingDayAt } from "../../domain/market/trading-day.ts";
+import { countdown } from "../../domain/migration/countdown.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EvidenceDelta, EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
@@ -36,6 +37,8 @@ export class EvidenceTally {
   /** The minute in which each method was last seen, and what was counted in it. */
   readonly #minutes = new Map<string, { minute: number; failed: boolean; paired: boolean }>();
   readonly #pairs = new Map<string, number>();
+  /** The lanes of each book that modern's last answer about them got wrong. */
+  readonly #wrong = new Map<string, Set<string>>();
   #day = "";
   #key = "";
 
@@ -62,6 +65,7 @@ export class EvidenceTally {
     this.#tallies.clear();
     this.#minutes.clear();
     this.#pairs.clear();
+    this.#wrong.clear();
     for (const [method, count] of pairs) this.#pairs.set(method, count);
   }
 
@@ -96,6 +100,18 @@ export class EvidenceTally {
   sampled(ratio: number, { n, k }: { readonly n: number; readonly k: number }): void {
     if (this.#key !== "" && n > 0 && ratio > 0 && ratio < 1)
       this.#count("live", "sampling", String(ratio), { n, k });
+  }
+
+  /**
+   * Counts an answer of legacy without writes of that age. Without an age, the caller was not told that legacy
+   * lacks writes.
+   */
+  stale(user: string, lacksMs: number | undefined): void {
+    if (this.#key === "") return;
+    const nowMs = this.#clock.nowMs();
+    const day = formatDay(tradingDayAt(this.#options.dayRule, nowMs * 1_000));
+    const what = lacksMs === undefined ? "stale_unmarked" : "stale";
+    this.#count("served", "impact", `${day} ${what} ${user}`, { largest: lacksMs ?? 0 });
   }
 
   /** Returns the evidence that was counted since the last `take`, and starts again at zero. */
@@ -178,13 +194,10 @@ export class EvidenceTally {
     if (day > this.#day) this.#day = day;
     const failed = seen.outcome === "modern_failed";
     const lanes = seen.lanes ?? [withoutLanes(method, { input, unit, verdict })];
-    let [largest, isWrong]: [number, boolean] = [0, false];
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
       const { book, symbol, money, signed, quantityApart, weight } = lane;
       const apart = failed ? "error" : lane.apart;
-      isWrong ||= apart !== null;
-      largest = Math.max(largest, money ?? 0);
       const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
       const laneDay: LaneDay = {
         ...{ source, day, book, symbol, group, at, apart, accepted: null },
@@ -192,21 +205,41 @@ export class EvidenceTally {
       };
       this.#laneDays.set(idOfLaneDay(laneDay), laneDay);
     }
-    if (source === "served") this.#addImpact(day, seen, { isWrong: isWrong && !failed, largest });
+    if (source === "served") this.#addImpact(day, seen, { lanes, failed });
   }
 
   /** Counts user-days and book-days, since one screen may ask hundreds of times an hour. */
   #addImpact(
     day: string,
     { user, book, fellBack }: ComparisonSeen,
-    { isWrong, largest }: { readonly isWrong: boolean; readonly largest: number },
+    { lanes, failed }: { readonly lanes: readonly LaneSeen[]; readonly failed: boolean },
   ): void {
-    const count = (what: string, who: string): void =>
-      this.#count("served", "impact", `${day} ${what} ${who}`, { largest });
+    const wrong = this.#wrong.get(book) ?? new Set<string>();
+    const wasWrong = wrong.size > 0;
+    let [largest, isWrong]: [number, boolean] = [0, false];
+    for (const lane of lanes) {
+      if (!lane.isCompared && lane.apart === null && !failed) continue;
+      const id = `${lane.book}\n${lane.symbol}`;
+      largest = Math.max(largest, lane.money ?? 0);
+      // If modern failed, the user got legacy's figures.
+      if (failed || lane.apart === null) wrong.delete(id);
+      else {
+        wrong.add(id);
+        isWrong = true;
+      }
+    }
+    const count = (what: string, who: string, most = largest): void =>
+      this.#count("served", "impact", `${day} ${what} ${who}`, { largest: most });
     count("seen", user);
     if (isWrong) count("wrong", user);
     if (isWrong) count("wrong_book", book);
     if (fellBack !== undefined) count(`fell_back:${fellBack}`, user);
+    if (!wasWrong && wrong.size === 0) return;
+    const minute = Math.floor(this.#clock.nowMs() / minuteMs);
+    if (wrong.size > 0) count("wrong_from", book, countdown(minute));
+    count("wrong_until", book, minute);
+    if (wrong.size > 0) this.#wrong.set(book, wrong);
+    else this.#wrong.delete(book);
   }
 
   /** The trading day of a call's pinned as-of or, without one, of the comparison. */

@@ -1,6 +1,7 @@
 /** The gates that judge figures: counts of trials, money, errors and times. */
 import { businessDayBefore, formatDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
+import { type Bin, binsOf, quantile, strataOf, sum } from "./bins.ts";
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts } from "./facts.ts";
 import {
@@ -360,28 +361,6 @@ function monthlySums(within: readonly LaneDay[]): readonly number[] {
   return [...sums.values()];
 }
 
-type Sums = Pick<Tally, "n" | "k" | "amount" | "largest">;
-
-/** The sum of a signal over all strata, or over those of a method. */
-function sum(tallies: readonly Tally[], signal: string, method?: string): Sums {
-  const total = { n: 0, k: 0, amount: 0, largest: 0 };
-  for (const one of tallies) {
-    if (one.signal !== signal || (method !== undefined && one.stratum.split(" ")[0] !== method)) continue;
-    total.n += one.n;
-    total.k += one.k;
-    total.amount += one.amount;
-    total.largest = Math.max(total.largest, one.largest);
-  }
-  return total;
-}
-
-/** The methods that a signal has. */
-const strataOf = (tallies: readonly Tally[], signal: string): readonly string[] => [
-  ...new Set(
-    tallies.filter((one) => one.signal === signal).map(({ stratum }) => stratum.split(" ")[0] ?? ""),
-  ),
-];
-
 /** The money of what was lost counts as the largest answer of its method where it is unknown. */
 export function coverageOf(
   all: readonly Tally[],
@@ -435,22 +414,6 @@ function orderEffect(
   return { n, steps: Math.ceil(Math.log(faster) / Math.log(1.1)), m: 1 / faster };
 }
 
-interface Bin {
-  readonly method: string;
-  readonly isFirst: boolean;
-  readonly legacy: number;
-  readonly modern: number;
-  readonly n: number;
-}
-
-const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
-  tallies
-    .filter(({ signal }) => signal === "bins")
-    .map(({ stratum, n }) => {
-      const [method = "", phase, legacy, modern] = stratum.split(" ");
-      return { method, isFirst: phase === "first", legacy: Number(legacy), modern: Number(modern), n };
-    });
-
 function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
   const bins = binsOf(tallies);
@@ -492,6 +455,7 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
     const threshold = quantile(
       bins.filter(({ isFirst }) => isFirst),
       0.99,
+      ({ legacy }) => legacy,
     );
     const later = bins.filter(({ isFirst }) => !isFirst);
     const slowAt = threshold + 1 - order.steps;
@@ -519,15 +483,4 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
     evidence,
     { clean },
   );
-}
-
-/** The bin below which a share of the pairs has legacy's latency. */
-function quantile(bins: readonly Bin[], share: number): number {
-  const total = bins.reduce((all, { n }) => all + n, 0);
-  let below = 0;
-  for (const { legacy, n } of bins.toSorted((one, other) => one.legacy - other.legacy)) {
-    below += n;
-    if (below >= share * total) return legacy;
-  }
-  return Number.POSITIVE_INFINITY;
 }

@@ -536,6 +536,12 @@ test.each<readonly [string, Guarded, string, Given]>([
     "closed",
     { tallies: [tally("impact", "2026-11-27 seen amy"), tally("impact", "2026-11-27 wrong amy")] },
   ],
+  [
+    "user_impact",
+    "primary_switch",
+    "closed",
+    { tallies: [tally("impact", "2026-11-27 stale_unmarked amy", { source: "served" })] },
+  ],
   ["sampling", "dual_write", "closed", { tallies: [tally("sampling", "0.1", { n: 1_000, k: 140 })] }],
   ["days", "dual_write", "open", { laneDays: clean(5, 1) }],
   ["days", "primary_switch", "open", { laneDays: clean(60, 4) }],

@@ -5,6 +5,7 @@
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts, EvidenceRecord } from "./facts.ts";
 import { coverageOf, isMaterial } from "./figure-gates.ts";
+import { impactOf } from "./metrics.ts";
 import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
 import {
@@ -215,27 +216,29 @@ export const recordGates: readonly EvidenceGate[] = [
     before: ["ramp", "primary_switch", "cleanup"],
     isWaivable: true,
     judge({ stored: { tallies }, trials: { trials, voided } }) {
-      const impacts = tallies
-        .filter(({ signal }) => signal === "impact")
-        .map(({ stratum }) => stratum.split(" ")[1] ?? "");
-      const seen = impacts.filter((what) => what === "seen").length;
-      const wrong = impacts.filter((what) => what === "wrong").length;
+      const impact = impactOf({ tallies });
+      const { days: seen } = impact.seen;
+      const { days: wrong } = impact.wrong;
+      const unmarked = impact.unmarked.days;
+      if (unmarked > 0)
+        return closed(
+          `${many(unmarked, "user-day")} with answers of legacy that lacked writes and were not marked stale; ` +
+            "set migration_mode to dual_write, so that legacy is written",
+          { seen, wrong, unmarked },
+        );
       if (seen === 0) return open("modern has answered nobody yet", { seen, wrong });
-      const served = ofSources(trials, "served").filter(({ event }) => event);
-      const critical = served.filter(isMaterial);
+      const critical = ofSources(trials, "served").filter((one) => one.event && isMaterial(one));
       const share = wrong / seen;
-      const largest = Math.max(0, ...served.map(({ money }) => money ?? 0));
       const evidence = {
-        seen,
-        wrong,
-        fellBack: impacts.filter((what) => what.startsWith("fell_back:")).length,
-        largest,
-        critical: critical.length,
-        limit: impactMax,
+        ...{ seen, wrong, critical: critical.length, limit: impactMax },
+        fellBack: Object.values(impact.fellBack).reduce((sum, { days }) => sum + days, 0),
+        ...{ users: impact.wrong.distinct, books: impact.wrongBooks.distinct },
+        ...{ minutes: impact.wrongMinutes, largest: impact.largest, money: impact.money },
+        ...{ stale: impact.stale.days, unmarked },
       };
       const why =
-        `${wrong} of ${many(seen, "user-day")} saw a wrong figure, ` +
-        `the largest off by ${dollars(largest)}; limit ${percent(impactMax)}`;
+        `${wrong} of ${many(seen, "user-day")} saw a wrong figure in ${many(impact.wrongMinutes, "minute")}, ` +
+        `the largest off by ${dollars(impact.largest)}; limit ${percent(impactMax)}`;
       if (critical.length > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain it`, evidence);
       const coverage = coverageOf(tallies, voided, ["served"]);

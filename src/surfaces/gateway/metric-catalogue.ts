@@ -140,6 +140,84 @@ export const signals = {
     ["state"],
     "Requests of divergences that can be explained: kept, or too_large, daily_limit or not_json",
   ),
+  gateState: gauge(
+    "gate_state",
+    ["gate", "target"],
+    "State of each gate before the next phase: 0 closed, 1 inconclusive, 2 open",
+  ),
+  gateWaived: gauge(
+    "gate_waived",
+    ["gate", "target"],
+    "1 for a gate that two people waive and that is not open, 0 for the others",
+  ),
+  gateTrials: gauge("gate_trials", ["gate", "target"], "Trials that a gate has counted"),
+  gateEvents: gauge("gate_events", ["gate", "target"], "Events among the trials of a gate"),
+  gateUpper: gauge(
+    "gate_upper",
+    ["gate", "target"],
+    "Upper bound of what a gate limits, with its confidence, in the unit of its limit",
+  ),
+  gateLimit: gauge("gate_limit", ["gate", "target"], "The limit of a gate"),
+  evidenceReadSeconds: gauge(
+    "evidence_age_seconds",
+    [],
+    "Time since this process read the gates and the evidence; read again by a scrape after 10 seconds",
+  ),
+  calculationP50: gauge(
+    "calculation_p50_seconds",
+    ["method", "side"],
+    "Median time of paired calls, one pair a method and minute, to within a tenth",
+  ),
+  calculationP99: gauge(
+    "calculation_p99_seconds",
+    ["method", "side"],
+    "Time within which 99 of 100 paired calls are answered, to within a tenth; infinite for a time-out",
+  ),
+  calculationPairs: gauge(
+    "calculation_pairs",
+    ["method", "result"],
+    "Paired calls: all, and those in which modern took more than 1.1 times as long (`slower`)",
+  ),
+  memoryRatio: gauge(
+    "memory_ratio",
+    [],
+    "Modern's peak of memory over legacy's, the median of the last recorded measurement",
+  ),
+  memoryBytes: gauge(
+    "memory_peak_bytes",
+    ["side"],
+    "Peak of memory of each side in a fresh process, the median of the last recorded measurement",
+  ),
+  accuracyTrials: gauge(
+    "accuracy_trials",
+    ["source"],
+    "Instrument-days that began in agreement, by their source: replay, live or served",
+  ),
+  accuracyEvents: gauge(
+    "accuracy_events",
+    ["source"],
+    "Instrument-days among them that ended apart without an accepted cause",
+  ),
+  errorRatio: gauge("modern_error_ratio", [], "Share of the minutes with calls in which modern alone failed"),
+  impactUsers: gauge(
+    "impact_users",
+    ["what"],
+    "Different users that modern answered (`seen`), that saw a wrong figure (`wrong`), an answer of legacy that " +
+      "lacked writes (`stale`), one without a mark (`unmarked`), or a fall-back (`fell_back_…`)",
+  ),
+  impactBooks: gauge("impact_books", [], "Different books of which somebody saw a wrong figure"),
+  impactMoney: gauge(
+    "impact_money",
+    ["what"],
+    "The largest wrong difference that somebody saw, and the sum of the largest of each book and day",
+  ),
+  impactWrongSeconds: gauge(
+    "impact_wrong_seconds",
+    [],
+    "Time from the first wrong figure of each book and day to its correction or its last sight, summed up",
+  ),
+  impactStaleSeconds: gauge("impact_stale_seconds", [], "Age of the oldest write that a stale answer lacked"),
+  impactUnobserved: gauge("impact_unobserved_ratio", [], "Share of modern's answers that nobody compared"),
   requests: counter(
     "http_requests_total",
     ["status"],

@@ -1,9 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { MigrationWatch } from "../../app/control/migration-watch.ts";
 import type { DatabaseStatus } from "../../app/database/status.ts";
 import type { FilesSummary } from "../../app/files/status.ts";
 import type { MethodCounters } from "../../app/index.ts";
 import { productVersion } from "../../app/version.ts";
-import { phases } from "../../domain/migration/phase.ts";
+import { phases, type Side } from "../../domain/migration/phase.ts";
 import type { App, RouteContext } from "./context.ts";
 import type { Traffic } from "./drain.ts";
 import { type SignalName, signals } from "./metric-catalogue.ts";
@@ -24,7 +25,9 @@ type Read = () => Iterable<readonly [labels: Labels, value: number]>;
  * comparisons; everything else is read on request, so that it costs calls nothing.
  */
 export function metricRoute(app: App, sources: MetricSources): void {
-  const registry = Registry.merge([ownSignals(sources), processSignals()]);
+  const { control } = sources;
+  const watch = control && new MigrationWatch(() => control.operator);
+  const registry = Registry.merge([ownSignals(sources, watch), processSignals()]);
   app.get(
     "/metrics",
     {
@@ -36,13 +39,16 @@ export function metricRoute(app: App, sources: MetricSources): void {
         },
       },
     },
-    async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+    async (_, reply) => {
+      await watch?.refresh();
+      return reply.type(registry.contentType).send(await registry.metrics());
+    },
   );
 }
 
-function ownSignals(sources: MetricSources): Registry {
+function ownSignals(sources: MetricSources, watch: MigrationWatch | undefined): Registry {
   const registry = new Registry();
-  const read = readers(sources);
+  const read = { ...readers(sources), ...migrationReaders(watch) };
   for (const [name, { kind, name: metricName, labels: labelNames, help }] of Object.entries(signals)) {
     if (kind === "histogram") {
       registry.registerMetric((sources.observations ?? new Observations()).latency);
@@ -63,6 +69,8 @@ function ownSignals(sources: MetricSources): Registry {
         ...shared,
         collect() {
           this.reset();
+          // A gauge without labels would be 0 where its value is unknown.
+          if (labelNames.length === 0) this.remove();
           for (const [labels, value] of values()) this.set(labels, value);
         },
       });
@@ -70,8 +78,16 @@ function ownSignals(sources: MetricSources): Registry {
   return registry;
 }
 
+/** The signals that belong to the whole fleet: those of the gates and of the evidence. */
+type MigrationSignal = Extract<
+  SignalName,
+  `${"gate" | "evidenceRead" | "calculation" | "memory" | "accuracy" | "errorRatio" | "impact"}${string}`
+>;
+
 /** One reader for each signal; a new signal breaks the build here. */
-function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "latency">, Read>> {
+function readers(
+  sources: MetricSources,
+): Readonly<Record<Exclude<SignalName, "latency" | MigrationSignal>, Read>> {
   const { bridge, control, events, files, traffic } = sources;
   const { service } = bridge;
   const one =
@@ -162,6 +178,88 @@ function readers(sources: MetricSources): Readonly<Record<Exclude<SignalName, "l
     connectionsRefused: one(() => traffic.connectionsRefused),
     streams: one(() => events.size),
     streamsDropped: one(() => events.dropped),
+  };
+}
+
+const gateStates = ["closed", "inconclusive", "open"];
+
+/** Yields no values while the gates or the evidence cannot be read. */
+function migrationReaders(watch: MigrationWatch | undefined): Readonly<Record<MigrationSignal, Read>> {
+  type State = NonNullable<MigrationWatch["latest"]>;
+  type Gate = State["gates"]["gates"][number];
+  type Metrics = NonNullable<State["metrics"]>;
+  const gates =
+    (read: (gate: Gate) => unknown): Read =>
+    () => {
+      const { target = "", gates = [] } = watch?.latest?.gates ?? {};
+      return gates.flatMap((gate) => {
+        const value = read(gate);
+        return typeof value === "number" ? [[{ gate: gate.name, target }, value] as const] : [];
+      });
+    };
+  const evidence = (name: string): Read =>
+    gates(({ evidence }) =>
+      typeof evidence === "object" && evidence !== null ? Reflect.get(evidence, name) : undefined,
+    );
+  const metrics =
+    (read: (metrics: Metrics) => ReturnType<Read>): Read =>
+    () =>
+      watch?.latest?.metrics ? read(watch.latest.metrics) : [];
+  const times = (
+    of: (time: Metrics["calculationTime"][number]) => Readonly<Record<Side, number | null>>,
+  ): Read =>
+    metrics(({ calculationTime }) =>
+      calculationTime.flatMap((time) =>
+        Object.entries(of(time)).map(
+          ([side, ms]) =>
+            [{ method: time.method, side }, ms === null ? Number.POSITIVE_INFINITY : ms / 1_000] as const,
+        ),
+      ),
+    );
+  const impact = (read: (impact: Metrics["impact"]) => number | null): Read =>
+    metrics(({ impact }) => {
+      const value = read(impact);
+      return value === null ? [] : [[{}, value]];
+    });
+  return {
+    gateState: gates(({ state }) => gateStates.indexOf(state)),
+    gateWaived: gates(({ state, open }) => Number(open && state !== "open")),
+    gateTrials: evidence("n"),
+    gateEvents: evidence("k"),
+    gateUpper: evidence("upper"),
+    gateLimit: evidence("limit"),
+    evidenceReadSeconds: () => (watch?.ageMs === undefined ? [] : [[{}, watch.ageMs / 1_000]]),
+    calculationP50: times(({ p50Ms }) => p50Ms),
+    calculationP99: times(({ p99Ms }) => p99Ms),
+    calculationPairs: metrics(({ calculationTime }) =>
+      calculationTime.flatMap(({ method, pairs, slower }) => [
+        [{ method, result: "all" }, pairs] as const,
+        [{ method, result: "slower" }, slower] as const,
+      ]),
+    ),
+    memoryRatio: metrics(({ memory }) => (memory === null ? [] : [[{}, memory.ratio]])),
+    memoryBytes: metrics(({ memory }) =>
+      Object.entries(memory?.bytes ?? {}).map(([side, bytes]) => [{ side }, bytes]),
+    ),
+    accuracyTrials: metrics(({ accuracy }) => accuracy.map(({ source, trials }) => [{ source }, trials])),
+    accuracyEvents: metrics(({ accuracy }) => accuracy.map(({ source, events }) => [{ source }, events])),
+    errorRatio: metrics(({ errors: { minutes, failed } }) => (minutes === 0 ? [] : [[{}, failed / minutes]])),
+    impactUsers: metrics(({ impact }) => {
+      const { seen, wrong, stale, unmarked, fellBack } = impact;
+      const reasons = Object.entries(fellBack).map(([reason, who]) => [`fell_back_${reason}`, who] as const);
+      return [...Object.entries({ seen, wrong, stale, unmarked }), ...reasons].map(([what, { distinct }]) => [
+        { what },
+        distinct,
+      ]);
+    }),
+    impactBooks: impact(({ wrongBooks }) => wrongBooks.distinct),
+    impactMoney: metrics(({ impact: { largest, money } }) => [
+      [{ what: "largest" }, largest],
+      [{ what: "sum" }, money],
+    ]),
+    impactWrongSeconds: impact(({ wrongMinutes }) => wrongMinutes * 60),
+    impactStaleSeconds: impact(({ staleMs }) => staleMs / 1_000),
+    impactUnobserved: impact(({ unobserved }) => unobserved),
   };
 }
 

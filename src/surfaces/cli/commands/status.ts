@@ -38,9 +38,13 @@ interface Options {
 }
 
 async function run({ watch, json, ...options }: Options, { out }: Streams): Promise<CommandResult> {
-  const { status } = await import("../../../app/control/commands.ts");
+  const { status, metricWords } = await import("../../../app/control/commands.ts");
   if (json) return jsonResult(await status(options), true);
-  const screen = async (): Promise<string> => statusText(await status(options), painter(colourful(out)));
+  const screen = async (): Promise<string> => {
+    const found = await status(options);
+    const metrics = found.metrics === null ? [] : metricWords(found.metrics);
+    return statusText(found, metrics, painter(colourful(out)));
+  };
   const first = await screen();
   if (watch === undefined) return { exitCode: 0, text: first };
   const intervalMs = durationMs("--watch", watch);
@@ -74,7 +78,11 @@ const lists = (names: readonly string[]): string =>
   names.length === 0 ? "none" : names.map(plain).join(", ");
 
 /** Returns the status as rows, each with its name in the first column. */
-function statusText(found: Status, paint: Paint): string {
+function statusText(
+  found: Status,
+  metrics: readonly (readonly [name: string, words: string])[],
+  paint: Paint,
+): string {
   const { plan, from, held, outOfUse, rollback, ramp, gates, instances, auditHead } = found;
   const row = (name: string, text: string): string => `${name.padEnd(10)} ${text}`;
   const flags = Object.entries(plan.flags).map(([name, isSet]) =>
@@ -135,6 +143,7 @@ function statusText(found: Status, paint: Paint): string {
             }`,
           ),
         ]),
+    ...metrics.map(([name, words]) => row(name, plain(words))),
     row(
       "audit",
       auditHead === null ? "nothing is sealed yet" : `sealed up to ${auditHead.seq}, ${auditHead.hash}`,

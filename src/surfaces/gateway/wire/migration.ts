@@ -128,6 +128,51 @@ export const gateReport = named("GateReport", "The gates before a phase", {
   }),
 });
 
+const affected = z.object({
+  distinct: z.int().describe("different ones"),
+  days: z.int().describe("the sum over trading days of those of each day"),
+});
+const bySide = z.object({ legacy: z.number().nullable(), modern: z.number().nullable() });
+const metrics = named("MigrationMetrics", "The five metrics of the migration, from its evidence", {
+  calculationTime: rows({
+    method: z.string(),
+    pairs: z.int(),
+    slower: z.int().describe("pairs in which modern took more than 1.1 times as long"),
+    p50Ms: bySide,
+    p99Ms: bySide.describe("null for a time-out"),
+  }),
+  memory: z
+    .object({
+      at: z.string(),
+      pairs: z.int(),
+      ratio: z.number().describe("modern's peak over legacy's"),
+      bytes: z.object({ legacy: z.number(), modern: z.number() }).nullable(),
+    })
+    .nullable(),
+  accuracy: rows({
+    source: z.enum(["replay", "live", "served"]),
+    trials: z.int(),
+    events: z.int(),
+    upper: z.number().describe("upper bound of the rate of events"),
+  }),
+  errors: z.object({ minutes: z.int(), failed: z.int() }),
+  impact: z
+    .object({
+      seen: affected,
+      wrong: affected,
+      wrongBooks: affected,
+      wrongMinutes: z.int(),
+      largest: z.number(),
+      money: z.number(),
+      fellBack: z.record(z.string(), affected).readonly(),
+      stale: affected,
+      staleMs: z.number(),
+      unmarked: affected,
+      unobserved: z.number().nullable(),
+    })
+    .describe("what users saw; never counted by calls"),
+});
+
 export const status = named("MigrationStatus", "The state of the fleet", {
   store: z.string().describe("the control store, without a password"),
   phase,
@@ -156,6 +201,7 @@ export const status = named("MigrationStatus", "The state of the fleet", {
   published: z.string().nullable().describe("the hash of the published section"),
   unreadable: z.string().nullable().describe("why this process cannot read the published section"),
   gates: gateReport.nullable(),
+  metrics: metrics.nullable(),
   instances: rows({
     name: z.string(),
     seenEpoch: z.int(),

@@ -1,0 +1,136 @@
+/**
+ * What each evidence gate says about the migration, in plain words: for the report of the migration and for
+ * docs/gates.md. Parts between backquotes are commands and names.
+ */
+import type { GateMeaning } from "../../ports/migration-report.ts";
+
+export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
+  tests_passed: {
+    proves: "the tests of this very build pass, within 7 days",
+    lacks: "that the tests ask the right questions",
+    otherwise: "`./run test`, then `evidence add`",
+  },
+  edges_covered: {
+    proves: "options, expiry, month-ends and days after holidays are tested and were replayed",
+    lacks: "edges that nobody has named",
+    otherwise: "`replay --record` of a longer history",
+  },
+  benchmarks_met: {
+    proves: "the benchmarks of this build meet their targets",
+    lacks: "speed on the desk's own machines",
+    otherwise: "`./run bench`, then `evidence add`",
+  },
+  "accuracy/replay": {
+    proves: "at most 1 % (then 0.1 %) of replayed instrument-days are unexplained",
+    lacks: "wiring, timing, permissions",
+    otherwise: "`replay --record`; explain what is apart",
+  },
+  "accuracy/live": {
+    proves: "at most 5 % (then 1 %) of shadowed instrument-days are unexplained",
+    lacks: "products that nobody traded meanwhile",
+    otherwise: "shadow more days; explain what is apart",
+  },
+  "accuracy/served": {
+    proves: "at most 1 % of instrument-days that modern answered are unexplained",
+    lacks: null,
+    otherwise: "let modern answer more; explain what is apart",
+  },
+  days: {
+    proves:
+      "5 (then 20) trading days, with a month-end, an expiry week, a day after a holiday and a busy day",
+    lacks: "other regimes of the market",
+    otherwise: "wait for the day that is missing",
+  },
+  standing: {
+    proves: "no lane is apart now, and the last trading day was compared",
+    lacks: "that tomorrow is like today",
+    otherwise: "explain the lane; accept its cause or repair modern. No waiver",
+  },
+  material: {
+    proves: "no row apart by more than $1 000 or in quantity; at most $10 an instrument-day in the mean",
+    lacks: "that small differences do not add up",
+    otherwise: "explain the named row. No waiver",
+  },
+  bias: {
+    proves: "differences within tolerance have no direction, and drift below $100 a book and month",
+    lacks: null,
+    otherwise: "look for a rounding that one side lacks",
+  },
+  coverage: {
+    proves: "at least 95 % of what was due was compared, by count and by money",
+    lacks: "anything about the rest",
+    otherwise: "see what was lost: shed calls, methods that modern lacks",
+  },
+  sampling: {
+    proves: "the shadowed share is that of the plan",
+    lacks: null,
+    otherwise: "look for a filter before the bridge",
+  },
+  noise: {
+    proves:
+      "each system's own noise is measured with 200 A/A calls a method; exclusions are few and have not ended",
+    lacks: null,
+    otherwise: "set `shadow.control_percentage`; end exclusions",
+  },
+  errors: {
+    proves: "modern fails in at most 1 % of minutes",
+    lacks: "failures that legacy has as well",
+    otherwise: "`comparisons --verdict error`",
+  },
+  latency_p50: {
+    proves: "modern takes at most 1.1 times as long in the median, paired, one pair a minute",
+    lacks: "speed under a load that never was",
+    otherwise: "profile modern; measure A/A for the order effect",
+  },
+  latency_p99: {
+    proves: "modern takes at most 1.1 times as long in the slowest calls, paired, one pair a minute",
+    lacks: "speed under a load that never was",
+    otherwise: "profile modern; measure A/A for the order effect",
+  },
+  memory: {
+    proves: "modern needs at most 1.25 times legacy's memory",
+    lacks: "other histories",
+    otherwise: "repeat the measurement",
+  },
+  leak: {
+    proves: "modern's memory grows by at most 1 % an hour over 6 hours",
+    lacks: "other histories",
+    otherwise: "find what modern keeps in memory",
+  },
+  user_impact: {
+    proves:
+      "no material figure was shown, no stale answer went unmarked, and at most 1 % of user-days saw a wrong figure",
+    lacks: "figures that nobody compared; they must be below 5 %",
+    otherwise: "roll back, then explain it",
+  },
+  nothing_lost: {
+    proves: "both databases were equal within 15 minutes, nothing is owed or quarantined",
+    lacks: null,
+    otherwise: "`db drain`, `db reconcile`. No waiver",
+  },
+  rollback_drilled: {
+    proves: "a rollback of this build was drilled within 7 days and took at most 250 ms",
+    lacks: "a rollback while machines fail",
+    otherwise: "`rollback --drill`. No waiver",
+  },
+  monitoring_up: {
+    proves: "a scrape and a test alert of the last day",
+    lacks: "that somebody reads them",
+    otherwise: "set `migration.monitoring.alert_url`; `evidence add`",
+  },
+  team_trained: {
+    proves: "two people of the desk are trained, and one of them ran a drill, within 90 days",
+    lacks: null,
+    otherwise: "`sign-off team_trained`; `rollback --drill`",
+  },
+  accepted_causes: {
+    proves: "each accepted cause has a limit in money and ends within 30 days",
+    lacks: "that the causes are harmless",
+    otherwise: "`causes revoke`, or accept it again",
+  },
+  no_readers_left: {
+    proves: "no call and no open file of legacy over a time with a month-end",
+    lacks: "readers of copies",
+    otherwise: "find who uses it",
+  },
+};

@@ -1,0 +1,136 @@
+/** The five metrics of a migration: calculation time, memory, accuracy, errors and user impact. */
+import { countdown } from "../../domain/migration/countdown.ts";
+import type {
+  Affected,
+  CalculationTime,
+  MigrationMetrics,
+  UserImpact,
+} from "../../ports/migration-report.ts";
+import type { EvidenceSource, StoredEvidence, Tally } from "../../ports/tallies.ts";
+import { type Bin, binsOf, quantile, strataOf, sum } from "./bins.ts";
+import type { EvidenceFacts } from "./facts.ts";
+import { upperBound } from "./statistics.ts";
+import { ofSources, type Trial } from "./trials.ts";
+
+/** The confidence of the bounds, as before the early moves. */
+const alpha = 0.05;
+
+export function metricsOf({ stored, trials: { trials }, records }: EvidenceFacts): MigrationMetrics {
+  const { tallies } = stored;
+  const { n: minutes, k: failed } = sum(tallies, "errors");
+  const memory = records.findLast(({ kind }) => kind === "memory");
+  return {
+    calculationTime: strataOf(tallies, "pairs").map((method) => timeOf(method, tallies)),
+    memory: memory === undefined ? null : memoryOf(memory),
+    accuracy: (["replay", "live", "served"] as const).map((source) => accuracyOf(source, trials)),
+    errors: { minutes, failed },
+    impact: impactOf(stored),
+  };
+}
+
+function timeOf(method: string, tallies: readonly Tally[]): CalculationTime {
+  const { n: pairs, k: slower } = sum(tallies, "pairs", method);
+  const bins = binsOf(tallies).filter((bin) => bin.method === method);
+  const at = (share: number) => ({
+    legacy: msOf(quantile(bins, share, ({ legacy }) => legacy)),
+    modern: msOf(quantile(bins, share, ({ modern }) => modern)),
+  });
+  return { method, pairs, slower, p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+/** The upper end of a step of the latencies; null for a call that did not end in time. */
+const msOf = (bin: Bin["legacy"]): number | null => {
+  const ms = 1.1 ** bin;
+  return ms < 1e9 ? Number(ms.toPrecision(3)) : null;
+};
+
+function memoryOf({ atMs, content }: EvidenceFacts["records"][number]): MigrationMetrics["memory"] {
+  const ratios = numbersOf(content.ratios);
+  const peaks = Array.isArray(content.peaks) ? content.peaks.map(numbersOf) : [];
+  const peakOf = (place: 0 | 1): number => median(peaks.map((pair) => pair[place] ?? 0));
+  return {
+    at: new Date(atMs).toISOString(),
+    pairs: ratios.length,
+    ratio: median(ratios),
+    bytes: peaks.length === 0 ? null : { legacy: peakOf(0), modern: peakOf(1) },
+  };
+}
+
+const numbersOf = (value: unknown): readonly number[] => (Array.isArray(value) ? value.map(Number) : []);
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor((values.length - 1) / 2)] ?? 0;
+
+function accuracyOf(source: EvidenceSource, all: readonly Trial[]): MigrationMetrics["accuracy"][number] {
+  const trials = ofSources(all, source);
+  const events = trials.filter(({ event }) => event).length;
+  return {
+    ...{ source, trials: trials.length, events },
+    upper: upperBound({ k: events, n: trials.length }, alpha),
+  };
+}
+
+interface Seen {
+  readonly day: string;
+  readonly what: string;
+  /** A user or a book; empty if a call named none. */
+  readonly who: string;
+  readonly largest: number;
+}
+
+/** The tallies of `impact`: each is one user or book on one trading day. */
+function seenIn(tallies: readonly Tally[]): readonly Seen[] {
+  return tallies
+    .filter(({ signal }) => signal === "impact")
+    .map(({ stratum, largest }) => {
+      const [day = "", what = ""] = stratum.split(" ", 2);
+      return { day, what, who: stratum.slice(day.length + what.length + 2), largest };
+    });
+}
+
+const affected = (seen: readonly Seen[]): Affected => ({
+  distinct: new Set(seen.map(({ who }) => who)).size,
+  days: seen.length,
+});
+
+/** What users saw. Its size and cost grow with users and days, not with calls. */
+export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpact {
+  const all = Map.groupBy(seenIn(tallies), ({ what }) => what);
+  const of = (what: string): readonly Seen[] => all.get(what) ?? [];
+  const amounts = (what: string): readonly number[] => of(what).map(({ largest }) => largest);
+  const reasons = [...all.keys()].filter((what) => what.startsWith(fellBack));
+  const [compared, lost] = (["coverage", "lost"] as const).map(
+    (signal) =>
+      sum(
+        tallies.filter(({ source }) => source === "served"),
+        signal,
+      ).n,
+  );
+  const answers = (compared ?? 0) + (lost ?? 0);
+  return {
+    seen: affected(of("seen")),
+    wrong: affected(of("wrong")),
+    wrongBooks: affected(of("wrong_book")),
+    wrongMinutes: minutesOf(of("wrong_from"), of("wrong_until")),
+    largest: Math.max(0, ...amounts("wrong"), ...amounts("wrong_book")),
+    money: amounts("wrong_book").reduce((total, amount) => total + amount, 0),
+    fellBack: Object.fromEntries(
+      reasons.map((reason) => [reason.slice(fellBack.length), affected(of(reason))]),
+    ),
+    stale: affected(of("stale")),
+    staleMs: Math.max(0, ...amounts("stale")),
+    unmarked: affected(of("stale_unmarked")),
+    unobserved: answers === 0 ? null : (lost ?? 0) / answers,
+  };
+}
+
+const fellBack = "fell_back:";
+
+/** Each book and day from its first to its last minute, both included. Processes may have seen parts of it. */
+function minutesOf(from: readonly Seen[], until: readonly Seen[]): number {
+  const ends = new Map(until.map(({ day, who, largest }) => [`${day} ${who}`, largest]));
+  return from.reduce((total, { day, who, largest }) => {
+    const first = countdown(largest);
+    return total + Math.max(0, (ends.get(`${day} ${who}`) ?? first) - first) + 1;
+  }, 0);
+}
