@@ -95,7 +95,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
   });
 
-  it("a forward move shows the dry run, wants the phase's name, and is refused with the closed gates", async () => {
+  it("a forward move shows the dry run, asks for the phase's name, and is refused with the closed gates", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
     await show(page, at, "migration");

@@ -142,7 +142,7 @@ describe("a desk that hands out reports", () => {
     });
     const { accepted } = await reportRegister(store, date);
     expect(accepted[0]?.differences.length).toBeGreaterThan(0);
-    // The same content keeps it.
+    // The acceptance stays valid for the same content.
     expect(await daily("again.xlsx", "--side", "modern")).toMatchObject({ version: 1 });
     expect((await reportAcceptance(store, date)).accepted).toBe(true);
     // A late trade makes a new version, and the old file stays.

@@ -48,7 +48,7 @@ afterAll(async () => {
 });
 
 describe("GET /api/v1/reports/{date}", () => {
-  it("writes the report into the folder of reports under a name like the desk's, and tells the event stream", async () => {
+  it("writes the report into the folder of reports under a name like the desk's, and sends an event", async () => {
     const { url } = await desk({ reports });
     const stream = await listen(`${url}/api/v1/events`);
     const { status, body, headers } = await ask(`${url}/api/v1/reports/2025-07-24`, "GET", undefined, {

@@ -240,7 +240,7 @@ describe("the file watcher over a disk in memory", () => {
 });
 
 describe.skipIf(!hasSharedData)("the desk's real ledgers", () => {
-  it("give the positions of replay, however they grow, are published again and arrive", async () => {
+  it("give the positions that replay gives, however they grow, arrive and are published again", async () => {
     const folder = `${sharedData}/ledgers`;
     const run = await runPnl({ trades: [folder] });
     const known = run.statement.positions.filter(({ currency }) => currency !== "XXX");

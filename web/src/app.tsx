@@ -114,7 +114,7 @@ async function askSession(): Promise<void> {
     if (token === sessionToken()) sessionStore.set({ state: "signed-in", session });
   } catch (failure) {
     if (!(failure instanceof ApiError) || failure.status === 401 || token !== sessionToken()) return;
-    // A session that has begun goes on: the banner says that there is no connection.
+    // A session that has begun continues, and the banner reports the lost connection.
     if (sessionStore.get().state !== "signed-in")
       sessionStore.set({ state: "unreachable", why: failure.message });
   }

@@ -49,7 +49,7 @@ const PhaseMove = ({ target, tone, label }: PhaseMoveProps) => (
   </Command>
 );
 
-/** What the gateway says about a move that nobody has made yet. */
+/** Shows the gateway's dry run of a move. */
 function DryRun({ target }: { readonly target: Phase }) {
   const [found, setFound] = useState<Move | ApiError>();
   useEffect(() => {
@@ -110,7 +110,7 @@ const trafficDone = ({ epoch, answers }: Traffic) => (
   </p>
 );
 
-/** Sets the percentage at once. A lower one never fails because somebody else was faster. */
+/** Sets the percentage at once. A lower percentage is accepted at any epoch. */
 export const SetTraffic = ({ now }: { readonly now: Migration }) => (
   <Command<Traffic>
     label="Set traffic …"

@@ -48,7 +48,7 @@ export const mebibytes = (bytes: number): number => bytes / 1_048_576;
 
 /** The most decimals of a price or quantity that are shown. */
 const priceDecimalsMax = 9;
-/** Prices are aligned at their point: room for this many decimals stands behind it. */
+/** Prices are aligned at their decimal point, which has room for this many decimals after it. */
 const priceRoom = 6;
 
 /** A price or quantity with its own decimals. What is cut off is marked with an ellipsis. */
@@ -58,7 +58,7 @@ export function ownDecimals(exact: string): FigureText {
   return { shown: decimals > priceDecimalsMax ? `${shown}…` : shown, sign };
 }
 
-/** Spaces as wide as the point and the decimals that a price lacks. */
+/** Spaces as wide as the decimal point and the decimals that a price lacks. */
 export function roomBehind(shown: string): string {
   const decimals = shown.split(".")[1]?.length ?? 0;
   if (decimals >= priceRoom) return "";

@@ -104,7 +104,7 @@ interface SheetProps<Row> extends SharedProps<Row> {
   readonly count: number;
   /** Returns a row by its place; undefined if it is not known yet. */
   readonly rowAt: (index: number) => Row | undefined;
-  /** Tells which rows are shown, so that they can be asked for. */
+  /** Called with the rows that are shown, so that they can be requested. */
   readonly onShown?: (last: number) => void;
   readonly sorting?: SortingState;
   readonly onSort?: (column: string) => void;

@@ -69,7 +69,9 @@ function ConnectionAge() {
       className={`link ${link.state}`}
       data-state={link.state}
       data-gaps={gaps}
-      title={gaps === 0 ? undefined : `${gaps} times events were missing, and the page asked again`}
+      title={
+        gaps === 0 ? undefined : `events were missing ${gaps} times; the page then asked for the state again`
+      }
     >
       {link.state}
       {age !== undefined && <small> {ageText(age)}</small>}

@@ -67,15 +67,15 @@ async function rollBack(
   }
 }
 
-/** What a person does who cannot wait: the same rollback, past this gateway. */
+/** Shows a person who cannot wait how to do the same rollback without this gateway. */
 function Unconfirmed({ attempts, reason }: { readonly attempts: number; readonly reason: string }) {
   const store = useStore(migration.store).answer?.store;
   return (
     <div role="alert" className="refusal">
       <p>
         <strong>Sent {attempts === 1 ? "once" : `${attempts} times`}, unconfirmed.</strong> The gateway has
-        not confirmed it. The page sends the rollback again, and it happens once. If you cannot wait, do the
-        same past this gateway:
+        not confirmed the rollback. The page sends it again, and it happens only once. If you cannot wait, do
+        the same without this gateway:
       </p>
       <pre>{`pnl-bridge rollback --reason ${shellText(reason)}${store === undefined ? "" : ` --store ${shellText(store)}`}`}</pre>
       <p>or, in a SQL shell on {store === undefined ? "the control store" : <code>{store}</code>}:</p>
@@ -94,7 +94,7 @@ function Owed() {
   const { possible, why } = answer.rollback;
   return (
     <p>
-      <State tone={possible ? "good" : "warn"}>{possible ? "nothing is lost" : "not without a loss"}</State>:{" "}
+      <State tone={possible ? "good" : "warn"}>{possible ? "nothing is lost" : "something is lost"}</State>:{" "}
       {why}
     </p>
   );

@@ -6,7 +6,7 @@ import { answerOnce } from "../apart.ts";
 import { explainComparison } from "./explain-comparison.ts";
 import type { ExplainOrder } from "./explain-stored.ts";
 
-// The process that answers calls goes first.
+// Gives the process that answers calls a higher priority than this one.
 setPriority(10);
 answerOnce<ExplainOrder, readonly Explanation[]>(({ kept, settings }) =>
   explainComparison(kept, settings, explainDefaults),

@@ -9,7 +9,7 @@ export interface EvidenceRecord {
   readonly kind: string;
   readonly atMs: number;
   readonly actor: string;
-  /** The build of the program that it is about; null if it names none. */
+  /** The build of the program that the record is about; null if the record names no build. */
   readonly build: string | null;
   readonly content: Readonly<Record<string, unknown>>;
 }

@@ -270,7 +270,7 @@ export const figureGates: readonly EvidenceGate[] = [
         if (e >= 1 / alpha)
           return closed(
             `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)}, ` +
-              `E = ${Number(e.toPrecision(3))}; look for a filter before the bridge`,
+              `E = ${Number(e.toPrecision(3))}; look for a program that keeps calls from the bridge`,
             { k, n, e, limit: ratio, alpha },
           );
       }
@@ -361,7 +361,7 @@ function monthlySums(within: readonly LaneDay[]): readonly number[] {
   return [...sums.values()];
 }
 
-/** The money of what was lost counts as the largest answer of its method where it is unknown. */
+/** If the money of a lost comparison is unknown, it counts as the largest answer of its method. */
 export function coverageOf(
   all: readonly Tally[],
   voided: readonly LaneDay[],

@@ -8,7 +8,7 @@ type Row = EventData["positions"]["rows"][number];
 /**
  * Sends changes of positions, marks, owed writes and databases to the event stream. Each look sends one event
  * for each source and book that a viewer has asked for, with the rows that changed since the look before, and
- * with the age of the figures even if no row changed. Nobody is asked anything while no client listens.
+ * with the age of the figures even if no row changed. No system is asked while no client listens.
  */
 export class ChangeFeed {
   readonly #bridge: GatewayBridge;

@@ -99,7 +99,7 @@ onEventOf("positions", (event) => {
   const { answer, book } = screenStore.get();
   if (answer === undefined || event.book !== (book ?? null)) return;
   const isSame = event.source === answer.source && event.fellBack === answer.fellBack;
-  // Modern failed for viewers whom the plan gives to it, or answers them again.
+  // For viewers whom the plan gives to modern, modern has failed or answers again.
   const isFallback = event.fellBack !== undefined || answer.fellBack !== undefined;
   const hasChanged = event.rows.length > 0 || event.removed.length > 0 || event.unavailable !== undefined;
   if (isSame ? hasChanged || event.epoch !== answer.epoch : isFallback)

@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { JsonValue } from "../../../base/exact-json.ts";
 import type { RouteContext } from "../context.ts";
 
-/** Adds a person's decision to the audit, if there is one, and to the log. */
+/** Logs a person's decision, and adds it to the audit if a control store is configured. */
 export async function noted(
   { caller, control, log }: RouteContext,
   request: FastifyRequest,

@@ -46,7 +46,7 @@ const eventData = {
     modern: side,
     at: z.string(),
   }),
-  /** Of each source and book that somebody has looked at: all rows first, then those that changed. */
+  /** Sent for each source and book that a viewer has requested: first all rows, then the changed ones. */
   positions: z.object({
     ...dashboardFacts,
     book: z.string().nullable().describe("null: all books"),
