@@ -473,7 +473,9 @@ const without = (given: Case, what: string, test: (row: Row) => boolean): readon
   withoutRows(given, `without rows with ${what}`, test);
 
 const symbolOf = (lane: string): string => String(JSON.parse(lane)[0]);
-/** A lane in words; two lanes never have the same words, since the rule of a variant tells it from others. */
+/**
+ * A lane in words. Two lanes never have the same words, because variants are distinguished by their rules.
+ */
 const wordsOf = (lane: string): string => JSON.parse(lane).join(" in ");
 
 /** Whether a translator of the desk gives two instruments of a component one text. */

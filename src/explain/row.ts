@@ -31,8 +31,8 @@ export interface RowSource {
   /** The number of rows in the files before each file. */
   readonly rowsBefore: readonly number[];
   /**
-   * The trades whose id an earlier row of the file has, and those whose id a later row of any file has, in
-   * whatever lane.
+   * The trades whose id an earlier row of the file has, and those whose id a later row of any file has. The
+   * other row may be in any lane.
    */
   readonly sharedIds: { readonly earlier: ReadonlySet<number>; readonly later: ReadonlySet<number> };
   readonly oddTimes: ReadonlySet<string>;
@@ -216,12 +216,12 @@ export class Row {
     return this.#admitted?.code;
   }
 
-  /** Whether an earlier row of the file has the same id, in whatever lane. */
+  /** Whether an earlier row of the file has the same id, in any lane. */
   get hasEarlierId(): boolean {
     return this.#source.sharedIds.earlier.has(this.#index);
   }
 
-  /** Whether a later row of any file has the same id, in whatever lane. */
+  /** Whether a later row of any file has the same id, in any lane. */
   get hasLaterId(): boolean {
     return this.#source.sharedIds.later.has(this.#index);
   }

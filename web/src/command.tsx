@@ -170,7 +170,7 @@ function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void
   );
 }
 
-/** What happened and how to go on. If somebody else was faster, also who changed what. */
+/** What happened and what to do next. After a conflict, also who changed what. */
 const Refusal = ({ failure, epoch }: { readonly failure: ApiError; readonly epoch: number | undefined }) => (
   <>
     <strong>{failure.code}</strong> {failure.message}

@@ -3,7 +3,7 @@ import { useSyncExternalStore } from "react";
 /** A value that components read, and that changes outside of them. */
 export interface Store<Value> {
   get(): Value;
-  /** Replaces the value and tells the components that read it. */
+  /** Replaces the value, and notifies the components that read it. */
   set(next: Value): void;
   subscribe(listener: () => void): () => void;
 }

@@ -189,7 +189,7 @@ export class DashboardDataBridge {
   }
 
   /**
-   * The positions that somebody looked at in the last half minute, once for each system and book. `ask` asks
+   * The positions that a viewer requested in the last half minute, once for each system and book. `ask` asks
    * for them again, as `getPnlData` does.
    */
   watched(): readonly Watched[] {

@@ -6,9 +6,9 @@ import type { EventData } from "./wire/events.ts";
 type Row = EventData["positions"]["rows"][number];
 
 /**
- * Sends changes of positions, marks, owed writes and databases to the event stream. Each look sends one event
- * for each source and book that a viewer has asked for, with the rows that changed since the look before, and
- * with the age of the figures even if no row changed. No system is asked while no client listens.
+ * Sends changes of positions, marks, owed writes and databases to the event stream. Each check sends one
+ * event for each source and book that a viewer has asked for, with the rows that changed since the check
+ * before, and with the age of the figures even if no row changed. No system is asked while no client listens.
  */
 export class ChangeFeed {
   readonly #bridge: GatewayBridge;
@@ -21,11 +21,11 @@ export class ChangeFeed {
   #database = "";
   readonly #timer: NodeJS.Timeout;
 
-  /** Looks every `lookMs` milliseconds while a client listens. */
+  /** Checks for changes every `lookMs` milliseconds while a client listens. */
   constructor(bridge: GatewayBridge, events: EventStream, lookMs: number) {
     this.#bridge = bridge;
     this.#events = events;
-    this.#timer = setInterval(() => this.#look(), lookMs);
+    this.#timer = setInterval(() => this.#check(), lookMs);
     this.#timer.unref();
   }
 
@@ -33,12 +33,12 @@ export class ChangeFeed {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#events.size === 0) {
       this.#sent.clear();
       return;
     }
-    this.#lookAtDatabases();
+    this.#checkDatabases();
     const watched = this.#bridge.dashboard?.watched() ?? [];
     const isWatched = new Set(watched.map(({ key }) => key));
     for (const key of this.#sent.keys()) if (!isWatched.has(key)) this.#sent.delete(key);
@@ -83,7 +83,7 @@ export class ChangeFeed {
     if (marks.length > 0) this.#events.send("marks", { source, marks });
   }
 
-  #lookAtDatabases(): void {
+  #checkDatabases(): void {
     const latest = this.#bridge.database?.latest;
     if (latest === undefined) return;
     const { owed, shouldBe, authority, step, mode, parked, quarantine, reviews } = latest;

@@ -38,10 +38,10 @@ let lastSeq: number | undefined;
  * When the last event arrived; undefined before the first one. It is not in the store, because the page would
  * be drawn again for each event of a flood.
  */
-let heardAt: Moment | undefined;
+let lastEventAt: Moment | undefined;
 
 /** The time since the last event in milliseconds; undefined before the first one. */
-export const silentMs = (): number | undefined => heardAt && sinceMs(heardAt);
+export const silentMs = (): number | undefined => lastEventAt && sinceMs(lastEventAt);
 
 /** Begins to listen to the gateway. The caller is signed in. */
 export function connect(): void {
@@ -53,7 +53,7 @@ export function disconnect(): void {
   stream?.close();
   stream = undefined;
   lastSeq = undefined;
-  heardAt = undefined;
+  lastEventAt = undefined;
   connectionStore.set(initial);
 }
 
@@ -88,7 +88,7 @@ function onEvent({ name, data }: StreamEvent): void {
   }
   lastSeq = data.seq;
   if ("now" in data && typeof data.now === "string") noteServerTime(data.now);
-  heardAt = moment();
+  lastEventAt = moment();
   const current = connectionStore.get();
   if (isGap) connectionStore.set({ ...current, gaps: current.gaps + 1 });
   emit(name, data);

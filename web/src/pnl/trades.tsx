@@ -1,4 +1,4 @@
-/** The trades of a screen, newest first. Older ones are loaded when somebody asks for them. */
+/** The trades of a screen, newest first. Older ones are loaded on request. */
 import { useMemo, useState } from "react";
 import { ApiError, request } from "../api.ts";
 import { Figure } from "../figure.tsx";
