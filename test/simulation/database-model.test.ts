@@ -77,7 +77,7 @@ class Desk {
       systems: { legacy: system, modern: system },
       gates: { profile: "trial" },
       stores: { control: "sqlite:./control.db", ...addresses },
-      control: { heartbeat_ms: 100, stale_ms: 1_000, lease_ms: 5_000, poll_ms: 100 },
+      control: { heartbeat_ms: 200, stale_ms: 1_000, lease_ms: 5_000, poll_ms: 200 },
     };
     writeFileSync(this.#config, JSON.stringify(config));
   }
@@ -265,7 +265,7 @@ async function episode(seed: number): Promise<void> {
     [8, () => sleep(random.below(300))],
   ];
   const drawn = actions.flatMap(([weight, act]) => Array.from({ length: weight }, () => act));
-  for (let step = 0; step < (isLongRun("db-model") ? 60 : 25); step++) {
+  for (let step = 0; step < (isLongRun("db-model") ? 60 : 15); step++) {
     const act = at(drawn, random.below(drawn.length));
     await act();
   }

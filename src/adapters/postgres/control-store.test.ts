@@ -17,6 +17,8 @@ import { until } from "../../testing/until.ts";
 import { openPostgresControlStore, openPostgresEvidenceStore, type PostgresControlOptions } from "./index.ts";
 
 const missing = postgresMissing();
+/** A busy machine may keep a server from answering for seconds. */
+const patient = { deadlineMs: 60_000 };
 /** In a short run, only SQLite runs the tests in which several processes share a store. */
 const inShort = isLongRun("stores")
   ? {}
@@ -46,7 +48,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
 
   const open = async (options: PostgresControlOptions = {}, url = server.url): Promise<ControlStore> => {
-    const store = await openPostgresControlStore(url, { schema, ...options });
+    const store = await openPostgresControlStore(url, { schema, ...patient, ...options });
     opened.push(store);
     return store;
   };
@@ -70,7 +72,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       const wire = await wireTo();
       const door = JSON.stringify(new URL("./control-store.ts", import.meta.url).href);
       return {
-        open: () => openPostgresControlStore(wire.url, { schema }),
+        open: () => openPostgresControlStore(wire.url, { schema, ...patient }),
         sql: async (statement) => {
           // Statements run one after the other over one connection, as in a shell that stays open.
           if (lastShell?.schema !== schema) lastShell = { schema, client: await shell() };
@@ -103,8 +105,10 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       "UPDATE config SET new_system_percentage = 10;",
       "DELETE FROM new_pnl_cache;",
     ];
-    const psql = async (statement: string): Promise<string> =>
-      (await promisify(execFile)("psql", ["--no-psqlrc", "--command", statement, server.url])).stdout;
+    const psql = async (...typed: readonly string[]): Promise<string> => {
+      const commands = typed.flatMap((statement) => ["--command", statement]);
+      return (await promisify(execFile)("psql", ["--no-psqlrc", ...commands, server.url])).stdout;
+    };
     const expectDone = async (store: ControlStore): Promise<void> => {
       expect(await store.read()).toMatchObject({
         epoch: 5,
@@ -123,9 +127,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     test.skipIf(spawnSync("psql", ["--version"]).status !== 0)("work in psql", async () => {
       const store = await openPostgresControlStore(server.url);
       opened.push(store);
-      const said: string[] = [];
-      for (const statement of statements) said.push(await psql(statement));
-      expect(said).toEqual(["UPDATE 1\n", "UPDATE 1\n", "UPDATE 1\n", "DELETE 1\n"]);
+      expect(await psql(...statements)).toBe("UPDATE 1\nUPDATE 1\nUPDATE 1\nDELETE 1\n");
       await expectDone(store);
       await expect(psql("DELETE FROM config;")).rejects.toMatchObject({
         stderr:
@@ -189,7 +191,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     test.skipIf(spawnSync("psql", ["--version"]).status !== 0)(
       "is part of the address that a store shows, and psql understands it",
       async () => {
-        for (const name of ["ctl", "London desk", 'a"b\\c']) {
+        for (const name of isLongRun("stores") ? ["ctl", "London desk", 'a"b\\c'] : ['a"b \\c']) {
           const store = await openPostgresControlStore(`${server.url}?schema=${encodeURIComponent(name)}`);
           opened.push(store);
           const { epoch } = await store.read();
@@ -354,25 +356,29 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       const store = await open({ deadlineMs: 3_000 });
       const client = await shell();
       await client.query("BEGIN; UPDATE config SET new_system_percentage = 50");
-      const failed = await Promise.allSettled([
-        ...[1, 2, 3].map((newSystemPercentage) => store.change({ ...by, set: { newSystemPercentage } })),
-        store.note(by),
-      ]);
-      for (const { status, ...outcome } of failed)
-        expect([status, outcome]).toMatchObject(["rejected", { reason: { code: "DATABASE_BUSY" } }]);
+      await until(async () => {
+        const failed = await Promise.allSettled([
+          ...[1, 2, 3].map((newSystemPercentage) => store.change({ ...by, set: { newSystemPercentage } })),
+          store.note(by),
+        ]);
+        const codes = failed.map((one) => (one.status === "rejected" ? one.reason.code : "done"));
+        // On a busy machine the server's answer, which names the reason, may come after the deadline.
+        for (const code of codes) expect(code).toMatch(/^(DATABASE_BUSY|SYSTEM_DOWN)$/);
+        return codes.every((code) => code === "DATABASE_BUSY");
+      }, "each change is delayed until its deadline");
 
-      const patient = await open({ deadlineMs: 60_000 });
-      const change = patient.change({ ...by, set: { useNewPnlSystem: false } });
+      const other = await open();
+      const change = other.change({ ...by, set: { useNewPnlSystem: false } });
       await Promise.all([
-        patient.read(),
-        patient.heartbeat(instance),
-        patient.signOffs(),
-        patient.audit(0, 9),
-        patient.instances(),
+        other.read(),
+        other.heartbeat(instance),
+        other.signOffs(),
+        other.audit(0, 9),
+        other.instances(),
       ]);
-      await patient.heartbeat(instance);
-      await patient.signOff({ gate: "g", phase: "shadow_mode", actor: "amy", note: "", expiresAfterMs: 1e6 });
-      await patient.seal([{ seq: 1, previousHash: "0", hash: "1" }]);
+      await other.heartbeat(instance);
+      await other.signOff({ gate: "g", phase: "shadow_mode", actor: "amy", note: "", expiresAfterMs: 1e6 });
+      await other.seal([{ seq: 1, previousHash: "0", hash: "1" }]);
       await client.query("COMMIT");
       expect(await change).toMatchObject({
         epoch: 3,
@@ -460,7 +466,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
 
   test("a process that hangs in the middle of a change does not block an operator", async () => {
     const wire = await wireTo();
-    const store = await open({}, wire.url);
+    const store = await open({ deadlineMs: 5_000 }, wire.url);
     wire.silentFrom = "UPDATE ";
     const change = store.change({ ...by, set: { newSystemPercentage: 1 } });
     change.catch(() => {});
