@@ -96,7 +96,11 @@ export const campaigns = {
       "every promise of a store holds on SQLite and on PostgreSQL, whatever is killed, hangs or is cut off",
   },
   "db-pairs": {
-    files: ["src/bridges/database/cutover.test.ts", "src/bridges/database/database-bridge.test.ts"],
+    files: [
+      "src/bridges/database/cutover.test.ts",
+      "src/bridges/database/database-bridge.test.ts",
+      "test/differential/backfill.test.ts",
+    ],
     proves: "a pair of databases loses no write, wherever a commit is cut or a process dies",
   },
   commands: {

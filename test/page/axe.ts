@@ -11,15 +11,18 @@ interface AxeResult {
 /** The two schemes differ in their colors only. */
 const schemes = { light: {}, dark: { runOnly: ["color-contrast"] } };
 
-/** The accessibility faults of the page as it is, each in one line, in the light and in the dark scheme. */
-export async function axeFindings(page: Page): Promise<readonly string[]> {
+/**
+ * The accessibility faults of the page as it is, or of its part at a selector, each in one line, in the light
+ * and in the dark scheme.
+ */
+export async function axeFindings(page: Page, part = "html"): Promise<readonly string[]> {
   // The page's policy blocks scripts, so axe is injected through the debugger.
   await page.evaluate(`window.axe ?? (() => { ${axe.source} })()`);
   const found: string[] = [];
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });
     const options = JSON.stringify({ resultTypes: ["violations"], ...schemes[colorScheme] });
-    const { violations } = await page.evaluate<AxeResult>(`axe.run(${options})`);
+    const { violations } = await page.evaluate<AxeResult>(`axe.run("${part}", ${options})`);
     for (const { id, nodes } of violations)
       for (const { html, failureSummary = "" } of nodes)
         found.push(`${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary}`);

@@ -188,7 +188,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
       if (examined?.includes(name) === false) continue;
       await commands.filter({ hasText: name }).click();
       await dialog(page).waitFor();
-      found.push(...(await axeFindings(page)).map((text) => `${name} ${text}`));
+      found.push(...(await axeFindings(page, "dialog[open]")).map((text) => `${name} ${text}`));
       await page.setViewportSize({ width: 320, height: 700 });
       const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
       if (wide > 0) found.push(`${name} is ${wide} px too wide`);

@@ -47,13 +47,22 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const askForReport = (url: string) =>
+  ask(`${url}/api/v1/reports/2025-07-24`, "GET", undefined, { "x-pnl-user": "amy" });
+/** An answer with the report, whose content never changes. */
+let answered: ReturnType<typeof ask> | undefined;
+/** The body of the answer that an earlier test has got, or of a new one. */
+const report = async (url: string) => {
+  answered ??= askForReport(url);
+  return (await answered).body;
+};
+
 describe("GET /api/v1/reports/{date}", () => {
   it("writes the report into the folder of reports under a name like the desk's, and sends an event", async () => {
     const { url } = await desk({ reports });
     const stream = await listen(`${url}/api/v1/events`);
-    const { status, body, headers } = await ask(`${url}/api/v1/reports/2025-07-24`, "GET", undefined, {
-      "x-pnl-user": "amy",
-    });
+    answered = askForReport(url);
+    const { status, body, headers } = await answered;
     expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
     expect(handedReport.parse(body)).toEqual(body);
     expect(body).toMatchObject({ date: "2025-07-24", side: "legacy", version: 1, diff: { ok: false } });
@@ -77,7 +86,7 @@ describe("GET /api/v1/reports/{date}", () => {
 
   it("answers with the same file while the content is the same, and with a new comparison", async () => {
     const { url } = await desk({ reports });
-    const first = (await ask(`${url}/api/v1/reports/2025-07-24`)).body;
+    const first = await report(url);
     await writeFile(first.diff.path, "an old comparison");
     const second = (await ask(`${url}/api/v1/reports/2025-07-24`)).body;
     expect(second).toEqual(first);
@@ -135,8 +144,8 @@ print(report.side, report.version, report.diff.ok, report.path)
 `;
       const env = { ...process.env, PYTHONPATH: join(root, "python") };
       const { stdout } = await promisify(execFile)(python ?? "", ["-c", script], { env });
-      const { body } = await ask(`${url}/api/v1/reports/2025-07-24`);
-      expect(stdout.trim()).toBe(`legacy 1 False ${body.path}`);
+      const { path } = await report(url);
+      expect(stdout.trim()).toBe(`legacy 1 False ${path}`);
     },
   );
 });

@@ -4,6 +4,7 @@ import { threadFile } from "../../platform/thread-rpc.ts";
 import { runApart } from "../apart.ts";
 import type { ControlSettings } from "../stores.ts";
 import type { DailyOptions, DailyResult } from "./commands.ts";
+import { dayOfText } from "./figures.ts";
 
 /** A report that takes longer is given up. */
 const reportMsMax = 300_000;
@@ -38,6 +39,8 @@ export class ReportService {
   async generateDailyPnl(date: string, user: string | undefined): Promise<DailyResult> {
     if (this.#underWay >= underWayMax)
       throw new SystemFailure("BUSY", `${this.#underWay} reports are under way: try again later`);
+    // A text that is no day is refused here, without the cost of a process.
+    dayOfText(date);
     const request: DailyOptions = { ...this.#options, date, ...(user !== undefined && { user }) };
     const file = threadFile("report-process", import.meta.url);
     this.#underWay += 1;
