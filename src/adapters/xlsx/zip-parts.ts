@@ -52,7 +52,11 @@ export async function workbookFile(path: string): Promise<Buffer> {
     // A device or a pipe may have no end.
     if (!stats.isFile()) throw new Error("it is not a regular file");
     if (size > fileBytesMax)
-      throw refusedWorkbook(path, `the file has ${size} bytes, more than ${fileBytesMax}`, "split it");
+      throw refusedWorkbook(
+        path,
+        `the file has ${size} bytes, more than ${fileBytesMax}`,
+        "split the workbook",
+      );
     return await readFile(path);
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause;
@@ -89,7 +93,7 @@ function directoryOf(bytes: Buffer, path: string): ReadonlyMap<string, Entry> {
     const nameEnd = at + 46 + bytes.readUInt16LE(at + 28);
     const name = bytes.toString("utf8", at + 46, nameEnd).toLowerCase();
     if ((bytes.readUInt16LE(at + 8) & 1) !== 0) throw broken("the parts of the zip file are encrypted");
-    if (entries.has(name)) throw broken(`the part ${name} is there twice`);
+    if (entries.has(name)) throw broken(`the zip file has the part ${name} twice`);
     entries.set(name, {
       method: bytes.readUInt16LE(at + 10),
       crc: bytes.readUInt32LE(at + 16),

@@ -125,7 +125,7 @@ export async function showConfig(path: string | undefined): Promise<FleetListing
   }
 }
 
-/** Whether the control store exists, because showing the configuration must not create it. */
+/** Whether the control store exists. Showing the configuration must not create it. */
 function storeExists(settings: ControlSettings): boolean {
   const file = controlFile(settings);
   return file === undefined || existsSync(file);
@@ -141,7 +141,7 @@ function withFleetValues(
     published === null
       ? []
       : configSources(`{"migration":${published.text}}`, "").values.filter(({ key }) => isFleetWide(key));
-  const said = new Map(
+  const fleetValues = new Map(
     ofSection.map((one) => [one.key, { ...one, from: `published ${published?.hash.slice(0, 12)}` }]),
   );
   const sources: Readonly<Record<PlanSource, string>> = {
@@ -161,11 +161,11 @@ function withFleetValues(
     ["migrationMode", "config.migration_mode", plan.migrationMode],
   ];
   for (const [value, key, now] of ofPlan)
-    if (from[value] !== "published" && (from[value] !== "default" || !said.has(key)))
-      said.set(key, { key, value: now, from: sources[from[value]] });
+    if (from[value] !== "published" && (from[value] !== "default" || !fleetValues.has(key)))
+      fleetValues.set(key, { key, value: now, from: sources[from[value]] });
   const keys = new Set(ofFile.map(({ key }) => key));
-  const more = [...said.values()].filter(({ key }) => !keys.has(key));
-  return [...ofFile.map((one) => said.get(one.key) ?? one), ...more];
+  const more = [...fleetValues.values()].filter(({ key }) => !keys.has(key));
+  return [...ofFile.map((one) => fleetValues.get(one.key) ?? one), ...more];
 }
 
 /** Returns the JSON Schema of the file, for editors. */

@@ -1,4 +1,4 @@
-/** What an explanation needs of a run over a desk's ledgers. */
+/** Makes the input of an explanation from a run over a desk's ledgers. */
 import { readLedgers } from "../../adapters/csv/ledger-reader.ts";
 import { formatDecimal } from "../../base/decimal.ts";
 import type { SystemAnswer } from "../../comparison/index.ts";
@@ -14,7 +14,7 @@ export const nameIn =
   (symbol: string): string =>
     input.aliases.get(symbol) ?? symbol;
 
-/** What an explanation needs of a run. */
+/** The input of an explanation of a run. */
 export function explainedWorld(
   world: PnlRun,
   {

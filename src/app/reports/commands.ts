@@ -71,7 +71,7 @@ export interface DailyResult {
     | { readonly error: string };
 }
 
-/** Writes the report of a day, and keeps who got it if the configuration names a control store. */
+/** Writes the report of a day. If the configuration names a control store, the audit records who got it. */
 export async function writeDailyReport(options: DailyOptions): Promise<DailyResult> {
   const settings =
     options.config === undefined && options.store === undefined && !existsSync(usualFile)
@@ -175,7 +175,7 @@ interface Handed {
   readonly user: string | null;
 }
 
-/** Keeps who got the report, and returns its version. */
+/** Records in the audit who got the report, and returns its version. */
 async function keepIn(
   store: ControlStore,
   before: ReportRegister,

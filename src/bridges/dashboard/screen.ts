@@ -166,7 +166,7 @@ export const comparison = {
   keys: {
     positions: ["book", "symbol"],
     daily: ["tradingDay", "currency"],
-    // Not by price: the desk's own dashboard cuts prices to four decimals.
+    // Trades are not paired by price, because the desk's own dashboard cuts prices to four decimals.
     trades: ["id", "symbol", "side", "quantity"],
   },
   kinds: { "trades[].time": "time", "summary.openPositions": "number" },

@@ -42,9 +42,9 @@ interface SummedReport {
 }
 
 /**
- * Ties the figures of the sheet Summary to the rows of the sheets Positions and Trades, in each workbook that
- * has these sheets, and the sums of the rows of the two workbooks to each other. A sum of money holds within
- * `allowed`, a count exactly.
+ * Compares the figures of the sheet Summary with the sums of the rows of Positions and Trades, in each
+ * workbook that has these sheets, and these sums of both workbooks with each other. Sums of money may differ
+ * by `allowed`; counts must be equal.
  */
 export function tieOutsOf(legacy: Workbook, modern: Workbook, allowed: Fraction): readonly TieOut[] {
   const books = [
