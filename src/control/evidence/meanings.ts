@@ -1,12 +1,13 @@
 /**
- * What each evidence gate says about the migration, in plain words: for the report of the migration and for
- * docs/gates.md. Parts between backquotes are commands and names.
+ * For each evidence gate: what it proves, what it does not prove, and what to do if it is not open. The
+ * report of the migration and docs/gates.md print these texts. Parts between backquotes are commands and
+ * names.
  */
 import type { GateMeaning } from "../../ports/migration-report.ts";
 
 export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   tests_passed: {
-    proves: "the tests of this very build pass, within 7 days",
+    proves: "the tests of this build passed within the last 7 days",
     lacks: "that the tests ask the right questions",
     otherwise: "`./run test`, then `evidence add`",
   },
@@ -21,35 +22,37 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "`./run bench`, then `evidence add`",
   },
   "accuracy/replay": {
-    proves: "at most 1 % (then 0.1 %) of replayed instrument-days are unexplained",
+    proves: "at most 1 % (0.1 % before primary_switch) of replayed instrument-days are unexplained",
     lacks: "wiring, timing, permissions",
-    otherwise: "`replay --record`; explain what is apart",
+    otherwise: "`replay --record`; explain the lanes that are apart",
   },
   "accuracy/live": {
-    proves: "at most 5 % (then 1 %) of shadowed instrument-days are unexplained",
-    lacks: "products that nobody traded meanwhile",
-    otherwise: "shadow more days; explain what is apart",
+    proves: "at most 5 % (1 % before primary_switch) of shadowed instrument-days are unexplained",
+    lacks: "products that were not traded in that time",
+    otherwise: "shadow more days; explain the lanes that are apart",
   },
   "accuracy/served": {
     proves: "at most 1 % of instrument-days that modern answered are unexplained",
     lacks: null,
-    otherwise: "let modern answer more; explain what is apart",
+    otherwise: "let modern answer more; explain the lanes that are apart",
   },
   days: {
     proves:
-      "5 (then 20) trading days, with a month-end, an expiry week, a day after a holiday and a busy day",
-    lacks: "other regimes of the market",
+      "5 trading days (20 before primary_switch and cleanup), with a month-end, an expiry week, a day after a " +
+      "holiday and a busy day",
+    lacks: "other conditions of the market",
     otherwise: "wait for the day that is missing",
   },
   standing: {
     proves: "no lane is apart now, and the last trading day was compared",
     lacks: "that tomorrow is like today",
-    otherwise: "explain the lane; accept its cause or repair modern. No waiver",
+    otherwise: "explain the lane; accept its cause or repair modern. It cannot be waived",
   },
   material: {
-    proves: "no row apart by more than $1 000 or in quantity; at most $10 an instrument-day in the mean",
+    proves:
+      "no row differs by more than $1 000 or in its quantity; an instrument-day differs by at most $10 on average",
     lacks: "that small differences do not add up",
-    otherwise: "explain the named row. No waiver",
+    otherwise: "explain the named row. It cannot be waived",
   },
   bias: {
     proves: "differences within tolerance have no direction, and drift below $100 a book and month",
@@ -64,7 +67,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   sampling: {
     proves: "the shadowed share is that of the plan",
     lacks: null,
-    otherwise: "look for a filter before the bridge",
+    otherwise: "look for a program that keeps calls from the bridge",
   },
   noise: {
     proves:
@@ -79,12 +82,12 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   latency_p50: {
     proves: "modern takes at most 1.1 times as long in the median, paired, one pair a minute",
-    lacks: "speed under a load that never was",
+    lacks: "speed under a load that has not occurred",
     otherwise: "profile modern; measure A/A for the order effect",
   },
   latency_p99: {
     proves: "modern takes at most 1.1 times as long in the slowest calls, paired, one pair a minute",
-    lacks: "speed under a load that never was",
+    lacks: "speed under a load that has not occurred",
     otherwise: "profile modern; measure A/A for the order effect",
   },
   memory: {
@@ -99,22 +102,23 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   user_impact: {
     proves:
-      "no material figure was shown, no stale answer went unmarked, and at most 1 % of user-days saw a wrong figure",
+      "no material figure was shown, no stale answer went unmarked, and at most 1 % of user-days saw a wrong " +
+      "figure",
     lacks: "figures that nobody compared; they must be below 5 %",
     otherwise: "roll back, then explain it",
   },
   nothing_lost: {
-    proves: "both databases were equal within 15 minutes, nothing is owed or quarantined",
+    proves: "both databases were equal in the last 15 minutes, and nothing is owed or quarantined",
     lacks: null,
-    otherwise: "`db drain`, `db reconcile`. No waiver",
+    otherwise: "`db drain`, `db reconcile`. It cannot be waived",
   },
   rollback_drilled: {
     proves: "a rollback of this build was drilled within 7 days and took at most 250 ms",
     lacks: "a rollback while machines fail",
-    otherwise: "`rollback --drill`. No waiver",
+    otherwise: "`rollback --drill`. It cannot be waived",
   },
   monitoring_up: {
-    proves: "a scrape and a test alert of the last day",
+    proves: "a scrape and a test alert succeeded within the last day",
     lacks: "that somebody reads them",
     otherwise: "set `migration.monitoring.alert_url`; `evidence add`",
   },
@@ -130,7 +134,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   no_readers_left: {
     proves: "no call and no open file of legacy over a time with a month-end",
-    lacks: "readers of copies",
+    lacks: "that nobody reads a copy",
     otherwise: "find who uses it",
   },
 };
