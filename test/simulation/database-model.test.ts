@@ -230,7 +230,8 @@ class Desk {
     await until(async () => {
       if (directionOf(this.#opened.service.plan)?.mirrors !== true) await this.advance();
       await this.write(this.newIds(1));
-      return (await this.#database.drain({ timeoutMs: 1_000 })).drained;
+      const { drained } = await this.#database.drain({ timeoutMs: 1_000 });
+      return drained && directionOf(this.#opened.service.plan)?.mirrors === true;
     }, "both databases have every write");
     const trades = (side: "legacy" | "modern", table: string) =>
       this.pair.sql(side, `SELECT count(*) FROM ${table}`);
