@@ -3,7 +3,9 @@
  * the environment and the working folder of a run, and sends back what the run printed. `main.ts` is
  * evaluated anew for each run; the modules behind it stay loaded, which saves most of the cost of a start.
  */
+import { syncBuiltinESMExports } from "node:module";
 import { pathToFileURL } from "node:url";
+import threads from "node:worker_threads";
 import { bundled } from "../bundled.ts";
 
 const program = pathToFileURL(bundled("src/surfaces/cli/main")).href;
@@ -13,6 +15,14 @@ export interface WarmRun {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
+
+// The thread that shows progress writes past the stream that is kept here, and costs more than many a command.
+const noThread = { unref: () => {}, postMessage: () => {}, terminate: async () => 0 };
+const isForProgress = (file: unknown): boolean => String(file).includes("/progress-thread.");
+const construct = (real: typeof threads.Worker, [file, options]: [URL, object]): object =>
+  isForProgress(file) ? noThread : new real(file, options);
+Object.assign(threads, { Worker: new Proxy(threads.Worker, { construct }) });
+syncBuiltinESMExports();
 
 let runs = 0;
 process.on("disconnect", () => process.exit());

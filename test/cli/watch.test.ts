@@ -111,11 +111,11 @@ describe.skipIf(!hasSharedData)("watch --once over the desk's published ledgers"
     const desk = new Desk();
     const from = join(sharedData, "ledgers");
     const names = readdirSync(from);
-    for (const batch of [names.slice(9), names.slice(0, 9)]) {
-      for (const name of batch) copyFileSync(join(from, name), join(desk.ledgers, name));
-      expect(await desk.once()).toMatchObject({ code: 0 });
-    }
-    const { sinks, files } = await desk.once();
+    for (const name of names.slice(9)) copyFileSync(join(from, name), join(desk.ledgers, name));
+    expect(await desk.once()).toMatchObject({ code: 0 });
+    for (const name of names.slice(0, 9)) copyFileSync(join(from, name), join(desk.ledgers, name));
+    const { code, sinks, files } = await desk.once();
+    expect(code).toBe(0);
     expect(sinks).toEqual({
       legacy: { rows: 533, oldestUnappliedMs: 0, state: "ok" },
       modern: { rows: 533, oldestUnappliedMs: 0, state: "ok" },
@@ -348,7 +348,7 @@ describe("what a watcher cannot do", () => {
 
   it("exits with 2 while another process watches, and continues what a killed one has begun", async () => {
     const desk = new Desk();
-    const ids = Array.from({ length: 4_000 }, (_, at) => at);
+    const ids = Array.from({ length: 2_000 }, (_, at) => at);
     const lines = ids.map((id) => `${row(id)}\n`);
     desk.write(name, header + lines.join(""));
     const child = spawn(process.execPath, [main, "watch", "--follow"], {
