@@ -184,8 +184,8 @@ export class Operator {
   }
 
   /**
-   * Judges the gates of a phase (by default the next one) from an overview (by default a new one). A scrape of
-   * the metrics is no look.
+   * Judges the gates of a phase (by default the next one) from an overview (by default a new one). If `isLook`
+   * is false, as for a scrape of the metrics, the judgement does not count as a look.
    */
   async gates(target?: Phase, seen?: Overview, isLook = true): Promise<GateReport> {
     const overview = seen ?? (await this.overview());
@@ -194,8 +194,8 @@ export class Operator {
   }
 
   /**
-   * Returns the facts of the evidence without those of the databases, or why they cannot be read. Undefined if
-   * there is no evidence.
+   * Returns the facts of the evidence without those of the databases, or why they cannot be read. Undefined
+   * if there is no evidence.
    */
   async evidence({ section }: Overview): Promise<EvidenceFacts | string | undefined> {
     const { facts } = this.#options;

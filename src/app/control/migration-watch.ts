@@ -15,7 +15,9 @@ const freshMs = 10_000;
 /** A scrape waits this long for a new state, so that a store that hangs does not hide the other signals. */
 const waitMs = 1_000;
 
-/** Reads the gates and the metrics for scrapes: tallies and lane days, never single comparisons. */
+/**
+ * Reads the gates and the metrics for scrapes, from tallies and lane days and never from single comparisons.
+ */
 export class MigrationWatch {
   readonly #operator: () => Operator;
   #latest: MigrationState | undefined;

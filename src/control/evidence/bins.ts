@@ -1,4 +1,4 @@
-/** Sums of tallies, and the latencies that they count in steps. */
+/** Sums over tallies, and the distribution of latencies, which tallies count in steps. */
 import type { Tally } from "../../ports/tallies.ts";
 
 type Sums = Pick<Tally, "n" | "k" | "amount" | "largest">;
@@ -16,14 +16,14 @@ export function sum(tallies: readonly Tally[], signal: string, method?: string):
   return total;
 }
 
-/** The methods that a signal has. */
+/** The methods for which tallies of a signal exist. */
 export const strataOf = (tallies: readonly Tally[], signal: string): readonly string[] => [
   ...new Set(
     tallies.filter((one) => one.signal === signal).map(({ stratum }) => stratum.split(" ")[0] ?? ""),
   ),
 ];
 
-/** Pairs of latencies of a method, in steps of the ratio 1.1. */
+/** The number of pairs of calls with these latencies. A step of a latency is the factor 1.1. */
 export interface Bin {
   readonly method: string;
   readonly isFirst: boolean;
@@ -40,7 +40,7 @@ export const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
       return { method, isFirst: phase === "first", legacy: Number(legacy), modern: Number(modern), n };
     });
 
-/** The step of a side's latency within which a share of the pairs is; infinite without pairs. */
+/** The smallest step that a share of the pairs does not exceed on one side; infinite without pairs. */
 export function quantile(bins: readonly Bin[], share: number, of: (bin: Bin) => number): number {
   const total = bins.reduce((all, { n }) => all + n, 0);
   let below = 0;

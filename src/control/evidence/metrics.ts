@@ -12,7 +12,7 @@ import type { EvidenceFacts } from "./facts.ts";
 import { upperBound } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
 
-/** The confidence of the bounds, as before the early moves. */
+/** The error probability of the bounds; the gates before the early phases have the same. */
 const alpha = 0.05;
 
 export function metricsOf({ stored, trials: { trials }, records }: EvidenceFacts): MigrationMetrics {
@@ -38,7 +38,7 @@ function timeOf(method: string, tallies: readonly Tally[]): CalculationTime {
   return { method, pairs, slower, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
-/** The upper end of a step of the latencies; null for a call that did not end in time. */
+/** The upper end of a step of latencies in milliseconds; null for calls that did not end in time. */
 const msOf = (bin: Bin["legacy"]): number | null => {
   const ms = 1.1 ** bin;
   return ms < 1e9 ? Number(ms.toPrecision(3)) : null;
@@ -93,7 +93,7 @@ const affected = (seen: readonly Seen[]): Affected => ({
   days: seen.length,
 });
 
-/** What users saw. Its size and cost grow with users and days, not with calls. */
+/** What users saw. The size and cost of the result grow with users and days, not with calls. */
 export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpact {
   const all = Map.groupBy(seenIn(tallies), ({ what }) => what);
   const of = (what: string): readonly Seen[] => all.get(what) ?? [];
@@ -126,7 +126,7 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
 
 const fellBack = "fell_back:";
 
-/** Each book and day from its first to its last minute, both included. Processes may have seen parts of it. */
+/** Adds up the minutes of each book and day, from the first to the last one, both included. */
 function minutesOf(from: readonly Seen[], until: readonly Seen[]): number {
   const ends = new Map(until.map(({ day, who, largest }) => [`${day} ${who}`, largest]));
   return from.reduce((total, { day, who, largest }) => {

@@ -155,13 +155,13 @@ export const signals = {
   gateUpper: gauge(
     "gate_upper",
     ["gate", "target"],
-    "Upper bound of what a gate limits, with its confidence, in the unit of its limit",
+    "Upper confidence bound of the figure that a gate limits, in the unit of the limit",
   ),
   gateLimit: gauge("gate_limit", ["gate", "target"], "The limit of a gate"),
   evidenceReadSeconds: gauge(
     "evidence_age_seconds",
     [],
-    "Time since this process read the gates and the evidence; read again by a scrape after 10 seconds",
+    "Time since this process read the gates and the evidence; a scrape reads them again after 10 seconds",
   ),
   calculationP50: gauge(
     "calculation_p50_seconds",
@@ -181,7 +181,7 @@ export const signals = {
   memoryRatio: gauge(
     "memory_ratio",
     [],
-    "Modern's peak of memory over legacy's, the median of the last recorded measurement",
+    "Modern's peak of memory divided by legacy's, the median of the last recorded measurement",
   ),
   memoryBytes: gauge(
     "memory_peak_bytes",
