@@ -1,7 +1,9 @@
 /** Ledgers of an invented desk, without oddities: on these, both built-in systems agree. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runPnl } from "../../src/app/parity/pnl-run.ts";
 import { dayNumber, formatDay, nextBusinessDay } from "../../src/domain/market/trading-day.ts";
+import type { DailyRow } from "../../src/ports/pnl-system.ts";
 
 const roots = ["ZN", "ZB", "ZF", "TN", "UB"] as const;
 const quarters = [
@@ -42,4 +44,25 @@ export function writeDesk(folder: string, days: readonly string[], without: read
     writeFileSync(join(ledgers, `trades_${day.replaceAll("-", "")}.csv`), text);
   }
   return ledgers;
+}
+
+/**
+ * Writes modern's rows of a history to `path`, changed by `change`, in the form in which the method `history`
+ * answers them.
+ */
+export async function modernRows(
+  trades: string,
+  path: string,
+  change: (row: DailyRow) => Partial<DailyRow>,
+): Promise<string> {
+  const { statement } = await runPnl({ trades: [trades], dayRule: "calendar", netBooks: true });
+  const daily = Array.from(statement.daily, ({ symbol, tradingDay, realized, unrealized, total }) => {
+    const row = { symbol, tradingDay, realized, unrealized, total };
+    return { ...row, ...change(row) };
+  });
+  const positions = statement.positions.map(({ symbol, quantity, averagePrice, realized, unrealized }) => ({
+    ...{ symbol, quantity, averagePrice, realized, unrealized },
+  }));
+  writeFileSync(path, JSON.stringify({ dayRule: "calendar", positions, daily, errors: [] }));
+  return path;
 }

@@ -8,12 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { runPnl } from "../../src/app/parity/pnl-run.ts";
 import { type Rehearsal, type RehearseOptions, rehearse } from "../../src/app/rehearsal/rehearse.ts";
 import { type Config, defaultConfig, loadConfig } from "../../src/config/index.ts";
-import type { DailyRow } from "../../src/ports/pnl-system.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
-import { daysFrom, symbols, writeDesk } from "./generated-desk.ts";
+import { daysFrom, modernRows, symbols, writeDesk } from "./generated-desk.ts";
 
 // A rehearsal of a month waits for many small writes to disk.
 vi.setConfig({ testTimeout: 600_000 });
@@ -36,24 +34,6 @@ const moves = ({ days: all }: Rehearsal) =>
   all.flatMap(({ moves: ofDay }) => ofDay.map(({ from, to }) => `${from} → ${to}`));
 const dayOf = (rehearsal: Rehearsal, day: string) =>
   rehearsal.days.find(({ tradingDay }) => tradingDay === day);
-
-let files = 0;
-
-/** A file with modern's rows of a history, changed by `change`, as the method `history` answers them. */
-async function modernRows(trades: string, change: (row: DailyRow) => Partial<DailyRow>): Promise<string> {
-  const { statement } = await runPnl({ trades: [trades], dayRule: "calendar", netBooks: true });
-  const daily = Array.from(statement.daily, ({ symbol, tradingDay, realized, unrealized, total }) => {
-    const row = { symbol, tradingDay, realized, unrealized, total };
-    return { ...row, ...change(row) };
-  });
-  const positions = statement.positions.map(({ symbol, quantity, averagePrice, realized, unrealized }) => ({
-    ...{ symbol, quantity, averagePrice, realized, unrealized },
-  }));
-  files += 1;
-  const path = join(folder, `modern-${files}.json`);
-  writeFileSync(path, JSON.stringify({ dayRule: "calendar", positions, daily, errors: [] }));
-  return path;
-}
 
 const times = (text: string | null, factor: number): string | null =>
   text === null ? null : String(Number(text) * factor);
@@ -79,13 +59,18 @@ describe("a rehearsal", () => {
     const simulated = gatesOfMove.filter((gate) => gate.simulated).map(({ name }) => name);
     expect(simulated).toEqual(expect.arrayContaining(["tests_passed", "memory", "team_trained", "approved"]));
     expect(simulated).not.toContain("nothing_lost");
+    // The reports of both systems were built on the first day of each phase that compares them.
+    const notes = rehearsal.days.flatMap((day) => day.notes);
+    expect(
+      notes.filter((note) => /^daily report of (legacy|modern), \d+ differences/.test(note)),
+    ).toHaveLength(3);
     expect(rehearsal.assumed.length).toBeGreaterThan(3);
   });
 
   it("with a wrong multiplier in modern stops before dual_write at the lane that is apart", async () => {
     const [symbol = ""] = symbols;
     const few = writeDesk(join(folder, "multiplier"), days.slice(0, 6));
-    const rows = await modernRows(few, (row) =>
+    const rows = await modernRows(few, join(folder, "multiplier.json"), (row) =>
       row.symbol === symbol
         ? {
             realized: times(row.realized, 2),
@@ -101,7 +86,7 @@ describe("a rehearsal", () => {
 
   it("with a slow modern stops before dual_write at its median latency", async () => {
     const few = writeDesk(join(folder, "slow"), days.slice(0, 6));
-    const rows = await modernRows(few, () => ({}));
+    const rows = await modernRows(few, join(folder, "slow.json"), () => ({}));
     writeFileSync(
       join(folder, "slow.mjs"),
       `import { readFile } from "node:fs/promises";
@@ -147,10 +132,13 @@ describe("a rehearsal", () => {
     const breakDay = days[25] ?? "";
     const broken = new Set(symbols.slice(0, 10));
     const some = writeDesk(join(folder, "broken"), days.slice(0, 30));
-    const rows = await modernRows(some, ({ symbol, tradingDay, realized, total }) =>
-      broken.has(symbol) && tradingDay >= breakDay
-        ? { realized: String(Number(realized) + 50), total: String(Number(total) + 50) }
-        : {},
+    const rows = await modernRows(
+      some,
+      join(folder, "broken.json"),
+      ({ symbol, tradingDay, realized, total }) =>
+        broken.has(symbol) && tradingDay >= breakDay
+          ? { realized: String(Number(realized) + 50), total: String(Number(total) + 50) }
+          : {},
     );
     const rehearsal = await played({ trades: [some], modernRows: rows, explain: "none" });
     expect(dayOf(rehearsal, breakDay)?.rollback).toMatch(/^served_mismatch: /);

@@ -11,7 +11,9 @@ it("docs/rehearse.md shows what its commands print", async () => {
   await withFiles({}, async (folder) => {
     writeDesk(folder, daysFrom(6));
     for (const [command, output] of commandsOf(page)) {
-      const ran = await pnlBridge(command.replace(/^pnl-bridge /, "").split(" "), { cwd: folder });
+      const args = [...command.replace(/^pnl-bridge /, "").split(" "), "--out", "page.html"];
+      const ran = await pnlBridge(args, { cwd: folder });
+      expect(await readFile(join(folder, "page.html"), "utf8")).toContain("stopped in shadow_mode at");
       expect(ran.out.trim()).toMatch(outputPattern(output));
       expect(ran.code).toBe(1);
     }

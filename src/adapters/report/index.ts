@@ -3,6 +3,7 @@ export { renderExplanations, witnessLedger } from "./explanation.ts";
 export { renderParityPage } from "./page.ts";
 export { renderPnlTable } from "./pnl-table.ts";
 export { summaryLine } from "./reading.ts";
+export { renderRehearsalPage } from "./rehearsal-page.ts";
 export { renderReportDiff, renderReportDiffPage } from "./report-diff.ts";
 export { parityDocument } from "./summary.ts";
 export { renderParityTable } from "./table.ts";

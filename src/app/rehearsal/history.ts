@@ -18,9 +18,12 @@ import { type ReplayOptions, replay } from "../parity/replay.ts";
 export interface PlayedDay {
   /** YYYY-MM-DD. */
   readonly day: string;
-  /** The files of trades and prices that land on this day. */
-  readonly files: readonly string[];
+  /** The files of trades and of prices that land on this day. */
+  readonly ledgers: readonly string[];
+  readonly prices: readonly string[];
   readonly trades: number;
+  /** The instrument-days in `rows`. */
+  readonly lanes: number;
   /** The daily rows of both systems that follow from these files. */
   readonly rows: readonly ParityRow[];
   readonly records: readonly BridgeRecord[];
@@ -72,7 +75,7 @@ export async function deskHistory(options: HistoryOptions): Promise<DeskHistory>
     });
   const explanations = report.explanations ?? [];
   const accepted = new Set(explanations.filter(isLegacyDefect).map(({ id }) => id));
-  const all = daysOf(report, world, await landings(world, options.prices ?? []));
+  const all = daysOf(report, world, await landings(world, options.prices ?? []), to);
   const isPlayed = ({ day }: PlayedDay): boolean => (from ?? day) <= day && day <= (to ?? day);
   const days = all.filter(isPlayed);
   const [first] = days;
@@ -147,15 +150,21 @@ async function landings(world: PnlRun, prices: readonly string[]): Promise<Landi
   };
 }
 
-function daysOf(report: ParityReport, world: PnlRun, { ledgers, prices }: Landings): readonly PlayedDay[] {
+/** The days of a history, up to `to` if that is later. */
+function daysOf(
+  report: ParityReport,
+  world: PnlRun,
+  { ledgers, prices }: Landings,
+  to: string | undefined,
+): readonly PlayedDay[] {
   const days = new Map<DayNumber, Growing>();
   const dayOf = (day: DayNumber): Growing => {
-    const found = days.get(day) ?? { files: [], rows: [], records: [], trades: 0 };
+    const found = days.get(day) ?? { ledgers: [], prices: [], rows: [], records: [], trades: 0 };
     days.set(day, found);
     return found;
   };
   const landed = new Map<string, DayNumber>();
-  for (const { path, day } of ledgers) dayOf(day).files.push(path);
+  for (const { path, day } of ledgers) dayOf(day).ledgers.push(path);
   for (const [day, records] of tradeRecords(world, ledgers, landed)) {
     const found = dayOf(day);
     found.records.push(...records);
@@ -171,16 +180,22 @@ function daysOf(report: ParityReport, world: PnlRun, { ledgers, prices }: Landin
   for (const record of figureRecords(world)) dayOf(parseDay(record.tradingDay) ?? 0).records.push(record);
   const played = [...days.keys()].toSorted((one, other) => one - other);
   const [first = 0, last = 0] = [played[0], played.at(-1)];
-  for (let day = nextBusinessDay(first); day < last; day = nextBusinessDay(day)) dayOf(day);
+  const end = Math.max(last, (to === undefined ? undefined : parseDay(to)) ?? last);
+  for (let day = nextBusinessDay(first); day <= end; day = nextBusinessDay(day)) dayOf(day);
   // Prices of days without trades change nothing.
-  for (const { path, day } of prices) days.get(day)?.files.push(path);
+  for (const { path, day } of prices) days.get(day)?.prices.push(path);
   return [...days]
     .toSorted(([one], [other]) => one - other)
-    .map(([day, found]) => ({ day: formatDay(day), ...found }));
+    .map(([day, found]) => ({ day: formatDay(day), lanes: lanesIn(found.rows), ...found }));
 }
 
+const lanesIn = (rows: readonly ParityRow[]): number =>
+  new Set(rows.map(({ key: { book, symbol, tradingDay } }) => JSON.stringify([book, symbol, tradingDay])))
+    .size;
+
 interface Growing {
-  readonly files: string[];
+  readonly ledgers: string[];
+  readonly prices: string[];
   readonly rows: ParityRow[];
   readonly records: BridgeRecord[];
   trades: number;

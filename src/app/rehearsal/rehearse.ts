@@ -2,14 +2,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import { evidenceGates, featuresOf, type GateReport, whyOutOfUse } from "../../control/index.ts";
 import { dayUs, formatDay, formatInstant, hourUs, instantOfWall } from "../../domain/market/chicago-time.ts";
 import { nextBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
 import { type Phase, phaseAfter } from "../../domain/migration/phase.ts";
 import { writesOf } from "../../domain/migration/plan.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
+import { harmlessClasses, type ReportDiff } from "../../ports/report-diff.ts";
 import { laneDaysOf, storeReplay } from "../parity/record.ts";
 import { closeOfDay } from "../reports/figures.ts";
+import { prepareReport } from "../reports/hand-out.ts";
 import { type DeskHistory, deskHistory, type HistoryOptions, type PlayedDay } from "./history.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 import {
@@ -57,6 +60,8 @@ export interface RehearsedDay {
   /** Why a trigger took modern out of use on this day. */
   readonly rollback?: string;
   readonly isWithoutFiles: boolean;
+  /** Whether the gates were judged; they are not while too many instrument-days are missing. */
+  readonly isJudged: boolean;
   readonly notes: readonly string[];
 }
 
@@ -65,6 +70,8 @@ export interface Rehearsal {
   readonly reached: Phase;
   readonly days: readonly RehearsedDay[];
   readonly stopped?: { readonly tradingDay: string; readonly gate: string; readonly why: string };
+  /** The gates that are not open after the last day; empty if `cleanup` is reached. */
+  readonly waiting: readonly RehearsedGate[];
   readonly assumed: readonly string[];
   /** Milliseconds for the run of both systems and for the days, of real time. */
   readonly took: { readonly historyMs: number; readonly daysMs: number };
@@ -75,7 +82,10 @@ const minuteMs = 60_000;
 const [operator] = people;
 const reason = "rehearsal";
 /** One step each day. Modern never answers all calls in dual_write, so that evidence of both directions grows. */
-const ramp = { steps: [10, 25, 50], dwellMs: 20 * 3_600_000, endsIn: "stay" } as const;
+const rampEnd = 50;
+const ramp = { steps: [10, 25, rampEnd], dwellMs: 20 * 3_600_000, endsIn: "stay" } as const;
+/** The longest time without a judgement of the gates. */
+const unjudgedDaysMax = 5;
 /**
  * Both databases are compared in full when all other gates are open, and after this number of days with writes,
  * because a comparison takes as long as the whole history.
@@ -88,11 +98,11 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const historyMs = performance.now() - startedMs;
   const folder = await mkdtemp(join(tmpdir(), "pnl-bridge-rehearsal-"));
   try {
-    const { days, stopped } = await new Migration(history, options, folder).play();
+    const { days, ...end } = await new Migration(history, options, folder).play();
     const reached = days.at(-1)?.phase ?? "read_only";
     const daysMs = performance.now() - startedMs - historyMs;
     const took = { historyMs: Math.round(historyMs), daysMs: Math.round(daysMs) };
-    return { ok: reached === "cleanup", reached, days, ...(stopped && { stopped }), assumed, took };
+    return { ok: reached === "cleanup", reached, days, ...end, assumed, took };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -107,7 +117,16 @@ class Migration {
   readonly #records: AssumedRecords;
   /** The day since which each gate has not been open. */
   readonly #blockedSince = new Map<string, string>();
+  /** The files that have landed. */
+  readonly #ledgers: string[] = [];
+  readonly #prices: string[] = [];
+  /** The phases of which a daily report was built. */
+  readonly #reported = new Set<Phase>();
   #approved: Phase | undefined;
+  /** The instrument-days that are missing, at least, until all gates can be open. */
+  #missing = 0;
+  #unjudgedDays = 0;
+  #wasApart = false;
   #unreconciledDays = 0;
   #isLossFound = false;
 
@@ -123,7 +142,7 @@ class Migration {
     this.#records = new AssumedRecords(this.#features);
   }
 
-  async play(): Promise<Pick<Rehearsal, "days" | "stopped">> {
+  async play(): Promise<Pick<Rehearsal, "days" | "stopped" | "waiting">> {
     const { before, days } = this.#history;
     const stage = await openStage(this.#folder, {
       ...{ history: this.#history, clock: this.#clock, features: this.#features },
@@ -131,6 +150,7 @@ class Migration {
     });
     try {
       await this.#recordReplay(stage, before);
+      for (const day of before) await this.#land(day);
       const earlier = before.flatMap(({ records }) => records);
       await write(stage.database, earlier, "before");
       const played: RehearsedDay[] = [];
@@ -139,10 +159,11 @@ class Migration {
         this.#options.onProgress?.(`playing ${day.day}: day ${index + 1} of ${days.length}`);
         const notes = await this.#trade(stage, day);
         const rollback = await this.#watchTriggers(stage);
+        const isDue = index === days.length - 1 || rollback !== undefined || this.#isDue(stage, day);
         await this.#options.onDay?.(day.day, this.#folder);
         this.#clock.moveTo(this.#morningMs(day.day, days[index + 1]?.day));
-        const { gates, moves, hold } = await this.#decide(stage, day.day);
-        last = gates;
+        const { gates, moves, hold } = isDue ? await this.#decide(stage, day.day) : nothingDecided;
+        if (isDue) last = gates;
         if (hold !== undefined) notes.push(hold);
         const { phase, newSystemPercentage } = stage.bridge.plan;
         const isForward = moves.some(({ because }) => because !== backward);
@@ -151,24 +172,28 @@ class Migration {
           gates: (isForward ? gates : gates.filter(({ open }) => !open)).map(marked),
           ...differencesIn(day),
           ...(rollback !== undefined && { rollback }),
-          ...{ isWithoutFiles: day.files.length === 0, notes },
+          ...{ isWithoutFiles: day.ledgers.length + day.prices.length === 0, isJudged: isDue, notes },
         });
         if (phase === "cleanup") break;
       }
-      const isDone = played.at(-1)?.phase === "cleanup";
-      return { days: played, ...(!isDone && { stopped: this.#stopped(last, stage) }) };
+      if (played.at(-1)?.phase === "cleanup") return { days: played, waiting: [] };
+      // After a move on the last day, the gates of the next move say what is missing.
+      if (last.every(({ open }) => open)) last = await this.#judge(stage);
+      const waiting = last.filter(({ open }) => !open).map(marked);
+      return { days: played, waiting, stopped: this.#stopped(last, stage) };
     } finally {
       await stage.bridge.close();
     }
   }
 
   /** The files land, both systems compute, records are written, and the desk asks its questions. */
-  async #trade(stage: StagedBridge, { day, files, rows, records }: PlayedDay): Promise<string[]> {
+  async #trade(stage: StagedBridge, played: PlayedDay): Promise<string[]> {
+    const { day, rows, records } = played;
     const { bridge, systems, database, times } = stage;
     const closeMs = this.#closeMs(day);
     const { callsPerDay = callsPerDayDefault } = this.#options;
     this.#clock.moveTo(closeMs - (callsPerDay + 10) * minuteMs);
-    await land(files, this.#folder);
+    await this.#land(played);
     for (const system of Object.values(systems)) system.show(rows, this.#history.accepted);
     const refusals = await write(database, records, day);
     const asOf = formatInstant(closeMs * 1_000);
@@ -188,7 +213,58 @@ class Migration {
     await drain(stage);
     // Otherwise a write that ends after the clock has moved would count as a sign of life of the next morning.
     await bridge.service.core.flush();
-    return refusals.length === 0 ? [] : [`${refusals.length} records were refused, such as: ${refusals[0]}`];
+    return [
+      ...(refusals.length === 0 ? [] : [`${refusals.length} records were refused, such as: ${refusals[0]}`]),
+      ...(await this.#report(stage, played)),
+    ];
+  }
+
+  async #land({ day, ledgers, prices }: PlayedDay): Promise<void> {
+    this.#ledgers.push(...(await land(ledgers, join(this.#folder, "trades", day))));
+    this.#prices.push(...(await land(prices, join(this.#folder, "prices", day))));
+  }
+
+  /** Builds the daily report of the first day with trades in each phase. It holds all trades up to its day. */
+  async #report({ bridge, settings }: StagedBridge, { day, trades }: PlayedDay): Promise<readonly string[]> {
+    const { plan } = bridge;
+    if (trades === 0 || this.#reported.has(plan.phase)) return [];
+    this.#reported.add(plan.phase);
+    const prices = this.#prices.length === 0 ? undefined : this.#prices;
+    const input = { date: day, trades: this.#ledgers, prices };
+    try {
+      const { config } = settings;
+      const { side, diff } = await prepareReport({ input, config, plan, user: "trader 1" });
+      const other =
+        diff === undefined
+          ? "not compared in this phase"
+          : "error" in diff
+            ? `not compared: ${diff.error}`
+            : `${differencesOf(diff.found)} differences from the other one`;
+      return [`daily report of ${side}, ${other}`];
+    } catch (failure) {
+      return [`no daily report: ${messageOf(failure)}`];
+    }
+  }
+
+  /**
+   * Whether the gates may be open, or something has happened that a person would look at. Judging takes as long
+   * as all evidence, so the gates are otherwise judged only once in a while.
+   */
+  #isDue({ bridge, control }: StagedBridge, { lanes, rows }: PlayedDay): boolean {
+    this.#missing -= lanes;
+    this.#unjudgedDays += 1;
+    const isApart = rows.some(({ verdict }) => !agrees(verdict) && verdict !== "not_comparable");
+    const hasChanged = isApart !== this.#wasApart;
+    this.#wasApart = isApart;
+    const isRamping = bridge.plan.phase === "dual_write" && bridge.plan.newSystemPercentage < rampEnd;
+    return (
+      this.#missing <= 0 ||
+      this.#unjudgedDays >= unjudgedDaysMax ||
+      rows.length === 0 ||
+      hasChanged ||
+      isRamping ||
+      whyOutOfUse(control.follower.record) !== undefined
+    );
   }
 
   /** Stores the instrument-days of a day as `replay --record` does. */
@@ -235,6 +311,8 @@ class Migration {
       } else gates = others;
     }
     this.#noteBlocked(gates, day);
+    this.#unjudgedDays = 0;
+    this.#missing = Math.max(0, ...gates.map(missingLanes));
     if (gates.every(({ open }) => open)) {
       const { moved, target, authority } = await control.operator.move({ kind: "advance" }, by);
       await control.work();
@@ -311,6 +389,16 @@ class Migration {
     return Math.floor(instantOfWall((parseDay(morning) ?? 0) * dayUs + 7.5 * hourUs) / 1_000);
   }
 }
+
+/** The instrument-days without which a gate cannot open. */
+const missingLanes = ({ name, needs, open }: GateReport["gates"][number]): number =>
+  open || !name.startsWith("accuracy/") ? 0 : (needs?.clean ?? 0);
+
+/** The differences of two reports that a reader of the figures would see. */
+const differencesOf = ({ differences }: ReportDiff): number =>
+  differences.filter((one) => !harmlessClasses.has(one.class)).length;
+
+const nothingDecided = { gates: [], moves: [], hold: undefined } as const;
 
 const by = { actor: operator, reason };
 const backward = "a trigger took modern out of use";

@@ -124,11 +124,16 @@ function stagedConfig(config: Config, history: DeskHistory, folder: string): Con
   };
 }
 
-/** Puts the files of a day into the folder in which a desk's files land. */
-export async function land(files: readonly string[], folder: string): Promise<void> {
-  const ledgers = join(folder, "landed");
-  await mkdir(ledgers, { recursive: true });
-  for (const file of files) await copyFile(file, join(ledgers, basename(file)));
+/** Copies files of a day into a folder, and returns the copies. Files of one name stay apart. */
+export async function land(files: readonly string[], folder: string): Promise<readonly string[]> {
+  const copies: string[] = [];
+  for (const [index, file] of files.entries()) {
+    const own = join(folder, String(index));
+    await mkdir(own, { recursive: true });
+    copies.push(join(own, basename(file)));
+    await copyFile(file, join(own, basename(file)));
+  }
+  return copies;
 }
 
 const writeMsMax = 60_000;
