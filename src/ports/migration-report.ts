@@ -1,5 +1,6 @@
 /** What the report of a migration says: plain data that a page or a program can show. */
-import type { Side } from "../domain/migration/phase.ts";
+import type { Phase, Side } from "../domain/migration/phase.ts";
+import type { JsonValue } from "./system.ts";
 import type { EvidenceSource } from "./tallies.ts";
 
 /** Users or books: how many different ones, and the sum over trading days of those of each day. */
@@ -73,4 +74,76 @@ export interface GateMeaning {
   readonly lacks: string | null;
   /** What to do while it is not open. */
   readonly otherwise: string;
+}
+
+interface ReportedGate {
+  readonly name: string;
+  readonly title: string;
+  readonly state: "open" | "closed" | "inconclusive";
+  /** Whether it lets the move pass: it is open, or two people waive it. */
+  readonly open: boolean;
+  readonly why: string;
+  readonly evidence?: JsonValue;
+  /** Null for a gate that needs no statistics; its title says everything. */
+  readonly meaning: GateMeaning | null;
+}
+
+/** One thing that somebody did, with the reason. */
+export interface Deed {
+  readonly at: string;
+  readonly actor: string;
+  readonly what: string;
+  readonly reason: string;
+}
+
+export interface MigrationReport {
+  readonly version: string;
+  /** The time of the report, ISO 8601, UTC. */
+  readonly at: string;
+  readonly legacy: string;
+  readonly modern: string;
+  readonly phase: Phase;
+  readonly epoch: number;
+  /** Who answers calls now, and why. */
+  readonly answers: string;
+  /** Remarks that a reader must know first, such as what was only simulated. */
+  readonly remarks: readonly string[];
+  /** How to go back to legacy now, and whether that is possible. */
+  readonly back: { readonly possible: boolean; readonly why: string; readonly command: string };
+  readonly profile: "desk" | "trial";
+  /** The phase whose gates are listed; null in the last phase. */
+  readonly target: Phase | null;
+  readonly gates: readonly ReportedGate[];
+  /** The evidence that the gates judge; null if there is none, or if it cannot be read. */
+  readonly evidence: {
+    readonly key: string;
+    readonly attempt: number;
+    readonly looks: number;
+    readonly build: string;
+    /** The number of other keys under which there is evidence, which does not count now. */
+    readonly otherKeys: number;
+    readonly days: number;
+    readonly firstDay: string | null;
+    readonly lastDay: string | null;
+  } | null;
+  readonly metrics: MigrationMetrics | null;
+  /** The moves of the phase, traffic and window, the rollbacks and triggers, oldest first. */
+  readonly moves: readonly Deed[];
+  /** Sign-offs, drills and recorded results, oldest first. */
+  readonly signed: readonly Deed[];
+  readonly waivers: readonly {
+    readonly gate: string;
+    readonly actors: readonly string[];
+    readonly reason: string;
+    readonly until: string;
+  }[];
+  readonly causes: readonly {
+    readonly code: string;
+    readonly limit: string | null;
+    readonly owner: string;
+    readonly until: string;
+    readonly reason: string;
+  }[];
+  /** What is open: quarantined, owed, parked and waiting rows, lanes that are apart now. */
+  readonly risks: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import type { MigrationReport } from "../../src/ports/migration-report.ts";
 import { LiveDesk } from "./live-desk.ts";
 import { ledger, pnlBridge, withFiles } from "./run-cli.ts";
 
@@ -159,6 +160,33 @@ it("a move needs evidence, a rise of the traffic too, and a waiver needs two peo
     /^BAD_USAGE: "memry" is no gate that can be waived/,
   );
   expect((await gate())?.open).toBe(true);
+
+  await desk.run("sign-off", "team_trained", "--actor", "<b>eve</b>", "--note", "walked through it");
+  const { document: report } = await desk.json("report", "migration", "--out", "migration.html");
+  expect(report).toMatchObject({
+    ...{ phase: "read_only", target: "shadow_mode", legacy: "./legacy.mjs", back: { possible: true } },
+    waivers: [{ gate: "memory", actors: ["amy", "bob"], until }],
+    moves: expect.arrayContaining([
+      expect.objectContaining({
+        what: "refused",
+        reason: expect.stringContaining("read_only to shadow_mode"),
+      }),
+    ]),
+    metrics: { memory: null, impact: { seen: { distinct: 0 } } },
+    evidence: { attempt: 1, days: 0 },
+  });
+  const { gates: listed, signed } = report as MigrationReport;
+  expect(listed.find(({ name }) => name === "memory")).toMatchObject({
+    ...{ state: "inconclusive", open: true },
+    meaning: { proves: "modern needs at most 1.25 times legacy's memory" },
+  });
+  expect(signed.map(({ actor, what }) => `${actor} ${what}`)).toEqual([
+    ...["amy waive: memory", "amy waive: memory", "bob waive: memory", "<b>eve</b> sign-off: team_trained"],
+  ]);
+  const page = readFileSync(join(desk.folder, "migration.html"), "utf8");
+  expect(page).toContain("&lt;b&gt;eve&lt;/b&gt;");
+  expect(page).not.toMatch(/<b>|<script|src=|href=/);
+
   await desk.run("waive", "memory", "--revoke", "--actor", "amy", ...because);
   expect((await gate())?.open).toBe(false);
 });

@@ -9,13 +9,18 @@ import { count, money } from "./text.ts";
 /** The most methods whose times are named; the others are only counted. */
 const methodsMax = 3;
 
-const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
+export const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
+
+export const errorWords = ({ minutes, failed }: MigrationMetrics["errors"]): string =>
+  minutes === 0
+    ? "no call is compared yet"
+    : `modern failed in ${count(failed)} of ${count(minutes)} minutes with calls`;
 
 /** A time with its unit, or that the call did not end in time. */
-const msWords = (ms: number | null): string =>
+export const msWords = (ms: number | null): string =>
   ms === null ? "timed out" : ms >= 10_000 ? `${count(Math.round(ms / 1_000))} s` : `${ms} ms`;
 
-const slowestFirst = (times: readonly CalculationTime[]): readonly CalculationTime[] =>
+export const slowestFirst = (times: readonly CalculationTime[]): readonly CalculationTime[] =>
   times.toSorted((one, other) => other.slower / other.pairs - one.slower / one.pairs);
 
 /** Returns the five metrics of a migration as words, one line each, with their names. */
@@ -34,7 +39,7 @@ export function metricWords(metrics: MigrationMetrics): readonly (readonly [name
         )
         .join("; ") || "no instrument-day is compared yet",
     ],
-    ["errors", `modern failed in ${count(errors.failed)} of ${count(errors.minutes)} minutes with calls`],
+    ["errors", errorWords(errors)],
     ["impact", impactWords(metrics.impact)],
   ];
 }
@@ -52,7 +57,7 @@ function timeWords(all: readonly CalculationTime[]): string {
   return `legacy and modern, ${named.join("; ")}${more > 0 ? `; and ${more} more methods` : ""}`;
 }
 
-function memoryWords(memory: MigrationMetrics["memory"]): string {
+export function memoryWords(memory: MigrationMetrics["memory"]): string {
   if (memory === null) return "not measured yet";
   const { at, pairs, ratio, bytes } = memory;
   const peaks =
@@ -64,7 +69,7 @@ function memoryWords(memory: MigrationMetrics["memory"]): string {
 const mebibytes = (bytes: number): string => `${count(Math.round(bytes / 1_048_576))} MiB`;
 
 /** Users and, in brackets, the sum over days. */
-const affectedWords = ({ distinct, days }: Affected, noun: string): string =>
+export const affectedWords = ({ distinct, days }: Affected, noun: string): string =>
   `${count(distinct)} ${noun}${distinct === 1 ? "" : "s"} (${count(days)} ${noun}-day${days === 1 ? "" : "s"})`;
 
 function impactWords(impact: UserImpact): string {

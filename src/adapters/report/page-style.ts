@@ -21,6 +21,7 @@ code { font: .92em ui-monospace, monospace; }
 .mark { color: var(--mark); font-weight: 600; white-space: nowrap; }
 .warning { color: var(--warn); font-weight: 600; }
 .counts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: .5rem 0; }
+.facts dt { font-weight: 600; } .facts dd, h1 { overflow-wrap: anywhere; }
 .counts dd { margin: 0; display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
 .scroll { overflow: auto; border: 1px solid var(--line); border-radius: 4px; }
 .fit { width: fit-content; max-width: 100%; } .days { max-height: 22rem; } #figures { max-height: 80vh; }
@@ -41,7 +42,7 @@ tbody th { font-weight: 600; } tr.sum > * { font-weight: 700; border-bottom: 2px
 #figures thead th:first-child { left: 0; z-index: 2; }
 th code, td code { display: block; font-size: .78rem; font-weight: normal; color: var(--soft);
   overflow-wrap: anywhere; }
-.files code { display: inline; }
+.files code, td .inline { display: inline; } td .inline { font-size: .92em; color: inherit; }
 .wide { overflow-wrap: anywhere; min-width: 8rem; } #figures th, #figures td { padding: .2rem .4rem; }
 .wide p { margin: .15rem 0; }
 .paper { display: none; } thead button { all: unset; cursor: pointer; }
@@ -65,6 +66,7 @@ dl.legend { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1
 dl.legend dt { font-weight: 600; } dl.legend dd { margin: 0; }
 @media (max-width: 50rem) {
   body { padding: 1rem .75rem 2rem; } #figures tbody th { min-width: 8.5rem; max-width: 8.5rem; }
+  .facts { display: block; } .facts dd { margin-bottom: .4rem; }
   input[type=search] { width: 100%; } form label:has([type=search]) { flex-basis: 100%; }
   .totals { font-size: .74rem; } .totals small { font-size: .9em; } th, td { padding: .25rem .3rem; }
 }

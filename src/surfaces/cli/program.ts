@@ -23,7 +23,8 @@ const groups: Readonly<Record<string, string>> = {
   "watch review": "Lists, shows and decides the changes that wait for a person",
   evidence: "Records evidence of the gates that people and other programs gather",
   causes: "Accepts known causes of differences, each within a limit and until a day; the audit keeps them",
-  report: "Writes, compares and accepts the desk's daily Excel reports",
+  report:
+    "Writes, compares and accepts the desk's daily Excel reports, and writes the report of the migration",
   audit: "Prints and verifies the audit: who changed what and why, protected by a chain of hashes",
 };
 
