@@ -41,9 +41,13 @@ function expectOneLine({ code, out, err }: Ran, pattern: RegExp): void {
 function shell(line: string, ...args: readonly string[]): Promise<Ran> {
   const script = `pnl_bridge() { "$NODE" "$MAIN" "$@"; }; ${line.replaceAll("pnl-bridge", "pnl_bridge")}`;
   const env = { ...process.env, NODE: process.execPath, MAIN: main, NO_COLOR: "1" };
+  // Without --norc, bash may read the .bashrc of the user, since its stdin is a socket.
   return new Promise((resolve) => {
-    execFile("bash", ["-c", script, "bash", ...args], { env, maxBuffer: 1 << 28 }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    execFile(
+      "bash",
+      ["--norc", "-c", script, "bash", ...args],
+      { env, maxBuffer: 1 << 28 },
+      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });
 }
@@ -105,7 +109,7 @@ describe("--marks", () => {
         /^UNREADABLE: this is not a regular file/,
       );
     });
-    expect((await position(`{"${'\\"'.repeat(7e6)}": 1, "${ZN}": 2}`)).mark).toBe("2");
+    expect((await position(`{"${'\\"'.repeat(2e6)}": 1, "${ZN}": 2}`)).mark).toBe("2");
   });
 });
 

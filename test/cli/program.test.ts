@@ -118,6 +118,7 @@ describe("--help", () => {
         "phase retreat",
         "phase set",
         "pnl",
+        "rehearse",
         "replay",
         "report",
         "report accept",
@@ -212,20 +213,25 @@ describe("colours", () => {
 });
 
 describe.skipIf(spawnSync("bash", ["--version"]).status !== 0)("completion", () => {
+  let source = "";
+  beforeAll(async () => {
+    source = (await pnlBridge(["completion", "bash"])).out;
+  });
+
   it.each([
     [["co"], "compare comparisons completion config"],
     [["phase", ""], "advance retreat set"],
     [["phase", "set", "--ep"], "--epoch"],
     [["pnl", "--trades", "x", "--mat"], "--matches"],
-  ])("of %j in bash suggests %s", async (words, proposed) => {
-    const { out } = await pnlBridge(["completion", "bash"]);
+  ])("of %j in bash suggests %s", (words, proposed) => {
     const typed = words.map((word) => `'${word}'`).join(" ");
     const script = [
-      out,
+      source,
       `COMP_WORDS=(pnl-bridge ${typed}); COMP_CWORD=${words.length}`,
       `_pnl_bridge; echo "\${COMPREPLY[@]}"`,
     ].join("\n");
-    expect(spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim()).toBe(proposed);
+    // Without --norc, bash may read the .bashrc of the user, since its stdin is a socket.
+    expect(spawnSync("bash", ["--norc", "-c", script], { encoding: "utf8" }).stdout.trim()).toBe(proposed);
   });
 });
 

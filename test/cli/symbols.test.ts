@@ -286,7 +286,7 @@ describe("symbols translate of many symbols", () => {
         '{ "$NODE" "$MAIN" symbols translate --as-of 2025-07-24; echo "ended: $?" >&2; } | head -2';
       const env = { ...process.env, NODE: process.execPath, MAIN: main };
       const said = await new Promise((resolve) =>
-        execFile("bash", ["-c", line], { env }, (_, out, err) => resolve([out, err])),
+        execFile("bash", ["--norc", "-c", line], { env }, (_, out, err) => resolve([out, err])),
       );
       expect(said).toEqual(["TYU5 Comdty  →  ZNU2025\n".repeat(2), "ended: 0\n"]);
     },
