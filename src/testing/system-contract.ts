@@ -89,7 +89,7 @@ export interface ContractOptions {
   readonly longNumber?: string;
 }
 
-const answerBytesMax = 2_000_000;
+const answerBytesMax = 1_200_000;
 const errorTextMax = 2_000;
 /** A deadline for calls that must be answered, long enough for a slow machine. */
 const patient = { deadlineMs: 20_000 };
