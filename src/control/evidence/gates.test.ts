@@ -371,6 +371,15 @@ describe("trials", () => {
     expect([trials, apartNow.length]).toEqual([[], 1]);
   });
 
+  test("a lane that was apart in modern's answers is not apart now if its shadow agrees on a later day", () => {
+    const [first = "", second = ""] = businessDays(2);
+    const served = broken({ day: first, source: "served" });
+    expect(found([served, laneDay({ day: first })]).apartNow).toEqual([served]);
+    expect(found([laneDay({ day: first }), served]).apartNow).toEqual([served]);
+    expect(found([served, laneDay({ day: second })]).apartNow).toEqual([]);
+    expect(found([served, laneDay({ day: second, source: "replay" })]).apartNow).toEqual([served]);
+  });
+
   test("a process that died voids the days that it had open, and none that another one compared later", () => {
     const before = laneDay({ symbol: "early", at: "2026-11-27T14:00:00.000Z" });
     const after = laneDay({ symbol: "late", at: "2026-11-27T16:00:00.000Z" });

@@ -23,6 +23,12 @@ export interface Trials {
 }
 
 const laneOf = ({ source, book, symbol }: LaneDay): string => `${source}\n${book}\n${symbol}`;
+/**
+ * A lane as of now: after a rollback, the shadow tells whether a lane that was apart in modern's answers agrees
+ * again.
+ */
+const standingOf = ({ source, book, symbol }: LaneDay): string =>
+  `${source === "replay"}\n${book}\n${symbol}`;
 const isApart = ({ apart, accepted }: LaneDay): boolean => apart !== null && accepted === null;
 
 /**
@@ -53,7 +59,10 @@ export function trialsOf(
     one.day < other.day ? -1 : one.day > other.day ? 1 : 0,
   )) {
     const lane = laneOf(laneDay);
-    last.set(lane, laneDay);
+    const standing = standingOf(laneDay);
+    const before = last.get(standing);
+    // Where modern is the shadow for some users and answers others, the lane must agree for all of them.
+    if (before?.day !== laneDay.day || !isApart(before)) last.set(standing, laneDay);
     if (laneDay.day >= today) continue;
     if (isVoid(laneDay)) {
       found.voided.push(laneDay);
