@@ -28,7 +28,7 @@ const days = daysFrom(36);
 const ledgers = writeDesk(folder, days);
 
 const played = (options: Partial<RehearseOptions>): Promise<Rehearsal> =>
-  rehearse({ trades: [ledgers], config, callsPerDay: 100, ...options });
+  rehearse({ trades: [ledgers], config, ...options });
 
 const moves = ({ days: all }: Rehearsal) =>
   all.flatMap(({ moves: ofDay }) => ofDay.map(({ from, to }) => `${from} → ${to}`));
@@ -79,7 +79,7 @@ describe("a rehearsal", () => {
           }
         : {},
     );
-    const rehearsal = await played({ trades: [few], modernRows: rows });
+    const rehearsal = await played({ trades: [few], modernRows: rows, callsPerDay: 20 });
     expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "standing"]);
     expect(rehearsal.stopped?.why).toMatch(`1 lane apart now, such as ${symbol} `);
   });
@@ -158,7 +158,7 @@ describe("a rehearsal", () => {
         trades: [join(sharedData, "ledgers")],
         prices: [join(sharedData, "prices")],
         config: defaultConfig,
-        from: "2025-07-14",
+        ...{ from: "2025-07-14", callsPerDay: 20 },
       });
       expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "accuracy/replay"]);
       const last = rehearsal.days.at(-1)?.gates ?? [];

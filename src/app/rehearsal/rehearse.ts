@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import { evidenceGates, featuresOf, type GateReport, whyOutOfUse } from "../../control/index.ts";
 import { dayUs, formatDay, formatInstant, hourUs, instantOfWall } from "../../domain/market/chicago-time.ts";
-import { nextBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import { defaultTradingDayRule, nextBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
 import { type Phase, phaseAfter } from "../../domain/migration/phase.ts";
 import { writesOf } from "../../domain/migration/plan.ts";
 import { agrees } from "../../domain/migration/verdict.ts";
@@ -31,7 +31,7 @@ import {
 export interface RehearseOptions extends HistoryOptions {
   /** Called after the writes of each day. For tests that damage a store below the bridge. */
   readonly onDay?: ((day: string, folder: string) => Promise<void> | void) | undefined;
-  /** The questions that the desk asks each day. Default 40. */
+  /** The questions that the desk asks each day. Default 100. */
   readonly callsPerDay?: number | undefined;
 }
 
@@ -77,7 +77,7 @@ export interface Rehearsal {
   readonly took: { readonly historyMs: number; readonly daysMs: number };
 }
 
-const callsPerDayDefault = 40;
+const callsPerDayDefault = 100;
 const minuteMs = 60_000;
 const [operator] = people;
 const reason = "rehearsal";
@@ -191,15 +191,15 @@ class Migration {
     const { day, rows, records } = played;
     const { bridge, systems, database, times } = stage;
     const closeMs = this.#closeMs(day);
-    const { callsPerDay = callsPerDayDefault } = this.#options;
-    this.#clock.moveTo(closeMs - (callsPerDay + 10) * minuteMs);
+    const { books } = this.#history;
+    const calls = Math.max(this.#options.callsPerDay ?? callsPerDayDefault, books.length);
+    this.#clock.moveTo(closeMs - (calls + 10) * minuteMs);
     await this.#land(played);
     for (const system of Object.values(systems)) system.show(rows, this.#history.accepted);
     const refusals = await write(database, records, day);
     const asOf = formatInstant(closeMs * 1_000);
-    const { books } = this.#history;
     if (rows.length > 0)
-      for (let call = 0; call < callsPerDay; call++) {
+      for (let call = 0; call < calls; call++) {
         times.next();
         const user = `trader ${1 + (call % 20)}`;
         const book = books.length === 0 ? undefined : books[call % books.length];
@@ -379,7 +379,10 @@ class Migration {
   }
 
   #closeMs(day: string): number {
-    return Math.floor(closeOfDay(parseDay(day) ?? 0, this.#history.dayRule) / 1_000);
+    const { dayRule } = this.#history;
+    // Questions have no file name, so evidence follows the default rule then.
+    const rule = dayRule === "file-name" ? defaultTradingDayRule : dayRule;
+    return Math.floor(closeOfDay(parseDay(day) ?? 0, rule) / 1_000);
   }
 
   /** Half past seven in Chicago on the next business day, or on the next day that is played. */
