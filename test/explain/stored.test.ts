@@ -6,6 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSqliteEvidenceStore } from "../../src/adapters/sqlite/index.ts";
 import { createPnlBridge, type PnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
+import { ComparisonExplainer } from "../../src/app/parity/explain-stored.ts";
+import { defaultConfig } from "../../src/config/index.ts";
 import type { StoredComparison } from "../../src/ports/evidence.ts";
 import type { ComparisonExplanation } from "../../src/ports/explanation.ts";
 import { type Gateway, startGateway } from "../../src/surfaces/gateway/index.ts";
@@ -167,7 +169,7 @@ describe("a comparison of trades in a request", () => {
     expect(out.trim()).toMatch(outputPattern((shown?.[1] ?? "").replace("17", id)));
   });
 
-  it("is explained by the command in the same way, which writes a case that shows the difference again", async () => {
+  it("is explained by the command in the same way, which writes a case; over HTTP an accepted cause is marked", async () => {
     const { id } = await compared(await running(), "calculatePnl", { trades: trades("doubled"), marks });
     const out = join(folder, "case");
     const {
@@ -185,6 +187,9 @@ describe("a comparison of trades in a request", () => {
     expect(request.trades).toEqual(found.witness?.trades.map(({ line }) => trades("doubled")[line - 1]));
     const command = readFileSync(join(place, "replay.sh"), "utf8");
     expect(command).toContain(`--marks ${join(place, "marks.json")}`);
+    const terms = ["--scope", "all", "--limit", "2000", "--owner", "amy", "--until", "2999-12-31"];
+    await pnlBridge(["causes", "accept", "MULTIPLIER", ...terms, "--reason", "a test", "--config", config]);
+    expect(await explained(id)).toMatchObject({ accepted: [{ owner: "amy", until: "2999-12-31" }] });
   });
 
   it("says for each request that is not kept why it is not", async () => {
@@ -201,6 +206,28 @@ describe("a comparison of trades in a request", () => {
     const missing = await fetch(`${gateway.url}/api/v1/comparisons/999/explanation`);
     expect(missing.status).toBe(404);
   });
+});
+
+it("at most eight explanations run or wait, and closing ends them all", async () => {
+  const evidence = await openSqliteEvidenceStore(join(folder, "many-evidence.db"));
+  const kept = { ...comparison({ verdict: "diverged", request: "kept" }), requestText: "{}" };
+  await evidence.append(Array.from({ length: 9 }, () => kept));
+  const explainer = new ComparisonExplainer(evidence, { config: defaultConfig, folder }, async () => []);
+  const explanations = Promise.allSettled(
+    Array.from({ length: 9 }, async (_, at) => {
+      try {
+        return await explainer.explain(String(at + 1));
+      } finally {
+        explainer.close();
+      }
+    }),
+  );
+  const ended = (await explanations).map((one) => (one.status === "rejected" ? one.reason : one));
+  expect(ended.map(({ failure, code }) => failure ?? code).toSorted()).toEqual([
+    "BUSY",
+    ...Array.from({ length: 8 }, () => "SYSTEM_DOWN"),
+  ]);
+  await evidence.close();
 });
 
 it("a comparison that is not explainable says why, by its verdict, kind, method and age", async () => {
