@@ -305,7 +305,7 @@ class Migration {
       this.#unreconciledDays += 1;
       const others = gates.filter(({ name }) => !needsReconcile.has(name));
       if (others.every(({ open }) => open) || this.#unreconciledDays >= reconcileDays) {
-        this.#isLossFound = !(await reconcile(stage, this.#clock));
+        this.#isLossFound = (await reconcile(stage, this.#clock)).unexplained > 0;
         this.#unreconciledDays = 0;
         gates = await this.#judge(stage);
       } else gates = others;
@@ -325,6 +325,7 @@ class Migration {
   async #judge({ control }: StagedBridge): Promise<GateReport["gates"]> {
     // Facts that were read a second ago would be used again.
     this.#clock.advance(2_000);
+    await control.operator.acknowledged(control.follower.record.epoch, Number.POSITIVE_INFINITY);
     const { phase } = control.follower.effective.plan;
     const target = phaseAfter(phase) ?? phase;
     if (this.#approved !== target) await approve(control.operator, target);

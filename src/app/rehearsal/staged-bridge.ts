@@ -10,6 +10,7 @@ import { planOf, writesOf } from "../../domain/migration/plan.ts";
 import { LegacyDesk } from "../../legacy-desk/index.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
+import type { ReconcileReport } from "../../ports/reconcile.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { createPnlBridge, type PnlBridge } from "../bridge/pnl-bridge.ts";
@@ -174,14 +175,11 @@ export async function drain({ bridge, database }: StagedBridge): Promise<void> {
   if (writesOf(bridge.plan).length > 1) await database.drain({ timeoutMs: drainMsMax });
 }
 
-/**
- * Compares both databases in full, and records the result for the gates at the simulated time. Returns whether they
- * agree.
- */
+/** Compares both databases in full, and records the result for the gates at the simulated time. */
 export async function reconcile(
   { settings, control }: StagedBridge,
   clock: SimulatedClock,
-): Promise<boolean> {
+): Promise<ReconcileReport> {
   const pair = pairOf(settings);
   const { validation } = settings.config;
   const report = await reconcileApart({ pair, validation }, {});
@@ -189,7 +187,7 @@ export async function reconcile(
   const { unexplained, complete } = report;
   const ok = unexplained === 0 && complete;
   await note(control.store, auditActions.reconcile, { ok, unexplained, complete, at: isoOf(clock) });
-  return ok;
+  return report;
 }
 
 /** Results that a rehearsal cannot produce. They are recorded as simulated, and listed in its report. */
