@@ -1,7 +1,7 @@
 /** The timeline of a rehearsal, for people: one entry for a day on which something happened. */
 import type { Rehearsal, RehearsedDay } from "./rehearse.ts";
 
-interface TimelineEntry {
+export interface TimelineEntry {
   /** A day, or a period of days on which no file landed. */
   readonly when: string;
   readonly what: string;
