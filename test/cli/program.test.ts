@@ -124,6 +124,7 @@ describe("--help", () => {
         "report accept",
         "report daily",
         "report diff",
+        "report migration",
         "rollback",
         "serve",
         "sign-off",

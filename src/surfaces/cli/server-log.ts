@@ -53,10 +53,12 @@ export function openServerLog(): ServerLog {
     log.warn({ lines }, "lines of this log were dropped: stderr was not read in time");
   });
   const close = async (): Promise<void> => {
-    const flushed = Promise.withResolvers<void>();
-    const limit = setTimeout(flushed.resolve, flushMsMax);
-    destination.flush(() => flushed.resolve());
-    await flushed.promise;
+    const written = Promise.withResolvers<void>();
+    const limit = setTimeout(written.resolve, flushMsMax);
+    // A flush ends with the write that is under way, and leaves the lines that came after its begin.
+    destination.once("close", written.resolve);
+    destination.end();
+    await written.promise;
     clearTimeout(limit);
     abandon();
   };
