@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import type { ComparisonRecord } from "../../src/ports/evidence.ts";
+import type { ComparisonExplanation } from "../../src/ports/explanation.ts";
 import { until } from "../../src/testing/until.ts";
 import { chromiumPath } from "../browser.ts";
 import { isLongRun } from "../campaigns.ts";
@@ -30,6 +31,18 @@ const comparison = (index: number): ComparisonRecord => ({
     },
   ],
 });
+
+/** The answer of the gateway for a difference that no cause explains. */
+const unexplained: ComparisonExplanation = {
+  ...{ comparison: "1", id: "1", component: { lanes: [], files: [] }, first: null, difference: "0.5" },
+  ...{ causes: [], unexplained: "0.5", witness: null, others: [] },
+  alternatives: [["DAY_RULE", "TIES"], ["ROUNDING"]],
+  tried: [
+    { code: "LIFO", rowsLeft: 2 },
+    { code: "AVERAGE", rowsLeft: 3 },
+  ],
+  budget: { runs: 2, runsMax: 10, trades: 3, tradesMax: 10, exhausted: false },
+};
 
 describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it is not installed)", () => {
   const pages = usePages();
@@ -149,8 +162,13 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
     const at = await served();
     const count = isLongRun("page", 60) ? 100_000 : 8_000;
-    await at.evidence.append(Array.from({ length: count }, (_, index) => comparison(index)));
+    const kept = { ...comparison(0), request: "kept", requestText: "{}" } as const;
+    await at.evidence.append([
+      kept,
+      ...Array.from({ length: count - 1 }, (_, index) => comparison(index + 1)),
+    ]);
     const page = await pages.show(at.url, env.A);
+    await page.route("**/api/v1/comparisons/1/explanation", (route) => route.fulfill({ json: unexplained }));
     await show(page, at, "differences?verdict=diverged");
     const list = page.getByRole("grid", { name: "Comparisons, newest first" });
     await page.getByText(`at least ${count.toLocaleString("en-US")} found`).waitFor();
@@ -164,6 +182,9 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Comparison 1", exact: true }).waitFor();
     await page.getByRole("cell", { name: "+0.5" }).waitFor();
+    // What was tried is shown if no cause was found.
+    await page.getByText("LIFO (rows that still differ: 2), AVERAGE (rows that still differ: 3)").waitFor();
+    await page.getByText("DAY_RULE + TIES, or ROUNDING").waitFor();
     // A comparison never changes, so it is not asked for again when the tab is shown again.
     const asked: string[] = [];
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));

@@ -13,6 +13,9 @@ const levels: Readonly<Record<Cause["level"], readonly [tone: Tone, word: string
   reduces: ["warn", "explains a part"],
 };
 
+/** The causes that leave the fewest rows come first. */
+const triedMax = 8;
+
 export function Explanation({ id }: { readonly id: string }) {
   const path = `comparisons/${encodeURIComponent(id)}/explanation`;
   const { answer, failure } = useQuestion<ComparisonExplanation>(path, onlyOnce);
@@ -34,7 +37,7 @@ interface GroupProps {
 
 /** The causes of one group of instruments whose figures depend on each other. */
 function ExplainedGroup({ group }: GroupProps) {
-  const { component, first, difference, causes, unexplained, witness, budget } = group;
+  const { component, first, difference, causes, unexplained, alternatives, tried, witness, budget } = group;
   const names = component.lanes
     .map(({ book, symbol }) => [book, symbol].filter(Boolean).join(" "))
     .join(", ");
@@ -54,6 +57,19 @@ function ExplainedGroup({ group }: GroupProps) {
         <Fact name="Unexplained" tone={unexplained === "0" ? "good" : "warn"}>
           {unexplained === "0" ? "nothing" : (unexplained ?? "not known")}
         </Fact>
+        {alternatives.length > 0 && (
+          <Fact name="These causes give the same figures">
+            {alternatives.map((codes) => codes.join(" + ")).join(", or ")}
+          </Fact>
+        )}
+        {causes.length === 0 && tried.length > 0 && (
+          <Fact name="Tried, and not the cause">
+            {tried
+              .slice(0, triedMax)
+              .map(({ code, rowsLeft }) => `${code} (rows that still differ: ${rowsLeft})`)
+              .join(", ")}
+          </Fact>
+        )}
       </Facts>
       <Table
         label="Causes"
