@@ -1,5 +1,25 @@
 /** Pieces of HTML that the pages share. */
 import { plain } from "../../base/plain-text.ts";
+import { pageStyle } from "./page-style.ts";
+
+/**
+ * A self-contained page. Its content policy forbids all requests, and all scripts except those that
+ * `scriptPolicy` names. `title` is text, `body` is HTML.
+ */
+export const htmlPage = (title: string, body: string, scriptPolicy = ""): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${scriptPolicy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${pageStyle}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`;
 
 export const section = (
   title: string,

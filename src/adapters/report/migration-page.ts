@@ -1,7 +1,6 @@
 import type { Affected, Deed, MigrationMetrics, MigrationReport } from "../../ports/migration-report.ts";
-import { escapeHtml, scroll, section } from "./html.ts";
+import { escapeHtml, htmlPage, scroll, section } from "./html.ts";
 import { affectedWords, errorWords, memoryWords, msWords, percent, slowestFirst } from "./metric-words.ts";
-import { pageStyle } from "./page-style.ts";
 import { count, money } from "./text.ts";
 
 /** The largest number of entries of a list; the report in JSON has all of them. */
@@ -13,17 +12,9 @@ const entriesMax = 500;
  */
 export function migrationPage(report: MigrationReport): string {
   const { legacy, modern, phase, at, version, remarks, metrics } = report;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Migration: ${escapeHtml(legacy)} to ${escapeHtml(modern)}</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<header>
+  return htmlPage(
+    `Migration: ${legacy} to ${modern}`,
+    `<header>
 <p class="soft">Report of the migration, pnl-bridge ${escapeHtml(version)}, made at ${escapeHtml(at)}</p>
 <h1>${escapeHtml(legacy)} <small>(legacy)</small> to ${escapeHtml(modern)} <small>(modern)</small>:
 ${escapeHtml(phase)}</h1>
@@ -40,10 +31,8 @@ ${[
   deeds("Sign-offs, drills and recorded results", report.signed),
   waivers(report),
   causes(report),
-].join("")}</main>
-</body>
-</html>
-`;
+].join("")}</main>`,
+  );
 }
 
 /** The answer to the first question of a reader: how far the migration is, and what keeps it there. */

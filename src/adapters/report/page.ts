@@ -12,9 +12,8 @@ import type {
   ParitySystem,
 } from "../../ports/parity-report.ts";
 import { explanationWords } from "./explanation.ts";
-import { escapeHtml, scroll, section } from "./html.ts";
+import { escapeHtml, htmlPage, scroll, section } from "./html.ts";
 import { pageScript } from "./page-script.ts";
-import { pageStyle } from "./page-style.ts";
 import {
   absentWords,
   causesOf,
@@ -66,23 +65,15 @@ export function renderParityPage(report: ParityReport, { rowsMax } = pageDefault
   const summary = summaryOf(report);
   const { legacy, modern, ok } = report;
   const hash = createHash("sha256").update(pageScript).digest("base64");
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`;
+  const policy = `; script-src 'sha256-${hash}'`;
   const verdict = mark(ok ? "equal" : "diverged", ok ? "In parity" : "Not in parity");
   const named = ({ system }: ParitySystem, side: Side): string =>
     `${escapeHtml(system)} <small>(${side})</small>`;
   const systems = `${named(legacy, "legacy")} and ${named(modern, "modern")}`;
   const translators = "What the desk's own symbol translators would have made of these symbols";
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Parity: ${escapeHtml(legacy.system)} vs ${escapeHtml(modern.system)}</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<header>
+  return htmlPage(
+    `Parity: ${legacy.system} vs ${modern.system}`,
+    `<header>
 <p class="soft">${escapeHtml(originWords(report))}</p>
 <h1>${verdict}: ${systems}</h1>
 <p>${escapeHtml(summaryLine(report))}</p>
@@ -106,10 +97,9 @@ ${[
   legend(report),
 ].join("")}</main>
 <script type="application/json" id="data">${dataOf(report, summary, rowsMax)}</script>
-<script>${pageScript}</script>
-</body>
-</html>
-`;
+<script>${pageScript}</script>`,
+    policy,
+  );
 }
 
 const warnings = (lines: readonly string[]): string =>

@@ -1,6 +1,5 @@
 /** A rehearsal as one self-contained page for people who decide about the migration. */
-import { escapeHtml, scroll, section } from "./html.ts";
-import { pageStyle } from "./page-style.ts";
+import { escapeHtml, htmlPage, scroll, section } from "./html.ts";
 
 interface PageGate {
   readonly name: string;
@@ -37,17 +36,9 @@ export function renderRehearsalPage(page: RehearsalPage): string {
     (gate) =>
       `<tr><th scope="row">${markOf(gate)} ${escapeHtml(gate.name)}</th><td class="wide">${whyOf(gate)}</td></tr>`,
   );
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<header>
+  return htmlPage(
+    title,
+    `<header>
 <h1>${escapeHtml(title)}</h1>
 <p><span class="mark ${ok ? "equal" : "diverged"}">${ok ? "✓" : "✗"} ${escapeHtml(outcome)}</span></p>
 </header>
@@ -55,10 +46,8 @@ export function renderRehearsalPage(page: RehearsalPage): string {
 ${missing.length === 0 ? "" : section("What is missing", scroll("What is missing", tableOf(missing)))}
 ${section("Timeline", scroll("Timeline", tableOf(rows)))}
 ${section("Assumed, not measured", `<ul>${assumed.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul>`)}
-</main>
-</body>
-</html>
-`;
+</main>`,
+  );
 }
 
 const tableOf = (rows: readonly string[]): string => `<table><tbody>

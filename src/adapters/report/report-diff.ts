@@ -9,8 +9,7 @@ import {
   type ReportDifference,
   type TieOut,
 } from "../../ports/report-diff.ts";
-import { escapeHtml, scroll, section } from "./html.ts";
-import { pageStyle } from "./page-style.ts";
+import { escapeHtml, htmlPage, scroll, section } from "./html.ts";
 import { align, count, none, paragraphs, shorten } from "./text.ts";
 
 /** The meaning of each class, in the order of severity. */
@@ -127,17 +126,9 @@ export function renderReportDiffPage(diff: ReportDiff, names: Names): string {
     ...driftWords(diff),
     ...(diff.dateSystemsDiffer ? [dateWords] : []),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Report comparison</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<header>
+  return htmlPage(
+    "Report comparison",
+    `<header>
 <h1><span class="mark ${verdict[0]}">${verdict[1]}</span></h1>
 <p>Legacy: <code>${escapeHtml(names.legacy)}</code> Modern: <code>${escapeHtml(names.modern)}</code></p>
 <p>${escapeHtml(countWords(diff))}</p>
@@ -147,10 +138,8 @@ ${section("Differences", all.length === 0 ? "<p>None.</p>" : more + scroll("Diff
 ${diff.tieOut.length === 0 ? "" : section("Totals", scroll("Totals", tieOutTable(diff.tieOut), "fit"))}
 ${findings.length === 0 ? "" : section("Order and drift", list(findings))}
 ${section("Classes", `<dl class="legend">${classOrder.map(legendOf).join("")}</dl>`)}
-</main>
-</body>
-</html>
-`;
+</main>`,
+  );
 }
 
 const list = (texts: readonly string[]): string =>
