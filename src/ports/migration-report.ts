@@ -28,7 +28,7 @@ export interface UserImpact {
   readonly staleMs: number;
   /** Users to whom legacy answered without a mark while it was no longer written. */
   readonly unmarked: Affected;
-  /** The share of modern's answers that nobody compared; null while modern has answered nothing. */
+  /** The share of modern's answers that were not compared; null while modern has answered nothing. */
   readonly unobserved: number | null;
 }
 

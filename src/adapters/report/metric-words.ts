@@ -82,7 +82,7 @@ function impactWords(impact: UserImpact): string {
         `${affectedWords(wrongBooks, "book")} for ${count(wrongMinutes)} minutes, ` +
         `the largest off by ${money(String(largest))}`;
   return [
-    seen.days === 0 ? "modern has answered nobody yet" : wrongWords,
+    seen.days === 0 ? "modern has not answered any user yet" : wrongWords,
     ...(reasons === 0 ? [] : [`${count(reasons)} user-days with a fall-back`]),
     ...(stale.days === 0 ? [] : [`${affectedWords(stale, "user")} saw answers marked stale`]),
     ...(unmarked.days === 0 ? [] : [`${affectedWords(unmarked, "user")} saw stale answers WITHOUT a mark`]),

@@ -102,9 +102,9 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   user_impact: {
     proves:
-      "no material figure was shown, no stale answer went unmarked, and at most 1 % of user-days saw a wrong " +
+      "no user saw a material error, no stale answer went unmarked, and at most 1 % of user-days had a wrong " +
       "figure",
-    lacks: "figures that nobody compared; they must be below 5 %",
+    lacks: "answers that were not compared; their share must be below 5 %",
     otherwise: "roll back, then explain it",
   },
   nothing_lost: {
@@ -119,7 +119,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   monitoring_up: {
     proves: "a scrape and a test alert succeeded within the last day",
-    lacks: "that somebody reads them",
+    lacks: "that a person acts on the alerts",
     otherwise: "set `migration.monitoring.alert_url`; `evidence add`",
   },
   team_trained: {
@@ -134,7 +134,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   no_readers_left: {
     proves: "no call and no open file of legacy over a time with a month-end",
-    lacks: "that nobody reads a copy",
+    lacks: "that no program reads a copy of the database",
     otherwise: "find who uses it",
   },
 };

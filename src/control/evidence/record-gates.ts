@@ -226,7 +226,7 @@ export const recordGates: readonly EvidenceGate[] = [
             "set migration_mode to dual_write, so that legacy is written",
           { seen, wrong, unmarked },
         );
-      if (seen === 0) return open("modern has answered nobody yet", { seen, wrong });
+      if (seen === 0) return open("modern has not answered any user yet", { seen, wrong });
       const critical = ofSources(trials, "served").filter((one) => one.event && isMaterial(one));
       const share = wrong / seen;
       const evidence = {

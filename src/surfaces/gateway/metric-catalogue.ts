@@ -205,11 +205,11 @@ export const signals = {
     "Different users that modern answered (`seen`), that saw a wrong figure (`wrong`), an answer of legacy that " +
       "lacked writes (`stale`), one without a mark (`unmarked`), or a fall-back (`fell_back_…`)",
   ),
-  impactBooks: gauge("impact_books", [], "Different books of which somebody saw a wrong figure"),
+  impactBooks: gauge("impact_books", [], "Number of books with a wrong figure that a user saw"),
   impactMoney: gauge(
     "impact_money",
     ["what"],
-    "The largest wrong difference that somebody saw, and the sum of the largest of each book and day",
+    "The largest error in a figure that a user saw, and the sum of the largest errors of each book and day",
   ),
   impactWrongSeconds: gauge(
     "impact_wrong_seconds",
@@ -217,7 +217,7 @@ export const signals = {
     "Time from the first wrong figure of each book and day to its correction or its last sight, summed up",
   ),
   impactStaleSeconds: gauge("impact_stale_seconds", [], "Age of the oldest write that a stale answer lacked"),
-  impactUnobserved: gauge("impact_unobserved_ratio", [], "Share of modern's answers that nobody compared"),
+  impactUnobserved: gauge("impact_unobserved_ratio", [], "Share of modern's answers that were not compared"),
   requests: counter(
     "http_requests_total",
     ["status"],
