@@ -1,9 +1,10 @@
 /**
  * `./run check` runs its steps in parallel: types, lint, layers, unused code, and the package. `./run test`
- * runs the steps and then all tests, and `./run test FILE…` only some of the tests. A step that fails prints
- * its whole output, and a step that passes prints one line. The last line of `./run test` counts passes and
- * failures: tests, files that failed outside any test (an import that throws, a hook), and the steps. It says
- * `0 failed` if and only if the exit code is 0.
+ * runs all tests beside the steps, because tests wait for disks and processes a part of their time.
+ * `./run test FILE…` runs only some of the tests. A step that fails prints its whole output, and a step that
+ * passes prints one line. The last lines of `./run test` name the steps that failed, and count passes and
+ * failures: tests, files that failed outside any test (an import that throws, a hook), and steps. The count
+ * says `0 failed` if and only if the exit code is 0.
  *
  * `./run test --long` lists the long campaigns. `./run test --long NAME|seeds|all` runs one of them, those
  * over random seeds, or all. The campaigns that are run share `LONG_S` seconds equally; a campaign over
@@ -52,19 +53,25 @@ const steps: readonly Step[] = [
 const [mode = "check", ...rest] = process.argv.slice(2);
 const startedMs = Date.now();
 if (mode === "test" && rest[0] === "--long") process.exit(await runCampaigns(rest[1]));
-const failures = (await Promise.all(steps.map(runStep))).filter((passed) => !passed).length;
-if (failures > 0) {
-  if (mode === "test") console.log(`0 passed, ${failures} failed`);
-  process.exit(1);
-}
-if (mode === "test") process.exit(await runTests(rest));
+const checked = Promise.all(steps.map(runStep));
+const failed = mode === "test" ? await runTests(rest, checked) : failuresOf(await checked).length;
+process.exit(Math.min(failed, 1));
 
-async function runStep(step: Step): Promise<boolean> {
-  const { code, output } = await run(step.command);
+interface StepResult {
+  readonly name: string;
+  readonly passed: boolean;
+}
+
+async function runStep({ name, command }: Step): Promise<StepResult> {
+  const { code, output } = await run(command);
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
-  console.log(`${code === 0 ? "ok  " : "FAIL"} ${step.name} (${seconds} s)`);
+  console.log(`${code === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
   if (code !== 0) console.log(output);
-  return code === 0;
+  return { name, passed: code === 0 };
+}
+
+function failuresOf(results: readonly StepResult[]): readonly StepResult[] {
+  return results.filter(({ passed }) => !passed);
 }
 
 /**
@@ -90,19 +97,31 @@ async function runCampaigns(asked: string | undefined): Promise<number> {
     const seconds = Math.ceil(longSeconds / chosen.length);
     console.log(`campaign ${name}, ${seconds} s: ${proves}`);
     const env = { CAMPAIGN: name, LONG_S: String(seconds) };
-    const { failed, failedTests } = await vitest([...files, "-t", title], env);
-    if (failed > 0) failures.push(`campaign ${name} failed: ${failedTests.join("; ") || "no test ended"}`);
+    const { failedTests, ...counts } = await vitest([...files, "-t", title], env);
+    if (printCount(counts) > 0)
+      failures.push(`campaign ${name} failed: ${failedTests.join("; ") || "no test ended"}`);
   }
   for (const failure of failures) console.log(failure);
   console.log(`${chosen.length - failures.length} campaigns passed, ${failures.length} failed`);
   return Math.min(failures.length, 1);
 }
 
-/** Runs test files, or all tests, and records the result of all. */
-async function runTests(args: readonly string[]): Promise<number> {
+/**
+ * Runs test files, or all tests, while the steps run. Records the result of all tests if the steps passed.
+ * Returns how many steps and tests failed.
+ */
+async function runTests(args: readonly string[], checked: Promise<readonly StepResult[]>): Promise<number> {
   const { failedTests: _, ...result } = await vitest(args);
-  if (args.length === 0) writeResult({ kind: "tests", ...result, features: testedFeatures });
-  return result.failed > 0 ? 1 : 0;
+  const failedSteps = failuresOf(await checked);
+  if (args.length === 0 && failedSteps.length === 0)
+    writeResult({ kind: "tests", ...result, features: testedFeatures });
+  for (const { name } of failedSteps) console.log(`step ${name} failed`);
+  return printCount({ ...result, failed: result.failed + failedSteps.length });
+}
+
+function printCount({ passed, failed, skipped }: Omit<Counts, "failedTests">): number {
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed;
 }
 
 async function vitest(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Counts> {
@@ -117,10 +136,7 @@ async function vitest(args: readonly string[], env: Readonly<Record<string, stri
     ...args,
   ];
   const { code } = await run(command, "inherit", env);
-  const counts = count(report, code);
-  const { passed, failed, skipped } = counts;
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-  return counts;
+  return count(report, code);
 }
 
 interface Counts {
