@@ -61,8 +61,8 @@ export async function prepareFile(path: string, content: Content): Promise<Prepa
   return { commit, [Symbol.asyncDispose]: remove };
 }
 
-/** Flushes a folder, so that a renamed file in it survives a power cut. */
-async function syncFolder(path: string): Promise<void> {
+/** Flushes a folder, so that a new or renamed file in it survives a power cut. */
+export async function syncFolder(path: string): Promise<void> {
   try {
     await using folder = await open(path);
     await folder.sync();

@@ -1,14 +1,16 @@
 /**
  * Tests of crashes while the bridge's tables are in a file beside legacy's, so that a commit writes two
- * files. A process dies before and after each statement of its files, and between the two halves of each
- * commit, in either order. Then another program may change legacy before the next process recovers.
+ * files. A process dies before and after each statement of its files, or a power cut in a commit loses, keeps
+ * or tears the unsynced writes of each file. Then another program may change legacy before the next process
+ * recovers.
  */
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/adapters/host/index.ts";
 import { databaseTools } from "../../src/app/database/open.ts";
+import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
 import {
   Backfill,
   backfillLimits,
@@ -20,12 +22,12 @@ import type { BridgeRecord } from "../../src/ports/records.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { isLongRun, longSeconds } from "../campaigns.ts";
-import { beginLife, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
+import { beginLife, type Life, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
+import { type Fate, PowerCut } from "./database/power-cut.ts";
 
 const zn = "XCMEFFDPSX20250919U0ZN";
-/** The files of each side, as suffixes of the path of legacy's file. */
-const ends = { legacy: ["", "-wal"], beside: [".pnlb", ".pnlb-wal"] } as const;
-const others = [".pnlb-intents", ".pnlb-intents-wal", ".modern", ".modern-wal"];
+/** The databases of a pair, as suffixes of the path of legacy's. */
+const databases = ["", ".pnlb", ".pnlb-intents", ".modern"] as const;
 
 /** The changes that another program makes between the crash and the recovery. */
 const foreignChanges = {
@@ -60,7 +62,7 @@ let folder: string;
 let count = 0;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "pnl-bridge-beside-"));
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "pnl-bridge-beside-")));
   for (const journal of ["wal", "rollback"] as const) {
     openDatabase(join(folder, `template ${journal}`), { journal, busyTimeoutMs: 5_000 }).close();
     using desk = connectionTo(join(folder, `template ${journal}`));
@@ -123,8 +125,6 @@ async function runAllWork({ bridge, backfill }: Process, told: Answers): Promise
   await bridge.drain({ timeoutMs: 60_000 });
 }
 
-type Life = ReturnType<typeof beginLife>;
-
 /** Runs a process on new files until it dies, at a step or as `prepare` arranges it. */
 async function runUntilDeath(
   journal: "wal" | "rollback",
@@ -145,8 +145,8 @@ async function runUntilDeath(
 }
 
 function remove(path: string): void {
-  for (const name of ["", ".pnlb", ".pnlb-intents", ".modern"])
-    for (const end of ["", "-wal", "-shm"]) rmSync(path + name + end, { force: true });
+  for (const name of databases)
+    for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(path + name + end, { force: true });
 }
 
 const columnOf = (path: string, sql: string): readonly unknown[] => {
@@ -255,60 +255,77 @@ it("a process may die before and after each statement of its files: the next one
   if (isLong) console.info(`db-points, tables beside legacy: ${tried} of ${steps} points`);
 });
 
+/** The fate of some databases; that of the others is `kept`. */
+type Fates = "any" | Readonly<Record<string, Fate>>;
+const commitsOfShortRun = 5;
+
 /**
- * Ends a process at a commit that reaches only one of the two files. Returns undefined if the process makes
- * fewer commits.
+ * The moment of a power cut: while a commit runs that has an intent, while that intent is cleared, or before
+ * the next statement. It is named by the number of steps since the commit began.
  */
-async function torn(half: keyof typeof ends, commit: number) {
+const moments = { commit: 2, clearing: 4, after: 5 } as const;
+
+/**
+ * Ends a process by a power cut at one of its commits that change legacy. Returns undefined if the process
+ * makes fewer of them.
+ */
+async function cutPower(
+  commit: number,
+  moment: keyof typeof moments,
+  random: Random,
+  fateOf: (name: string) => Fate,
+) {
   let commits = 0;
-  let isTorn = false;
+  let cut: PowerCut | undefined;
   const prepare = (life: Life, path: string): void => {
-    const copy = (from: readonly string[]): void => {
-      for (const end of from) if (existsSync(path + end)) copyFileSync(path + end, `${path}${end}.torn`);
-    };
-    life.onCommit = (database) => {
-      const hasIntent = columnOf(`${path}.pnlb-intents`, "SELECT 1 FROM pnlb_intents").length > 0;
-      if (database.name !== path || !hasIntent) return undefined;
-      commits += 1;
-      isTorn = commits === commit;
-      if (!isTorn) return undefined;
-      copy(ends[half === "legacy" ? "beside" : "legacy"]);
-      return () => copy([...ends[half], ...others]);
+    const files = databases.map((name) => path + name);
+    cut = new PowerCut(life, files, `${path}.journal`);
+    const { onStatement } = life;
+    let last = "";
+    life.onStatement = (database, sql) => {
+      onStatement(database, sql);
+      if (sql === "COMMIT" && last.startsWith("INSERT INTO pnlb_intents")) commits += 1;
+      if (commits === commit) life.dieAt = Math.min(life.dieAt, life.steps + moments[moment]);
+      last = sql;
     };
   };
   const { path, told } = await runUntilDeath(commit % 2 === 0 ? "rollback" : "wal", { prepare });
-  if (!isTorn) return undefined;
-  remove(path);
-  for (const end of [...ends.legacy, ...ends.beside, ...others])
-    if (existsSync(`${path}${end}.torn`)) copyFileSync(`${path}${end}.torn`, path + end);
+  if (commits < commit) return undefined;
+  cut?.leave(random, (file) => fateOf(file.slice(path.length)));
   return { path, told };
 }
 
-it.each([
-  ["legacy's file", "legacy", ["three", "flat", "five"]],
-  ["the bridge's file", "beside", []],
-] as const)(
-  "a commit that reached only %s is completed or undone, unless legacy's rows do not show its outcome",
-  async (_, half, mayWait) => {
+it.each<[string, keyof typeof moments, Fates, readonly string[]]>([
+  [
+    "that only legacy's file has kept",
+    "commit",
+    { ".pnlb": "lost", ".pnlb-intents": "lost" },
+    ["three", "flat", "five"],
+  ],
+  ["that only the bridge's file has kept", "commit", { "": "lost", ".pnlb-intents": "lost" }, []],
+  ["of which each file has kept any part", "commit", "any", ["three", "flat", "five"]],
+  ["whose intent was just being cleared", "clearing", "any", []],
+  ["that was just done", "after", "any", []],
+])(
+  "a power cut at a commit %s loses no acknowledged write, and each write is done or not, unless legacy's rows do not show its outcome",
+  async (what, moment, fates, mayWait) => {
     const waited = new Set<string>();
     let tried = 0;
     for (const [turn, foreign] of foreigns.entries())
-      for (let commit = 1; ; commit += 1) {
-        if (!isLong && commit % foreigns.length !== turn) {
-          if (commit > 2 * foreigns.length) break;
-          continue;
-        }
-        const ended = await torn(half, commit);
+      for (let commit = isLong ? 1 : 1 + ((turn + what.length) % commitsOfShortRun); ; commit += 1) {
+        const fateOf = (name: string): Fate => (fates === "any" ? "any" : (fates[name] ?? "kept"));
+        const ended = await cutPower(commit, moment, randomFrom(100 * turn + commit), fateOf);
         if (ended === undefined) break;
         const waiting = await recover(ended.path, ended.told, foreign).catch((cause) => {
           throw new Error(`at commit ${commit}, and then ${foreign}`, { cause });
         });
         for (const key of waiting) waited.add(key);
         tried += 1;
+        if (!isLong) break;
       }
     expect(tried).toBeGreaterThan(4);
     // Every other write has a trade, whose row in legacy shows whether the commit reached legacy.
-    expect([...waited].filter((key) => !(mayWait as readonly string[]).includes(key))).toEqual([]);
-    expect(waited.size > 0).toBe(half === "legacy");
+    expect([...waited].filter((key) => !mayWait.includes(key))).toEqual([]);
+    if (fates !== "any") expect(waited.size > 0).toBe(mayWait.length > 0);
   },
 );

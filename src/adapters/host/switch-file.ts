@@ -1,6 +1,7 @@
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf } from "../../base/errors.ts";
+import { syncFolder } from "../../platform/atomic-file.ts";
 import type { SwitchFile } from "../../ports/local-files.ts";
 
 /**
@@ -45,5 +46,6 @@ export class LocalSwitchFile implements SwitchFile {
     } catch {
       // The file exists, and only that counts. A full disk accepts a name even if it accepts no content.
     }
+    await syncFolder(dirname(this.path));
   }
 }

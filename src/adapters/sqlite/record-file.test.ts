@@ -74,13 +74,13 @@ describe("a file of the pair", () => {
     open().call("fence", null);
     const read = (name: string) => present(connection, "the file is open").pragma(name, { simple: true });
     expect(["synchronous", "wal_autocheckpoint", "foreign_keys", "busy_timeout"].map(read)).toEqual([
-      2, 0, 0, 0,
+      3, 0, 0, 0,
     ]);
   });
 
   it("is not used if SQLite does not keep a setting", () => {
     vi.mocked(Database.prototype.pragma).mockReturnValue(1);
-    expect(() => open().call("fence", null)).toThrow("SQLite keeps synchronous at 1 instead of 2");
+    expect(() => open().call("fence", null)).toThrow("SQLite keeps synchronous at 1 instead of 3");
   });
 
   it("is not used on a network file system", () => {

@@ -35,13 +35,14 @@ export interface RecordFileOptions {
 
 /**
  * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes
- * back with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Legacy's own
+ * back with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Under a rollback
+ * journal so may FULL: a commit is the removal of the journal, and only EXTRA syncs its folder. Legacy's own
  * programs do not enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite
  * that a desk's Python may have, so legacy's connection makes none by itself. The copies of pages for a
  * savepoint stay in memory.
  */
 const settings = {
-  legacy: { synchronous: 2, temp_store: 2, foreign_keys: 0, busy_timeout: 0, wal_autocheckpoint: 0 },
+  legacy: { synchronous: 3, temp_store: 2, foreign_keys: 0, busy_timeout: 0, wal_autocheckpoint: 0 },
   modern: { synchronous: 2, temp_store: 2, busy_timeout: 0 },
 } as const satisfies Record<Side, Readonly<Record<string, number>>>;
 

@@ -20,17 +20,16 @@ const { prepare, exec } = Database.prototype;
 const { query } = Client.prototype;
 
 /** The life of a process that will die. It has a step before each statement and a step after it. */
-interface Life {
+export interface Life {
   dieAt: number;
   steps: number;
   isOver: boolean;
   readonly opened: Set<Database.Database>;
   cutConnections: () => void;
-  /**
-   * Called before a commit of a file. If it returns a function, the process dies after the commit, and that
-   * function is called first.
-   */
-  onCommit: (database: Database.Database) => (() => void) | undefined;
+  /** Called before each statement of a file. */
+  onStatement: (database: Database.Database, sql: string) => void;
+  /** Called at the death, before the files are closed. */
+  onDeath: () => void;
 }
 
 /** The life of the process whose statements run now; undefined while a process runs that does not die. */
@@ -41,7 +40,8 @@ export function beginLife(dieAt: number): Life {
   mortal.life = {
     ...{ dieAt, steps: 0, isOver: false, opened },
     cutConnections: () => {},
-    onCommit: () => undefined,
+    onStatement: () => {},
+    onDeath: () => {},
   };
   return mortal.life;
 }
@@ -50,6 +50,7 @@ function step(of: Life): void {
   of.steps += 1;
   if (of.steps === of.dieAt) {
     of.isOver = true;
+    of.onDeath();
     for (const database of of.opened) database.close();
     of.cutConnections();
   }
@@ -57,12 +58,12 @@ function step(of: Life): void {
 }
 
 function statement<T>(of: Life, database: Database.Database, sql: string, run: () => T): T {
-  if (!of.isOver) of.opened.add(database);
+  if (!of.isOver) {
+    of.opened.add(database);
+    of.onStatement(database, sql);
+  }
   step(of);
-  const after = sql === "COMMIT" ? of.onCommit(database) : undefined;
   const value = run();
-  after?.();
-  if (after !== undefined) of.dieAt = of.steps + 1;
   step(of);
   return value;
 }
