@@ -14,11 +14,20 @@ interface Packed {
 }
 
 /**
- * Packs the checkout, uncommitted changes included, into a folder. Builds the program first if a source is
- * newer than the build. Rejects with the output of a command that fails.
+ * Builds the program and the page if a source is newer than the build. Returns the folder of the build.
+ * Rejects with the compiler's output if it fails.
+ */
+export async function build(): Promise<string> {
+  await run(join(root, "run"), ["pnl-bridge", "--version"]);
+  return join(root, "dist");
+}
+
+/**
+ * Packs the checkout, uncommitted changes included, into a folder. Rejects with the output of a command that
+ * fails.
  */
 export async function pack(folder: string): Promise<Packed> {
-  await run(join(root, "run"), ["pnl-bridge", "--version"]);
+  await build();
   const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
     cwd: root,
   });

@@ -18,8 +18,8 @@ import { serveUntil } from "../src/surfaces/cli/serving.ts";
 import { startBrowser } from "../test/browser.ts";
 import { LiveDesk } from "../test/cli/live-desk.ts";
 import { withFiles } from "../test/cli/run-cli.ts";
-import { builtPage } from "../test/page/built-page.ts";
 import { walk } from "../test/page/walk.ts";
+import { build } from "./pack.ts";
 
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
 
@@ -107,7 +107,7 @@ const pagePictures = (browser: Browser): Promise<void> =>
     await serveUntil(desk.config, {
       log: pino({ level: "silent" }),
       env: { ...process.env, ...desk.env },
-      page: await builtPage(),
+      page: `${await build()}/web`,
       onOpen: async ({ url, bridge }) => {
         const stop = await desk.start(bridge);
         const viewport = { width: 1280, height: 800 };

@@ -1,5 +1,8 @@
 import { defineConfig } from "vite";
 
+// A test runner's NODE_ENV would build React with its checks for developers.
+process.env.NODE_ENV = "production";
+
 /**
  * Builds the page into `dist/web`. `./run build` passes another folder with `--outDir`, so that a build that
  * fails leaves `dist/` unchanged.

@@ -109,7 +109,7 @@ it("writes every figure into a CSV file in the desk's shape, and leaves nothing 
     expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   }));
 
-const withControl = "stores: { control: 'sqlite:./control.db', " + config.slice("stores: { ".length);
+const withControl = `stores: { control: 'sqlite:./control.db', ${config.slice("stores: { ".length)}`;
 
 it("prints its report and writes the plan of a repair if the pass cannot be noted for the gates", () =>
   withPair(async (folder) => {

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { build } from "../../scripts/pack.ts";
 import { allFlags } from "../../src/testing/fleet.ts";
-import { builtPage } from "../page/built-page.ts";
 import { ask, desk } from "./desk.ts";
 
 describe("the page over HTTP", () => {
   let page: string;
   beforeAll(async () => {
-    page = await builtPage();
+    page = `${await build()}/web`;
   });
 
   it("may load files of this gateway only, and may not be shown in a frame", async () => {

@@ -1,8 +1,8 @@
 /** One browser for a test file, and pages in it whose every error fails the test. */
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { build } from "../../scripts/pack.ts";
 import { startBrowser } from "../browser.ts";
-import { builtPage } from "./built-page.ts";
 
 export interface Pages {
   /** The folder of the built page, for a gateway. */
@@ -34,7 +34,9 @@ export function usePages(): Pages {
     return page;
   };
   beforeAll(async () => {
-    [browser, folder] = await Promise.all([startBrowser(), builtPage()]);
+    const [started, built] = await Promise.all([startBrowser(), build()]);
+    browser = started;
+    folder = `${built}/web`;
     context = await browser.newContext({ viewport: usual });
     shared = await newTab();
   });

@@ -142,7 +142,7 @@ describe("report daily", () => {
     // The scenarios of a future are exact; those of an option are not available.
     const risk = sheetRows(book, "Risk_Matrix");
     expect(risk).toHaveLength(39);
-    expect(risk.filter((row) => row["Position_ID"]?.includes("/")).map((row) => row["Scenario_PNL"])).toEqual(
+    expect(risk.filter((row) => row.Position_ID?.includes("/")).map((row) => row.Scenario_PNL)).toEqual(
       Array(26).fill("not available"),
     );
     expect(risk[0]).toMatchObject({ Price_Change: "-3", Scenario_PNL: "-6000" });

@@ -1,11 +1,11 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { build } from "../../scripts/pack.ts";
 import { createPnlBridge, type PnlBridge } from "../../src/app/index.ts";
 import { pnlMethods } from "../../src/ports/pnl-service.ts";
 import { pnlBridge, root, runNode } from "../cli/run-cli.ts";
@@ -72,15 +72,14 @@ describe("docs/service-bridge.md shows programs", () => {
     );
 
   it("that compile", async () => {
-    // The declarations of the package, built where a source is newer than they are.
-    await promisify(execFile)(join(root, "run"), ["pnl-bridge", "--version"]);
+    const types = join(await build(), "app/index.d.ts");
     await symlink(join(root, "node_modules/@types"), join(folder, "node_modules/@types"));
     const settings = {
       extends: join(root, "tsconfig.json"),
       compilerOptions: {
         noEmit: true,
         rootDir: "/",
-        paths: { "pnl-bridge": [join(root, "dist/app/index.d.ts")] },
+        paths: { "pnl-bridge": [types] },
       },
       include: ["*.ts"],
     };
