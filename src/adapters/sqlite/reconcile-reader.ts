@@ -94,7 +94,10 @@ export class SqliteReader implements StoreReader {
 
   async rows(table: ReadTable, range: KeyRange): Promise<readonly Cells[]> {
     const { where, values } = rangeOf(`"${table.key}"`, range);
-    return this.#all(`SELECT ${columnsOf(table)} FROM ${this.#indexed(table)} WHERE ${where}`, ...values);
+    const select = `SELECT ${columnsOf(table)} FROM ${this.#indexed(table)} WHERE`;
+    // One condition for both parts, with OR, would read the whole table.
+    const withNull = isFirst(range) ? ` UNION ALL ${select} "${table.key}" IS NULL` : "";
+    return this.#all(`${select} ${where}${withNull}`, ...values);
   }
 
   async rowsOf(table: ReadTable, keys: readonly Cell[]): Promise<readonly Cells[]> {
@@ -240,6 +243,8 @@ export class AttachedDaily implements RangeFilter {
   readonly #statements = new Map<string, Database.Statement<Cell[]>>();
   readonly #legacyPath: string;
   readonly #known = new Map<string, string>();
+  /** What the table of known symbols lacks. */
+  #learned: (readonly [symbol: string, book: string, multiplier: number])[] = [];
 
   constructor(legacyPath: string, modernPath: string) {
     this.#legacyPath = legacyPath;
@@ -256,14 +261,22 @@ export class AttachedDaily implements RangeFilter {
     const fact = `${multiplier} ${book}`;
     if (this.#known.get(symbol) === fact) return;
     this.#known.set(symbol, fact);
-    this.#database
-      .prepare("INSERT OR REPLACE INTO temp.known VALUES (?, ?, ?)")
-      .run(symbol, book, Number(multiplier));
+    this.#learned.push([symbol, book, Number(multiplier)]);
+  }
+
+  #storeLearned(): void {
+    if (this.#learned.length === 0) return;
+    const insert = this.#database.prepare("INSERT OR REPLACE INTO temp.known VALUES (?, ?, ?)");
+    this.#database.transaction(() => {
+      for (const fact of this.#learned) insert.run(...fact);
+    })();
+    this.#learned = [];
   }
 
   async look(range: KeyRange): Promise<{ readonly rows: number; readonly areEqual: boolean }> {
     const { sql, values } = this.query(range);
     return translated(this.#legacyPath, () => {
+      this.#storeLearned();
       let statement = this.#statements.get(sql);
       if (statement === undefined) {
         statement = this.#database.prepare<Cell[]>(sql);
@@ -276,8 +289,7 @@ export class AttachedDaily implements RangeFilter {
 
   /** The statement that compares a range. Tests explain its plan. */
   query(range: KeyRange): { readonly sql: string; readonly values: readonly Cell[] } {
-    const day = this.#comparedAsText("trade_date");
-    const symbol = this.#comparedAsText("instrument_name");
+    const [day, symbol] = [this.#asText("trade_date"), this.#asText("instrument_name")];
     const legacy = rangeOf("l.trade_date", range);
     const modern = rangeOf("m.trading_day", range);
     const same = (a: string, b: string, size: string): string =>
@@ -285,14 +297,14 @@ export class AttachedDaily implements RangeFilter {
     const points = (column: string, money: string): string =>
       same(`l.${column} * k.multiplier`, money, `abs(${money})`);
     const parts = ["l.realized_pnl", "l.unrealized_pnl"] as const;
+    const withNull = isFirst(range) ? "+ (SELECT count(*) FROM main.eod_pnl WHERE trade_date IS NULL)" : "";
     return {
-      sql: `SELECT count(*) AS legacy, count(m.version) AS equal,
+      sql: `SELECT count(*) ${withNull} AS legacy, count(m.symbol) AS equal,
           (SELECT count(*) FROM modern.newpnl_daily AS m WHERE ${modern.where}) AS modern
         FROM main.eod_pnl AS l
-        LEFT JOIN temp.known AS k ON k.symbol = ${symbol}
-        LEFT JOIN modern.newpnl_daily AS m ON m.trading_day = ${day} AND m.book = k.book AND m.symbol = ${symbol}
-          AND typeof(l.trade_date) = 'text' AND typeof(l.instrument_name) = 'text'
-          AND l.closing_position = m.quantity
+        LEFT JOIN temp.known AS k ON k.symbol = ${symbol.text}
+        LEFT JOIN modern.newpnl_daily AS m ON m.trading_day = ${day.text} AND m.book = k.book
+          AND m.symbol = ${symbol.text} ${day.isText} ${symbol.isText} AND l.closing_position = m.quantity
           AND ${points("realized_pnl", "CAST(m.realized AS REAL)")}
           AND ${points("unrealized_pnl", "CAST(coalesce(m.unrealized, '0') AS REAL)")}
           AND ${same("l.total_pnl", parts.join(" + "), `(abs(${parts[0]}) + abs(${parts[1]}))`)}
@@ -312,12 +324,22 @@ export class AttachedDaily implements RangeFilter {
     this.#database.close();
   }
 
-  /** A column of legacy as text. Without a cast if it is declared as text, so that an index can be used. */
-  #comparedAsText(column: string): string {
+  /**
+   * A column of legacy as text, and the condition that it holds text. A column that is declared as text needs
+   * neither a cast, so that an index can be used, nor the condition: no other value equals a text there.
+   */
+  #asText(column: string): { readonly text: string; readonly isText: string } {
+    const name = `l.${column}`;
+    return this.#isDeclaredText(column)
+      ? { text: name, isText: "" }
+      : { text: `CAST(${name} AS TEXT)`, isText: `AND typeof(${name}) = 'text'` };
+  }
+
+  #isDeclaredText(column: string): boolean {
     const [row] = this.#database
       .prepare<Cell[]>("SELECT type FROM pragma_table_info('eod_pnl') WHERE name = ?")
       .all(column) as Cells[];
-    return /CHAR|CLOB|TEXT/i.test(String(row?.type)) ? `l.${column}` : `CAST(l.${column} AS TEXT)`;
+    return /CHAR|CLOB|TEXT/i.test(String(row?.type));
   }
 }
 
@@ -356,14 +378,14 @@ export function translated<T>(path: string, work: () => T): T {
 
 const columnsOf = ({ columns }: ReadTable): string => columns.map((column) => `"${column}"`).join(", ");
 
+/** Whether a range also has the rows whose key is NULL, which `rangeOf` leaves out. */
+const isFirst = ({ after, upTo }: KeyRange): boolean => after === null && upTo !== null;
+
 function rangeOf(
   key: string,
   { after, upTo }: KeyRange,
 ): { readonly where: string; readonly values: readonly Cell[] } {
-  const parts = [
-    after === null ? [] : [`${key} > ?`],
-    upTo === null ? [] : [after === null ? `(${key} <= ? OR ${key} IS NULL)` : `${key} <= ?`],
-  ].flat();
+  const parts = [after === null ? [] : [`${key} > ?`], upTo === null ? [] : [`${key} <= ?`]].flat();
   return {
     where: parts.length === 0 ? "1" : parts.join(" AND "),
     values: [after, upTo].filter((value) => value !== null),

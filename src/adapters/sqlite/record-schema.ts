@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
  * No number `pnlb_outbox.seq` is given twice, because the entry with the highest one is never deleted. In
  * `pnlb_fence`, `forgotten` is the highest number and `forgotten_place` the highest place of the deleted
  * entries of the outbox. `relay_token` is the highest token of a lease under which entries were applied, and
- * `applied` the place of the last applied entry. `shape` describes legacy's accepted tables; if it is empty,
+ * `applied` the place of the last applied entry. `pnlb_versions` is not WITHOUT ROWID, because its rows are wide and are
+ * found by two keys; files of earlier versions may have it the other way. `shape` describes legacy's accepted tables; if it is empty,
  * the present tables are accepted. `pnlb_unstorable` has the trades that legacy's own tables cannot hold; it is
  * empty in modern.
  */
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS pnlb_fence (
 CREATE TABLE IF NOT EXISTS pnlb_keys (
   idempotency_key TEXT PRIMARY KEY, digest TEXT NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pnlb_versions (
-  aggregate TEXT PRIMARY KEY, claim TEXT UNIQUE, version INTEGER NOT NULL, written TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  aggregate TEXT NOT NULL PRIMARY KEY, claim TEXT UNIQUE, version INTEGER NOT NULL, written TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS pnlb_outbox (
   seq INTEGER PRIMARY KEY, idempotency_key TEXT NOT NULL, digest TEXT NOT NULL, rows TEXT NOT NULL,
   versions TEXT NOT NULL, at_ms INTEGER NOT NULL,
