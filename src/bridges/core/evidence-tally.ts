@@ -21,6 +21,7 @@ const slowerRatio = 1.1;
 /** This many first pairs of a method set the limit of a slow call, and the later pairs are judged by it. */
 const firstPairs = 1_000;
 const minuteMs = 60_000;
+const questionsMax = 1_000;
 
 /** Latencies are counted in steps of the ratio that counts as slower. */
 const binOf = (ms: number): number => Math.ceil(Math.log(Math.max(ms, 0.001)) / Math.log(slowerRatio));
@@ -32,15 +33,21 @@ export class EvidenceTally {
   readonly #options: EvidenceTallyOptions;
   readonly #clock: Clock;
   readonly #beforeTake: () => void;
-  readonly #laneDays = new Map<string, LaneDay>();
-  readonly #tallies = new Map<string, Tally>();
-  /** The minute in which each method was last seen, and what was counted in it. */
-  readonly #minutes = new Map<string, { minute: number; failed: boolean; paired: boolean }>();
+  /** By source and day, book, and symbol. */
+  readonly #laneDays = new Map<string, Map<string, Map<string, LaneDay>>>();
+  /** By source, signal and stratum. Counts change in place, since each comparison changes several of them. */
+  readonly #tallies = new Map<string, Map<string, Map<string, Counted>>>();
+  /** The minute in which each method was last seen, by source, and what was counted in it. */
+  readonly #minutes = new Map<string, Map<string, Minute>>();
   readonly #pairs = new Map<string, number>();
   /** The lanes of each book that modern's last answer about them got wrong. */
   readonly #wrong = new Map<string, Set<string>>();
+  /** The symbols of the latest questions by method and text, because a dashboard repeats its questions. */
+  readonly #questions = new Map<string, Map<string, string>>();
   #day = "";
   #key = "";
+  /** The last instant whose trading day was asked for, since many calls have the same as-of. */
+  #dated = { instant: "", day: "" };
 
   /** `beforeTake` may count further evidence before it is written. */
   constructor(options: EvidenceTallyOptions, clock: Clock, beforeTake: () => void) {
@@ -123,8 +130,8 @@ export class EvidenceTally {
       at: new Date(this.#clock.nowMs()).toISOString(),
       day: this.#day,
       ended,
-      laneDays: [...this.#laneDays.values()],
-      tallies: [...this.#tallies.values()],
+      laneDays: innermost(this.#laneDays),
+      tallies: innermost(this.#tallies),
     };
     this.#laneDays.clear();
     this.#tallies.clear();
@@ -135,8 +142,9 @@ export class EvidenceTally {
   restore({ key, laneDays, tallies }: EvidenceDelta): void {
     if (key !== this.#key) return;
     for (const laneDay of laneDays) {
-      const id = idOfLaneDay(laneDay);
-      if (!this.#laneDays.has(id)) this.#laneDays.set(id, laneDay);
+      const { source, day, book, symbol } = laneDay;
+      const inBook = within(within(this.#laneDays, `${source} ${day}`), book);
+      if (!inBook.has(symbol)) inBook.set(symbol, laneDay);
     }
     for (const { source, signal, stratum, ...counts } of tallies)
       this.#count(source, signal, stratum, counts);
@@ -164,13 +172,13 @@ export class EvidenceTally {
     source: EvidenceSource,
   ): void {
     if (seen.outcome === "both_failed" || seen.outcome === "lost") return;
-    const id = `${source} ${method}`;
+    const minutes = within(this.#minutes, source);
     const minute = Math.floor(this.#clock.nowMs() / minuteMs);
     const failed = seen.outcome === "modern_failed";
-    let now = this.#minutes.get(id);
+    let now = minutes.get(method);
     if (now?.minute !== minute) {
       now = { minute, failed: false, paired: false };
-      this.#minutes.set(id, now);
+      minutes.set(method, now);
       this.#count(source, "errors", method, {});
     }
     if (failed && !now.failed) {
@@ -193,17 +201,31 @@ export class EvidenceTally {
     const day = this.#dayOf(input, at);
     if (day > this.#day) this.#day = day;
     const failed = seen.outcome === "modern_failed";
-    const lanes = seen.lanes ?? [withoutLanes(method, { input, unit, verdict })];
+    const lanes = seen.lanes ?? [
+      laneOfQuestion(unit, { symbol: this.#symbolOf(method, input), method, verdict }),
+    ];
+    const ofDay = within(this.#laneDays, `${source} ${day}`);
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
       const { book, symbol, money, signed, quantityApart, weight } = lane;
       const apart = failed ? "error" : lane.apart;
       const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
+      // Without spreads, because each comparison makes one for each lane.
       const laneDay: LaneDay = {
-        ...{ source, day, book, symbol, group, at, apart, accepted: null },
-        ...{ money: failed ? 0 : money, quantityApart, signed, weight },
+        source,
+        day,
+        book,
+        symbol,
+        group,
+        at,
+        apart,
+        accepted: null,
+        money: failed ? 0 : money,
+        quantityApart,
+        signed,
+        weight,
       };
-      this.#laneDays.set(idOfLaneDay(laneDay), laneDay);
+      within(ofDay, book).set(symbol, laneDay);
     }
     if (source === "served") this.#addImpact(day, seen, { lanes, failed });
   }
@@ -242,10 +264,27 @@ export class EvidenceTally {
     else this.#wrong.delete(book);
   }
 
+  /** The symbol of the lane of a question: its method and the fingerprint of its JSON. */
+  #symbolOf(method: string, input: readonly unknown[]): string {
+    const known = within(this.#questions, method);
+    const text = textsIn(input) ?? questionJson(input);
+    let symbol = known.get(text);
+    if (symbol === undefined) {
+      symbol = `#${method} ${fingerprint(questionJson(input))}`;
+      if (known.size >= questionsMax) known.clear();
+      known.set(text, symbol);
+    }
+    return symbol;
+  }
+
   /** The trading day of a call's pinned as-of or, without one, of the comparison. */
   #dayOf(input: readonly unknown[], at: string): string {
-    const instant = parseInstant(textOf(input[0], "asOf") ?? at) ?? parseInstant(at) ?? 0;
-    return formatDay(tradingDayAt(this.#options.dayRule, instant));
+    const given = textOf(input[0], "asOf") ?? at;
+    if (given === this.#dated.instant) return this.#dated.day;
+    const instant = parseInstant(given);
+    const day = formatDay(tradingDayAt(this.#options.dayRule, instant ?? parseInstant(at) ?? 0));
+    if (instant !== undefined) this.#dated = { instant: given, day };
+    return day;
   }
 
   #count(
@@ -254,48 +293,80 @@ export class EvidenceTally {
     stratum: string,
     { n = 1, k = 0, amount = 0, largest = 0 }: Partial<Tally>,
   ): void {
-    const id = `${source} ${signal} ${stratum}`;
-    const before = this.#tallies.get(id) ?? { source, signal, stratum, n: 0, k: 0, amount: 0, largest: 0 };
-    this.#tallies.set(id, {
-      ...before,
-      n: before.n + n,
-      k: before.k + k,
-      amount: before.amount + amount,
-      largest: Math.max(before.largest, largest),
-    });
+    const strata = within(within(this.#tallies, source), signal);
+    let counted = strata.get(stratum);
+    if (counted === undefined) {
+      counted = { source, signal, stratum, n: 0, k: 0, amount: 0, largest: 0 };
+      strata.set(stratum, counted);
+    }
+    counted.n += n;
+    counted.k += k;
+    counted.amount += amount;
+    counted.largest = Math.max(counted.largest, largest);
   }
 }
 
-const idOfLaneDay = ({ source, day, book, symbol }: LaneDay): string =>
-  `${source}\n${day}\n${book}\n${symbol}`;
+type Counted = { -readonly [Name in keyof Tally]: Tally[Name] };
 
-/**
- * Returns the lane of an answer that has no rows with symbols: one for each unit and request. The as-of and
- * the marks, which differ in each call, do not distinguish requests.
- */
-function withoutLanes(
-  method: string,
-  { input, unit, verdict }: Pick<ComparisonDraft, "input" | "unit" | "verdict">,
-): LaneSeen {
-  const [request, ...rest] = input;
+interface Minute {
+  readonly minute: number;
+  failed: boolean;
+  paired: boolean;
+}
+
+/** The inner map under a key, which is created if it is missing. */
+function within<Inner, Value>(maps: Map<string, Map<Inner, Value>>, key: string): Map<Inner, Value> {
+  let inner = maps.get(key);
+  if (inner === undefined) {
+    inner = new Map();
+    maps.set(key, inner);
+  }
+  return inner;
+}
+
+const innermost = <Value>(maps: Map<string, Map<string, Map<string, Value>>>): readonly Value[] =>
+  [...maps.values()].flatMap((inner) => [...inner.values()].flatMap((values) => [...values.values()]));
+
+/** Returns the lane of an answer that has no rows with symbols. */
+const laneOfQuestion = (
+  unit: string | null,
+  { symbol, method, verdict }: Pick<ComparisonDraft, "method" | "verdict"> & { readonly symbol: string },
+): LaneSeen => ({
+  book: unit ?? "",
+  symbol,
+  weight: 0,
+  apart: verdict === "diverged" ? method : null,
+  money: verdict === "diverged" ? null : 0,
+  signed: 0,
+  quantityApart: false,
+  isCompared: verdict !== "not_comparable",
+});
+
+/** What differs in each call, and so does not distinguish questions. */
+const movingNames: ReadonlySet<string> = new Set(["asOf", "marks", "trades"]);
+
+/** The JSON of a question. Questions that JSON cannot express count as one. */
+function questionJson([request, ...rest]: readonly unknown[]): string {
   const question =
     typeof request === "object" && request !== null
-      ? Object.entries(request).filter(([name]) => name !== "asOf" && name !== "marks" && name !== "trades")
+      ? Object.entries(request).filter(([name]) => !movingNames.has(name))
       : request;
-  let text = "";
   try {
-    text = JSON.stringify([question, rest]);
+    return JSON.stringify([question, rest]);
   } catch {
-    // Requests that JSON cannot express count as one request.
+    return "";
   }
-  return {
-    book: unit ?? "",
-    symbol: `#${method} ${fingerprint(text)}`,
-    weight: 0,
-    apart: verdict === "diverged" ? method : null,
-    money: verdict === "diverged" ? null : 0,
-    signed: 0,
-    quantityApart: false,
-    isCompared: verdict !== "not_comparable",
-  };
+}
+
+/** A text for a question that consists of texts, made in a fraction of the time of its JSON; else undefined. */
+function textsIn([request, ...rest]: readonly unknown[]): string | undefined {
+  if (typeof request !== "object" || request === null || rest.length > 0) return undefined;
+  let texts = "";
+  for (const name in request) {
+    if (movingNames.has(name)) continue;
+    const value = (request as Record<string, unknown>)[name];
+    if (typeof value !== "string") return undefined;
+    texts += `${name}\0${value}\0`;
+  }
+  return texts;
 }
