@@ -12,6 +12,7 @@ import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
 import { explainLanes } from "./explain.ts";
 import { filesBench } from "./files.ts";
+import { gates } from "./gates.ts";
 import { gateway } from "./gateway.ts";
 import { isolation } from "./isolation.ts";
 import { matching } from "./matching.ts";
@@ -40,6 +41,7 @@ const benchmarks: Readonly<Record<string, () => Promise<BenchResult>>> = {
   "start-up": startUp,
   isolation,
   overhead,
+  gates,
   gateway,
   page,
   "report-page": reportPage,

@@ -4,6 +4,7 @@
  * median of its batches.
  */
 import { systemClock } from "../src/adapters/host/index.ts";
+import type { BridgeCore, BridgeOptions } from "../src/bridges/core/bridge-core.ts";
 import { bridgeServices, type ServiceBridgeHost } from "../src/bridges/service/index.ts";
 import type { PlanInput } from "../src/domain/migration/plan.ts";
 import { median } from "./measure.ts";
@@ -29,6 +30,10 @@ type Answer = Readonly<Record<string, number>>;
 
 const batches = 60;
 const callsOfBatch = 2_500;
+/** A round of `withEvidence` has several batches, since the collection before it discards compiled code. */
+const batchesOfRound = 4;
+export const callsOfRound = batchesOfRound * callsOfBatch;
+const request: Request = { book: "UST", asOf: "2025-07-24" };
 const names = [
   "quantity",
   "averagePrice",
@@ -77,11 +82,38 @@ async function launchDarklyShadow(events: "none" | "made"): Promise<Variant> {
   return counted((onComparison) => withLaunchDarkly(client, { ...near, onComparison }));
 }
 
+type EvidenceOptions = Pick<BridgeOptions, "evidence" | "tally">;
+
+/**
+ * A bridge in shadow mode with equal answers that may keep its comparisons and count them for the gates.
+ * Returns a function that makes a round of calls, waits until their comparisons are stored, and returns the
+ * processor time of this thread in milliseconds: a wait for the disk is no cost of a call.
+ */
+export async function withEvidence(options: EvidenceOptions): Promise<() => Promise<number>> {
+  const { call, drain, core } = ours({ phase: "shadow_mode" }, equal, options);
+  await core.setEvidenceKey("key");
+  return async () => {
+    const before = process.threadCpuUsage();
+    for (let batch = 0; batch < batchesOfRound; batch++) {
+      for (let left = callsOfBatch; left > 0; left--) await call(request);
+      await drain?.();
+      await core.flush();
+    }
+    const { user, system } = process.threadCpuUsage(before);
+    if (core.evidenceDropped > 0) throw new Error(`${core.evidenceDropped} comparisons were not kept`);
+    return (user + system) / 1_000;
+  };
+}
+
 /**
  * A bridge as a desk would have it, except that it never sheds a comparison because the machine is
  * overloaded.
  */
-function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): Variant {
+function ours(
+  plan: PlanInput,
+  { legacy, modern }: TwoSides<Request, Answer>,
+  options: EvidenceOptions = {},
+): Variant & { readonly core: BridgeCore } {
   const host: ServiceBridgeHost = {
     clock: systemClock,
     load: { overload: () => undefined },
@@ -89,6 +121,7 @@ function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): V
   };
   const bridge = bridgeServices<{ calculatePnl: typeof legacy }>(
     {
+      ...options,
       legacy: { calculatePnl: legacy },
       modern: { calculatePnl: modern },
       plan,
@@ -101,6 +134,7 @@ function ours(plan: PlanInput, { legacy, modern }: TwoSides<Request, Answer>): V
     host,
   );
   return {
+    core: bridge.$bridge as BridgeCore,
     call: (request) => bridge.calculatePnl(request),
     drain: () => bridge.$bridge.idle(),
     compared: () => {
@@ -128,7 +162,7 @@ async function nanosecondsPerCall({ call, drain, compared }: Variant): Promise<n
     await new Promise(setImmediate);
     globalThis.gc?.({ type: "minor" });
     const startedMs = performance.now();
-    for (let left = callsOfBatch; left > 0; left--) await call({ book: "UST", asOf: "2025-07-24" });
+    for (let left = callsOfBatch; left > 0; left--) await call(request);
     await drain?.();
     times.push(((performance.now() - startedMs) * 1e6) / callsOfBatch);
   }

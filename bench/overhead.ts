@@ -1,16 +1,20 @@
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openSqliteEvidenceStore } from "../src/adapters/sqlite/index.ts";
 import { planOf } from "../src/domain/migration/plan.ts";
 import { routeOf } from "../src/domain/migration/route.ts";
 import { interleaved, ratio, type Times, timesOf } from "./measure.ts";
-import { type VariantName, variants } from "./overhead-variant.ts";
+import { callsOfRound, type VariantName, variants, withEvidence } from "./overhead-variant.ts";
 import type { BenchResult, BenchRow } from "./report.ts";
+import { inTemporaryFolder } from "./temporary.ts";
 
 /**
  * The number of processes of each variant. They run in turn, so that a slow minute of the machine affects all
  * variants.
  */
 const repetitions = 5;
+const evidenceRepetitions = 15;
 const units = Array.from({ length: 1_024 }, (_, number) => `BOOK-${number}`);
 const decisionsOfRound = 1_000;
 
@@ -48,10 +52,44 @@ export async function overhead(): Promise<BenchResult> {
       against("LaunchDarkly, off", "direct"),
       against("LaunchDarkly, shadow", "direct"),
       against("LaunchDarkly, shadow, events made", "direct"),
+      ...(await evidence()),
       ...(await routing()),
     ],
   };
 }
+
+/**
+ * The processor time that evidence adds to a shadowed call, in one process, because the ratio is small. Both
+ * stores of comparisons are real ones.
+ */
+const evidence = (): Promise<readonly BenchRow[]> =>
+  inTemporaryFolder(async (folder) => {
+    const kept = await openSqliteEvidenceStore(join(folder, "kept.db"));
+    const counted = await openSqliteEvidenceStore(join(folder, "counted.db"));
+    const tally = { process: "bench", dayRule: "calendar", groupOf: () => "future" } as const;
+    const times = await interleaved(
+      {
+        shadow: { run: await withEvidence({}) },
+        kept: { run: await withEvidence({ evidence: kept }) },
+        counted: { run: await withEvidence({ evidence: counted, tally }) },
+      },
+      evidenceRepetitions,
+    );
+    await Promise.all([kept.close(), counted.close()]);
+    const [shadow, stored, judged] = ["shadow, equal", "comparisons kept", "comparisons kept and counted"];
+    const row = (name: string, of: Times): BenchRow => ({
+      case: `ours, ${name}: processor time`,
+      measured: `${Math.round((of.medianMs * 1e6) / callsOfRound)} ns`,
+    });
+    return [
+      row(shadow, times.shadow),
+      { ...row(stored, times.kept), ratio: ratio(times.kept, times.shadow), against: shadow },
+      {
+        ...row(judged, times.counted),
+        ...{ ratio: ratio(times.counted, times.kept), against: stored, target: { atMost: 1.1 } },
+      },
+    ];
+  });
 
 async function routing(): Promise<readonly BenchRow[]> {
   const plan = planOf({

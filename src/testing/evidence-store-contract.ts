@@ -25,6 +25,7 @@ import {
 } from "../ports/evidence.ts";
 import type { EvidenceDelta, LaneDay, Tally } from "../ports/tallies.ts";
 import { hostile, visible } from "./hostile-text.ts";
+import { instrumentDays, judgedUnder, recordInProcesses } from "./merged-evidence.ts";
 import { StoreProcess } from "./store-process.ts";
 
 interface EvidenceLimits {
@@ -196,6 +197,34 @@ export function evidenceStoreContract(
         expect(await store.attempt("b", true)).toEqual({ attempt: 2, looks: 1 });
         expect(await other.attempt("b", false)).toEqual({ attempt: 2, looks: 1 });
         expect(await store.attempt("a", true)).toEqual({ attempt: 3, looks: 2 });
+      });
+
+      it("of four processes gives the verdicts of one, and of a killed process no better ones", async (context) => {
+        if (place.elsewhere === undefined) context.skip(oneProcess);
+        await recordInProcesses(place.elsewhere ?? "");
+        const store = await open();
+        const [one, four, killed] = [
+          await judgedUnder(store, "one"),
+          await judgedUnder(store, "four"),
+          await judgedUnder(store, "killed"),
+        ];
+        const events = one.trials.trials.filter(({ event }) => event);
+        // The day after an event begins apart, and is no trial.
+        expect([one.trials.trials.length, events.length, one.trials.voided.length]).toEqual([
+          instrumentDays - 1,
+          2,
+          0,
+        ]);
+        expect(four.gates).toEqual(one.gates);
+        // The kill voids the lanes of its last day that agree; those that are apart remain events.
+        expect(killed.trials.voided.length).toBeGreaterThan(0);
+        expect(killed.trials.trials.filter(({ event }) => event)).toHaveLength(2);
+        const rank = { open: 2, inconclusive: 1, closed: 0 };
+        for (const [at, { before, name, state }] of killed.gates.entries())
+          expect(rank[state], `${name} before ${before}`).toBeLessThanOrEqual(
+            rank[four.gates[at]?.state ?? "closed"],
+          );
+        expect(killed.gates).not.toEqual(four.gates);
       });
     });
 

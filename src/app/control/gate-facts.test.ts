@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../adapters/host/index.ts";
 import { defaultConfig } from "../../config/index.ts";
-import type { EvidenceFacts } from "../../control/index.ts";
+import { type EvidenceFacts, judgeEvidence } from "../../control/index.ts";
 import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
 import { auditActions } from "./audit-rows.ts";
@@ -24,7 +24,7 @@ function readerOver() {
   };
   const note = (action: string, content: object, actor = "amy") =>
     control.note({ actor, action, reason: "a test", evidence: { ...content } });
-  return { read, note };
+  return { read, note, evidence };
 }
 
 test("a waiver counts until the earliest end of those that have not ended", async () => {
@@ -52,4 +52,30 @@ test("facts are read again at once if the published tolerances change the key", 
   const [first, second, third] = [await read(), await read("0.5"), await read()];
   expect(second.key).not.toBe(first.key);
   expect([third.key, first.attempt, second.attempt, third.attempt]).toEqual([first.key, 1, 2, 3]);
+});
+
+test("fault 8: a touched configuration begins a numbered attempt without evidence, also if it returns", async () => {
+  const { read, evidence } = readerOver();
+  const accuracy = async (pnl: string) => {
+    const facts = await read(pnl);
+    const gate = judgeEvidence("dual_write", facts).find(({ name }) => name === "accuracy/live");
+    return { key: facts.key, attempt: facts.attempt, looks: facts.looks, state: gate?.state };
+  };
+  /** 100 clean trials, which are enough, or one event among 70, which is not. */
+  const record = (key: string, trials: number, events: number) =>
+    evidence.append([], {
+      ...{ key, process: key, at: days(0), day: days(-1), ended: true, tallies: [] },
+      laneDays: Array.from({ length: trials }, (_, lane) => ({
+        ...{ source: "live" as const, day: days(-1), book: "EGB", symbol: `S${lane}`, group: "future" },
+        ...{ at: `${days(-1)}T15:00:00.000Z`, apart: lane < events ? "realized" : null, accepted: null },
+        ...{ money: 0, quantityApart: false, signed: 0, weight: 1 },
+      })),
+    });
+  const first = await accuracy("0.01");
+  await record(first.key, 70, 1);
+  const touched = await accuracy("0.02");
+  expect([touched.attempt, touched.state]).toEqual([2, "inconclusive"]);
+  expect(await accuracy("0.01")).toMatchObject({ attempt: 3, looks: 2, state: "inconclusive" });
+  await record(touched.key, 100, 0);
+  expect(await accuracy("0.02")).toMatchObject({ attempt: 4, looks: 2, state: "open" });
 });

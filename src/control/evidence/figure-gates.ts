@@ -14,7 +14,7 @@ import {
   trialsNeeded,
   upperBound,
 } from "./statistics.ts";
-import { daysOf, ofSources, type Trial } from "./trials.ts";
+import { daysOf, ofSources, type Trial, type Trials } from "./trials.ts";
 import {
   closed,
   dollars,
@@ -34,6 +34,8 @@ const [errorMax, minutesMin] = [0.01, 200];
 const [pairsMin, controlsMin] = [200, 200];
 const liveMax = 0.05;
 const excludedMax = 0.01;
+/** Another key counts as in use for this long after its last write. */
+const otherKeysMs = 3_600_000;
 const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
 const moves: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
 
@@ -234,8 +236,8 @@ export const figureGates: readonly EvidenceGate[] = [
     title: "differences within tolerance have no direction",
     before: moves,
     isWaivable: true,
-    judge({ trials: { trials } }, { alpha }) {
-      const within = trials.filter(({ apart, signed }) => apart === null && signed !== 0);
+    judge({ trials: { trials, voided } }, { alpha }) {
+      const within = [...trials, ...voided].filter(({ apart, signed }) => apart === null && signed !== 0);
       const plus = within.filter(({ signed }) => signed > 0).length;
       const signs = [plus, within.length - plus];
       const e = evidenceOfShares(signs, [0.5, 0.5]);
@@ -255,7 +257,13 @@ export const figureGates: readonly EvidenceGate[] = [
     title: "nearly everything that should be compared is compared, by count and by money",
     before: moves,
     isWaivable: true,
-    judge: ({ stored: { tallies }, trials: { voided } }) => coverageOf(tallies, voided, ["live", "served"]),
+    judge({ stored: { tallies, others }, trials, nowMs }) {
+      const { why, ...verdict } = coverageOf(tallies, trials, ["live", "served"]);
+      const since = new Date(nowMs - otherKeysMs).toISOString();
+      const writing = others.filter(({ at }) => at >= since).map(({ key }) => key);
+      const named = writing.length === 0 ? "" : `; not counted: other keys in use, ${writing.join(", ")}`;
+      return { ...verdict, why: `${why}${named}` };
+    },
   },
   {
     name: "sampling",
@@ -361,10 +369,13 @@ function monthlySums(within: readonly LaneDay[]): readonly number[] {
   return [...sums.values()];
 }
 
-/** If the money of a lost comparison is unknown, it counts as the largest answer of its method. */
+/**
+ * If the money of a lost comparison is unknown, it counts as the largest answer of its method. Instrument-days
+ * that are void, since a process died, are lost too.
+ */
 export function coverageOf(
   all: readonly Tally[],
-  voided: readonly LaneDay[],
+  { trials, voided: allVoided }: Pick<Trials, "trials" | "voided">,
   sources: readonly EvidenceSource[],
 ): EvidenceVerdict {
   const tallies = all.filter(({ source }) => sources.includes(source));
@@ -382,7 +393,16 @@ export function coverageOf(
         : seen.amount / (seen.amount + lost.amount + unknown);
     return { method, byCount, byMoney, surely: Math.min(byCount, lost.amount > 0 ? known : 1) };
   });
-  const days = tallies.length === 0 ? 0 : voided.length;
+  const voided = allVoided.filter(({ source }) => sources.includes(source));
+  const days = voided.length;
+  if (days > 0) {
+    const kept = ofSources(trials, ...sources);
+    const weightOf = (of: readonly LaneDay[]): number => of.reduce((total, { weight }) => total + weight, 0);
+    const byCount = kept.length / (kept.length + days);
+    const weight = weightOf(kept) + weightOf(voided);
+    const byMoney = weight === 0 ? byCount : weightOf(kept) / weight;
+    strata.push({ method: "instrument-days", byCount, byMoney, surely: byCount });
+  }
   const [worst] = strata.toSorted(
     (one, other) => Math.min(one.byCount, one.byMoney) - Math.min(other.byCount, other.byMoney),
   );
@@ -392,7 +412,7 @@ export function coverageOf(
     .toSorted((one, other) => other.n - one.n)
     .map(({ stratum, n }) => `${n} ${stratum.slice(method.length + 1)}`);
   const why =
-    `${method}: ${percent(byCount)} of calls and ${percent(byMoney)} of money compared; ` +
+    `${method}: ${percent(byCount)} by count and ${percent(byMoney)} by money compared; ` +
     `limit ${percent(coverageMin)}` +
     (reasons.length === 0 ? "" : `; lost: ${reasons.join(", ")}`) +
     (days === 0 ? "" : `; ${many(days, "instrument-day")} void, since a process died`);

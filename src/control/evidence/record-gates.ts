@@ -215,7 +215,7 @@ export const recordGates: readonly EvidenceGate[] = [
     title: "nobody is shown a wrong figure",
     before: ["ramp", "primary_switch", "cleanup"],
     isWaivable: true,
-    judge({ stored: { tallies }, trials: { trials, voided } }) {
+    judge({ stored: { tallies }, trials: found }) {
       const impact = impactOf({ tallies });
       const { days: seen } = impact.seen;
       const { days: wrong } = impact.wrong;
@@ -227,7 +227,7 @@ export const recordGates: readonly EvidenceGate[] = [
           { seen, wrong, unmarked },
         );
       if (seen === 0) return open("modern has not answered any user yet", { seen, wrong });
-      const critical = ofSources(trials, "served").filter((one) => one.event && isMaterial(one));
+      const critical = ofSources(found.trials, "served").filter((one) => one.event && isMaterial(one));
       const share = wrong / seen;
       const evidence = {
         ...{ seen, wrong, critical: critical.length, limit: impactMax },
@@ -241,7 +241,7 @@ export const recordGates: readonly EvidenceGate[] = [
         `the largest off by ${dollars(impact.largest)}; limit ${percent(impactMax)}`;
       if (critical.length > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain it`, evidence);
-      const coverage = coverageOf(tallies, voided, ["served"]);
+      const coverage = coverageOf(tallies, found, ["served"]);
       return coverage.state === "open"
         ? open(why, evidence)
         : inconclusive(`${why}; unobserved: ${coverage.why}`, evidence);

@@ -18,7 +18,7 @@ export interface Trials {
   readonly apart: readonly LaneDay[];
   /** Closed days with an accepted cause. */
   readonly accepted: readonly LaneDay[];
-  /** Closed days without a known end, since a process died. */
+  /** Closed days that agreed when last compared, and whose end is not known, since a process died. */
   readonly voided: readonly LaneDay[];
 }
 
@@ -36,7 +36,8 @@ const isApart = ({ apart, accepted }: LaneDay): boolean => apart !== null && acc
  * count.
  *
  * A process that ended without saying so may have lost its last comparisons: the days that it had open, and
- * whose last known comparison is not later, are void.
+ * whose last known comparison is not later, are void. A day that was apart remains an event, so that the death
+ * of a process hides none.
  */
 export function trialsOf(
   { laneDays, processes }: Pick<StoredEvidence, "laneDays" | "processes">,
@@ -45,8 +46,14 @@ export function trialsOf(
   const dead = processes
     .filter(({ ended, at }) => !ended && Date.parse(at) + signOfLifeMs < nowMs)
     .map(({ day, at }) => ({ day, untilMs: Date.parse(at) + signOfLifeMs }));
-  const isVoid = ({ day, at, source }: LaneDay): boolean =>
-    source !== "replay" && dead.some((one) => day >= one.day && Date.parse(at) <= one.untilMs);
+  const isVoid = (laneDay: LaneDay): boolean => {
+    const { day, at, source } = laneDay;
+    return (
+      source !== "replay" &&
+      !isApart(laneDay) &&
+      dead.some((one) => day >= one.day && Date.parse(at) <= one.untilMs)
+    );
+  };
   const found = {
     trials: [] as Trial[],
     apart: [] as LaneDay[],
@@ -66,6 +73,7 @@ export function trialsOf(
     if (laneDay.day >= today) continue;
     if (isVoid(laneDay)) {
       found.voided.push(laneDay);
+      agreed.set(lane, true);
       continue;
     }
     const event = isApart(laneDay);
