@@ -29,3 +29,15 @@ test("the key changes with the content of a system's file, of the same size too,
   expect(new Set(keys).size).toBe(3);
   expect([keys[2], keys[4]]).toEqual([keys[0], keys[0]]);
 });
+
+test("the key does not change with the content of a database that a command names", () => {
+  const database = join(folder, "pnl_tracker.db");
+  const named = { legacy: { kind: "command", command: ["python3", "desk.py", "pnl_tracker.db"] } };
+  const stores = { legacy: "sqlite:./pnl_tracker.db" };
+  const desk = parseConfig(JSON.stringify({ systems: named, stores }), "desk.yaml");
+  const keys = ["one", "more rows"].map((content) => {
+    writeFileSync(database, content);
+    return evidenceKey({ config: desk, folder }, tolerances);
+  });
+  expect(keys[1]).toBe(keys[0]);
+});

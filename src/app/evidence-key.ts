@@ -2,14 +2,18 @@
  * The key under which evidence of the gates is kept: hashes of the modern system, of the rules by which
  * answers are compared, and of the legacy system. It changes with the configured values of these, with any
  * byte of a file that a system names, and for a built-in system with any byte of this program's code.
- * Comments and time limits in the configuration do not change it.
+ * Comments and time limits in the configuration do not change it, and neither does the content of a configured
+ * database. This process may have the database open, and would lose its locks if it read the file itself.
  */
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sqliteFile } from "../base/store-address.ts";
 import type { PnlTolerances } from "../bridges/core/tolerances.ts";
 import type { SystemConfig } from "../config/index.ts";
+import type { Side } from "../domain/migration/phase.ts";
+import { realFile } from "../platform/real-file.ts";
 import { dayRulesOf } from "./builtin-systems.ts";
 import type { ControlSettings } from "./stores.ts";
 import { symbolBridge } from "./symbols/symbols.ts";
@@ -23,18 +27,23 @@ const hashOf = (...parts: readonly (string | Buffer)[]): string => {
 
 /** Returns the key of a configuration under the tolerances that are in force. */
 export function evidenceKey({ config, folder }: ControlSettings, tolerances: PnlTolerances): string {
-  const { systems, exclusions } = config;
+  const { systems, exclusions, stores } = config;
+  const databases = [stores.control, stores.legacy, stores.modern].flatMap((address) => {
+    const file = sqliteFile(address ?? "");
+    return file === undefined ? [] : [realFile(resolve(folder, file))];
+  });
+  const of = (side: Side) => contentOf(systems[side], folder, new Set(databases));
   const rules = JSON.stringify([
     [tolerances.position, tolerances.pnl],
     exclusions.map(({ path, until }) => [path, until]).toSorted(),
     dayRulesOf(systems),
     symbols.tables,
   ]);
-  return [contentOf(systems.modern, folder), hashOf(rules), contentOf(systems.legacy, folder)].join("/");
+  return [of("modern"), hashOf(rules), of("legacy")].join("/");
 }
 
-/** The hash of a system's configuration and of the files that it names. */
-function contentOf(system: SystemConfig, folder: string): string {
+/** The hash of a system's configuration and of the files that it names, apart from databases. */
+function contentOf(system: SystemConfig, folder: string, databases: ReadonlySet<string>): string {
   const named = JSON.stringify(system, (name, value) => (name === "timeoutMs" ? undefined : value));
   switch (system.kind) {
     case "builtin":
@@ -44,7 +53,9 @@ function contentOf(system: SystemConfig, folder: string): string {
     case "command":
       return hashWithFiles(
         named,
-        system.command.map((word) => resolve(folder, system.cwd ?? "", word)),
+        system.command
+          .map((word) => resolve(folder, system.cwd ?? "", word))
+          .filter((file) => !databases.has(realFile(file))),
       );
     case "http":
       return hashOf(named);

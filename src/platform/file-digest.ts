@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { mustNotBeDatabase } from "./open-files.ts";
 
 /** Size and SHA-256 of what was read of a file, in the order of reading. */
 export class FileDigest {
@@ -29,6 +30,7 @@ export class FileDigest {
 
   /** Reads the file itself. Linear in bytes; holds one chunk in memory. Rejects if it cannot be read. */
   async takeFile(): Promise<void> {
+    mustNotBeDatabase(this.#path);
     for await (const chunk of createReadStream(this.#path)) this.take(chunk);
   }
 

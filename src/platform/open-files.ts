@@ -1,4 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
+import { BridgeError } from "../base/errors.ts";
 
 export interface FileUsers {
   /** Other processes of this host that have one of the files open, by their ids. */
@@ -31,6 +32,30 @@ export function usersOf(paths: readonly string[]): FileUsers | undefined {
       if (identityOf(`/proc/${pid}`) !== undefined) hidden += 1;
     }
   return { users, hidden };
+}
+
+/** The database files that threads of this process have open in SQLite. */
+const databases = new Set<{ readonly path: string }>();
+
+/** Notes that a thread of this process has a database open in SQLite, until the result is disposed of. */
+export function noteDatabase(path: string): Disposable {
+  const noted = { path };
+  databases.add(noted);
+  return { [Symbol.dispose]: () => void databases.delete(noted) };
+}
+
+/**
+ * Throws INTERNAL if this process has the file open in SQLite. The system drops all locks of a process on a
+ * file when the process closes that file anywhere, and then another program may overwrite its commits.
+ */
+export function mustNotBeDatabase(path: string): void {
+  const file = identityOf(path);
+  if (file !== undefined && [...databases].some((one) => identityOf(one.path) === file))
+    throw new BridgeError("INTERNAL", {
+      what: "this process has the database open, and would lose its locks if it read the file itself",
+      where: path,
+      fix: "read the file in a process of its own",
+    });
 }
 
 /** Device and inode; undefined for a file that is not there, or that was closed meanwhile. */

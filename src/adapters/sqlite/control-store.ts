@@ -82,6 +82,7 @@ class SqliteControlStore implements ControlStore {
       from: import.meta.url,
       module: "control-thread",
       data,
+      path: data.path,
       deadlineMs,
       onEvent: () => {
         for (const notify of this.#watchers) notify();

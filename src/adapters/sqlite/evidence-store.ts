@@ -57,7 +57,7 @@ export async function openSqliteEvidenceStore(
   );
   const data: ThreadData = { path: resolve(path), ...options };
   const how = { name: "the evidence store", from: import.meta.url, module: "evidence-thread" };
-  const thread = new FileThread<EvidenceCalls>({ ...how, data });
+  const thread = new FileThread<EvidenceCalls>({ ...how, data, path: data.path });
   try {
     await thread.call("open", null);
   } catch (error) {

@@ -15,7 +15,7 @@ export async function openFileJournal(path: string, busyMsMax = 5_000): Promise<
     busyMsMax,
   };
   const how = { name: "the journal of the file watcher", from: import.meta.url, module: "journal-thread" };
-  const thread = new FileThread<JournalThreadCalls>({ ...how, data });
+  const thread = new FileThread<JournalThreadCalls>({ ...how, data, path: data.path });
   try {
     await thread.call("incarnation", null);
   } catch (error) {

@@ -4,6 +4,7 @@
  * waits for the next file of its kind.
  */
 import { BridgeError } from "../../base/errors.ts";
+import { noteDatabase } from "../../platform/open-files.ts";
 import { ThreadRpc, threadFile } from "../../platform/thread-rpc.ts";
 import type { Calls, Failure } from "./thread-messages.ts";
 
@@ -14,6 +15,8 @@ interface FileThreadOptions {
   readonly module: string;
   readonly from: string;
   readonly data: unknown;
+  /** The database file that the thread opens. */
+  readonly path?: string;
   /** How long a call waits for its answer, even if the thread hangs. Default: without limit. */
   readonly deadlineMs?: number;
   /** Receives the events that the thread sends on its own. */
@@ -73,6 +76,7 @@ export class FileThread<Api extends { readonly [name in keyof Api]: Calls[string
   readonly #name: string;
   readonly #deadlineMs: number;
   readonly #thread: Thread;
+  readonly #noted: Disposable;
   /** Why no call is possible any more: the thread ended, or the file is closed. */
   #gone: BridgeError | undefined;
 
@@ -81,15 +85,18 @@ export class FileThread<Api extends { readonly [name in keyof Api]: Calls[string
     module,
     from,
     data,
+    path = "",
     deadlineMs = Number.POSITIVE_INFINITY,
     onEvent = () => {},
   }: FileThreadOptions) {
     this.#name = name;
     this.#deadlineMs = deadlineMs;
+    this.#noted = noteDatabase(path);
     this.#thread = threadFor(threadFile(module, from), module);
     this.#thread.owner = {
       onEvent,
       onEnd: (reason, cause) => {
+        this.#noted[Symbol.dispose]();
         this.#gone = new BridgeError("INTERNAL", { what: `the thread of ${name} ${reason}`, cause });
         return this.#gone;
       },
@@ -133,6 +140,7 @@ export class FileThread<Api extends { readonly [name in keyof Api]: Calls[string
     if (!isClosed || this.#thread.rpc.unanswered > 0) void this.#thread.rpc.end("was ended");
     else {
       this.#gone = new BridgeError("INTERNAL", { what: `${this.#name} is closed` });
+      this.#noted[Symbol.dispose]();
       keepIdle(this.#thread);
     }
   }

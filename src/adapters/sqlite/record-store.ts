@@ -77,7 +77,7 @@ async function openThread(
     incarnation: randomUUID(),
   };
   const how = { name: `${side}'s database`, from: import.meta.url, module: "record-thread" };
-  const thread = new FileThread<RecordThreadCalls>({ ...how, data });
+  const thread = new FileThread<RecordThreadCalls>({ ...how, data, path: data.path });
   try {
     await thread.call("fence", null);
     return thread;

@@ -19,8 +19,8 @@
  * first proof is weaker for a writer without a journal on disk (journal_mode MEMORY or OFF): only the file's
  * times show its writes, at the system's resolution.
  *
- * Opening and closing a file drops this process's POSIX locks on it: do not read a file that this process has
- * open in SQLite.
+ * Opening and closing a file drops this process's POSIX locks on it, so a file that this process has open in
+ * SQLite is refused.
  */
 import {
   closeSync,
@@ -40,6 +40,7 @@ import Database from "better-sqlite3";
 import { backOffMs } from "../../base/back-off.ts";
 import { BridgeError, codeOf } from "../../base/errors.ts";
 import { copyFile } from "../../platform/copy-file.ts";
+import { mustNotBeDatabase } from "../../platform/open-files.ts";
 import { holdTemporary, removeLeftovers, temporaryName } from "../../platform/temporaries.ts";
 
 /** The first and the longest pause between two attempts. */
@@ -53,13 +54,15 @@ const damagedMax = 3;
 /**
  * Returns the result of `read` on one consistent state. `read` gets a read-only connection to the copy, which
  * is closed and removed afterwards. Throws UNREADABLE, BAD_DATABASE (not SQLite, empty, encrypted, damaged),
- * DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no space for the copy), and the errors of `read`.
+ * DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no space for the copy), INTERNAL if a thread of this process has
+ * the file open, and the errors of `read`.
  */
 export async function readSnapshot<T>(
   path: string,
   read: (database: Database.Database) => T,
   { waitMsMax }: { readonly waitMsMax: number },
 ): Promise<T> {
+  mustNotBeDatabase(path);
   const source = realFile(path);
   await removeLeftovers(tmpdir());
   const started = performance.now();
