@@ -21,6 +21,8 @@ export class Wire {
   /** The number of bytes of the lost message that arrive. */
   breakAfter = 0;
   broken = 0;
+  /** Called when the server has received bytes of a client. */
+  onReceived: () => void = () => {};
   /** Accepts connections and ends them at once. */
   away = false;
   /** Keeps connections open and forwards nothing; bytes sent meanwhile are lost. */
@@ -69,7 +71,7 @@ export class Wire {
     if (this.silent) return;
     const lost = bytes.includes("COMMIT\0") ? this.breakAtCommit : "nothing";
     if (lost === "nothing") {
-      server.write(bytes);
+      server.write(bytes, () => this.onReceived());
       return;
     }
     this.breakAtCommit = "nothing";

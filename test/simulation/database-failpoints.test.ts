@@ -38,12 +38,14 @@ async function storeAt(address: string): Promise<RecordStore> {
   const death = Promise.withResolvers<never>();
   const unlessDead = <T>(work: Promise<T>): Promise<T> => Promise.race([work, death.promise]);
   death.promise.catch(() => {});
-  if (mortal.life !== undefined)
+  if (mortal.life !== undefined) {
     mortal.life.cutConnections = () => {
       death.reject(dead);
       // For some seconds the store still asks for the outcome of its last commit, and gets no answer.
       void wire.close();
     };
+    mortal.life.received = () => new Promise((received) => (wire.onReceived = received));
+  }
   const store = await unlessDead(openPostgresRecordStore(wire.url, { authority: "legacy" }));
   return {
     side: "modern",

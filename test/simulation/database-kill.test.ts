@@ -1,5 +1,5 @@
 /**
- * Kills real processes on a pair of databases at random moments: writers with their relay and backfill,
+ * Kills real processes on a pair of databases at random moments (`KILLS` times, whatever time that takes): writers with their relay and backfill,
  * moves of the authority, and a program that writes legacy without the bridge. Afterwards every acknowledged
  * write must be in both stores once, every refused one in neither, and every unresolved one in both or
  * neither, without a person's help.
@@ -86,7 +86,10 @@ async function episode(kind: (typeof kinds)[number], random: Random, untilMs: nu
 }
 
 it("processes that are killed at random moments lose nothing, double nothing, and need no person", async () => {
-  const untilMs = Date.now() + (isLong ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
+  const { SEED, KILLS } = process.env;
+  const endsByTime = isLong && KILLS === undefined;
+  const untilMs = Date.now() + (endsByTime ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
+  const killsOf = new Map<string, number>();
   const totals: Counts = {
     kills: 0,
     acknowledged: 0,
@@ -95,12 +98,13 @@ it("processes that are killed at random moments lose nothing, double nothing, an
     foreign: 0,
     recoveries: 0,
   };
-  const first = Number(process.env.SEED ?? 1);
+  const first = Number(SEED ?? 1);
   for (let seed = first; totals.kills < killsMax && Date.now() < untilMs; seed++) {
     const kind = at(kinds, seed % (server === undefined ? 1 : kinds.length));
     try {
       const counts = await episode(kind, randomFrom(seed), untilMs);
       for (const name of Object.keys(totals) as (keyof Counts)[]) totals[name] += counts[name];
+      killsOf.set(kind, (killsOf.get(kind) ?? 0) + counts.kills);
     } catch (failure) {
       throw new Error(`${kind}; to repeat: SEED=${seed} ./run test test/simulation/database-kill.test.ts`, {
         cause: failure,
@@ -108,5 +112,5 @@ it("processes that are killed at random moments lose nothing, double nothing, an
     }
   }
   expect(totals.acknowledged).toBeGreaterThan(0);
-  if (isLong) console.info(`db-kill: ${JSON.stringify(totals)}`);
+  if (isLong) console.info(`db-kill: ${JSON.stringify({ ...totals, killsOf: Object.fromEntries(killsOf) })}`);
 });

@@ -439,6 +439,39 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         await until(async () => (await trades(mirror)) === 1);
       });
 
+      it.runIf(kind === "SQLite")(
+        "writes and entries get through between the transactions of a program that locks legacy's database all the time, and that program meets no error",
+        async () => {
+          const desk = new StoreProcess(`
+            import Database from "better-sqlite3";
+            const database = new Database(${JSON.stringify(legacyPath)}, { timeout: 5_000 });
+            const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+            for (;;) {
+              database.exec("BEGIN IMMEDIATE; UPDATE positions SET avg_cost = avg_cost");
+              pause(5);
+              database.exec("COMMIT");
+              say("committed");
+              pause(1);
+            }`);
+          try {
+            await desk.says(1);
+            const bridge = await open(authority);
+            for (let id = 1; id <= 6; id++) {
+              const write = () =>
+                bridge.write([trade(id), position(String(id))], { idempotencyKey: String(id) });
+              await until(async () => (await write()).kind === "acknowledged", "a write gets through");
+            }
+            expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+            // Rejects if an error has ended the program.
+            await desk.says(desk.lines.length + 5);
+          } finally {
+            await desk.kill();
+          }
+          expect(await bothTrades()).toEqual([6, 6]);
+          expect(await versionsOf("modern")).toEqual(await versionsOf("legacy"));
+        },
+      );
+
       it("an entry that was applied and not confirmed is applied again without effect", async () => {
         const lost = await open(authority, {
           change: (stores) =>
@@ -667,6 +700,31 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await rows("modern", "positions", "quantity", "version")).toEqual([["2", "2"]]);
       });
     });
+
+    it.each(["legacy", "modern"] as const)(
+      "with %s as the authority, a full disk of the server refuses a write and parks no entry, and both are stored when there is room",
+      async (authority) => {
+        const bridge = await open(authority);
+        await admin.query(`
+          CREATE FUNCTION ${modern.table("full")}() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$;
+          CREATE TRIGGER full_disk BEFORE INSERT ON ${modern.table("trades")}
+            FOR EACH ROW EXECUTE FUNCTION ${modern.table("full")}()`);
+        const write = () => bridge.write([trade(1), position("1")], { idempotencyKey: "one" });
+        if (authority === "modern")
+          expect(await write()).toMatchObject({ kind: "refused", code: "UNWRITABLE" });
+        else {
+          expect(await write()).toMatchObject({ kind: "acknowledged" });
+          await until(() => events.some(({ kind }) => kind === "relay_failed"));
+          expect(await owedOf("legacy")).toEqual({ count: 1, parked: 0 });
+        }
+        expect(await trades("modern")).toBe(0);
+        await admin.query(`DROP TRIGGER full_disk ON ${modern.table("trades")}`);
+        expect(await write()).toMatchObject({ kind: "acknowledged", version: 1 });
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await bothTrades()).toEqual([1, 1]);
+      },
+    );
 
     it("after a crash of the server every write is either acknowledged and stored, or can be sent again", async () => {
       const bridge = await open("modern");

@@ -3,8 +3,8 @@
  *
  * The statements run in this process, so a death is exact and cheap: at one statement all files are closed,
  * which rolls back uncommitted changes like the end of a process, the connections to PostgreSQL are cut, and
- * every later statement fails. At a statement of PostgreSQL the process dies before the statement is sent, or
- * after the server has executed it and before the answer arrives.
+ * every later statement fails. At a statement of PostgreSQL the process dies before the statement is sent,
+ * when the server has received it, or after the server has executed it and before the answer arrives.
  */
 import { setImmediate as turn } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -26,6 +26,8 @@ export interface Life {
   isOver: boolean;
   readonly opened: Set<Database.Database>;
   cutConnections: () => void;
+  /** Resolves when the server has received the next statement. */
+  received: () => Promise<void>;
   /** Called before each statement of a file. */
   onStatement: (database: Database.Database, sql: string) => void;
   /** Called at the death, before the files are closed. */
@@ -40,6 +42,7 @@ export function beginLife(dieAt: number): Life {
   mortal.life = {
     ...{ dieAt, steps: 0, isOver: false, opened },
     cutConnections: () => {},
+    received: async () => {},
     onStatement: () => {},
     onDeath: () => {},
   };
@@ -70,7 +73,12 @@ function statement<T>(of: Life, database: Database.Database, sql: string, run: (
 
 async function sent<T>(of: Life, run: () => Promise<T>): Promise<T> {
   step(of);
-  const answer = await run();
+  const received = of.steps + 1 === of.dieAt ? of.received() : undefined;
+  const answer = run();
+  answer.catch(() => {});
+  await received;
+  step(of);
+  await answer;
   step(of);
   return answer;
 }
