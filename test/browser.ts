@@ -1,5 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium } from "playwright-core";
+import { present } from "../src/base/present.ts";
+import { printed } from "./printed.ts";
 
 const candidates = [
   process.env.CHROMIUM ?? "",
@@ -28,9 +35,42 @@ const flags = [
   "--disable-site-isolation-trials",
 ];
 
+function installedChromium(): string {
+  if (chromiumPath !== undefined) return chromiumPath;
+  throw new Error("there is no Chromium on this machine: install it, or set CHROMIUM to its path");
+}
+
 /** Starts a Chromium without a window. The caller closes it. Throws where this machine has none. */
-export function startBrowser(): Promise<Browser> {
-  if (chromiumPath === undefined)
-    throw new Error("there is no Chromium on this machine: install it, or set CHROMIUM to its path");
-  return chromium.launch({ executablePath: chromiumPath, headless: true, args: flags, timeout: 90_000 });
+export const startBrowser = async (): Promise<Browser> =>
+  chromium.launch({ executablePath: installedChromium(), headless: true, args: flags, timeout: 90_000 });
+
+interface ThrottlingBrowser extends AsyncDisposable {
+  readonly context: BrowserContext;
+}
+
+/**
+ * Starts a Chromium in which a tab behind another one is hidden, and has slow timers, as on a person's desk.
+ * In a browser that Playwright starts, every tab counts as visible and nothing is throttled.
+ */
+export async function startThrottlingBrowser(): Promise<ThrottlingBrowser> {
+  const profile = await mkdtemp(join(tmpdir(), "pnl-bridge-chromium-"));
+  const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${profile}`];
+  const child = spawn(installedChromium(), [...own, ...flags, "about:blank"], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const close = async (): Promise<void> => {
+    const ended = once(child, "exit");
+    child.kill();
+    await ended;
+    await rm(profile, { recursive: true, force: true, maxRetries: 10 });
+  };
+  try {
+    const address = await printed(child.stderr, /listening on (ws:\S+)/);
+    const browser = await chromium.connectOverCDP(address, { noDefaults: true, timeout: 90_000 });
+    const [context] = browser.contexts();
+    return { context: present(context, "Chromium has a context of its own"), [Symbol.asyncDispose]: close };
+  } catch (failure) {
+    if (child.exitCode === null) await close();
+    throw failure;
+  }
 }

@@ -103,12 +103,12 @@ describe("GET /api/v1/events", () => {
     beats.close();
   });
 
-  it("sends the changed positions and marks of a book that a client has asked for, once in each interval", async () => {
+  it("sends the changed positions and marks of a book that a client has asked for, once for each answer of the system", async () => {
     const world: { mark: string | undefined } = { mark: "110.5" };
     const { url } = await desk({
       legacy: marking(world),
       plan: { phase: "read_only", epoch: 5 },
-      limits: { lookMs: 100, events: { beatMs: 50 } },
+      limits: { lookMs: 20, events: { beatMs: 50 } },
     });
     const stream = await listen(`${url}/api/v1/events`);
     await until(() => named("beat", stream).length > 0);
@@ -139,6 +139,8 @@ describe("GET /api/v1/events", () => {
       rows: [],
       removed: [{ symbol: "TYU5" }],
     });
+    const answers = named("positions", stream).map(({ data }) => data.asOf);
+    expect(new Set(answers).size).toBe(answers.length);
     expect(isGapFree(stream)).toBe(true);
     stream.close();
   });

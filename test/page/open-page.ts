@@ -10,7 +10,7 @@ export interface Pages {
   /** Opens a page in the one tab that tests share, since a new tab costs a second of the processor. */
   show(url: string, token?: string): Promise<Page>;
   /** Opens a page in one more tab of the same browser. The end of the test closes it. */
-  open(url: string): Promise<Page>;
+  open(url: string, token?: string): Promise<Page>;
 }
 
 /** A failed request is a message of the browser, not a fault of the page. */
@@ -49,23 +49,23 @@ export function usePages(): Pages {
     errors = [];
     expect(found).toEqual([]);
   });
+  const visit = async (page: Page, url: string, token?: string): Promise<Page> => {
+    await page.goto(url);
+    if (token !== undefined) {
+      await page.getByLabel("Your token").fill(token);
+      await page.getByRole("button", { name: "Sign in" }).click();
+    }
+    return page;
+  };
   return {
     get folder() {
       return folder;
     },
-    show: async (url, token) => {
-      await shared.goto(url);
-      if (token !== undefined) {
-        await shared.getByLabel("Your token").fill(token);
-        await shared.getByRole("button", { name: "Sign in" }).click();
-      }
-      return shared;
-    },
-    open: async (url) => {
+    show: (url, token) => visit(shared, url, token),
+    open: async (url, token) => {
       const page = await newTab();
       tabs.push(page);
-      await page.goto(url);
-      return page;
+      return visit(page, url, token);
     },
   };
 }

@@ -1,11 +1,13 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page, Route } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { allFlags } from "../../src/testing/fleet.ts";
 import { until } from "../../src/testing/until.ts";
-import { chromiumPath } from "../browser.ts";
-import { isLongRun } from "../campaigns.ts";
-import { ask, desk } from "../gateway/desk.ts";
+import { chromiumPath, startThrottlingBrowser } from "../browser.ts";
+import { isLongRun, longSeconds } from "../campaigns.ts";
+import { ask, desk, listen } from "../gateway/desk.ts";
 import { axeFindings } from "./axe.ts";
 import { openFront, scriptEvents } from "./front.ts";
 import { usePages } from "./open-page.ts";
@@ -230,24 +232,33 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await page.locator(".badge.modern").first().waitFor();
     });
 
-    it("are of the system that the plan gives the user, in every panel and after a reload", async () => {
+    it("are at 50 % of the system that the plan gives the user, in every panel, after a reload and in another tab", async () => {
       const { url, dashboard } = await desk({
-        ...{ page: pages.folder, tokens, env, legacy: systemOf(figures()) },
-        modern: systemOf(figures({ quantity: "3" })),
-        plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", userWhitelist: ["bob"] },
+        ...{ page: pages.folder, tokens, env },
+        ...{ legacy: systemOf(figures()), modern: systemOf(figures({ quantity: "3" })) },
+        plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", newSystemPercentage: 50 },
       });
-      for (const user of ["amy", "bob"] as const) {
-        const { source } = await dashboard.getPnlData({ user });
-        expect(source).toBe(user === "bob" ? "modern" : "legacy");
-        const page = await pages.show(`${url}/#/pnl?compare=no`, user === "amy" ? env.A : env.B);
-        for (const isReload of [false, true]) {
-          if (isReload) await page.reload();
-          await live(page);
-          await page.locator(`.title .badge.${source}`).waitFor();
-          expect(await page.locator(`.badge:not(.${source})`).count()).toBe(0);
-          const [quantity] = await exactIn(page, "[role=grid][aria-label=Positions] [aria-rowindex='2']");
-          expect(quantity).toBe(user === "bob" ? "3" : "2");
-        }
+      const users = [
+        { user: "amy", token: env.A, source: "modern", quantity: "3" },
+        { user: "bob", token: env.B, source: "legacy", quantity: "2" },
+      ];
+      const screen = `${url}/#/pnl?compare=no`;
+      for (const { user, token, source, quantity } of users) {
+        expect((await dashboard.getPnlData({ user })).source).toBe(source);
+        const page = await pages.show(screen, token);
+        const isShown = async (tab: Page): Promise<void> => {
+          await live(tab);
+          await tab.locator(`.title .badge.${source}`).waitFor();
+          expect(await tab.locator(`.badge:not(.${source})`).count()).toBe(0);
+          const [shown] = await exactIn(tab, "[role=grid][aria-label=Positions] [aria-rowindex='2']");
+          expect(shown).toBe(quantity);
+        };
+        await isShown(page);
+        await page.reload();
+        await isShown(page);
+        const other = await pages.open(screen, token);
+        await isShown(other);
+        await isShown(page);
         await page.getByRole("button", { name: "Sign out" }).click();
       }
     });
@@ -330,7 +341,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.getByRole("alert").count()).toBe(0);
     });
 
-    it("to a gateway that starts again under another plan shows that plan and its figures only", async () => {
+    it("to a gateway that closes and starts again under another plan shows that plan and its figures only", async () => {
       const first = await desk({
         page: pages.folder,
         legacy: systemOf(figures()),
@@ -340,13 +351,14 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       const page = await pages.show(relay.url);
       await live(page);
       await page.evaluate("window.isSame = true");
-      relay.down();
+      // It ends the streams first.
+      await first.gateway.close();
+      await page.getByRole("alert").getByText("No connection since").waitFor();
       const second = await desk({
         ...{ page: pages.folder, legacy: systemOf(figures({ unrealized: "5" })) },
         plan: { phase: "read_only", epoch: 9 },
       });
       relay.target = second.url;
-      relay.heal();
       await page.locator(".top").getByText("read_only").waitFor();
       await page.locator(".cards data[value='5']").first().waitFor();
       const epochs = page.locator(".facts > div", { hasText: /^Epoch/ });
@@ -409,7 +421,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       const change = { ...facts, book: null, rows: value.positions, removed: [] };
       const asked = () => front.asked.filter((path) => path.includes("view=screen")).length;
       const [before, startedMs] = [asked(), performance.now()];
-      const seconds = isLong ? 60 : 1;
+      const seconds = isLong ? longSeconds : 1;
       for (let round = 0; performance.now() - startedMs < seconds * 1_000; round++) {
         held.unrealized = String(round);
         for (let event = 0; event < 200; event++) stream().send("positions", change);
@@ -474,24 +486,57 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.locator("main").innerText()).not.toMatch(/[-−]\d+(\.\d)? s\b/);
     });
 
-    it("of a hidden tab brings the last figures as soon as somebody looks at it", async () => {
+    it("of a hidden tab, whose timers the browser slows down, brings the last figures when somebody looks at it", async () => {
       const held = figures();
       const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
       await using front = await openFront(url);
-      const page = await pages.show(`${front.url}/#/pnl?compare=no`);
+      await using browser = await startThrottlingBrowser();
+      const [page = await browser.context.newPage()] = browser.context.pages();
+      await page.goto(`${front.url}/#/pnl?compare=no`);
       await live(page);
-      const show = (state: "hidden" | "visible"): Promise<void> =>
-        page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });
-          document.dispatchEvent(new Event("visibilitychange"));`);
-      await show("hidden");
+      const isNow = (state: string) =>
+        until(async () => (await page.evaluate("document.visibilityState")) === state, `the tab is ${state}`);
+      const other = await browser.context.newPage();
+      await other.bringToFront();
+      await isNow("hidden");
       held.unrealized = "31";
-      await sleep(isLong ? 60_000 : 1_000);
+      await sleep(isLong ? 1_000 * longSeconds : 1_000);
       held.unrealized = "32";
       const asked = front.asked.length;
-      await show("visible");
+      await page.bringToFront();
+      await isNow("visible");
       await until(() => front.asked.slice(asked).some((path) => path.includes("view=screen")));
       await page.locator(".cards data[value='32']").first().waitFor();
       await live(page);
+    });
+
+    it("lives on, with the newest figures, while a client that never reads is cut off", async () => {
+      const held = figures();
+      const { url, emit } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+      const page = await pages.show(`${url}/#/pnl?compare=no`);
+      await live(page);
+      const others = await Promise.all(
+        Array.from({ length: isLong ? 97 : 1 }, () => listen(`${url}/api/v1/events`)),
+      );
+      const slow = connect(Number(new URL(url).port), "127.0.0.1");
+      slow.on("error", () => {});
+      slow.write("GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+      await once(slow, "readable");
+      const metrics = async () => (await ask(`${url}/metrics`)).text;
+      expect(await metrics()).toContain(`pnl_bridge_event_streams ${others.length + 2}\n`);
+      const what = "x".repeat(100_000);
+      while ((await metrics()).includes("pnl_bridge_event_streams_dropped_total 0\n"))
+        for (let event = 0; event < 10; event++) {
+          emit({ kind: "freshness", what, epoch: 1 });
+          await sleep(10);
+        }
+      held.unrealized = "41";
+      await page.locator(".cards data[value='41']").first().waitFor();
+      await live(page);
+      // Nobody else was cut off.
+      await until(async () => (await metrics()).includes(`pnl_bridge_event_streams ${others.length + 1}\n`));
+      slow.destroy();
+      for (const other of others) other.close();
     });
 
     it("is one for all tabs of a browser; when its tab closes, another one takes over, and the way back works in each", async () => {

@@ -56,6 +56,11 @@ interface Watched {
   /** Identifies the book, and the system that the plan gives the viewers. */
   readonly key: string;
   readonly book: string | undefined;
+  /**
+   * The question whose answer a viewer would get now, as an object that no other question shares; undefined if
+   * the next viewer causes a new question. `ask` gives the same answer for the same question.
+   */
+  readonly question: () => object | undefined;
   readonly ask: () => Promise<DashboardAnswer>;
 }
 
@@ -202,6 +207,7 @@ export class DashboardDataBridge {
     return [...requests].map(([key, request]) => ({
       key,
       book: request.book,
+      question: () => this.#current(this.#asked(request)),
       ask: async () => this.#answer(request, await this.#shown(request)),
     }));
   }
@@ -298,21 +304,34 @@ export class DashboardDataBridge {
    * own question.
    */
   #world(request: DashboardRequest): World {
-    const { clock, generation, pin, legacy, modern } = this.#options;
-    const reach = reachOf(request);
-    const book = legacy.allBooks !== undefined && modern.allBooks !== undefined ? undefined : request.book;
-    const trades = tradesAsked.find((asked) => asked > reach) ?? tradesAsked[2];
-    const key = worldKey({ trades, ...named({ book }) });
-    const nowMs = clock.monotonicMs();
-    for (const [key, { startedMs }] of this.#worlds)
-      if (nowMs - startedMs >= this.#intervalMs) this.#worlds.delete(key);
-    const current = this.#worlds.get(key);
-    if (current?.epoch === this.plan.epoch && current.generation === generation()) return current;
-    const world = this.#newWorld({ ...pin(), ...named({ book }), trades });
+    const asked = this.#asked(request);
+    const current = this.#current(asked);
+    if (current !== undefined) return current;
+    const world = this.#newWorld({ ...this.#options.pin(), ...asked });
+    const key = worldKey(asked);
     this.#worlds.delete(key);
     this.#worlds.set(key, world);
     dropOldest(this.#worlds);
     return world;
+  }
+
+  /** What a request asks of a system, except the pin. */
+  #asked(request: DashboardRequest): Pick<ScreenRequest, "book" | "trades"> {
+    const { legacy, modern } = this.#options;
+    const reach = reachOf(request);
+    const book = legacy.allBooks !== undefined && modern.allBooks !== undefined ? undefined : request.book;
+    return { trades: tradesAsked.find((asked) => asked > reach) ?? tradesAsked[2], ...named({ book }) };
+  }
+
+  /** The question that still serves viewers; undefined if there is none of this interval and plan. */
+  #current(asked: Pick<ScreenRequest, "book" | "trades">): World | undefined {
+    const { clock, generation } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const [key, { startedMs }] of this.#worlds)
+      if (nowMs - startedMs >= this.#intervalMs) this.#worlds.delete(key);
+    const current = this.#worlds.get(worldKey(asked));
+    const isOfPlan = current?.epoch === this.plan.epoch && current.generation === generation();
+    return isOfPlan ? current : undefined;
   }
 
   #newWorld(request: ScreenRequest): World {

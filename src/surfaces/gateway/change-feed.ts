@@ -6,9 +6,10 @@ import type { EventData } from "./wire/events.ts";
 type Row = EventData["positions"]["rows"][number];
 
 /**
- * Sends changes of positions, marks, owed writes and databases to the event stream. Each check sends one
- * event for each source and book that a viewer has asked for, with the rows that changed since the check
- * before, and with the age of the figures even if no row changed. No system is asked while no client listens.
+ * Sends changes of positions, marks, owed writes and databases to the event stream. For each source and book
+ * that a viewer has asked for, each new answer of the system is sent once, with the rows that changed since
+ * the answer before, and with the age of the figures even if no row changed. A system is asked as soon as its
+ * last answer no longer serves viewers. No system is asked while no client listens.
  */
 export class ChangeFeed {
   readonly #bridge: GatewayBridge;
@@ -17,6 +18,8 @@ export class ChangeFeed {
   readonly #sent = new Map<string, ReadonlyMap<string, string>>();
   /** The sources and books whose answer is on its way. The others do not wait for them. */
   readonly #asked = new Set<string>();
+  /** The last question for each source and book. */
+  readonly #questions = new Map<string, object | undefined>();
   #owed = "";
   #database = "";
   readonly #timer: NodeJS.Timeout;
@@ -36,20 +39,25 @@ export class ChangeFeed {
   #check(): void {
     if (this.#events.size === 0) {
       this.#sent.clear();
+      this.#questions.clear();
       return;
     }
     this.#checkDatabases();
     const watched = this.#bridge.dashboard?.watched() ?? [];
     const isWatched = new Set(watched.map(({ key }) => key));
-    for (const key of this.#sent.keys()) if (!isWatched.has(key)) this.#sent.delete(key);
-    for (const { key, book, ask } of watched) {
-      if (this.#asked.has(key)) continue;
+    for (const known of [this.#sent, this.#questions])
+      for (const key of known.keys()) if (!isWatched.has(key)) known.delete(key);
+    for (const { key, book, question, ask } of watched) {
+      const current = question();
+      const isSent = current !== undefined && current === this.#questions.get(key);
+      if (isSent || this.#asked.has(key)) continue;
       this.#asked.add(key);
       ask()
         .then((answer) => this.#send(key, answer, book))
         // A viewer whose request is refused gets the reason when it asks itself.
         .catch(() => {})
         .finally(() => this.#asked.delete(key));
+      this.#questions.set(key, question());
     }
   }
 

@@ -92,7 +92,7 @@ const gatewayLimits: GatewayLimits = Object.freeze({
   leaveMs: 250,
   closeMsMax: 10_000,
   events: {},
-  lookMs: 1_000,
+  lookMs: 100,
 });
 
 export interface Gateway {

@@ -32,7 +32,7 @@ const againMs = 10_000;
 /** The pause after a request that failed. */
 const failedMs = 2_000;
 /** While figures change, two requests are at least this far apart; more if they are slow. */
-const apartMs = 1_000;
+const apartMs = 500;
 
 let isWanted = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -77,7 +77,7 @@ export const refresh: () => Promise<void> = oneAtATime(async () => {
     if (isCurrent() && failure instanceof ApiError) screenStore.set({ ...screenStore.get(), failure });
     refreshAfter(failedMs);
   }
-  notBeforeMs = startedMs + Math.max(apartMs, 3 * (performance.now() - startedMs));
+  notBeforeMs = startedMs + Math.max(apartMs, 2 * (performance.now() - startedMs));
   refreshAfter(againMs);
 });
 
