@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -100,9 +101,12 @@ describe("RUNBOOK.md", () => {
     ...{ kind: "position", symbol: "XCMEFFDPSX20250919U0ZN", quantity, averagePrice: "110.5", realized: "0" },
     ...{ unrealized: "0", asOf: "2025-07-25T09:00:00-05:00" },
   });
-  const writing = async (work: (bridge: OpenDatabaseBridge) => Promise<void>): Promise<void> => {
+  const writing = async (
+    work: (bridge: OpenDatabaseBridge) => Promise<void>,
+    phase: "dual_write" | "primary_switch" = "dual_write",
+  ): Promise<void> => {
     const addresses = { legacy: `sqlite:${legacy}`, modern: `sqlite:${modern}` };
-    const bridge = await openDatabaseBridge({ ...addresses, phase: "dual_write" });
+    const bridge = await openDatabaseBridge({ ...addresses, phase });
     await work(bridge).finally(() => bridge.close());
   };
   const bin = mkdtempSync(join(tmpdir(), "pnl-bridge-bin-"));
@@ -155,6 +159,19 @@ describe("RUNBOOK.md", () => {
       rmSync(`${modern}-wal`, { force: true });
       copyFileSync(`${modern}.copy`, modern);
     },
+    "modern's database was lost while it was authoritative": async () => {
+      for (const file of [legacy, modern])
+        new Database(file).exec("UPDATE pnlb_fence SET authority = 'modern', epoch = 2").close();
+      await writing(async (bridge) => {
+        // Another program keeps legacy locked, so the write does not reach it.
+        const desk = new Database(legacy).exec("BEGIN IMMEDIATE");
+        const answer = await bridge.write([position("5")], { idempotencyKey: "4" });
+        expect(answer.kind).toBe("acknowledged");
+        renameSync(modern, `${modern}.lost`);
+        desk.close();
+      }, "primary_switch");
+    },
+    "modern's database is back": async () => renameSync(`${modern}.lost`, modern),
     "all processes were started again": async () => {
       await Promise.all(processes.splice(0).map((process) => process.stop()));
       processes.push(await desk.start());
