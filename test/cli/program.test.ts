@@ -1,5 +1,5 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -173,6 +173,20 @@ describe("--help", () => {
         detail: expect.stringMatching(/^BAD_CONFIG: .*desk\.yaml:1/),
       });
       expect(findings).toContainEqual(expect.objectContaining({ check: "sqlite", ok: true }));
+    }));
+
+  it("doctor warns of a SQLite of the desk's Python that may damage a database which two programs write", () =>
+    withFiles({ "desk.yaml": "stores: { legacy: 'sqlite:./pnl_tracker.db' }\n" }, async (folder) => {
+      await writeFile(join(folder, "python3"), "#!/bin/sh\necho 3.51.2\n", { mode: 0o755 });
+      const env = { PATH: `${folder}:${process.env.PATH}` };
+      const { out } = await pnlBridge(["doctor", "--config", "desk.yaml", "--json"], { cwd: folder, env });
+      expect(JSON.parse(out).findings).toContainEqual({
+        check: "sqlite of the desk",
+        ok: true,
+        detail: expect.stringMatching(
+          /^warning: SQLite 3\.51\.2 of python3 may damage a database in WAL mode/,
+        ),
+      });
     }));
 
   it("doctor passes every check in this repository", async () => {
