@@ -10,6 +10,7 @@ import type {
   AdoptAnswer,
   AdoptedRow,
   BackfillCalls,
+  ChunkRecord,
   ClaimedRow,
   LegacyCell,
   MissingRow,
@@ -71,7 +72,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       JSON.stringify(change.set),
       aggregate,
     );
-    return { kind: "adopted", claim, has: null };
+    return { kind: "adopted", has: null };
   }
 
   const currentOf = ({ id, change: { table: name } }: ClaimedRow): Statement =>
@@ -106,7 +107,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     const current = new Map(others.map((row, at) => [row, found[at]?.[0]]));
     const answers: AdoptAnswer[] = [];
     for (const row of rows)
-      answers.push(adopted.has(row) ? adoptedAs(row) : yield* claimRow(row, current.get(row)));
+      answers.push(adopted.has(row) ? newlyAdopted : yield* claimRow(row, current.get(row)));
     return answers;
   }
 
@@ -121,25 +122,25 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 
   function* claimRow(row: ClaimedRow, current: StoredRow | undefined): Work<AdoptAnswer> {
     const { claim } = row;
-    if (current === undefined) return { kind: "gone", claim, has: null };
+    if (current === undefined) return { kind: "gone", has: null };
     const { own, owner } = yield* versionsOf(row);
     if ([own, owner].some((version) => version?.claim === claim && version.written === null))
-      return { kind: "written", claim, has: null };
-    if (owner !== undefined && holds(current, owner.written)) return { kind: "written", claim, has: null };
+      return { kind: "written", has: null };
+    if (owner !== undefined && holds(current, owner.written)) return { kind: "written", has: null };
     if (own === undefined) {
-      if (!isAsRead(row, current)) return { kind: "moved", claim, has: null };
-      if (owner !== undefined) return { kind: "differs", claim, has: owner.written };
-      if (!row.mayClaim) return { kind: "unclaimed", claim, has: null };
+      if (!isAsRead(row, current)) return { kind: "moved", has: null };
+      if (owner !== undefined) return { kind: "differs", has: owner.written };
+      if (!row.mayClaim) return { kind: "unclaimed", has: null };
       yield* askAll(insertVersion(row));
-      return { kind: "adopted", claim, has: null };
+      return { kind: "adopted", has: null };
     }
     if (own.claim === null || own.claim === claim || claim === null)
       return holds(current, own.written)
-        ? { kind: own.version === 0 ? "known" : "written", claim: own.claim, has: null }
-        : { kind: "differs", claim, has: own.written };
+        ? { kind: own.version === 0 ? "known" : "written", has: null }
+        : { kind: "differs", has: own.written };
     if (isAsRead(row, current) && owner === undefined && replaces(row, own))
       return yield* replaceVersion(row);
-    return { kind: "repeated", claim, has: own.written };
+    return { kind: "repeated", has: own.written };
   }
 
   /**
@@ -165,10 +166,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 
   /** Returns the answer for a new row in whose place the store already had `stored`. */
   function* compared(row: AdoptedRow, stored: StoredRow | undefined): Work<AdoptAnswer> {
-    const { aggregate, change, claim } = row;
-    if (stored === undefined || holds(stored, change.set)) return adoptedAs(row);
+    const { aggregate, change } = row;
+    if (stored === undefined || holds(stored, change.set)) return newlyAdopted;
     yield* ask(`DELETE FROM ${versions} WHERE aggregate = ?`, aggregate);
-    return { kind: "differs", claim, has: stored };
+    return { kind: "differs", has: stored };
   }
 
   function* adoptRow(row: AdoptedRow): Work<AdoptAnswer> {
@@ -180,13 +181,13 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       return yield* compared(row, stored);
     }
     const { own, owner } = yield* versionsOf(row);
-    if (own === undefined) return { kind: "differs", claim, has: owner?.written ?? null };
-    if (own.version > 0) return { kind: "written", claim: own.claim, has: own.written };
+    if (own === undefined) return { kind: "differs", has: owner?.written ?? null };
+    if (own.version > 0) return { kind: "written", has: own.written };
     if (own.claim === claim)
       return isSame(own.written, change.set)
-        ? { kind: "known", claim, has: null }
-        : { kind: "differs", claim, has: own.written };
-    if (owner !== undefined || !replaces(row, own)) return { kind: "repeated", claim, has: own.written };
+        ? { kind: "known", has: null }
+        : { kind: "differs", has: own.written };
+    if (owner !== undefined || !replaces(row, own)) return { kind: "repeated", has: own.written };
     yield* access.change(change, 0, false);
     return yield* replaceVersion(row);
   }
@@ -235,6 +236,24 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     );
   }
 
+  function* recordChunk({ pass, quarantined, imported, nowMs }: ChunkRecord): Work<null> {
+    for (const row of quarantined) yield* quarantineRow(row, nowMs);
+    const [waiting] = yield* ask(
+      `SELECT 1 AS found FROM ${table.quarantine} WHERE settled_ms IS NULL LIMIT 1`,
+    );
+    if (waiting !== undefined)
+      for (const key of imported)
+        yield* ask(
+          `UPDATE ${table.quarantine} SET settled_ms = ?, settled_as = 'imported'
+           WHERE source = ? AND key = ? AND settled_ms IS NULL`,
+          nowMs,
+          placeOfClaim(key)?.table ?? "",
+          key,
+        );
+    if (pass !== null) yield* recordPass(pass);
+    return null;
+  }
+
   return {
     *upperMark({ table: name }) {
       const [found] = yield* ask(
@@ -281,7 +300,15 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       }));
     },
     claimRows: ({ rows }) => claimRows(rows),
-    adopt: ({ rows }) => adoptRows(rows),
+    *adopt({ rows, chunk }) {
+      const answers = yield* adoptRows(rows);
+      if (chunk === undefined || answers.some(mayWait)) return answers;
+      const { pass } = chunk;
+      const adopted = answers.filter(({ kind }) => kind === "adopted").length;
+      const counted = pass && { ...pass, imported: pass.imported + adopted };
+      yield* recordChunk({ ...chunk, pass: counted });
+      return answers;
+    },
     *missingRows({ keys, after, limit }) {
       const rows = yield* ask(
         `SELECT aggregate, claim, version, written FROM ${versions}
@@ -312,23 +339,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
         quarantined: numberIn(row, "quarantined"),
       }));
     },
-    *recordChunk({ pass, quarantined, imported, nowMs }) {
-      for (const row of quarantined) yield* quarantineRow(row, nowMs);
-      const [waiting] = yield* ask(
-        `SELECT 1 AS found FROM ${table.quarantine} WHERE settled_ms IS NULL LIMIT 1`,
-      );
-      if (waiting !== undefined)
-        for (const key of imported)
-          yield* ask(
-            `UPDATE ${table.quarantine} SET settled_ms = ?, settled_as = 'imported'
-             WHERE source = ? AND key = ? AND settled_ms IS NULL`,
-            nowMs,
-            placeOfClaim(key)?.table ?? "",
-            key,
-          );
-      if (pass !== null) yield* recordPass(pass);
-      return null;
-    },
+    recordChunk,
     *quarantine({ after, limit }) {
       const rows = yield* ask(
         `SELECT * FROM ${table.quarantine} WHERE settled_ms IS NULL AND (source > ? OR (source = ? AND key > ?))
@@ -379,7 +390,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   };
 }
 
-const adoptedAs = ({ claim }: AdoptedRow): AdoptAnswer => ({ kind: "adopted", claim, has: null });
+/** Whether a person may have to decide about a row that modern has been asked to adopt. */
+export const mayWait = ({ kind }: AdoptAnswer): boolean => kind === "differs" || kind === "repeated";
+
+const newlyAdopted: AdoptAnswer = { kind: "adopted", has: null };
 
 /**
  * Returns a test, for rows in their order, of whether a row shares neither its aggregate nor its claim with

@@ -856,7 +856,7 @@ const writtenIn = (known: StoredRow | undefined): RowChange["set"] =>
  * columns there.
  */
 const isLegacysOwn = (known: StoredRow | undefined): boolean =>
-  known !== undefined && known.claim !== null && writtenIn(known) === null;
+  known !== undefined && known.claim !== null && known.written === "null";
 
 function mustBeNext({ aggregate, version }: MirrorRow, known: StoredRow | undefined): void {
   const before = numberIn(known, "version");

@@ -37,8 +37,6 @@ export interface AdoptAnswer {
    * - `gone`, `moved`: legacy's row was deleted, or changed, since it was read.
    */
   readonly kind: "adopted" | "known" | "written" | "differs" | "repeated" | "gone" | "moved" | "unclaimed";
-  /** The claim that the aggregate has now. */
-  readonly claim: string | null;
   /** The row that the store holds or was last given, if it is not the row in question; otherwise null. */
   readonly has: StoredRow | null;
 }
@@ -81,6 +79,16 @@ interface QuarantineEntry extends QuarantinedRow {
   readonly atMs: number;
 }
 
+/** A chunk of a pass that is done. */
+export interface ChunkRecord {
+  /** The state of the pass; null records rows only. */
+  readonly pass: PassState | null;
+  readonly quarantined: readonly QuarantinedRow[];
+  /** The keys of rows that need no person, as in a claim. */
+  readonly imported: readonly string[];
+  readonly nowMs: number;
+}
+
 /** A row that is gone although the store has a version of it. */
 export interface MissingRow {
   readonly claim: string;
@@ -112,9 +120,13 @@ export interface BackfillCalls {
   claimRows(given: { readonly rows: readonly ClaimedRow[] }): readonly AdoptAnswer[];
   /**
    * Inserts rows that no write has touched yet, and leaves every other row alone. Returns one answer for each
-   * row.
+   * row. With `chunk`, it also records the chunk and adds the adopted rows to the pass's `imported`. It records
+   * nothing if an answer is `differs` or `repeated`, because that row may wait for a person.
    */
-  adopt(given: { readonly rows: readonly AdoptedRow[] }): readonly AdoptAnswer[];
+  adopt(given: {
+    readonly rows: readonly AdoptedRow[];
+    readonly chunk?: ChunkRecord;
+  }): readonly AdoptAnswer[];
   /** Returns rows of legacy that have a version and are gone. `next` is null after the last aggregate. */
   missingRows(given: {
     /** The key columns of each table. */
@@ -127,14 +139,7 @@ export interface BackfillCalls {
    * Records that a chunk is done: the state of the pass, the rows that wait for a person, and the rows that
    * no longer need one. A row that a person has settled waits again only if it has changed.
    */
-  recordChunk(given: {
-    /** Null records quarantined rows only. */
-    readonly pass: PassState | null;
-    readonly quarantined: readonly QuarantinedRow[];
-    /** The keys of rows that need no person, as in a claim. */
-    readonly imported: readonly string[];
-    readonly nowMs: number;
-  }): null;
+  recordChunk(given: ChunkRecord): null;
   /**
    * Returns a page of the rows that wait for a person, in the order of table and key; `after` is the last row
    * of the previous page.

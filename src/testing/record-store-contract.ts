@@ -698,6 +698,32 @@ export function recordStoreContract(
       expect(await place.sql(`SELECT 1 AS one FROM ${table} WHERE ${shape.symbol} = 'Z3'`)).toHaveLength(1);
     });
 
+    it("adopted rows and their chunk are recorded together, unless one of the rows may wait for a person", async () => {
+      const state = {
+        pass: "backfill",
+        table: "positions",
+        upper: 9,
+        next: 1,
+        done: 1,
+        quarantined: 0,
+      } as const;
+      const chunk = { pass: { ...state, imported: 4 }, quarantined: [], imported: [], nowMs: 1 };
+      const adopt = async (...positions: RowWrite[]) => {
+        const rows = positions.map((row) => ({ ...row, isReplaceable: false }));
+        const answers = await store.call("adopt", { rows, chunk });
+        return answers.map(({ kind }) => kind);
+      };
+      const states: [RowWrite[], string[], number][] = [
+        [[position("Z1", 1)], ["adopted"], 5],
+        [[position("Z1", 1)], ["known"], 4],
+        [[position("Z1", 2), position("Z2", 1)], ["differs", "adopted"], 4],
+      ];
+      for (const [rows, kinds, imported] of states) {
+        expect(await adopt(...rows)).toEqual(kinds);
+        expect(await store.call("passes", null)).toEqual([{ ...state, imported }]);
+      }
+    });
+
     it("a row that waits for a person is kept until it is settled, and the state of a pass until it is replaced", async () => {
       const [a, b] = [claimOf("positions", "a"), claimOf("positions", "b")];
       const row = (key: string, legacy: string | null) => ({

@@ -2,10 +2,12 @@ import { codeOf, messageOf } from "../../base/errors.ts";
 import { pause } from "../../base/pause.ts";
 import { at as itemAt } from "../../base/present.ts";
 import type { Side } from "../../domain/migration/phase.ts";
+import { mayWait } from "../../durable/backfill-calls.ts";
 import { holds } from "../../durable/row-access.ts";
 import type {
   AdoptAnswer,
   AdoptedRow,
+  ChunkRecord,
   LegacyRow,
   PassName,
   PassState,
@@ -122,10 +124,28 @@ type Repeats = ReadonlyMap<number, { readonly occurrence: number; readonly place
 
 interface Chunk {
   readonly rows: readonly TakenRow[];
-  readonly quarantined: QuarantinedRow[];
+  readonly quarantined: readonly QuarantinedRow[];
+}
+
+/** A chunk with the answers of both stores. */
+interface Entered {
+  /** The rows that need no person. */
+  readonly settled: readonly TakenRow[];
+  /** The rows that wait for a person. */
+  readonly quarantined: readonly QuarantinedRow[];
+  readonly imported: number;
+  readonly superseded: number;
+  /** The id of the first row that was changed since it was read. */
+  readonly movedId: number | undefined;
 }
 
 type Answers = ReadonlyMap<TakenRow, AdoptAnswer>;
+
+/** Rows of legacy that follow each other; fewer than the limit if no more follow. */
+interface Page {
+  readonly limit: number;
+  readonly rows: readonly LegacyRow[];
+}
 
 /** A chunk whose rows modern does not have yet. */
 interface Taken extends Chunk {
@@ -158,8 +178,9 @@ const waitMs = 100;
  * detects a change by somebody else, and so that modern's writes can be mirrored to the row. The
  * authoritative store takes a row first, because that store accepts or refuses concurrent writes of the row.
  *
- * Each chunk is recorded in modern after both stores have it. While modern takes a chunk, the next one is
- * read and mapped, and legacy takes it if it is authoritative. A run that dies is resumed after the last
+ * Each chunk is recorded in modern when both stores have it: in modern's transaction, if legacy has the rows
+ * already and modern takes all of them. While modern takes a chunk, the next one is read and mapped, and
+ * legacy takes it if it is authoritative. A run that dies is resumed after the last
  * recorded chunk; rows that the unrecorded chunks had already copied are `known` and do not change. The
  * highest id is fixed at the beginning of a pass. The relay carries a row that a write has touched, even if
  * the write deleted it. Rows that modern cannot hold, or that somebody else has changed, wait for a person
@@ -225,7 +246,7 @@ export class Backfill {
    * modern has another row in its place, so that a person must decide.
    */
   async importRow(table: LegacyTable, seen: StoredRow): Promise<"done" | "changed" | "waits"> {
-    const { stores, clock } = this.#options;
+    const { stores } = this.#options;
     const { key, set, kind } = legacyShapes[table];
     const columns = columnsOf(legacyShapes[table]);
     const id = Number(seen.id);
@@ -237,14 +258,11 @@ export class Backfill {
     if (row === undefined || !holds(seen, { ...row.stored.key, ...row.stored.set })) return "changed";
     const { authority } = await stores.legacy.call("fence", null);
     const claimed = authority === "legacy" ? await this.#claim(chunk.rows) : undefined;
-    const { settled, movedId } = await this.#enter(chunk, claimed);
-    if (movedId !== undefined) return "changed";
-    await stores.modern.call("recordChunk", {
+    const { settled, movedId } = await this.#enter(chunk, claimed, (entered) => ({
       pass: null,
-      quarantined: chunk.quarantined,
-      imported: settled.map(({ claim }) => claim),
-      nowMs: clock.nowMs(),
-    });
+      quarantined: entered.movedId === undefined ? entered.quarantined : [],
+    }));
+    if (movedId !== undefined) return "changed";
     return settled.length > 0 ? "done" : "waits";
   }
 
@@ -299,8 +317,12 @@ export class Backfill {
       const begunMs = clock.monotonicMs();
       let taken: Taken | undefined;
       try {
-        taken = (await ahead) ?? (await this.#take(pass, state.next, await this.#mayGoOn(run)));
-        if (taken === undefined) return false;
+        taken = await ahead;
+        if (taken === undefined) {
+          const fence = await this.#mayGoOn(run);
+          if (fence === undefined) return false;
+          taken = await this.#take(pass, fence, await this.#pageAfter(pass, state.next));
+        }
         ahead = taken.last < state.upper ? this.#takeAhead(pass, taken.last) : nothing;
         // A failure of this chunk is handled when the loop awaits the chunk.
         ahead.catch(() => {});
@@ -408,27 +430,25 @@ export class Backfill {
   /** Takes a chunk if there is nothing to wait for. */
   async #takeAhead(pass: TablePass, after: number): Promise<Taken | undefined> {
     if (pass.run.signal?.aborted === true || this.#isLeaseDue(pass.run)) return undefined;
-    const { fence, why } = await this.#look(pass.run);
-    return why === undefined ? this.#take(pass, after, fence) : undefined;
+    // Both calls reach the thread of legacy together, so only one answer is waited for.
+    const [{ fence, why }, page] = await Promise.all([this.#look(pass.run), this.#pageAfter(pass, after)]);
+    return why === undefined ? this.#take(pass, fence, page) : undefined;
   }
 
-  /** Reads the rows after an id, and claims them if legacy is authoritative. */
-  async #take(
-    { run, table, upper, repeats }: TablePass,
-    after: number,
-    fence: Fence | undefined,
-  ): Promise<Taken | undefined> {
-    if (fence === undefined) return undefined;
+  async #pageAfter({ table, upper }: TablePass, after: number): Promise<Page> {
     // The size may change during the call.
     const limit = this.#size;
     const columns = columnsOf(legacyShapes[table]);
-    const page = await this.#options.stores.legacy.call("rowsAfter", {
-      table,
-      columns,
-      after,
-      upTo: upper,
-      limit,
-    });
+    const given = { table, columns, after, upTo: upper, limit };
+    return { limit, rows: await this.#options.stores.legacy.call("rowsAfter", given) };
+  }
+
+  /** Maps the rows of a page, and claims them if legacy is authoritative. */
+  async #take(
+    { run, table, upper, repeats }: TablePass,
+    fence: Fence,
+    { limit, rows: page }: Page,
+  ): Promise<Taken> {
     const chunk = this.#read(table, page, repeats);
     const last = page.length < limit ? upper : itemAt(page, page.length - 1).id;
     const isLegacyFirst = fence.authority === "legacy" && run.dryRun !== true;
@@ -437,29 +457,27 @@ export class Backfill {
 
   /** Brings a chunk into modern and records it. */
   async #bring({ run, report }: TablePass, state: PassState, taken: Taken): Promise<PassState> {
-    const { stores, clock } = this.#options;
-    const { page, quarantined } = taken;
+    const { page } = taken;
     if (run.dryRun === true) {
-      report.count(page.length, taken, taken.rows.length, 0);
+      report.count(page.length, taken, { imported: taken.rows.length, superseded: 0 });
       return { ...state, next: taken.last };
     }
-    const { settled, imported, superseded, movedId } = await this.#enter(taken, taken.claimed);
-    const next = movedId === undefined ? taken.last : movedId - 1;
-    const done = page.filter(({ id }) => id <= next).length;
-    const after = {
-      ...state,
-      next,
-      done: state.done + done,
-      imported: state.imported + imported,
-      quarantined: state.quarantined + quarantined.length,
+    const afterwards = ({ quarantined, imported, movedId }: Entered): PassState => {
+      const next = movedId === undefined ? taken.last : movedId - 1;
+      return {
+        ...state,
+        next,
+        done: state.done + page.filter(({ id }) => id <= next).length,
+        imported: state.imported + imported,
+        quarantined: state.quarantined + quarantined.length,
+      };
     };
-    await stores.modern.call("recordChunk", {
-      pass: after,
-      quarantined,
-      imported: settled.map(({ claim }) => claim),
-      nowMs: clock.nowMs(),
-    });
-    report.count(done, taken, imported, superseded);
+    const entered = await this.#enter(taken, taken.claimed, (entered) => ({
+      pass: afterwards(entered),
+      quarantined: entered.quarantined,
+    }));
+    const after = afterwards(entered);
+    report.count(after.done - state.done, { ...taken, ...entered }, entered);
     return after;
   }
 
@@ -499,31 +517,42 @@ export class Backfill {
     return byRow(rows, await this.#options.stores.legacy.call("claimRows", { rows: claims }));
   }
 
-  async #adopt(rows: readonly TakenRow[]): Promise<Answers> {
+  async #adopt(rows: readonly TakenRow[], chunk?: ChunkRecord): Promise<Answers> {
     const adopted = await this.#options.stores.modern.call("adopt", {
       rows: rows.map(({ modern }) => modern),
+      ...(chunk && { chunk }),
     });
     return byRow(rows, adopted);
   }
 
-  /** Gives the rows of a chunk to modern, and to legacy afterwards if it has not claimed them. */
-  async #enter({ rows, quarantined }: Chunk, claimed: Answers | undefined) {
-    const inModern = await this.#adopt(claimed ? rows.filter((row) => isEntered(claimed.get(row))) : rows);
+  /**
+   * Gives the rows of a chunk to modern, and to legacy afterwards if it has not claimed them, and records the
+   * chunk in modern: in the same transaction, if legacy has claimed the rows and modern takes all of them.
+   */
+  async #enter(
+    chunk: Chunk,
+    claimed: Answers | undefined,
+    recordOf: (entered: Entered) => Pick<ChunkRecord, "pass" | "quarantined">,
+  ): Promise<Entered> {
+    const { stores, clock } = this.#options;
+    const { rows } = chunk;
+    const complete = (entered: Entered): ChunkRecord => ({
+      ...recordOf(entered),
+      imported: entered.settled.map(({ claim }) => claim),
+      nowMs: clock.nowMs(),
+    });
+    const inModern =
+      claimed === undefined
+        ? await this.#adopt(rows)
+        : await this.#adopt(
+            rows.filter((row) => isEntered(claimed.get(row))),
+            complete(enteredOf(chunk, claimed, new Map())),
+          );
     const inLegacy = claimed ?? (await this.#claim(rows, (row) => isEntered(inModern.get(row))));
-    const settled: TakenRow[] = [];
-    let [imported, superseded] = [0, 0];
-    let movedId: number | undefined;
-    for (const row of rows) {
-      const [legacy, modern] = [inLegacy.get(row), inModern.get(row)];
-      if (legacy?.kind === "moved") movedId ??= row.legacy.id;
-      if (modern?.kind === "adopted") imported += 1;
-      const why = conflictOf(legacy, modern);
-      if (why === undefined) {
-        if (isEntered(legacy) || legacy?.kind === "written") settled.push(row);
-      } else if (why.code === "ALREADY_STORED" && row.row.kind === "price") superseded += 1;
-      else quarantined.push(waitingRow({ table: row.table, legacy: row.legacy, ...why }));
-    }
-    return { settled, imported, superseded, movedId };
+    const entered = enteredOf(chunk, inLegacy, inModern);
+    const isRecorded = claimed !== undefined && ![...inModern.values()].some(mayWait);
+    if (!isRecorded) await stores.modern.call("recordChunk", complete(entered));
+    return entered;
   }
 
   /** Quarantines rows that the bridge knows and that somebody else has deleted from legacy. */
@@ -569,6 +598,25 @@ const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]): Answ
 
 const isEntered = (answer: AdoptAnswer | undefined): boolean =>
   answer?.kind === "adopted" || answer?.kind === "known";
+
+/** What becomes of the rows of a chunk after these answers of both stores. */
+function enteredOf(chunk: Chunk, inLegacy: Answers, inModern: Answers): Entered {
+  const settled: TakenRow[] = [];
+  const quarantined = [...chunk.quarantined];
+  let [imported, superseded] = [0, 0];
+  let movedId: number | undefined;
+  for (const row of chunk.rows) {
+    const [legacy, modern] = [inLegacy.get(row), inModern.get(row)];
+    if (legacy?.kind === "moved") movedId ??= row.legacy.id;
+    if (modern?.kind === "adopted") imported += 1;
+    const why = conflictOf(legacy, modern);
+    if (why === undefined) {
+      if (isEntered(legacy) || legacy?.kind === "written") settled.push(row);
+    } else if (why.code === "ALREADY_STORED" && row.row.kind === "price") superseded += 1;
+    else quarantined.push(waitingRow({ table: row.table, legacy: row.legacy, ...why }));
+  }
+  return { settled, quarantined, imported, superseded, movedId };
+}
 
 interface Conflict {
   readonly kind: QuarantinedRow["kind"];
@@ -632,7 +680,11 @@ class Report implements TableReport {
   readonly quarantined: Record<string, number> = {};
   readonly lost: Record<string, number> = {};
 
-  count(rows: number, chunk: Chunk, imported: number, superseded: number): void {
+  count(
+    rows: number,
+    chunk: Chunk,
+    { imported, superseded }: Pick<Entered, "imported" | "superseded">,
+  ): void {
     this.rows += rows;
     this.imported += imported;
     this.superseded += superseded;

@@ -186,6 +186,14 @@ export function formatDay(day: DayNumber): string {
 
 /** Reads exactly `YYYY-MM-DD`. Undefined for other text and for dates that do not exist. */
 export function parseDay(text: string): DayNumber | undefined {
+  if (text !== lastDay.text) lastDay = { text, day: dayIn(text) };
+  return lastDay.day;
+}
+
+/** The last text that was read as a day: the rows of a day follow each other. */
+let lastDay: { readonly text: string; readonly day: DayNumber | undefined } = { text: "", day: undefined };
+
+function dayIn(text: string): DayNumber | undefined {
   const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   return parts === null ? undefined : realDay(Number(parts[1]), Number(parts[2]), Number(parts[3]));
 }
