@@ -33,6 +33,7 @@ import {
   type Guarded,
   type JudgedGate,
   judgeEvidence,
+  provedHarm,
 } from "./evidence/index.ts";
 import { type Gate, type GateInput, type GateReport, judgeGates, type ReadFacts } from "./gates.ts";
 import {
@@ -200,6 +201,14 @@ export class Operator {
   async evidence({ section }: Overview): Promise<EvidenceFacts | string | undefined> {
     const { facts } = this.#options;
     return facts?.({ ...{ quarantined: null, owed: 0, isLook: false }, tolerances: section?.tolerances });
+  }
+
+  /** Why the evidence proves that modern does harm; undefined if it does not, or if there is no evidence. */
+  async provedHarm(): Promise<string | undefined> {
+    const { facts, isTrial } = this.#options;
+    if (facts === undefined || isTrial === true) return undefined;
+    const found = await this.evidence(await this.overview());
+    return typeof found === "object" ? provedHarm(found) : undefined;
   }
 
   /** Says which side answers under a record, and why. This may differ from what was requested. */

@@ -22,7 +22,7 @@ interface SupervisorOptions {
   readonly digest: Digest;
   /** The actor of automatic changes in the audit. */
   readonly name: string;
-  readonly signals: () => Signals;
+  readonly signals: () => Omit<Signals, "provedHarm">;
   /** Receives each failure; the work is tried again in the next second. */
   readonly onFailure: (what: string, failure: unknown) => void;
 }
@@ -30,6 +30,8 @@ interface SupervisorOptions {
 const everyMs = 1_000;
 /** The time between two checks of the gates for a held request; gates may read much data. */
 const grantEveryMs = 5_000;
+/** The time between two judgements of harm. The evidence changes at the end of a trading day. */
+const harmEveryMs = 60_000;
 /** A process without a heartbeat for a day is removed from the fleet; a heartbeat adds it again. */
 const [forgetEveryMs, forgottenMs] = [60_000, 86_400_000];
 
@@ -50,6 +52,8 @@ export class Supervisor {
    */
   #ramp: { readonly epoch: number; readonly sinceMs: number; heldMs?: number } | undefined;
   #judgedMs = Number.NEGATIVE_INFINITY;
+  #provedHarm: string | null = null;
+  #harmMs = Number.NEGATIVE_INFINITY;
   /** The last row that was sealed, as far as this process knows; undefined before it has read the seals. */
   #sealedTo: number | undefined;
   #forgotMs = Number.NEGATIVE_INFINITY;
@@ -82,6 +86,7 @@ export class Supervisor {
     await this.#try("ramp", () => this.#resumeRamp(store, record));
     await this.#try("seal", () => this.#seal(store));
     await this.#try("grant", () => this.#grant(store, record));
+    await this.#try("harm", () => this.#judgeHarm(store, record));
     await this.#try("forget", () => this.#forget(store));
   }
 
@@ -90,12 +95,15 @@ export class Supervisor {
   #fired(record: ControlRecord): ReturnType<Triggers["observe"]> {
     const { follower, signals, clock } = this.#options;
     const outOfUse = whyOutOfUse(record) !== undefined;
-    if (this.#wasOutOfUse && !outOfUse) this.#triggers.reset();
+    if (this.#wasOutOfUse && !outOfUse) {
+      this.#triggers.reset();
+      this.#provedHarm = null;
+    }
     this.#wasOutOfUse = outOfUse;
     const { section, effective } = follower.state;
     if (section === undefined) return undefined;
     const firing = this.#triggers.observe(
-      signals(),
+      { ...signals(), provedHarm: this.#provedHarm },
       effective.plan.phase,
       section.triggers,
       clock.monotonicMs(),
@@ -120,6 +128,18 @@ export class Supervisor {
       title: `modern was taken out of use: ${why}`,
       details: { trigger, epoch: changed?.epoch ?? 0, ...evidence },
     });
+  }
+
+  /** Reads what the evidence proves against modern, while modern answers somebody. */
+  async #judgeHarm(store: ControlStore, record: ControlRecord): Promise<void> {
+    const { follower, clock, operator } = this.#options;
+    const { section, effective } = follower.state;
+    const isAnswering = phasePolicies[effective.plan.phase].answers !== "legacy";
+    if (!isAnswering || section?.triggers.provedHarm !== true || whyOutOfUse(record) !== undefined) return;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#harmMs < harmEveryMs) return;
+    this.#harmMs = nowMs;
+    this.#provedHarm = (await operator(store).provedHarm()) ?? null;
   }
 
   // --- ramps ---

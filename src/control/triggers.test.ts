@@ -91,6 +91,12 @@ describe("triggers", () => {
     });
   });
 
+  it("proved_harm fires when the evidence proves harm, unless it is switched off", () => {
+    const provedHarm = "modern showed ZNZ6 realized of 2026-11-27 wrong by $5000";
+    expect(fired([{}, { provedHarm }])).toEqual([undefined, "proved_harm"]);
+    expect(fired([{ provedHarm }], "dual_write", { provedHarm: false })).toEqual([undefined]);
+  });
+
   it("quarantine and owed_age fire from dual_write on, not before", () => {
     for (const [phase, expected] of [
       ["shadow_mode", undefined],

@@ -20,6 +20,8 @@ export interface Signals {
   /** Null if unknown. */
   readonly quarantined: number | null;
   readonly owedOldestMs: number;
+  /** Why the evidence of the gates proves that modern does harm; null if it does not. */
+  readonly provedHarm: string | null;
 }
 
 export interface ServedMismatch {
@@ -38,6 +40,7 @@ export const noSignals: Signals = Object.freeze({
   servedMismatch: null,
   quarantined: 0,
   owedOldestMs: 0,
+  provedHarm: null,
 });
 
 type LimitKind =
@@ -163,6 +166,22 @@ const triggers = [
         why: `${why}, such as ${where}: legacy ${legacy ?? "nothing"}, modern ${modern ?? "nothing"}`,
         evidence: { mismatches, ...example },
       };
+    },
+  }),
+  trigger({
+    name: "proved_harm",
+    keys: [
+      {
+        key: "proved_harm",
+        kind: flag,
+        default: true,
+        meaning:
+          "Modern is taken out of use when closed trading days prove that it shows more wrong figures than " +
+          "gates.accuracy.served permits, or one that is off by a material amount",
+      },
+    ],
+    judge({ provedHarm: isOn }, { now: { provedHarm } }) {
+      return isOn && provedHarm !== null ? { why: provedHarm, evidence: {} } : undefined;
     },
   }),
   trigger({

@@ -44,7 +44,7 @@ interface ControlPlaneOptions extends ControlSettings {
   /** Receives each plan before any call begins under it. */
   readonly onPlan: (effective: EffectivePlan) => void;
   readonly oldestRunning: () => number | undefined;
-  readonly signals: () => Omit<Signals, "quarantined" | "owedOldestMs">;
+  readonly signals: () => Omit<Signals, "quarantined" | "owedOldestMs" | "provedHarm">;
   /** Returns the process's own report, which the fleet's status shows. */
   readonly report: () => Readonly<Record<string, JsonValue>>;
   readonly owed?: OwedWrites;

@@ -24,7 +24,7 @@ function readerOver() {
   };
   const note = (action: string, content: object, actor = "amy") =>
     control.note({ actor, action, reason: "a test", evidence: { ...content } });
-  return { read, note, evidence };
+  return { read, note, evidence, control };
 }
 
 test("a waiver counts until the earliest end of those that have not ended", async () => {
@@ -78,4 +78,17 @@ test("fault 8: a touched configuration begins a numbered attempt without evidenc
   expect(await accuracy("0.01")).toMatchObject({ attempt: 3, looks: 2, state: "inconclusive" });
   await record(touched.key, 100, 0);
   expect(await accuracy("0.02")).toMatchObject({ attempt: 4, looks: 2, state: "open" });
+});
+
+test("the facts know when modern was taken back into use last", async () => {
+  const { read, control } = readerOver();
+  const change = (latched: string | null) =>
+    control.change({ actor: "amy", action: "trigger", reason: "a test", set: { latched } });
+  expect((await read("0.01")).backInUseMs).toBeUndefined();
+  await change("harm");
+  expect((await read("0.02")).backInUseMs).toBeUndefined();
+  const beforeMs = systemClock.nowMs();
+  await change(null);
+  const { backInUseMs = 0 } = await read("0.03");
+  expect([backInUseMs >= beforeMs, backInUseMs <= systemClock.nowMs()]).toEqual([true, true]);
 });

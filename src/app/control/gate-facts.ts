@@ -64,6 +64,7 @@ export function factsReader(
     return {
       ...{ key, ...attempt, stored, nowMs, today, date, build: programBuild() },
       trials: trialsOf(stored, { today, nowMs }),
+      ...(register.backInUseMs !== undefined && { backInUseMs: register.backInUseMs }),
       limits: { accuracy: config.gates.accuracy, days: config.gates.days },
       records: register.records,
       waivers: register.waivers(date),
@@ -119,6 +120,12 @@ function tradingDay({ config }: ControlSettings, nowMs: number): string {
 
 const judgedActions: ReadonlySet<string> = new Set(Object.values(auditActions));
 
+/** Whether the columns of a record say that modern is out of use. */
+const isOutOfUseIn = (columns: Readonly<Record<string, unknown>>): boolean =>
+  (columns.latched ?? null) !== null ||
+  columns.use_new_pnl_system === false ||
+  columns.migration_mode === "old_only";
+
 /**
  * What people and programs have recorded in the audit. Reads only the rows that are new since the last time.
  */
@@ -127,6 +134,9 @@ class AuditRegister {
   readonly #waived = new Map<string, { actor: string; reason: string; until: string }[]>();
   readonly #causes = new Map<string, AcceptedTerms>();
   #seq = 0;
+  #wasOutOfUse = false;
+  /** The time at which modern was taken back into use last. */
+  backInUseMs: number | undefined;
 
   async read(store: ControlStore): Promise<void> {
     for await (const row of auditRows(store, this.#seq)) {
@@ -154,7 +164,12 @@ class AuditRegister {
   }
 
   #add(row: AuditRow): void {
-    const { at, actor, action, reason, evidence } = row;
+    const { at, actor, action, reason, evidence, after } = row;
+    if (after !== null) {
+      const isOutOfUse = isOutOfUseIn(JSON.parse(after));
+      if (this.#wasOutOfUse && !isOutOfUse) this.backInUseMs = Date.parse(at);
+      this.#wasOutOfUse = isOutOfUse;
+    }
     if (!judgedActions.has(action)) return;
     const content = evidence === null ? {} : JSON.parse(evidence);
     const record = (kind: string): void => {

@@ -30,6 +30,8 @@ export interface EvidenceFacts {
   readonly looks: number;
   readonly stored: StoredEvidence;
   readonly trials: Trials;
+  /** The time at which modern was taken back into use last; absent if it never was out of use. */
+  readonly backInUseMs?: number;
   readonly nowMs: number;
   /** The calendar day and the running trading day, YYYY-MM-DD. */
   readonly date: string;

@@ -2,7 +2,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatDay, isBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { EvidenceProcess, LaneDay, Tally } from "../../ports/tallies.ts";
-import { type EvidenceFacts, evidenceGates, type Guarded, judgeEvidence, trialsOf } from "./index.ts";
+import {
+  type EvidenceFacts,
+  evidenceGates,
+  type Guarded,
+  judgeEvidence,
+  provedHarm,
+  trialsOf,
+} from "./index.ts";
 
 const nowMs = Date.parse("2026-11-30T18:00:00Z");
 const today = "2026-11-30";
@@ -455,6 +462,42 @@ describe("trials", () => {
       state: "closed",
       why: expect.stringMatching(/^instrument-days: 90 % by count .* 4 instrument-days void/),
     });
+  });
+});
+
+describe("harm is proved", () => {
+  const harmOf = (laneDays: readonly LaneDay[], backInUseMs?: number): string | undefined =>
+    provedHarm(factsOf({ laneDays, ...(backInUseMs !== undefined && { backInUseMs }) }));
+  /** Modern answers 25 instrument-days of each class, and some of the first class are wrong. */
+  const served = (groups: number, events: number): readonly LaneDay[] =>
+    Array.from({ length: 25 * groups }, (_, at) =>
+      laneDay({
+        ...{ source: "served", group: `g${Math.floor(at / 25)}`, symbol: `S${at}` },
+        ...(at < events && { apart: "positions[].realized", money: 50 }),
+      }),
+    );
+
+  test("by a rate that is surely above the limit, with the number of watched classes counted in", () => {
+    expect(harmOf(served(1, 3))).toMatch(
+      /^modern showed 3 of 25 instrument-days of the class g0 wrong: at least 1\.\d+ %, limit 1 %$/,
+    );
+    expect(harmOf(served(1, 1))).toBeUndefined();
+    expect(harmOf(served(40, 3))).toBeUndefined();
+    expect(harmOf(served(40, 5))).toMatch(/^modern showed 5 of 25 /);
+  });
+
+  test("by one material figure, and never by what modern did not answer", () => {
+    const wrong = { apart: "positions[].realized", money: 5_000 };
+    expect(harmOf([laneDay({ source: "served", ...wrong })])).toBe(
+      "modern showed EGB ZNZ6 positions[].realized of 2026-11-27 wrong by $5000",
+    );
+    expect(harmOf([laneDay(wrong)])).toBeUndefined();
+  });
+
+  test("by nothing that happened before modern was taken back into use", () => {
+    const at = Date.parse("2026-11-27T20:00:00.000Z");
+    expect(harmOf(served(1, 10), at - 1)).toBeDefined();
+    expect(harmOf(served(1, 10), at)).toBeUndefined();
   });
 });
 
