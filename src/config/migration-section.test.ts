@@ -21,7 +21,7 @@ test("the text of the defaults sets every key", () => {
       '"traffic_routing":{"bucket_by":"book","new_system_percentage":0,' +
       '"user_denylist":[],"user_whitelist":[]},' +
       '"triggers":{"error_calls_min":20,"error_rate":0.5,"owed_age_s":30,' +
-      '"quarantine":true,"served_mismatch":true,"window_s":10},' +
+      '"proved_harm":true,"quarantine":true,"served_mismatch":true,"window_s":10},' +
       '"validation":{"alert_on_mismatch":true,"comparison_threshold":"0.01","position_threshold":"0.0001"}}',
   );
 });
