@@ -10,6 +10,7 @@ import { ComparisonExplainer } from "../../src/app/parity/explain-stored.ts";
 import { defaultConfig } from "../../src/config/index.ts";
 import type { StoredComparison } from "../../src/ports/evidence.ts";
 import type { ComparisonExplanation } from "../../src/ports/explanation.ts";
+import type { LaneDay } from "../../src/ports/tallies.ts";
 import { type Gateway, startGateway } from "../../src/surfaces/gateway/index.ts";
 import { comparison } from "../../src/testing/evidence-store-contract.ts";
 import { until } from "../../src/testing/until.ts";
@@ -190,6 +191,30 @@ describe("a comparison of trades in a request", () => {
     const terms = ["--scope", "all", "--limit", "2000", "--owner", "amy", "--until", "2999-12-31"];
     await pnlBridge(["causes", "accept", "MULTIPLIER", ...terms, "--reason", "a test", "--config", config]);
     expect(await explained(id)).toMatchObject({ accepted: [{ owner: "amy", until: "2999-12-31" }] });
+  });
+
+  it("of a closed day is no event if its cause is proved and accepted, until the acceptance is revoked", async () => {
+    const { control, dayClose, evidence, service } = await running();
+    const asOf = "2025-07-24T10:00:00-05:00";
+    await compared(await running(), "calculatePnl", { trades: trades("lifo"), marks, asOf });
+    const isClosed = ({ day, apart }: LaneDay): boolean => day === "2025-07-24" && apart !== null;
+    const laneDay = async () => (await evidence?.evidence(service.core.evidenceKey))?.laneDays.find(isClosed);
+    const isEvent = async () => {
+      const facts = control && (await control.operator.evidence(await control.operator.overview()));
+      const trials = typeof facts === "object" ? facts.trials.trials : [];
+      return trials.find(isClosed)?.event;
+    };
+    await until(async () => (await laneDay()) !== undefined, "the lane-day is stored");
+    await dayClose?.work();
+    expect([(await laneDay())?.accepted, await isEvent()]).toEqual([null, true]);
+    const terms = ["--scope", "all", "--limit", "any", "--owner", "amy", "--until", "2999-12-31"];
+    const by = ["--reason", "a test", "--config", config];
+    const { out } = await pnlBridge(["causes", "accept", "LIFO", ...terms, ...by, "--json"]);
+    await dayClose?.work();
+    expect((await laneDay())?.accepted).toBe("LIFO");
+    await until(async () => (await isEvent()) === false, "the facts are read again");
+    await pnlBridge(["causes", "revoke", JSON.parse(out).id, ...by]);
+    await until(isEvent, "a revoked cause accepts nothing");
   });
 
   it("says for each request that is not kept why it is not", async () => {

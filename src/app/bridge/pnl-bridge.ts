@@ -38,10 +38,12 @@ import type { BridgedSystem } from "../../ports/system.ts";
 import { builtinService, dayRulesOf, figuresOf, netsBooks } from "../builtin-systems.ts";
 import { registerIn } from "../control/accepted-causes.ts";
 import { ControlPlane, type ControlStage } from "../control/control-plane.ts";
+import { tradingDay } from "../control/gate-facts.ts";
 import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
 import { evidenceKey, groupOfSymbol, programBuild } from "../evidence-key.ts";
+import { DayClose } from "../parity/day-close.ts";
 import { ComparisonExplainer } from "../parity/explain-stored.ts";
 import { type ControlSettings, isPairConfigured, openEvidenceStore } from "../stores.ts";
 import { dashboardOf } from "./dashboard.ts";
@@ -102,6 +104,8 @@ export interface PnlBridge {
   readonly evidence: EvidenceStore | undefined;
   /** Explains comparisons of the store. */
   readonly explainer: ComparisonExplainer;
+  /** Marks what people accept of the differences of closed days; undefined without stores. */
+  readonly dayClose: DayClose | undefined;
   /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
   readonly control: ControlPlane | undefined;
   /** Writes records to both databases; undefined if the databases are not configured. */
@@ -220,6 +224,17 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
     opened.push(explainer);
     if (control !== undefined) opened.unshift(control);
     await control?.start();
+    const dayClose =
+      control === undefined || evidence === undefined || stage !== undefined
+        ? undefined
+        : new DayClose({
+            ...{ evidence, explainer, clock },
+            register: () => registerIn(control.store),
+            key: () => service.core.evidenceKey,
+            today: () => tradingDay({ config }, clock.nowMs()),
+            onFailure: (failure) =>
+              logLine(log, `what is apart on closed days is not explained: ${lineOf(failure)}`),
+          });
     if (control !== undefined && config.validation.alertOnMismatch)
       alertDivergence = divergenceAlerts(control.alerts);
     const stopWatching =
@@ -234,11 +249,14 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
       dashboard,
       evidence,
       explainer,
+      dayClose,
       control,
       database,
       close: async () => {
         stopWatching?.();
+        explainer.close();
         try {
+          await dayClose?.close();
           await service.close();
         } finally {
           // If a system fails to close, the other one and the stores are closed nevertheless.

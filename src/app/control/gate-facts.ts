@@ -14,6 +14,7 @@ import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
+import type { LaneDay, StoredEvidence } from "../../ports/tallies.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
 import { evidenceKey, programBuild } from "../evidence-key.ts";
 import { type ControlSettings, isPairConfigured } from "../stores.ts";
@@ -58,8 +59,9 @@ export function factsReader(
     const opened = await evidence();
     if (opened === undefined) return "no evidence store can be opened";
     const nowMs = clock.nowMs();
-    const [stored, attempt] = [await opened.evidence(key), await opened.attempt(key, isLook)];
+    const [found, attempt] = [await opened.evidence(key), await opened.attempt(key, isLook)];
     await register.read(await store());
+    const stored = withoutRevoked(found, register.causes());
     const [today, date] = [tradingDay(settings, nowMs), clock.today()];
     return {
       ...{ key, ...attempt, stored, nowMs, today, date, build: programBuild() },
@@ -104,6 +106,17 @@ export function factsReader(
   };
 }
 
+/** The evidence without the marks of causes that are not accepted any longer. A replay has its own register. */
+function withoutRevoked(found: StoredEvidence, causes: EvidenceFacts["causes"]): StoredEvidence {
+  const codes = new Set(causes.map(({ code }) => code));
+  const isRevoked = ({ source, accepted }: LaneDay): boolean =>
+    source !== "replay" && accepted?.split(" ").some((code) => !codes.has(code)) === true;
+  return {
+    ...found,
+    laneDays: found.laneDays.map((one) => (isRevoked(one) ? { ...one, accepted: null } : one)),
+  };
+}
+
 type Seen = Parameters<ReadFacts>[0];
 
 /** The tolerances that are in force: those of the configuration, if none are published. */
@@ -114,7 +127,7 @@ const tolerancesOf = (
   tolerances ?? { position: validation.positionThreshold, pnl: validation.comparisonThreshold };
 
 /** The running trading day under legacy's day rule. */
-function tradingDay({ config }: ControlSettings, nowMs: number): string {
+export function tradingDay({ config }: Pick<ControlSettings, "config">, nowMs: number): string {
   return formatDay(tradingDayAt(dayRulesOf(config.systems).legacy, nowMs * 1_000));
 }
 

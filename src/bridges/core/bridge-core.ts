@@ -169,6 +169,11 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#tally.begin(key, pairs);
   }
 
+  /** The key under which evidence is counted now; empty while none is counted. */
+  get evidenceKey(): string {
+    return this.#tally?.key ?? "";
+  }
+
   add(method: BridgedMethod): RunnerMethod {
     const { breaker } = this.answering;
     const added = {
