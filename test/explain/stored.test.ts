@@ -214,7 +214,7 @@ describe("a comparison of trades in a request", () => {
     expect((await laneDay())?.accepted).toBe("LIFO");
     await until(async () => (await isEvent()) === false, "the facts are read again");
     await pnlBridge(["causes", "revoke", JSON.parse(out).id, ...by]);
-    await until(isEvent, "a revoked cause accepts nothing");
+    await until(async () => (await isEvent()) === true, "a revoked cause accepts nothing");
   });
 
   it("says for each request that is not kept why it is not", async () => {
