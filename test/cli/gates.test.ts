@@ -68,6 +68,31 @@ it("evidence add records a complete result file, and refuses a wrong one with th
   expect(gateOf(await reportOf(desk), "benchmarks_met")?.state).toBe("open");
 });
 
+it("evidence memory runs each system in a process of its own, and the gate judges its pairs", async () => {
+  const systems = {
+    legacy: { kind: "builtin", name: "modern-engine" },
+    modern: { kind: "module", path: "./modern.mjs" },
+  };
+  await using desk = new LiveDesk({}, { gates, systems });
+  writeFileSync(
+    join(desk.folder, "modern.mjs"),
+    `const kept = Buffer.alloc(300_000_000, 1);
+     export default { history: async () => ({ dayRule: "calendar", positions: [], daily: [], errors: [], kept: kept.length }) };`,
+  );
+  const trade = "1,XCMEFFDPSX20250919U0ZN,2025-07-23 09:00:00,B,2,110";
+  writeFileSync(join(desk.folder, "trades_20250723.csv"), ledger(trade));
+  await desk.run("config", "publish", ...because);
+  const args = ["--trades", ".", "--pairs", "2", "--actor", "amy"];
+  const { document } = await desk.json("evidence", "memory", ...args);
+  const { peaks, ratios } = document;
+  for (const [index, [legacy, modern]] of peaks.entries()) {
+    expect(ratios[index]).toBeCloseTo(modern / legacy, 3);
+    expect(modern).toBeGreaterThan(300_000_000);
+  }
+  const gate = gateOf(await reportOf(desk), "memory");
+  expect(gate?.evidence).toMatchObject({ k: 2, n: 2 });
+});
+
 it("replay --record is refused before the replay if no control store is configured", () =>
   withFiles({ "desk.yaml": "{}" }, async (folder) => {
     const args = ["replay", "--trades", "missing", "--config", "desk.yaml", "--record"];

@@ -109,6 +109,7 @@ describe("--help", () => {
         "doctor",
         "evidence",
         "evidence add",
+        "evidence memory",
         "explain",
         "gates",
       ],

@@ -168,7 +168,7 @@ export const recordGates: readonly EvidenceGate[] = [
         {
           kind: "memory",
           what: "memory run",
-          way: `run both systems in turn over one ledger, each in a new process, then ${addTo}`,
+          way: "run evidence memory --trades DIR --actor NAME",
         },
         ({ content }) => {
           const ratios = listIn(content, "ratios").map(Number);

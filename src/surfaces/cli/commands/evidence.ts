@@ -1,7 +1,11 @@
 import { Argument, Option } from "commander";
+import { wholeNumber } from "../arguments.ts";
 import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
-import { type CommandResult, jsonResult } from "../terminal.ts";
+import { type CommandResult, jsonResult, progressOn, type Streams } from "../terminal.ts";
+
+/** This many pairs prove the limit before `primary_switch`, if none of them is above it. */
+const pairsDefault = 8;
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -17,6 +21,23 @@ export const commands: readonly CommandSpec[] = [
       option.json(),
     ],
     run,
+  },
+  {
+    name: "evidence memory",
+    about: "Measures the memory of both systems over a history, each time in a new process, and records it",
+    example: "evidence memory --trades ./trade_ledger --prices ./market_prices --actor amy",
+    options: [
+      option.trades(),
+      option.prices(),
+      new Option("--pairs <count>", "how often each system runs")
+        .default(pairsDefault)
+        .argParser(wholeNumber),
+      new Option("--actor <name>", "the person who records it").makeOptionMandatory(),
+      option.fleetConfig(),
+      option.store(),
+      option.json(),
+    ],
+    run: measure,
   },
 ];
 
@@ -34,4 +55,23 @@ async function run(options: Options): Promise<CommandResult> {
   if (options.json) return jsonResult(added, true);
   const build = added.build === null ? "" : ` of build ${added.build}`;
   return { exitCode: 0, text: `recorded ${added.kind}${build}, SHA-256 ${added.sha256}` };
+}
+
+interface MemoryOptions extends Omit<Options, "file"> {
+  readonly trades: readonly string[];
+  readonly prices?: readonly string[];
+  readonly pairs: number;
+}
+
+async function measure(options: MemoryOptions, { err }: Streams): Promise<CommandResult> {
+  const { measureMemory } = await import("../../../app/parity/memory.ts");
+  const progress = progressOn(err);
+  const measured = await measureMemory({ ...options, onProgress: progress.report }).finally(progress.done);
+  if (options.json) return jsonResult(measured, true);
+  const mebibytes = (bytes: number): number => Math.round(bytes / 1_048_576);
+  const pairs = measured.peaks.map(
+    ([legacy, modern], index) =>
+      `legacy ${mebibytes(legacy)} MiB, modern ${mebibytes(modern)} MiB: ${measured.ratios[index]} times`,
+  );
+  return { exitCode: 0, text: [...pairs, `recorded memory of build ${measured.build}`].join("\n") };
 }
