@@ -4,6 +4,7 @@ import { migrationPage } from "../../adapters/report/migration-page.ts";
 import { lineOf } from "../../base/errors.ts";
 import { type EvidenceFacts, gateMeanings, metricsOf } from "../../control/index.ts";
 import { phaseAfter } from "../../domain/migration/phase.ts";
+import type { AcceptedTerms } from "../../explain/index.ts";
 import { checkTargets, writeWhole } from "../../platform/output.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { Deed, MigrationReport } from "../../ports/migration-report.ts";
@@ -11,8 +12,7 @@ import { readStatus } from "../database/commands.ts";
 import { attentionOf } from "../files/status.ts";
 import { type ControlSettings, isPairConfigured } from "../stores.ts";
 import { productVersion } from "../version.ts";
-import { registerIn } from "./accepted-causes.ts";
-import { auditActions, auditRows } from "./audit-rows.ts";
+import { applyCause, auditActions, auditRows } from "./audit-rows.ts";
 import { type OperatorSession, type StoreOptions, withOperator } from "./session.ts";
 
 /** Reads the report and writes it as a page. Throws the errors of a target that cannot be written. */
@@ -33,10 +33,11 @@ async function migrationReport(
   { config }: ControlSettings,
   { risks, remarks }: Pick<MigrationReport, "risks" | "remarks">,
 ): Promise<MigrationReport> {
-  const found = await status();
-  const facts = await operator.evidence(await operator.overview());
+  const overview = await operator.overview();
+  const found = await status(overview);
+  const facts = await operator.evidence(overview);
   const evidence = typeof facts === "object" ? facts : undefined;
-  const { moves, signed } = await deedsIn(store);
+  const { moves, signed, causes } = await deedsIn(store);
   const { phase, epoch, answers, rollback, gates } = found;
   return {
     ...{ version: productVersion, at: new Date(systemClock.nowMs()).toISOString(), remarks },
@@ -51,7 +52,7 @@ async function migrationReport(
     })),
     evidence: evidence === undefined ? null : evidenceOf(evidence),
     metrics: evidence === undefined ? null : metricsOf(evidence),
-    ...{ moves, signed, waivers: evidence?.waivers ?? [], causes: await registerIn(store) },
+    ...{ moves, signed, waivers: evidence?.waivers ?? [], causes },
     risks: [
       ...(found.outOfUse === null ? [] : [`modern is out of use: ${found.outOfUse}`]),
       ...(found.switchFile === null ? [] : [`the switch file ${found.switchFile} is set on this machine`]),
@@ -91,10 +92,15 @@ function apartNow({ trials: { apartNow: lanes } }: EvidenceFacts): readonly stri
 
 const signedActions: ReadonlySet<string> = new Set(Object.values(auditActions));
 
-/** The rows of the audit that changed or tried to change the plan, and those that record something. */
-async function deedsIn(store: Pick<ControlStore, "audit">): Promise<{ moves: Deed[]; signed: Deed[] }> {
+/**
+ * The rows of the audit that changed or tried to change the plan, those that record something, and the register
+ * of accepted causes.
+ */
+async function deedsIn(store: Pick<ControlStore, "audit">) {
   const found: { moves: Deed[]; signed: Deed[] } = { moves: [], signed: [] };
+  const register = new Map<string, AcceptedTerms>();
   for await (const row of auditRows(store)) {
+    applyCause(register, row);
     const { at, actor, action, reason } = row;
     const changes = changesOf(row);
     const what = [action, changes || contentOf(row)].filter(Boolean).join(": ");
@@ -102,7 +108,7 @@ async function deedsIn(store: Pick<ControlStore, "audit">): Promise<{ moves: Dee
     if (changes !== "" || action === "refused" || action === "hold") found.moves.push(deed);
     else if (signedActions.has(action)) found.signed.push(deed);
   }
-  return found;
+  return { ...found, causes: [...register.values()] };
 }
 
 const hiddenColumns = new Set([

@@ -6,7 +6,14 @@ import { BridgeError } from "../../base/errors.ts";
 import { sqliteFile, storeForm, storePattern } from "../../base/store-address.ts";
 import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
 import { usualFile } from "../../config/usual-file.ts";
-import { type AuditReport, auditHead, type By, type Operator, type ReadFacts } from "../../control/index.ts";
+import {
+  type AuditReport,
+  auditHead,
+  type By,
+  type Operator,
+  type Overview,
+  type ReadFacts,
+} from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -26,7 +33,8 @@ export interface OperatorSession {
   readonly operator: Operator;
   readonly store: ControlStore;
   readonly alerts: AlertSink & { close(): void };
-  status(): Promise<Status>;
+  /** The status by an overview, by default a new one. */
+  status(overview?: Overview): Promise<Status>;
   verifyAudit(): Promise<AuditReport>;
   close(): Promise<void>;
 }
@@ -38,9 +46,9 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
     operator,
     store,
     alerts,
-    status: async () => {
+    status: async (overview) => {
       const head = await auditHead(store);
-      return statusOf(store, operator, settings, head.seq === 0 ? null : head);
+      return statusOf(store, operator, settings, head.seq === 0 ? null : head, overview);
     },
     verifyAudit: () => verifyStore(store, settings),
     close: async () => {

@@ -64,8 +64,9 @@ export async function statusOf(
   operator: Operator,
   { config }: ControlSettings,
   auditHead: Status["auditHead"],
+  seen?: Overview,
 ): Promise<Status> {
-  const overview = await operator.overview();
+  const overview = seen ?? (await operator.overview());
   const { record, effective, switchFile, unreadable, instances, rollback } = overview;
   const { plan, from, held } = effective;
   const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, legacyWindow } = plan;

@@ -40,11 +40,14 @@ export type SideFunction = (args: readonly unknown[], context: CallContext) => u
 /** The deadline of a call, and the signal that is aborted when nobody waits for its answer any longer. */
 export class CallContext {
   readonly deadlineMs: number;
+  /** Whether a side is asked a second time to measure its noise, so that no kept answer may be used. */
+  readonly isRepeat: boolean;
   #controller: AbortController | undefined;
   #aborted = false;
 
-  constructor(deadlineMs: number) {
+  constructor(deadlineMs: number, isRepeat = false) {
     this.deadlineMs = deadlineMs;
+    this.isRepeat = isRepeat;
   }
 
   /** Whether the call has a deadline. A call without one is never aborted. */

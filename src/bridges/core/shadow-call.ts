@@ -140,7 +140,7 @@ export class ShadowCall implements AnswerObserver {
     const { clock, shadow } = this.#host.options;
     this.#startedMs = clock.monotonicMs();
     this.#deadlineMs = this.#startedMs + shadow.timeoutMs;
-    this.#context = new CallContext(shadow.timeoutMs);
+    this.#context = new CallContext(shadow.timeoutMs, this.#role.kind === "aa");
     try {
       const answer = (this.call.method[this.#role.side] as SideFunction)(this.input, this.#context);
       if (isThenable(answer))

@@ -78,6 +78,7 @@ function opened({
   dayRule = "calendar",
   read,
   modernRead,
+  controlRatio = 0,
   currencyOf = (symbol: string): string | undefined => (symbol === "RX" ? "EUR" : "USD"),
 }: {
   legacy?: Answerer;
@@ -89,6 +90,7 @@ function opened({
   dayRule?: ScreenSource["dayRule"];
   read?: ScreenSource["read"];
   modernRead?: ScreenSource["read"];
+  controlRatio?: number;
   currencyOf?: (symbol: string) => string | undefined;
 } = {}) {
   const clock = new TestClock();
@@ -96,7 +98,7 @@ function opened({
   const compared: CallComparison[] = [];
   const asked: string[] = [];
   const core = new BridgeCore(
-    { plan, onComparison: (comparison) => void compared.push(comparison) },
+    { plan, shadow: { controlRatio }, onComparison: (comparison) => void compared.push(comparison) },
     { clock, load: { overload: () => undefined }, draw: () => 0 },
   );
   const sourceOf = (side: "legacy" | "modern"): ScreenSource => ({
@@ -135,6 +137,19 @@ function opened({
 }
 
 describe("DashboardDataBridge", () => {
+  it("asks a system again to measure its noise, and answers viewers from the first answer", async () => {
+    let quantity = 1;
+    const noisy: Answerer = (method, request) => {
+      if (method === "totals") quantity += 1;
+      return desk(String(quantity))(method, request);
+    };
+    const { bridge, settled, asked } = opened({ legacy: noisy, controlRatio: 1 });
+    const first = await bridge.getPnlData({ book: "UST" });
+    expect(await settled()).toMatchObject([{ kind: "aa", answered: "legacy", verdict: "diverged" }]);
+    expect(asked.filter((one) => one === "legacy totals")).toHaveLength(2);
+    expect((await bridge.getPnlData({ book: "UST" })).value).toEqual(first.value);
+  });
+
   it("answers all panels of a screen from one source, epoch and as-of, with exact text", async () => {
     const { bridge, settled, clock } = opened({ plan: { phase: "shadow_mode", epoch: 7 } });
     const answer = await bridge.getPnlData({ book: "UST" });

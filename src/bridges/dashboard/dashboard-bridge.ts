@@ -8,7 +8,7 @@ import { type CallKey, routeOf } from "../../domain/migration/route.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { BridgeCore } from "../core/bridge-core.ts";
-import type { RunnerMethod } from "../core/call.ts";
+import type { CallContext, RunnerMethod } from "../core/call.ts";
 import type { CallAnswer, FallbackReason } from "../core/options.ts";
 import { defaultTolerances, type PnlTolerances, tolerancesByField } from "../core/tolerances.ts";
 import { isZeroText } from "./figures.ts";
@@ -160,12 +160,12 @@ export class DashboardDataBridge {
     this.#intervalMs = options.intervalMs ?? 1_000;
     const side =
       (side: Side) =>
-      async (args: readonly unknown[]): Promise<unknown> => {
+      async (args: readonly unknown[], { isRepeat }: CallContext): Promise<unknown> => {
         // The runner gives a copy of the question.
         const request = args[0] as ScreenRequest;
         const current = this.#worlds.get(worldKey(request));
         const world = current?.request.asOf === request.asOf ? current : this.#newWorld(request);
-        const { screen } = await this.#ask(side, world);
+        const { screen } = await (isRepeat ? this.#read(side, world.request) : this.#ask(side, world));
         return { ...screen, tradesAsked: request.trades };
       };
     const tolerances = options.tolerances ?? defaultTolerances;
