@@ -62,7 +62,10 @@ const systemPromises = {
 } as const;
 export type SystemPromise = keyof typeof systemPromises;
 
-/** The promises whose tests leave the service intact. They share one system, because a start is expensive. */
+/**
+ * The promises whose tests leave the service intact, and the last one, which closes it. They share one system,
+ * because a start is expensive.
+ */
 const sharing: ReadonlySet<SystemPromise> = new Set([
   "answers",
   "textComesThrough",
@@ -75,8 +78,11 @@ const sharing: ReadonlySet<SystemPromise> = new Set([
   "concurrentCalls",
   "outOfOrder",
   "failuresBesideAnswers",
+  "tooLarge",
+  "garbled",
   "exactNumbers",
   "methodsAreNamed",
+  "closed",
 ]);
 
 export interface ContractOptions {
@@ -343,16 +349,6 @@ export function systemContract(
       expect(String(whole)).toBe("42");
     });
 
-    promise("closed", async (system, { running }) => {
-      const underWay = failureOf(system.invoke("hang", null, patient), "DOWN");
-      await sleep(20);
-      await system.close();
-      await underWay;
-      await failureOf(system.invoke("echo", "x", patient), "DOWN");
-      if (running === undefined) return;
-      await expect.poll(running, { timeout: 5_000, message: "running parts after close" }).toBe(0);
-    });
-
     promise(
       "closedTwice",
       async (system) => {
@@ -369,6 +365,16 @@ export function systemContract(
       if (methods === undefined) return;
       expect(methods.has("echo")).toBe(true);
       expect(methods.has("constructor")).toBe(false);
+    });
+
+    promise("closed", async (system, { running }) => {
+      const underWay = failureOf(system.invoke("hang", null, patient), "DOWN");
+      await sleep(20);
+      await system.close();
+      await underWay;
+      await failureOf(system.invoke("echo", "x", patient), "DOWN");
+      if (running === undefined) return;
+      await expect.poll(running, { timeout: 5_000, message: "running parts after close" }).toBe(0);
     });
   });
 }

@@ -33,6 +33,7 @@ const methods = {
 ${body}
 const introduce = (id) => answer(id, { protocolVersion: 1, name: "test", methods: Object.keys(methods), ${introduction} });
 let held = "";
+process.stdin.setEncoding("utf8");
 process.stdin.on("data", (chunk) => {
   const lines = (held + chunk).split("\\n");
   held = lines.pop();
@@ -44,6 +45,38 @@ process.stdin.on("data", (chunk) => {
   }
 });
 process.stdin.on("end", () => process.exit(0));
+`;
+
+const commonMethods = ["add", "hang", "crash", "slow", "whoami"];
+
+/**
+ * A worker in the language of the shell, which starts in a tenth of the time of Node. `bodies`
+ * adds methods, which write output with `answer VALUE` and find a number of the request with `number KEY`.
+ */
+const shellWorker = (bodies: Readonly<Record<string, string>>, introduction: string) => `
+answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\\n' "$id" "$1"; }
+end='[,}]*'
+number() { value=\${line#*"\\"$1\\":"}; printf %s "\${value%%$end}"; }
+while read -r line; do
+  id=\${line#*'"id":'}; id=\${id%%,*}
+  case $line in *'"method":"initialize"'*)
+    said=\${line#*'"params":'}
+    said=\${said%?}
+    answer '{"protocolVersion":1,"name":"test","methods":${JSON.stringify([...commonMethods, ...Object.keys(bodies)])}${introduction}}'
+    continue
+  esac
+  method=\${line#*'"params":{"method":"'}
+  case \${method%%'"'*} in
+    add) answer "{\\"sum\\":$(($(number a) + $(number b)))}" ;;
+    hang) ;;
+    crash) exit 3 ;;
+    slow) ms=$(number ms); (sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"; answer "{\\"ms\\":$ms}") & ;;
+    whoami) answer "{\\"pid\\":$$,\\"said\\":$said}" ;;
+${Object.entries(bodies)
+  .map(([method, body]) => `    ${method}) ${body} ;;`)
+  .join("\n")}
+  esac
+done
 `;
 
 /** Creates the files and systems of one test file, and removes them after it. */
@@ -70,6 +103,12 @@ export class Workshop {
   /** The command of a worker in JavaScript with these methods over the common ones. */
   node(body: string, introduction = ""): readonly string[] {
     return this.script(nodeWorker(body, introduction));
+  }
+
+  /** The command of a worker in shell with these methods besides the common ones. */
+  shell(bodies: Readonly<Record<string, string>> = {}, introduction = ""): readonly string[] {
+    this.#files += 1;
+    return ["sh", this.file(`worker-${this.#files}.sh`, shellWorker(bodies, introduction))];
   }
 
   /** The path of a copy of a TypeScript source in JavaScript, which starts in a third of the time. */
