@@ -6,7 +6,7 @@
  * database. This process may have the database open, and would lose its locks if it read the file itself.
  */
 import { createHash } from "node:crypto";
-import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sqliteFile } from "../base/store-address.ts";
@@ -109,8 +109,9 @@ function readBuild(): string {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const sources = join(root, existsSync(join(root, "src")) ? "src" : "dist");
-  const files = globSync("**/*.{ts,js}", { cwd: sources })
-    .filter((file) => !/(\.test|\.d)\.ts$|^testing\b/.test(file))
+  // A pattern for `globSync` takes ten times as long, at each start of a process.
+  const files = readdirSync(sources, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.[jt]s$/.test(file) && !/(\.test|\.d)\.ts$|^testing\b/.test(file))
     .toSorted();
   return `${version}+${hashOf(...files.flatMap((file) => [file, readFileSync(join(sources, file))]))}`;
 }

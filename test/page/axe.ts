@@ -1,5 +1,5 @@
-import axe from "axe-core";
 import type { Page } from "playwright-core";
+import { loadAxe } from "../axe.ts";
 
 interface AxeResult {
   readonly violations: readonly {
@@ -16,8 +16,7 @@ const schemes = { light: {}, dark: { runOnly: ["color-contrast"] } };
  * and in the dark scheme.
  */
 export async function axeFindings(page: Page, part = "html"): Promise<readonly string[]> {
-  // The page's policy blocks scripts, so axe is injected through the debugger.
-  await page.evaluate(`window.axe ?? (() => { ${axe.source} })()`);
+  await loadAxe(page);
   const found: string[] = [];
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });

@@ -1,7 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parityDocument, renderParityPage } from "../../src/adapters/report/index.ts";
@@ -9,6 +8,7 @@ import { runDemo } from "../../src/app/demo-desk/demo.ts";
 import { replay } from "../../src/app/parity/replay.ts";
 import { defaultConfig } from "../../src/config/index.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
+import { loadAxe } from "../axe.ts";
 import { chromiumPath, startBrowser } from "../browser.ts";
 import { isLongRun } from "../campaigns.ts";
 import { withFiles } from "../cli/run-cli.ts";
@@ -121,7 +121,6 @@ describe.skipIf(chromiumPath === undefined)(
 
     it("sorts by each column, numbers by value, in both directions", () =>
       opened(desk, async (page) => {
-        await chooseAll(page);
         const difference = page.getByRole("button", { name: "Difference", exact: true });
         const sizes = async () => (await column(page, 8)).slice(0, 3);
         await difference.click();
@@ -175,8 +174,7 @@ describe.skipIf(chromiumPath === undefined)(
     /** The faults of accessibility in each setting. */
     const axeFindings = async (page: Page): Promise<readonly string[]> => {
       const found: string[] = [];
-      // The page's content policy blocks scripts, so axe is injected through the debugger.
-      await page.evaluate(axe.source);
+      await loadAxe(page);
       for (const [name, media, width] of settings) {
         await page.emulateMedia(media);
         await page.setViewportSize({ width, height: 900 });
