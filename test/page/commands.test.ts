@@ -161,7 +161,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
     const at = await served();
-    const count = isLongRun("page", 60) ? 100_000 : 8_000;
+    const count = isLongRun("page", 60) ? 100_000 : 2_000;
     const kept = { ...comparison(0), request: "kept", requestText: "{}" } as const;
     await at.evidence.append([
       kept,

@@ -16,7 +16,7 @@ import { amy, Disk, Fleet, Process, publishedSection, settle } from "../../src/t
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { overSeeds } from "../campaigns.ts";
 
-const shortRuns = 35;
+const shortRuns = 12;
 const stepsOfRun = 60;
 const processesMax = 4;
 

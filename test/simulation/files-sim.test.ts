@@ -223,7 +223,7 @@ const draw3 = (draw: (n: number) => number): number => 1 + draw(4);
 
 describe("the file watcher over a disk in memory", () => {
   it("has each row's effect once, whatever writers, faults and crashes occur", async () => {
-    await overSeeds("files-sim", 70, async (seed) => {
+    await overSeeds("files-sim", 20, async (seed) => {
       const desk = new Desk(seed);
       for (let burst = 0; burst < 6; burst += 1) {
         await desk.burst();
@@ -250,7 +250,7 @@ describe.skipIf(!hasSharedData)("the desk's real ledgers", () => {
     const files = readdirSync(folder).map(
       (name) => [name, readFileSync(`${folder}/${name}`, "utf8")] as const,
     );
-    await overSeeds("files-sim", 3, async (seed) => {
+    await overSeeds("files-sim", 1, async (seed) => {
       const draw = randomOf(seed);
       const world = new World({ republished: "apply" });
       world.clock.advance(60 * 86_400_000);
