@@ -124,6 +124,11 @@ const trades = (id: string) =>
   ] as const;
 const marks = { [ZN]: "112.5", [option]: "0.75" };
 
+/** A comparison of the list, as far as a test reads it. */
+interface Found {
+  readonly id: string;
+}
+
 describe("a comparison of trades in a request", () => {
   let [config, bridge]: [string, PnlBridge | undefined] = ["", undefined];
   const running = async (): Promise<PnlBridge> => {
@@ -179,15 +184,23 @@ describe("a comparison of trades in a request", () => {
       err,
     } = await pnlBridge(["explain", id, "--config", config, "--json", "--out", out]);
     expect(code, err + out).toBe(0);
-    const found = JSON.parse(text) as ComparisonExplanation;
-    expect([codesOf(found), found.unexplained, found.difference]).toEqual([["MULTIPLIER"], "0", "-2000"]);
-    const { budget, ...same } = found;
+    const shown = JSON.parse(text) as ComparisonExplanation;
+    expect([codesOf(shown), shown.unexplained, shown.difference]).toEqual([["MULTIPLIER"], "0", "-2000"]);
+    const { budget, ...same } = shown;
     expect(await explained(id)).toMatchObject(same);
-    const place = join(out, `explain-${found.id}`);
+    const place = join(out, `explain-${shown.id}`);
     const request = JSON.parse(readFileSync(join(place, "request.json"), "utf8"));
-    expect(request.trades).toEqual(found.witness?.trades.map(({ line }) => trades("doubled")[line - 1]));
+    expect(request.trades).toEqual(shown.witness?.trades.map(({ line }) => trades("doubled")[line - 1]));
     const command = readFileSync(join(place, "replay.sh"), "utf8");
     expect(command).toContain(`--marks ${join(place, "marks.json")}`);
+    const found = async (cause: string) =>
+      (
+        (await (await fetch(`${gateway.url}/api/v1/comparisons?cause=${cause}`)).json()) as {
+          comparisons: Found[];
+        }
+      ).comparisons;
+    expect((await found("MULTIPLIER"))[0]).toMatchObject({ id, causes: ["MULTIPLIER"] });
+    expect((await found("LIFO")).filter((one) => one.id === id)).toEqual([]);
     const terms = ["--scope", "all", "--limit", "2000", "--owner", "amy", "--until", "2999-12-31"];
     await pnlBridge(["causes", "accept", "MULTIPLIER", ...terms, "--reason", "a test", "--config", config]);
     expect(await explained(id)).toMatchObject({ accepted: [{ owner: "amy", until: "2999-12-31" }] });

@@ -61,6 +61,7 @@ interface DeskOptions extends Partial<Omit<GatewayOptions, "bridge" | "control" 
   readonly plan?: PlanInput;
   readonly withControl?: boolean;
   readonly database?: GatewayOptions["bridge"]["database"];
+  readonly explainer?: GatewayOptions["bridge"]["explainer"];
   /** Reads the facts of the evidence gates. Absent: only the simple gates are judged. */
   readonly facts?: ReadFacts;
   /** The state that the control plane of the process reports; tests may change it. */
@@ -74,6 +75,7 @@ export async function desk({
   withControl = true,
   state = { drift: false, latched: null },
   database,
+  explainer,
   facts,
   ...given
 }: DeskOptions = {}): Promise<Desk> {
@@ -160,7 +162,7 @@ export async function desk({
     log: pino({}, { write }),
     ...given,
     limits: { leaveMs: 0, ...given.limits },
-    bridge: { service, evidence, dashboard, ...(database && { database }) },
+    bridge: { service, evidence, dashboard, ...(database && { database }), ...(explainer && { explainer }) },
     control: withControl ? control : undefined,
     observations,
   });

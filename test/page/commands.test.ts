@@ -193,6 +193,30 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect(asked.filter((path) => path.startsWith("/api/v1/comparisons/"))).toEqual([]);
   });
 
+  it("comparisons are found by their cause once somebody has looked for causes", async () => {
+    const causes = new Map<string, readonly string[]>();
+    const explain = async (id: string) => {
+      causes.set(id, id === "1" ? ["LIFO"] : []);
+      return unexplained;
+    };
+    const at = await desk({ page: pages.folder, tokens, env, explainer: { causes, explain } as never });
+    const kept = { request: "kept", requestText: "{}" } as const;
+    await at.evidence.append(Array.from({ length: 3 }, (_, index) => ({ ...comparison(index), ...kept })));
+    const page = await pages.show(at.url, env.V);
+    await show(page, at, "differences");
+    const list = page.getByRole("grid", { name: "Comparisons, newest first" });
+    const has = (rows: number) =>
+      until(async () => (await list.getAttribute("aria-rowcount")) === String(rows + 1), `${rows} rows`);
+    await list.getByRole("gridcell", { name: "not looked for" }).first().waitFor();
+    await page.getByRole("button", { name: "Look for the newest causes" }).click();
+    await list.getByRole("gridcell", { name: "LIFO" }).waitFor();
+    await page.getByRole("combobox", { name: "Cause" }).selectOption("LIFO");
+    await has(1);
+    await list.getByText("BOOK 0", { exact: true }).waitFor();
+    await page.getByRole("combobox", { name: "Cause" }).selectOption("none found");
+    await has(2);
+  });
+
   /** The long run examines the dialog of every command. */
   const examined = isLongRun("page", 60)
     ? undefined

@@ -631,6 +631,34 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     });
   });
 
+  it("Health shows what users saw and the calculation time of both systems, and says so without evidence", async () => {
+    const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+    const page = await pages.show(`${url}/#/health`);
+    await page.getByText("There is no evidence, or it cannot be read.").waitFor();
+    const seconds = (p50: string, p99: string, side: string) =>
+      `pnl_bridge_calculation_p50_seconds{method="totals",side="${side}"} ${p50}\n` +
+      `pnl_bridge_calculation_p99_seconds{method="totals",side="${side}"} ${p99}\n`;
+    const users = { seen: 9, wrong: 1, stale: 0, fell_back_FAILED: 2, fell_back_BREAKER: 1 };
+    const lines = Object.entries(users).map(([what, n]) => `pnl_bridge_impact_users{what="${what}"} ${n}\n`);
+    const body = seconds("0.002", "0.0125", "legacy") + seconds("0.001", "+Inf", "modern") + lines.join("");
+    await page.route("**/metrics", (route) => route.fulfill({ body }));
+    const row = page.getByRole("row", { name: /^totals/ });
+    await row.waitFor();
+    expect(await row.getByRole("cell").allInnerTexts()).toEqual(["2.00", "1.00", "13", "time-out", "–", "–"]);
+    const impact = page.getByRole("region", { name: "User impact" });
+    expect((await impact.locator("dd").allInnerTexts()).map((text) => text.trim())).toEqual([
+      ...["9", "! 1 user", "! 3 users", "✓ 0 users"],
+    ]);
+    for (const name of [
+      "Median calculation time of totals in ms",
+      "Users with a wrong, old or replaced answer",
+    ])
+      await page.getByRole("img", { name }).waitFor();
+    expect(await axeFindings(page, "main")).toEqual([]);
+    await page.emulateMedia({ colorScheme: null });
+    await page.unroute("**/metrics");
+  });
+
   it("rows that look alike stay apart when one more arrives", async () => {
     const row = { line: 4, code: "BAD_TIME", why: "it is no time", text: "yesterday" };
     const refused = ["a", "b"].map((root) => ({ root, path: "trades.csv", ...row }));

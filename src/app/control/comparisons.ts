@@ -71,6 +71,33 @@ export async function findComparisons(
   return found.map(listed);
 }
 
+/**
+ * Returns those of the comparisons with these ids that a query wants, newest first. Reads each of them. Throws
+ * REFUSED if no comparisons are kept.
+ */
+export async function findAmong(
+  evidence: EvidenceStore | undefined,
+  ids: readonly string[],
+  { method, verdict, unit, before, limit = limitDefault }: ComparisonsQuery,
+): Promise<readonly ListedComparison[]> {
+  const store = keptEvidence(evidence);
+  const wanted = ids
+    .filter((id) => before === undefined || Number(id) < Number(before))
+    .toSorted((a, b) => Number(b) - Number(a));
+  const found: ListedComparison[] = [];
+  for (const id of wanted) {
+    if (found.length === limit) break;
+    const stored = await store.get(id);
+    if (stored === undefined) continue;
+    const isWanted =
+      (method ?? stored.method) === stored.method &&
+      (verdict ?? stored.verdict) === stored.verdict &&
+      (unit === undefined || unit === stored.unit);
+    if (isWanted) found.push(listed(stored));
+  }
+  return found;
+}
+
 /** Runs `findComparisons` for a command. Throws NO_INPUT if the file is missing, and never creates it. */
 export const comparisons = (options: StoreOptions & ComparisonsQuery): Promise<readonly ListedComparison[]> =>
   withEvidence(options, (evidence) => findComparisons(evidence, options));

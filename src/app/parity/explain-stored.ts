@@ -117,6 +117,8 @@ export interface ExplainOrder {
 const explanationMsMax = 120_000;
 /** The largest number of explanations that run or wait. One runs at a time. */
 const underWayMax = 8;
+/** The number of comparisons whose causes are kept. */
+const explainedMax = 10_000;
 
 /**
  * Explains comparisons while the bridge serves calls: one at a time, each in a process of its own, with the
@@ -128,6 +130,7 @@ export class ComparisonExplainer {
   readonly #register: () => Promise<readonly AcceptedTerms[]>;
   readonly #underWay = new Map<string, Promise<readonly Explanation[]>>();
   readonly #closing = new AbortController();
+  readonly #causes = new Map<string, readonly string[]>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -150,8 +153,16 @@ export class ComparisonExplainer {
     if (found === undefined) return undefined;
     if (!("text" in found)) return explanationDocument({ ...found, explanations: [] });
     const explanations = await (this.#underWay.get(id) ?? this.#inTurn(id, found));
+    this.#causes.set(id, [...new Set(explanations.flatMap(({ causes }) => causes.map(({ code }) => code)))]);
+    const [oldest = id] = this.#causes.keys();
+    if (this.#causes.size > explainedMax) this.#causes.delete(oldest);
     const marked = markingAccepted(await this.#register());
     return explanationDocument({ ...found, explanations: explanations.map(marked) });
+  }
+
+  /** The codes of the causes of each comparison that was explained by this process; none if nothing fits. */
+  get causes(): ReadonlyMap<string, readonly string[]> {
+    return this.#causes;
   }
 
   /** Ends the explanations under way. */

@@ -11,6 +11,7 @@ export interface Filter {
   readonly verdict: string | undefined;
   readonly method: string | undefined;
   readonly unit: string | undefined;
+  readonly cause: string | undefined;
 }
 
 interface Found {
@@ -21,12 +22,14 @@ interface Found {
   readonly isComplete: boolean;
   readonly isAsked: boolean;
   readonly failure: ApiError | undefined;
+  /** The causes that the gateway has found, with the numbers of their comparisons. */
+  readonly causes: ComparisonList["causes"];
 }
 
 const pageRows = 1_000;
 /** Rows are asked for when so few of them are left below the visible ones. */
 const ahead = 500;
-const none: Found = { rows: [], count: 0, isComplete: false, isAsked: true, failure: undefined };
+const none: Found = { rows: [], count: 0, isComplete: false, isAsked: true, failure: undefined, causes: [] };
 
 export function comparisonsOf(filter: Filter) {
   const store = createStore(none);
@@ -37,13 +40,13 @@ export function comparisonsOf(filter: Filter) {
     while (!store.get().isComplete && rows.length < wanted + ahead) {
       try {
         const query = { ...filter, before: rows.at(-1)?.id, limit: pageRows };
-        const { comparisons, total } = await request<ComparisonList>("comparisons", { query });
+        const { comparisons, total, causes } = await request<ComparisonList>("comparisons", { query });
         // A row's details are requested again when a person opens the row.
         for (const row of comparisons) rows.push({ ...row, fields: row.fields.slice(0, 1) });
         const isComplete = comparisons.length < pageRows;
         const counted = Math.max(store.get().count, total ?? 0, rows.length + (isComplete ? 0 : 1));
         const count = isComplete ? rows.length : counted;
-        store.set({ rows, count, isComplete, isAsked: false, failure: undefined });
+        store.set({ rows, count, isComplete, isAsked: false, failure: undefined, causes });
       } catch (failure) {
         if (failure instanceof ApiError) store.set({ ...store.get(), isAsked: false, failure });
         return;

@@ -8,6 +8,9 @@ pnl_bridge_calls_total{method="totals",source="modern"} 3
 pnl_bridge_calls_total{method="calculatePnl",source="modern"} 4
 pnl_bridge_verdicts_total{method="totals",verdict="diverged"} 2
 process_resident_memory_bytes 1048576
+pnl_bridge_impact_users{what="seen"} 3
+pnl_bridge_calculation_p99_seconds{method="totals",side="modern"} +Inf
+pnl_bridge_calculation_pairs{method="totals",result="all"} 7
 
 ${["0.001", "0.01", "+Inf"]
   .map(
@@ -18,10 +21,12 @@ ${["0.001", "0.01", "+Inf"]
 `;
 
 it("a sample adds up the methods, and keeps verdicts by method", () => {
-  const { answered, verdicts, memoryBytes } = sampleOf(text([0, 0, 0]), 1);
+  const { answered, verdicts, memoryBytes, impact, paired } = sampleOf(text([0, 0, 0]), 1);
   expect(answered).toEqual({ legacy: 0, modern: 7 });
   expect([...verdicts]).toEqual([["totals diverged", 2]]);
   expect(memoryBytes).toBe(1_048_576);
+  expect(impact).toEqual({ seen: 3 });
+  expect([...paired]).toEqual([["totals", { "p99 modern": Number.POSITIVE_INFINITY, "pairs all": 7 }]]);
 });
 
 it("a latency is that of the calls between two samples, and there is none without a call", () => {

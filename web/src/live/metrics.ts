@@ -23,7 +23,16 @@ export interface Sample {
   readonly errors: number;
   readonly memoryBytes: number;
   readonly loopLagS: number;
+  /** Users of the whole fleet by what they saw since the evidence began; undefined if it cannot be read. */
+  readonly impact: Readonly<Record<string, number>> | undefined;
+  /** The calls of the whole fleet that both systems answered, by method. */
+  readonly paired: ReadonlyMap<string, PairedCalls>;
 }
+
+/** Times in seconds, infinite for a time-out, and the numbers of all pairs and of those with a slower modern. */
+export type PairedCalls = Readonly<
+  Partial<Record<`${"p50" | "p99"} ${Side}` | "pairs all" | "pairs slower", number>>
+>;
 
 const everyMs = 5_000;
 /** An hour of samples. */
@@ -78,7 +87,8 @@ function* linesOf(text: string): Generator<Line> {
     const [, name, labels = "", value] = linePattern.exec(line) ?? [];
     if (name === undefined) continue;
     const pairs = [...labels.matchAll(labelPattern)].map(([, label, given]) => [label, given]);
-    yield { name, labels: Object.fromEntries(pairs), value: Number(value) };
+    const number = value === "+Inf" ? Number.POSITIVE_INFINITY : Number(value);
+    yield { name, labels: Object.fromEntries(pairs), value: number };
   }
 }
 
@@ -86,10 +96,16 @@ export function sampleOf(text: string, atMs: number): Sample {
   const answered = { legacy: 0, modern: 0 };
   const buckets = { legacy: new Map<number, number>(), modern: new Map<number, number>() };
   const verdicts = new Map<string, number>();
+  const paired = new Map<string, PairedCalls>();
+  const impact: Record<string, number> = {};
   const sums: Record<string, number> = {};
   for (const { name, labels, value } of linesOf(text)) {
     sums[name] = (sums[name] ?? 0) + value;
-    const { source, side, verdict, method, le } = labels;
+    const { source, side, verdict, method = "", le, what, result } = labels;
+    const [, calculated] = /^pnl_bridge_calculation_(p50|p99|pairs)/.exec(name) ?? [];
+    if (calculated !== undefined)
+      paired.set(method, { ...paired.get(method), [`${calculated} ${side ?? result}`]: value });
+    if (name === "pnl_bridge_impact_users" && what !== undefined) impact[what] = value;
     if (name === "pnl_bridge_calls_total" && isSide(source)) answered[source] += value;
     if (name === "pnl_bridge_verdicts_total") verdicts.set(`${method} ${verdict}`, value);
     if (name !== "pnl_bridge_latency_seconds_bucket" || !isSide(side)) continue;
@@ -98,7 +114,8 @@ export function sampleOf(text: string, atMs: number): Sample {
   }
   const sum = (name: string): number => sums[name] ?? 0;
   return {
-    ...{ atMs, answered, verdicts },
+    ...{ atMs, answered, verdicts, paired },
+    impact: Object.keys(impact).length === 0 ? undefined : impact,
     latency: { legacy: [...buckets.legacy], modern: [...buckets.modern] },
     failed: sum("pnl_bridge_modern_failed_total"),
     fellBack: sum("pnl_bridge_fallbacks_total"),

@@ -1,5 +1,6 @@
 /** The view `Differences`: the comparisons of both systems, from sums down to fields, trades and causes. */
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { request } from "../api.ts";
 import { Explanation } from "../explanation.tsx";
 import { Figure } from "../figure.tsx";
 import { type GridColumn, Sheet } from "../grid.tsx";
@@ -28,14 +29,14 @@ const show = (wanted: Partial<Wanted>): void => {
 
 export function DifferencesView() {
   const { query } = useStore(routeStore);
-  const [verdict, method, unit, id] = ["verdict", "method", "unit", "id"].map(
+  const [verdict, method, unit, cause, id] = ["verdict", "method", "unit", "cause", "id"].map(
     (name) => query.get(name) ?? undefined,
   );
   return (
     <section>
       <h1>Differences</h1>
       <Counts />
-      <Comparisons {...{ verdict, method, unit, id }} />
+      <Comparisons {...{ verdict, method, unit, cause, id }} />
       {id !== undefined && <Details key={id} id={id} />}
     </section>
   );
@@ -81,6 +82,9 @@ function differenceText({ fields, legacyError, modernError }: Comparison): strin
   return first === undefined ? "" : `${first.path} ${first.entry ?? ""}: ${first.legacy} | ${first.modern}`;
 }
 
+const causesText = ({ causes, explainable }: Comparison): string =>
+  causes === null ? (explainable ? "not looked for" : "–") : causes.join(", ") || "none found";
+
 const columns: readonly GridColumn<Comparison>[] = [
   {
     ...{ id: "at", title: "Time", width: 26, value: ({ at }: Comparison) => at },
@@ -96,6 +100,13 @@ const columns: readonly GridColumn<Comparison>[] = [
     width: 14,
     value: ({ unit }) => unit,
     cell: ({ unit }) => unit ?? "–",
+  },
+  {
+    id: "causes",
+    title: "Cause",
+    width: 18,
+    value: causesText,
+    cell: (row) => <span title={causesText(row)}>{causesText(row)}</span>,
   },
   { id: "method", title: "Method", width: 16, value: ({ method }) => method, cell: ({ method }) => method },
   {
@@ -120,13 +131,47 @@ const columns: readonly GridColumn<Comparison>[] = [
 const keyOf = ({ id }: Comparison): string => id;
 const open = ({ id }: Comparison): void => show({ id });
 
-function Comparisons({ verdict, method, unit, id }: Wanted) {
+/** At most so many comparisons are explained at once, each in up to some seconds. */
+const explainedAtOnce = 20;
+
+/** Looks for the causes of the newest comparisons of a list that nobody has looked for, one by one. */
+function LookForCauses({ rows, done }: { readonly rows: readonly Comparison[]; readonly done: () => void }) {
+  const [left, setLeft] = useState(0);
+  const isShown = useRef(true);
+  useEffect(() => {
+    isShown.current = true;
+    return () => {
+      isShown.current = false;
+    };
+  }, []);
+  const look = async (): Promise<void> => {
+    const wanted = rows.filter((row) => row.explainable && row.causes === null).slice(0, explainedAtOnce);
+    for (const [index, { id }] of wanted.entries()) {
+      if (!isShown.current) return;
+      setLeft(wanted.length - index);
+      // A comparison that cannot be explained stays without a cause; opening it shows why.
+      await request(`comparisons/${encodeURIComponent(id)}/explanation`).catch(() => {});
+    }
+    setLeft(0);
+    if (isShown.current) done();
+  };
+  return (
+    <button type="button" disabled={left > 0} onClick={() => void look()}>
+      {left > 0 ? `Looking for causes, ${left} left …` : "Look for the newest causes"}
+    </button>
+  );
+}
+
+function Comparisons({ verdict, method, unit, cause, id }: Wanted) {
   /** Grows when the list is asked for again. */
   const [attempt, setAttempt] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another list
-  const list = useMemo(() => comparisonsOf({ verdict, method, unit }), [verdict, method, unit, attempt]);
+  const list = useMemo(
+    () => comparisonsOf({ verdict, method, unit, cause }),
+    [verdict, method, unit, cause, attempt],
+  );
   useEffect(() => list.want(0), [list]);
-  const { rows, count, isComplete, isAsked, failure } = useStore(list.store);
+  const { rows, count, isComplete, isAsked, failure, causes } = useStore(list.store);
   const [newer, setNewer] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new list has all comparisons until now
   useEffect(() => setNewer(0), [list]);
@@ -142,11 +187,12 @@ function Comparisons({ verdict, method, unit, id }: Wanted) {
         <>
           <small role="status">
             {isAsked ? "loading …" : `${isComplete ? "" : "at least "}${count.toLocaleString("en-US")} found`}
-            {newer > 0 && unit === undefined && `, ${newer} newer that differ`}
+            {newer > 0 && unit === undefined && cause === undefined && `, ${newer} newer that differ`}
           </small>
           <button type="button" onClick={again}>
             Show the newest
           </button>
+          <LookForCauses rows={rows} done={again} />
         </>
       }
     >
@@ -164,6 +210,19 @@ function Comparisons({ verdict, method, unit, id }: Wanted) {
         </label>
         <Typed label="Method" name="method" value={method} />
         <Typed label="Book or user" name="unit" value={unit} />
+        <label>
+          Cause
+          <select value={cause ?? ""} onChange={(event) => show({ cause: event.target.value, id: "" })}>
+            <option value="">all</option>
+            {[...new Set([...causes.map(({ code }) => code), ...(cause === undefined ? [] : [cause])])].map(
+              (code) => (
+                <option key={code} value={code}>
+                  {code === "unexplained" ? "none found" : code}
+                </option>
+              ),
+            )}
+          </select>
+        </label>
       </form>
       {failure !== undefined && (
         <p role="alert" className="refusal">
@@ -180,7 +239,10 @@ function Comparisons({ verdict, method, unit, id }: Wanted) {
         onOpen={open}
         empty={isAsked ? "…" : "No comparison was found."}
       />
-      <p className="soft">Enter or a double click opens a comparison.</p>
+      <p className="soft">
+        Enter or a double click opens a comparison. The cause is known of comparisons that somebody has
+        opened, or looked for here, since the gateway started.
+      </p>
     </Panel>
   );
 }

@@ -1,9 +1,12 @@
-/** The view `Health`: how fast and how reliable both systems are, as charts since the page was opened. */
+/**
+ * The view `Health`: how fast and how reliable both systems are, and what users saw of modern, as charts since
+ * the page was opened.
+ */
 import { useMemo } from "react";
 import { Chart } from "../chart.tsx";
 import { mebibytes } from "../figures.ts";
 import { latencyMs, type Sample, sampleBefore, samplesStore } from "../live/metrics.ts";
-import { Fact, Facts, Panel } from "../panel.tsx";
+import { Fact, Facts, Panel, Table } from "../panel.tsx";
 import { useStore } from "../store.ts";
 import { deskTime, msText } from "../times.ts";
 
@@ -66,6 +69,45 @@ const charts: readonly { readonly title: string; readonly series: readonly Measu
   },
 ];
 
+/** What users of the whole fleet saw; a fall-back counts once for each reason. */
+const saw = (impact: Sample["impact"], isCounted: (what: string) => boolean): number | null =>
+  impact === undefined
+    ? null
+    : Object.entries(impact).reduce((sum, [what, users]) => (isCounted(what) ? sum + users : sum), 0);
+const isFallBack = (what: string): boolean => what.startsWith("fell_back_");
+const isStale = (what: string): boolean => what === "stale" || what === "unmarked";
+const isWrong = (what: string): boolean => what === "wrong";
+const users =
+  (isCounted: (what: string) => boolean): Measure =>
+  (_, { impact }) =>
+    saw(impact, isCounted);
+
+const impactChart: (typeof charts)[number] = {
+  title: "Users with a wrong, old or replaced answer",
+  series: [
+    { label: "Wrong figure", as: "line", of: users(isWrong) },
+    { label: "Legacy instead of modern", as: "dashes", of: users(isFallBack) },
+    { label: "Answer without owed writes", as: "bars", of: users(isStale) },
+  ],
+};
+
+/** The median time of a method's paired calls. A time-out has no place on a chart. */
+const calculation = (method: string): (typeof charts)[number] => {
+  const ms =
+    (side: "legacy" | "modern"): Measure =>
+    (_, { paired }) => {
+      const seconds = paired.get(method)?.[`p50 ${side}`] ?? Number.POSITIVE_INFINITY;
+      return Number.isFinite(seconds) ? 1_000 * seconds : null;
+    };
+  return {
+    title: `Median calculation time of ${method} in ms`,
+    series: [
+      { label: "Legacy", as: "dashes", of: ms("legacy") },
+      { label: "Modern", as: "line", of: ms("modern") },
+    ],
+  };
+};
+
 const shownNumber = (value: number | null): string | null => (value === null ? null : value.toFixed(3));
 
 export function HealthView() {
@@ -91,6 +133,7 @@ export function HealthView() {
               <MetricChart key={chart.title} {...{ pairs, ...chart }} />
             ))}
           </div>
+          <Fleet {...{ now, pairs }} />
         </>
       )}
     </section>
@@ -124,6 +167,85 @@ function Now({ before, now }: { readonly before: Sample; readonly now: Sample })
     </Panel>
   );
 }
+
+/** What the evidence of the whole fleet says about users, and about the time of both systems. */
+function Fleet({
+  now: { impact, paired },
+  pairs,
+}: {
+  readonly now: Sample;
+  readonly pairs: readonly Pair[];
+}) {
+  const methods = [...paired.keys()].toSorted();
+  const names = methods.join(" ");
+  // A chart is made anew if its series is another object.
+  const times = useMemo(() => (names === "" ? [] : names.split(" ").map(calculation)), [names]);
+  return (
+    <>
+      <h2>The whole fleet, since the evidence began</h2>
+      <div className="columns">
+        <Panel title="User impact">
+          {impact === undefined ? (
+            <p className="soft">There is no evidence, or it cannot be read.</p>
+          ) : (
+            <Facts>
+              <Fact name="Users that modern answered">{impact.seen ?? 0}</Fact>
+              <Users name="Saw a wrong figure" count={saw(impact, isWrong)} />
+              <Users name="Got legacy’s answer because modern failed" count={saw(impact, isFallBack)} />
+              <Users name="Got an answer without owed writes" count={saw(impact, isStale)} />
+            </Facts>
+          )}
+        </Panel>
+        <MetricChart {...{ pairs, ...impactChart }} />
+      </div>
+      <Panel title="Calculation time">
+        <Table
+          label="Calculation time of the calls that both systems answered, in ms"
+          head={[
+            "Method",
+            "Legacy median",
+            "Modern median",
+            "Legacy p99",
+            "Modern p99",
+            "Pairs",
+            "Modern slower",
+          ]}
+          rows={methods}
+          keyOf={(method) => method}
+          empty="There is no evidence of calls that both systems answered."
+        >
+          {(method) => {
+            const calls = paired.get(method) ?? {};
+            return (
+              <>
+                <th scope="row">{method}</th>
+                {(["p50 legacy", "p50 modern", "p99 legacy", "p99 modern"] as const).map((time) => (
+                  <td key={time}>{calculationText(calls[time])}</td>
+                ))}
+                <td>{calls["pairs all"] ?? "–"}</td>
+                <td>{calls["pairs slower"] ?? "–"}</td>
+              </>
+            );
+          }}
+        </Table>
+      </Panel>
+      <div className="columns">
+        {times.map((chart) => (
+          <MetricChart key={chart.title} {...{ pairs, ...chart }} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+const Users = ({ name, count }: { readonly name: string; readonly count: number | null }) => (
+  <Fact name={name} tone={count === 0 ? "good" : "warn"}>
+    {count} {count === 1 ? "user" : "users"}
+  </Fact>
+);
+
+const calculationText = (seconds: number | undefined): string =>
+  seconds === undefined ? "–" : Number.isFinite(seconds) ? msText(1_000 * seconds) : "time-out";
 
 type Pair = Readonly<Record<"before" | "now", Sample>>;
 

@@ -1,5 +1,11 @@
 import type { z } from "zod";
-import { findComparisons, keptEvidence, listed } from "../../../app/control/comparisons.ts";
+import {
+  findAmong,
+  findComparisons,
+  keptEvidence,
+  type ListedComparison,
+  listed,
+} from "../../../app/control/comparisons.ts";
 import type { App, GatewayBridge, RouteContext } from "../context.ts";
 import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
@@ -29,10 +35,18 @@ async function countOf({ evidence }: GatewayBridge, wanted: Wanted): Promise<num
     .reduce((sum, { count }) => sum + count, 0);
 }
 
+/** The name under which comparisons without a known cause are found. */
+const unexplained = "unexplained";
+
 /** The comparisons in the evidence store. */
 export const comparisonRoutes =
   ({ bridge, needs }: RouteContext) =>
   async (app: App): Promise<void> => {
+    const causes = (): ReadonlyMap<string, readonly string[]> => bridge.explainer?.causes ?? new Map();
+    const namesOf = (codes: readonly string[]) => (codes.length === 0 ? [unexplained] : codes);
+    const withCauses = (row: ListedComparison) => ({ ...row, causes: causes().get(row.id) ?? null });
+    const explainedBy = (cause: string): readonly string[] =>
+      [...causes()].filter(([, codes]) => namesOf(codes).includes(cause)).map(([id]) => id);
     const onRequest = needs("viewer");
     app.get(
       "/comparisons",
@@ -45,12 +59,22 @@ export const comparisonRoutes =
         },
       },
       async ({ query }) => {
+        const { cause, unit } = query;
         const [comparisons, total] = await Promise.all([
-          findComparisons(bridge.evidence, query),
-          // The evidence has no counts by unit.
-          query.unit === undefined ? countOf(bridge, query) : null,
+          cause === undefined
+            ? findComparisons(bridge.evidence, query)
+            : findAmong(bridge.evidence, explainedBy(cause), query),
+          // The evidence has no counts by unit or cause.
+          unit === undefined && cause === undefined ? countOf(bridge, query) : null,
         ]);
-        return { comparisons, total };
+        const counts = new Map<string, number>();
+        for (const codes of causes().values())
+          for (const code of namesOf(codes)) counts.set(code, (counts.get(code) ?? 0) + 1);
+        return {
+          comparisons: comparisons.map(withCauses),
+          total,
+          causes: [...counts].map(([code, count]) => ({ code, count })),
+        };
       },
     );
     app.get(
@@ -66,7 +90,7 @@ export const comparisonRoutes =
       async (request) => {
         const { id } = request.params;
         const found = await keptEvidence(bridge.evidence).get(id);
-        if (found !== undefined) return listed(found);
+        if (found !== undefined) return withCauses(listed(found));
         throw missing(id);
       },
     );

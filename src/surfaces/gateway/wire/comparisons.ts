@@ -8,6 +8,14 @@ export const comparisonQuery = z.object({
   method: z.string().max(200).optional(),
   verdict: verdict.optional(),
   unit: z.string().max(200).optional().describe("the book or user that decided the route"),
+  cause: z
+    .string()
+    .max(200)
+    .optional()
+    .describe(
+      "only comparisons that this process has explained by the cause with this code; `unexplained`: those for " +
+        "which it has found no cause",
+    ),
   before: z.string().max(20).optional().describe("only comparisons that are older than the one with this id"),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
@@ -45,6 +53,11 @@ export const comparison = named("Comparison", "One stored comparison of a call",
     .describe("whether the request is kept, or why not; null if none is due"),
   explainable: z.boolean().describe("whether its causes can be looked for"),
   why: z.string().nullable().describe("why it is not explainable; null if it is"),
+  causes: z
+    .array(z.string())
+    .readonly()
+    .nullable()
+    .describe("the codes of the causes that this process has found; null if it has not looked for them"),
 });
 
 const laneKey = { book: z.string().optional(), symbol: z.string() };
@@ -121,5 +134,8 @@ export const comparisonList = named("ComparisonList", "Comparisons, newest first
   total: z
     .int()
     .nullable()
-    .describe("how many comparisons of this method and verdict were made; null if a unit is named"),
+    .describe("how many comparisons of this method and verdict were made; null if a unit or cause is named"),
+  causes: rows({ code: z.string(), count: z.int() }).describe(
+    "the causes that this process has found, and `unexplained`, with the numbers of their comparisons",
+  ),
 });
