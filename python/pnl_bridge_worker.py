@@ -57,7 +57,6 @@ pnl-bridge describes it.
 """
 
 import argparse
-import asyncio
 import collections.abc
 import dataclasses
 import datetime
@@ -343,7 +342,12 @@ class Target:
             raise Refusal(READ_ONLY, "%s writes, and this worker was started for reading only" % name)
         arguments, keywords = fit(method, name, request)
         answer = method(*arguments, **keywords)
-        return asyncio.run(awaited(answer)) if inspect.isawaitable(answer) else answer
+        if not inspect.isawaitable(answer):
+            return answer
+        # Only here, because this import takes half of the start of a worker.
+        import asyncio
+
+        return asyncio.run(awaited(answer))
 
 
 async def awaited(answer):
