@@ -51,7 +51,8 @@ const commonMethods = ["add", "hang", "crash", "slow", "whoami"];
 
 /**
  * A worker in the language of the shell, which starts in a tenth of the time of Node. `bodies`
- * adds methods, which write output with `answer VALUE` and find a number of the request with `number KEY`.
+ * adds methods, which write output with `answer VALUE` and find the request in `$request`, and a number of it with
+ * `number KEY`.
  */
 const shellWorker = (bodies: Readonly<Record<string, string>>, introduction: string) => `
 answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\\n' "$id" "$1"; }
@@ -65,6 +66,8 @@ while read -r line; do
     answer '{"protocolVersion":1,"name":"test","methods":${JSON.stringify([...commonMethods, ...Object.keys(bodies)])}${introduction}}'
     continue
   esac
+  request=\${line#*'"request":'}
+  request=\${request%??}
   method=\${line#*'"params":{"method":"'}
   case \${method%%'"'*} in
     add) answer "{\\"sum\\":$(($(number a) + $(number b)))}" ;;

@@ -367,10 +367,13 @@ const usdTotals = '{ USD: { realized: "1", unrealized: "0", total: "1" } }';
 const moduleSource = (name: string) => `export default {
   totals: (request) => ({ totals: ${usdTotals}, by: ${JSON.stringify(name)}, request }),
 };`;
-const workerBody = (name: string) =>
-  `const totals = ${usdTotals};
-   methods.totals = (id, request) => answer(id, { totals, by: ${JSON.stringify(name)}, request });
-   methods.openPositions = (id) => answer(id, { positions: [], environment: process.env, said });`;
+const pidOfWorker = 'answer "{\\"totals\\":{},\\"positions\\":[],\\"pid\\":$$}"';
+/** A worker that answers totals as the module does, and its own process id for the positions. */
+const workerOf = (name: string): readonly string[] =>
+  workshop.shell({
+    totals: `answer '{"totals":{"USD":{"realized":"1","unrealized":"0","total":"1"}},"by":"${name}","request":'"$request"'}'`,
+    openPositions: pidOfWorker,
+  });
 
 interface Served {
   readonly url: string;
@@ -416,7 +419,7 @@ const servers = { legacy: await serve("legacy"), modern: await serve("modern") }
 const kinds = {
   module: (side: string) => ({ kind: "module", path: `./${side}.mjs` }),
   thread: (side: string) => ({ kind: "module", path: `./${side}.mjs`, isolation: "thread" }),
-  command: (side: string) => ({ kind: "command", command: workshop.node(workerBody(side)) }),
+  command: (side: string) => ({ kind: "command", command: workerOf(side) }),
   http: (side: "legacy" | "modern") => ({ kind: "http", url: servers[side].url }),
 };
 const modules = { "legacy.mjs": moduleSource("legacy"), "modern.mjs": moduleSource("modern") };
@@ -427,10 +430,11 @@ const ownNames = {
   thread: () => ({ kind: "module", path: "./own.mjs", isolation: "thread" }),
   command: () => ({
     kind: "command",
-    command: workshop.node(
-      "methods.get_totals = (id, request) => answer(id, { totals: {}, request });\n" +
-        "methods.totals = methods.rebuild_database = (id) => answer(id, 'never');",
-    ),
+    command: workshop.shell({
+      get_totals: `answer '{"totals":{},"request":'"$request"'}'`,
+      totals: `answer '"never"'`,
+      rebuild_database: `answer '"never"'`,
+    }),
   }),
   http: () => ({ kind: "http", url: servers.legacy.url }),
 };
@@ -568,7 +572,13 @@ describe("secrets", () => {
     const env = ["PNL_TEST_LICENCE"];
     const source = "export const openPositions = () => ({ positions: [], environment: { ...process.env } });";
     const hosts = {
-      process: { kind: "command", command: workshop.node(workerBody("legacy")), env },
+      process: {
+        kind: "command",
+        command: workshop.node(
+          "methods.openPositions = (id) => answer(id, { positions: [], environment: process.env, said });",
+        ),
+        env,
+      },
       thread: { kind: "module", path: "./desk.mjs", isolation: "thread", env },
     };
     Object.assign(process.env, given);
@@ -930,56 +940,49 @@ async function program(folders: readonly string[], body: string): Promise<string
 }
 
 describe("close", () => {
-  it("ends processes, threads, connections and the store, so that the program ends by itself", async () => {
+  it("ends processes, threads, connections and the store, and a failed start leaves nothing running, so that the program ends by itself", async () => {
     const { url } = await serve("modern");
     const systems = {
-      legacy: { kind: "command", command: workshop.node(workerBody("legacy")) },
+      legacy: { kind: "command", command: workerOf("legacy") },
       modern: { kind: "http", url },
     };
     const folder = deskFolder({ systems, stores: { control: "sqlite:./control.db" } });
     const thread = { kind: "module", path: "./busy.mjs", isolation: "thread" };
-    const busy = `setInterval(() => {}, 1_000); ${moduleSource("legacy")}`;
-    const other = deskFolder({ systems: { legacy: thread, modern: thread } }, { "busy.mjs": busy });
+    const busy = { "busy.mjs": `setInterval(() => {}, 1_000); ${moduleSource("legacy")}` };
+    const other = deskFolder({ systems: { legacy: thread, modern: thread } }, busy);
+
+    const rest = { stores: { control: "sqlite:./control.db" } };
+    const damaged = deskFolder(
+      { systems: { legacy: thread }, ...rest },
+      { ...busy, "evidence.db": "no database at all, really" },
+    );
+    const broken = deskFolder(
+      { systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } },
+      busy,
+    );
+    // A configuration file is checked before anything is opened. A bad tolerance in a configuration that the
+    // caller has parsed is found only when everything is open.
+    const fine = deskFolder({ systems: { legacy: thread }, ...rest }, busy);
     const lines = await program(
-      [folder, other],
-      `for (const config of configs) {
+      [folder, other, damaged, broken, fine],
+      `for (const config of configs.slice(0, 2)) {
          const bridge = await createPnlBridge({ config });
          console.log((await bridge.service.call("totals", {})).source);
          await bridge.service.idle();
          await bridge.close();
          await bridge.close();
-       }`,
+       }
+       const read = await loadConfig(configs[4]);
+       const bad = { ...read, validation: { ...read.validation, comparisonThreshold: "much" } };
+       process.chdir(${JSON.stringify(fine)});
+       for (const config of [...configs.slice(2, 4), bad])
+         await createPnlBridge({ config }).catch(({ code }) => console.log(code));`,
     );
-    expect(lines).toBe("legacy\nlegacy\n");
-  });
-
-  it("is not needed after a failed start, which leaves nothing running", async () => {
-    const thread = { kind: "module", path: "./legacy.mjs", isolation: "thread" };
-    const rest = { stores: { control: "sqlite:./control.db" } };
-    const folder = deskFolder(
-      { systems: { legacy: thread }, ...rest },
-      { ...modules, "evidence.db": "no database at all, really" },
-    );
-    const broken = deskFolder(
-      { systems: { legacy: thread, modern: { kind: "module", path: "ftp://x" } } },
-      modules,
-    );
-    // A configuration file is checked before anything is opened. A bad tolerance in a configuration that the
-    // caller has parsed is found only when everything is open.
-    const fine = deskFolder({ systems: { legacy: thread }, ...rest }, modules);
-    const body = `
-      const read = await loadConfig(configs.pop());
-      const bad = { ...read, validation: { ...read.validation, comparisonThreshold: "much" } };
-      process.chdir(${JSON.stringify(fine)});
-      for (const config of [...configs, bad])
-        await createPnlBridge({ config }).catch(({ code }) => console.log(code));`;
-    expect(await program([folder, broken, fine], body)).toBe("BAD_DATABASE\nBAD_CONFIG\nBAD_CONFIG\n");
+    expect(lines).toBe("legacy\nlegacy\nBAD_DATABASE\nBAD_CONFIG\nBAD_CONFIG\n");
   });
 
   it("kills the worker, and later calls fail DOWN", async () => {
-    const command = workshop.node(
-      `${workerBody("legacy")} methods.openPositions = (id) => answer(id, { pid: process.pid });`,
-    );
+    const command = workerOf("legacy");
     const { bridge } = await open(deskFolder({ systems: { legacy: { kind: "command", command } } }));
     const { pid } = (await bridge.service.call("openPositions", {})).value as unknown as {
       readonly pid: number;
@@ -994,9 +997,7 @@ describe("close", () => {
       totals() { return { totals: {} }; }
       async [Symbol.asyncDispose]() { throw new Error("not now"); }
     }`;
-    const command = workshop.node(
-      `${workerBody("modern")} methods.totals = (id) => answer(id, { totals: {}, pid: process.pid });`,
-    );
+    const command = workshop.shell({ totals: pidOfWorker });
     const systems = {
       legacy: { kind: "module", path: "./legacy.mjs" },
       modern: { kind: "command", command },
