@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -111,8 +111,20 @@ const foreignTrade = (id: number): string =>
    (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file) VALUES
    ('F${id}', '${zn}', '2025-07-15', '2025-07-15 13:08:35.561000', 2, 110.515625, 'B', 'foreign.csv')`;
 
+/** Files that the bridge has written, which most tests copy instead of writing them again. */
+const template = mkdtempSync(join(tmpdir(), "pnl-bridge-reconcile-template-"));
+afterAll(() => rmSync(template, { recursive: true }));
+
 /** Makes a pair that the bridge has written and that agrees. */
 async function written(): Promise<void> {
+  const isInFiles = pair.addresses.modern === `sqlite:${paths.modern}`;
+  if (isInFiles && existsSync(join(template, "newpnl.db")))
+    return cpSync(template, folder, { recursive: true });
+  await write();
+  if (isInFiles) cpSync(folder, template, { recursive: true });
+}
+
+async function write(): Promise<void> {
   const { bridge, close } = await open();
   expect(await bridge.write(records, { idempotencyKey: "all" })).toMatchObject({ kind: "acknowledged" });
   expect(await bridge.drain({ timeoutMs: 60_000 })).toMatchObject({ drained: true });
@@ -221,21 +233,37 @@ describe("a pair of SQLite files", () => {
 
   it("differs after a change of any compared column of either store, and agrees once the change is undone", async () => {
     await written();
-    for (const side of ["legacy", "modern"] as const)
-      for (const [table, columns] of Object.entries(compareds[side]))
-        for (const column of columns) {
-          const symbol = side === "legacy" ? "instrument_name" : "symbol";
+    const kinds = ["trade", "position", "daily", "price"];
+    for (const side of ["legacy", "modern"] as const) {
+      const tables = Object.entries(compareds[side]);
+      const symbol = side === "legacy" ? "instrument_name" : "symbol";
+      // Each comparison sees one changed column of every table.
+      for (let at = 0; at < Math.max(...tables.map(([, columns]) => columns.length)); at++) {
+        const changes = tables.flatMap(([table, columns], index) => {
+          const column = columns[at];
+          if (column === undefined) return [];
           const isOne = table.endsWith("positions") ? `${symbol} = '${zn}'` : "true";
           const old = quoted(valueIn(side, `SELECT ${column} FROM ${table} WHERE ${isOne}`));
-          const changed = otherValue(old);
+          return [{ kind: kinds[index], table, column, isOne, old, changed: otherValue(old) }];
+        });
+        for (const { table, column, isOne, old, changed } of changes)
           runSql(
             paths[side],
             `UPDATE ${table} SET ${column} = ${changed} WHERE ${column} IS ${old} AND ${isOne}`,
           );
-          const { ok } = await compared();
-          expect([side, table, column, changed, ok]).toEqual([side, table, column, changed, false]);
+        const { rows } = await compared();
+        for (const { kind, table, column, changed } of changes)
+          expect([side, table, column, changed, rows.some((row) => row.kind === kind)]).toEqual([
+            side,
+            table,
+            column,
+            changed,
+            true,
+          ]);
+        for (const { table, column, old, changed } of changes)
           runSql(paths[side], `UPDATE ${table} SET ${column} = ${old} WHERE ${column} IS ${changed}`);
-        }
+      }
+    }
     expect((await compared()).rows).toEqual([]);
   });
 
