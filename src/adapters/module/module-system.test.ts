@@ -294,7 +294,7 @@ describe("a module in a thread", () => {
 
   it("a thread that computes beyond deadline and grace is replaced and fails its open calls", async () => {
     const lines: string[] = [];
-    const system = threadOf(burning, { graceMs: 200, restartMinMs: 0 }, (line) => lines.push(line));
+    const system = threadOf(burning, { graceMs: 500, restartMinMs: 0 }, (line) => lines.push(line));
     await untilAnswers(system);
     const order: string[] = [];
     const beside = failureOf(system.invoke("hang", null, patient), "DOWN").then(() => order.push("beside"));
@@ -305,7 +305,7 @@ describe("a module in a thread", () => {
     expect(order).toEqual(["burn", "beside"]);
     expect(await system.invoke("echo", "x", patient)).toBe("x");
     expect(lines).toEqual([
-      "the thread ended: it computed without a pause for 200 ms after a call's deadline",
+      "the thread ended: it computed without a pause for 500 ms after a call's deadline",
     ]);
   });
 
