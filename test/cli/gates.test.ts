@@ -84,7 +84,10 @@ it("evidence memory runs each system in a process of its own, and the gate judge
   await desk.run("config", "publish", ...because);
   const args = ["--trades", ".", "--pairs", "2", "--actor", "amy"];
   const { document } = await desk.json("evidence", "memory", ...args);
-  const { peaks, ratios } = document;
+  const {
+    peaks,
+    ratios,
+  }: { readonly peaks: readonly [number, number][]; readonly ratios: readonly number[] } = document;
   for (const [index, [legacy, modern]] of peaks.entries()) {
     expect(ratios[index]).toBeCloseTo(modern / legacy, 3);
     expect(modern).toBeGreaterThan(300_000_000);
