@@ -30,7 +30,7 @@ export interface Sample {
 }
 
 /** Times in seconds, infinite for a time-out, and the numbers of all pairs and of those with a slower modern. */
-export type PairedCalls = Readonly<
+type PairedCalls = Readonly<
   Partial<Record<`${"p50" | "p99"} ${Side}` | "pairs all" | "pairs slower", number>>
 >;
 
