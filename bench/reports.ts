@@ -9,6 +9,7 @@ import { diffReports } from "../src/app/reports/diff.ts";
 import { defaultConfig } from "../src/config/index.ts";
 import type { WrittenWorkbook } from "../src/ports/written-workbook.ts";
 import { interleaved, ratio } from "./measure.ts";
+import { builtProgram, run } from "./program.ts";
 import { type BenchResult, megabytes, milliseconds } from "./report.ts";
 import { inTemporaryFolder } from "./temporary.ts";
 
@@ -24,17 +25,18 @@ const columns = [
   { name: "Realized_PNL", format: "#,##0.00;[Red]-#,##0.00" },
 ];
 
-/** The values of a trade; realized P&L differs from row to row. */
-const valuesOf = (at: number): (string | number)[] => {
+/** The values of a trade; realized P&L differs from row to row. Every hundredth has `more` of it. */
+const valuesOf = (at: number, more = 0): (string | number)[] => {
+  const realized = ((at * 7919) % 100_000) / 64 + (at % 100 === 0 ? more : 0);
   const seconds = String(at % 60).padStart(2, "0");
   const price = 110 + (at % 64) / 64;
   return [
     ...[`${at}`, `2025-07-24 13:08:${seconds}`, "XCMEFFDPSX20250919U0ZN", at % 2 === 0 ? "BUY" : "SELL"],
-    ...[(at % 7) + 1, price, `110-${String((at % 64) / 2)}`, 0, "FUT", ((at * 7919) % 100_000) / 64],
+    ...[(at % 7) + 1, price, `110-${String((at % 64) / 2)}`, 0, "FUT", realized],
   ];
 };
 
-const bookOf = (rows: number): WrittenWorkbook => ({
+const bookOf = (rows: number, more = 0): WrittenWorkbook => ({
   title: "",
   keywords: "",
   footer: "",
@@ -43,7 +45,7 @@ const bookOf = (rows: number): WrittenWorkbook => ({
       name: "Trades",
       columns,
       rows: Array.from({ length: rows }, (_, at) =>
-        valuesOf(at).map((value, column) => ({ value, format: columns[column]?.format ?? "General" })),
+        valuesOf(at, more).map((value, column) => ({ value, format: columns[column]?.format ?? "General" })),
       ),
     },
   ],
@@ -51,21 +53,22 @@ const bookOf = (rows: number): WrittenWorkbook => ({
 
 /** Measures the writer beside the bare libraries, and the comparison beside unpacking and parsing alone. */
 export async function reports(): Promise<BenchResult> {
+  const program = builtProgram();
   const written = 50_000;
   const book = bookOf(written);
-  const bare = {
-    name: "Trades",
-    rows: [columns.map(({ name }) => name), ...Array.from({ length: written }, (_, at) => valuesOf(at))],
-  };
+  const rows = [columns.map(({ name }) => name), ...Array.from({ length: written }, (_, at) => valuesOf(at))];
+  const plain = { name: "Trades", rows };
+  const formatted = { ...plain, columns: columns.map(({ format }) => ({ numFmt: format, width: 20 })) };
   const writing = await interleaved(
     {
       ours: { run: () => workbookBytes(book) },
-      hucre: { run: () => writeXlsx({ sheets: [bare] }) },
+      hucre: { run: () => writeXlsx({ sheets: [formatted] }) },
+      unformatted: { run: () => writeXlsx({ sheets: [plain] }) },
       exceljs: {
         run: async () => {
           const other = new exceljs.Workbook();
           const sheet = other.addWorksheet("Trades");
-          for (const row of bare.rows) sheet.addRow(row);
+          for (const row of rows) sheet.addRow(row);
           await other.xlsx.writeBuffer();
         },
       },
@@ -74,12 +77,13 @@ export async function reports(): Promise<BenchResult> {
   );
   return inTemporaryFolder(async (folder) => {
     const pairOf = async (rows: number): Promise<readonly [string, string]> => {
-      const bytes = await workbookBytes(bookOf(rows));
       const paths = [join(folder, `${rows}-a.xlsx`), join(folder, `${rows}-b.xlsx`)] as const;
-      for (const path of paths) await writeFile(path, bytes);
+      for (const [side, path] of paths.entries())
+        await writeFile(path, await workbookBytes(bookOf(rows, side / 200)));
       return paths;
     };
     const [half, whole] = [await pairOf(50_000), await pairOf(100_000)];
+    const { peakBytes } = run([process.execPath, program, "report", "diff", ...whole], folder);
     const comparing = await interleaved(
       {
         ours: { run: () => diffReports(whole, defaultConfig) },
@@ -90,20 +94,26 @@ export async function reports(): Promise<BenchResult> {
     );
     return {
       name: "report",
-      what: `Excel reports: a sheet of ${written} rows written, two workbooks of 100,000 rows compared; median of ${repetitions}`,
+      what: `Excel reports: a sheet of ${written} rows written with its formats, two workbooks of 100,000 rows with 1,000 differences compared; median of ${repetitions}`,
       rows: [
         {
           case: "write",
           measured: milliseconds(writing.ours.medianMs),
           ratio: ratio(writing.ours, writing.hucre),
-          against: "hucre alone",
+          against: "hucre alone, the same formats",
           target: { atMost: 1.2 },
         },
         {
           case: "write",
           measured: milliseconds(writing.ours.medianMs),
+          ratio: ratio(writing.ours, writing.unformatted),
+          against: "hucre alone, no formats",
+        },
+        {
+          case: "write",
+          measured: milliseconds(writing.ours.medianMs),
           ratio: ratio(writing.ours, writing.exceljs),
-          against: "exceljs",
+          against: "exceljs, no formats",
           target: { atMost: 0.5 },
         },
         {
@@ -121,8 +131,13 @@ export async function reports(): Promise<BenchResult> {
           target: { atMost: 2.5 },
         },
         {
-          case: "peak memory of the benchmark's process",
-          measured: megabytes(process.resourceUsage().maxRSS * 1_024),
+          case: "peak memory of report diff",
+          measured: peakBytes === undefined ? "no GNU time" : megabytes(peakBytes),
+          ...(peakBytes !== undefined && {
+            ratio: peakBytes / 400e6,
+            against: "400 MB",
+            target: { atMost: 1 },
+          }),
         },
       ],
     };

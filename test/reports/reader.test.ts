@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import exceljs from "exceljs";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readWorkbook } from "../../src/adapters/xlsx/index.ts";
+import { readSheet } from "../../src/adapters/xlsx/read-sheet.ts";
 import { cellTypes } from "../../src/ports/workbook.ts";
 
 let folder: string;
@@ -65,4 +66,46 @@ it("reads a shared formula at each of its cells, with shifted references", async
   await book.xlsx.writeFile(path);
   const [read] = (await readWorkbook(path)).sheets;
   expect([...(read?.formulas.values() ?? [])]).toEqual(["A1*2", "A2*2", "A3*2"]);
+});
+
+describe("a cell of the plain form", () => {
+  const cell = '<c r="A1" s="1"><v>7</v></c>';
+  const sheet = (row: string): string => `<worksheet><sheetData>${row}</sheetData></worksheet>`;
+  /** Reads one sheet in pieces of a length, and returns the texts of its cells. */
+  async function textsOf(xml: string, length: number): Promise<readonly string[]> {
+    const pieces = async function* () {
+      for (let at = 0; at < xml.length; at += length) yield xml.slice(at, at + length);
+    };
+    const part = { name: "A", visibility: "visible", isFrom1904: false, where: "A" } as const;
+    const { texts } = await readSheet(pieces(), { ...part, sharedTexts: ["zero", "one"] });
+    return texts;
+  }
+
+  it.each([
+    ["is read as the parser reads it", `<row>${cell}<c r="B1" t="s"><v>1</v></c></row>`, ["7", "one"]],
+    ["is read with its attributes in any order", `<row><c r="A1" s="1" t="s"><v>0</v></c></row>`, ["zero"]],
+    [
+      "is read beside others",
+      `<row><c r="A1"><f>1+1</f><v>2</v></c><c r="B1"><v>3</v></c></row>`,
+      ["2", "3"],
+    ],
+    ["does not count in a comment", `<row><!--<row>${cell}-->${cell}</row>`, ["7"]],
+    [
+      "does not count in a CDATA section",
+      `<row><c r="A1" t="str"><v><![CDATA[<row>${cell}]]></v></c></row>`,
+      [`<row>${cell}`],
+    ],
+  ])("%s, in pieces of any length", async (_, row, texts) => {
+    for (let length = 1; length <= sheet(row).length; length++)
+      expect(await textsOf(sheet(row), length)).toEqual(texts);
+  });
+
+  it.each([
+    ["behind the end of the document", `${sheet("")}${cell}`],
+    ["with an attribute that stands twice", sheet('<row><c r="A1" s="1" s="1"><v>7</v></c></row>')],
+    ["without its end", sheet('<row><c r="A1"><v>7</v></row>')],
+  ])("is refused %s", async (_, xml) => {
+    for (const length of [1, 7, xml.length])
+      await expect(textsOf(xml, length)).rejects.toMatchObject({ code: "BAD_WORKBOOK" });
+  });
 });

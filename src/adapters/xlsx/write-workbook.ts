@@ -44,12 +44,16 @@ function writtenSheet(sheet: WrittenSheet, footer: string): WriteSheet {
     cells.set(`0,${at}`, { value: column.name, style: headStyle });
   const values = rows.map((row, at) =>
     row.map((cell, column) => {
-      const where = `${name}, row ${at + 2}, column ${columns[column]?.name}`;
-      const value = checkedValue(cell, where);
       const { formula, isMissing, format } = cell;
+      const why = reasonToRefuse(cell.value);
+      if (why !== undefined) throw refused(`${name}, row ${at + 2}, column ${columns[column]?.name}`, why);
+      const value = storedValue(cell.value);
       widths[column] = Math.max(widths[column] ?? 0, lengthOf(value));
       if (formula !== undefined)
         cells.set(`${at + 1},${column}`, { value, formula, formulaResult: value, style: { numFmt: format } });
+      // The library makes an error value of a plain text such as #N/A.
+      else if (typeof value === "string" && value.startsWith("#"))
+        cells.set(`${at + 1},${column}`, { value, richText: [{ text: value }], style: { numFmt: format } });
       else if (isMissing) cells.set(`${at + 1},${column}`, { value, style: missingStyle });
       else if (value !== null && format !== columns[column]?.format)
         cells.set(`${at + 1},${column}`, { value, style: { numFmt: format } });
@@ -58,7 +62,10 @@ function writtenSheet(sheet: WrittenSheet, footer: string): WriteSheet {
   );
   return {
     name,
-    columns: columns.map(({ format }, at) => ({ numFmt: format, width: Math.min(widths[at] ?? 0, 40) + 2 })),
+    columns: columns.map(({ format }, at) => ({
+      style: { numFmt: format },
+      width: Math.min(widths[at] ?? 0, 40) + 2,
+    })),
     rows: [columns.map((column) => column.name), ...values],
     cells,
     freezePane: { rows: 1 },
@@ -80,20 +87,25 @@ const lengthOf = (value: CellValue): number =>
     ? Math.ceil(String(Math.trunc(value)).length * 1.34) + 4
     : String(value ?? "").length;
 
-function checkedValue({ value }: WrittenCell, where: string): string | number | null {
-  if (value === null) return null;
+/** The reason why a workbook cannot hold a value; undefined if it can. */
+function reasonToRefuse(value: unknown): string | undefined {
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw refused(where, `${value} is no number that a workbook can hold`);
-    if (Number(value.toPrecision(digitsMax)) !== value)
-      throw refused(where, `${value} has more than ${digitsMax} digits`);
-    return Object.is(value, -0) ? 0 : value;
+    if (!Number.isFinite(value)) return `${value} is no number that a workbook can hold`;
+    // A number with a short text has few digits, so most numbers are not rounded for this.
+    if (String(value).length > digitsMax && Number(value.toPrecision(digitsMax)) !== value)
+      return `${value} has more than ${digitsMax} digits`;
+    return undefined;
   }
-  if (typeof value !== "string") throw refused(where, `a value of the type ${typeof value} cannot be stored`);
-  if (value.length > textMax)
-    throw refused(where, `the text has ${value.length} characters, more than ${textMax}`);
-  if (!value.isWellFormed()) throw refused(where, "the text has half of a character pair");
+  if (value === null) return undefined;
+  if (typeof value !== "string") return `a value of the type ${typeof value} cannot be stored`;
+  if (value.length > textMax) return `the text has ${value.length} characters, more than ${textMax}`;
+  return value.isWellFormed() ? undefined : "the text has half of a character pair";
+}
+
+function storedValue(value: WrittenCell["value"]): WrittenCell["value"] {
+  if (typeof value === "number") return Object.is(value, -0) ? 0 : value;
   // A text that looks like the escape of a character would be read as that character.
-  return value.replaceAll(/_(?=x[0-9A-Fa-f]{4}_)/g, "_x005F_");
+  return value?.includes("_x") ? value.replaceAll(/_(?=x[0-9A-Fa-f]{4}_)/g, "_x005F_") : value;
 }
 
 const refused = (where: string, what: string): BridgeError =>

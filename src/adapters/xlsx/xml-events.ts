@@ -9,6 +9,11 @@ export interface XmlHandlers {
   readonly open: (name: string, attributes: Attributes) => void;
   readonly close?: (name: string) => void;
   readonly text?: (text: string) => void;
+  /**
+   * Reads whole elements at a place of the text in place of the parser, which is slower. Called where an
+   * element may begin. Returns the place behind the elements that were read.
+   */
+  readonly plain?: (text: string, at: number) => number;
 }
 
 /** Parses a part and calls the handlers. Throws BAD_WORKBOOK for malformed XML and for a document type. */
@@ -17,7 +22,7 @@ export async function parseXml(
   where: string,
   handlers: XmlHandlers,
 ): Promise<void> {
-  const { open, close, text } = handlers;
+  const { open, close, text, plain } = handlers;
   const parser = new SaxesParser<{ xmlns: false; position: false }>({ xmlns: false, position: false });
   parser.on("error", (cause) => {
     throw refusedWorkbook(where, `the XML is malformed: ${messageOf(cause)}`, undefined, cause);
@@ -28,17 +33,30 @@ export async function parseXml(
   });
   // Names are cut only if the root has a prefix: parts with millions of tags rarely have one.
   let isPrefixed: boolean | undefined;
+  /** The parser has read a whole tag and nothing after it, so that an element may begin. */
+  let isAfterTag = false;
   parser.on("opentag", (tag) => {
+    isAfterTag = true;
     isPrefixed ??= tag.name.includes(":");
     open(isPrefixed ? localName(tag.name) : tag.name, tag.attributes);
   });
-  if (close !== undefined) parser.on("closetag", ({ name }) => close(isPrefixed ? localName(name) : name));
+  parser.on("closetag", ({ name }) => {
+    isAfterTag = true;
+    close?.(isPrefixed ? localName(name) : name);
+  });
   if (text !== undefined) {
     parser.on("text", text);
     parser.on("cdata", text);
   }
   try {
-    for await (const piece of pieces) parser.write(piece);
+    for await (const piece of pieces)
+      for (let at = 0; at < piece.length; ) {
+        if (isAfterTag && plain !== undefined) at = plain(piece, at);
+        const end = plain === undefined ? piece.length : piece.indexOf(">", at) + 1 || piece.length;
+        isAfterTag = false;
+        parser.write(piece.slice(at, end));
+        at = end;
+      }
     parser.close();
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause;

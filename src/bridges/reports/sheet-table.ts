@@ -26,7 +26,7 @@ export function tableOf(sheet: WorkbookSheet): SheetTable {
   const columns = new Map<string, number>();
   // Marks columns in an array: a set of a million entries would cost more than the comparison of a sheet.
   const isUnnamed = new Uint8Array(columnsMax);
-  for (const column of sheet.columns) isUnnamed[column] = 1;
+  for (let at = 0; at < sheet.columns.length; at++) isUnnamed[sheet.columns[at] ?? 0] = 1;
   for (let at = 0; at < (sheet.starts[1] ?? 0); at++) {
     const column = sheet.columns[at] ?? 0;
     const text = sheet.texts[at] ?? "";

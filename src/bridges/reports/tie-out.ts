@@ -84,19 +84,19 @@ function tied(
 
 /** Returns undefined for a workbook that lacks a sheet of the report. */
 function summed({ sheets }: Workbook): SummedReport | undefined {
-  const [summary, positions, trades] = ["Summary", "Positions", "Trades"].map((name) => {
-    const sheet = sheets.find((one) => one.name === name);
-    return sheet && tableOf(sheet);
-  });
+  const [summary, positions, trades] = ["Summary", "Positions", "Trades"].map((name) =>
+    sheets.find((one) => one.name === name),
+  );
   if (summary === undefined || positions === undefined || trades === undefined) return undefined;
+  const [open, all] = [tableOf(positions), tableOf(trades)];
   const count = ({ records }: SheetTable): Fraction => fraction(BigInt(records.length));
   const sums = {
-    realized: columnSum(trades, "Realized_PNL"),
-    unrealized: columnSum(positions, "Unrealized_PNL"),
-    positions: count(positions),
-    trades: count(trades),
+    realized: columnSum(all, "Realized_PNL"),
+    unrealized: columnSum(open, "Unrealized_PNL"),
+    positions: count(open),
+    trades: count(all),
   };
-  return { summary, sums };
+  return { summary: tableOf(summary), sums };
 }
 
 /** The raw text of a figure of Summary; undefined if it has no row with this name. */
