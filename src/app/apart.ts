@@ -11,7 +11,7 @@ interface ApartOptions {
   readonly work: string;
   /** An abort ends the process. */
   readonly signal?: AbortSignal;
-  /** How to do the work without the time limit of `signal`. */
+  /** Advice for a caller whose work exceeds the time limit of `signal`. */
   readonly withoutLimit?: string;
 }
 

@@ -1,4 +1,4 @@
-/** What the commands over ledgers use. Other commands load their own module of the application. */
+/** The exports for the commands over ledgers. Other commands load their own module of the application. */
 import { join } from "node:path";
 import { parityDocument, renderParityPage } from "../adapters/report/index.ts";
 import { jsonPieces } from "../base/json-pieces.ts";

@@ -161,8 +161,7 @@ export function controlFile({ config, folder }: ControlSettings): string | undef
 const switchName = "LEGACY_ONLY";
 
 /**
- * The kill switch file, which may stand beside the control file or, if that is a symbolic link, beside the
- * link.
+ * The kill switch file, which may be beside the control file or, if that is a symbolic link, beside the link.
  */
 export function switchFileOf(settings: ControlSettings): LocalSwitchFile {
   const file = controlFile(settings);

@@ -19,8 +19,7 @@ export const errorCatalogue = {
   FILE_REPLACED: "another file has taken the place of a database that is open",
   DATABASE_BUSY: "the database stayed locked or busy, or kept changing, for too long",
   REFUSED: "the requested action is not allowed now",
-  CONFLICT:
-    "something is not as the request expects: the plan, the authority over the records, or who watches the files",
+  CONFLICT: "the plan, the authority or the watcher of the files is not the one that the request expects",
   CLOSED: "the bridge, store or system that was called is closed",
   SYSTEM_DOWN: "a system that should answer did not",
   INTERNAL: "a bug in pnl-bridge",

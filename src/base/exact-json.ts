@@ -14,7 +14,7 @@ export const textLengthMax = 64 * 2 ** 20;
 export const depthMax = 512;
 
 /**
- * Reads JSON without converting any number to a float: whole numbers up to 2^53 in plain digits stay numbers,
+ * Reads JSON without converting any number to a float: whole numbers below 2^53 in plain digits stay numbers,
  * and every other number becomes the decimal text of its source (`0.10` is "0.1", `1.0` is "1", `1e3` is
  * "1000", `9007199254740993` is itself). So a float of a system's answer becomes the decimal that the system
  * wrote, and exact numbers stay exact.

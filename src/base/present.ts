@@ -8,8 +8,8 @@ export function present<T>(value: T | undefined, claim: string): T {
 }
 
 /**
- * Returns the item at a place that the list must have; a negative `index` counts from the end. Not for hot
- * loops.
+ * Returns the item at an index, which must be in the list; a negative `index` counts from the end. Not for
+ * hot loops.
  */
 export const at = <T>(items: readonly T[], index: number): T =>
   present(items.at(index), `the list has a place ${index}`);

@@ -622,7 +622,7 @@ class WorstFields {
     }
   }
 
-  /** Counts a field and returns whether it has a place in the report, so that it must be added. */
+  /** Counts a field and returns whether the report has room for it; then the caller adds it. */
   wants(path: string, verdict: FieldVerdict): boolean {
     this.#count += 1;
     const { firsts, others } = this.#byVerdict[verdict];

@@ -23,8 +23,8 @@ type Migration = FileValues["migration"];
 type PlanSections = Pick<Migration, "phase" | "featureFlags" | "trafficRouting">;
 
 /**
- * The values of the file. The sections of `migration:` stand on the top level; those that describe the plan
- * become `plan`.
+ * The values of the file. The sections of `migration:` are at the top level here; those that describe the
+ * plan become `plan`.
  */
 export interface Config extends Omit<FileValues, "migration">, Omit<Migration, keyof PlanSections> {
   /** The plan that the file asks for; the control plane decides whether it is in force. */

@@ -97,8 +97,7 @@ function editedOnce(text: string, { path, value }: YamlEdit, file: string): stri
     if (problems.length === 0 && isDeepStrictEqual(meaning(read), wanted)) return edited;
   }
   const what =
-    `${path} cannot be changed without changing something else: ` +
-    "it stands behind an alias, or has an anchor";
+    `${path} cannot be changed without changing something else: ` + "it is behind an alias, or has an anchor";
   throw new BridgeError("BAD_CONFIG", { what, where: file, fix: "change the file by hand" });
 }
 
@@ -367,7 +366,7 @@ function lineEnd(text: string, position: number): number {
 
 const endingOf = (text: string): string => (text.includes("\r\n") ? "\r\n" : "\n");
 
-/** The spaces before a position on its line; undefined if other text stands there. */
+/** The spaces before a position on its line; undefined if there is other text before it. */
 function indentOf(text: string, position: number): string | undefined {
   const before = text.slice(lineStart(text, position), position);
   return /^ *$/.test(before) ? before : undefined;

@@ -438,14 +438,14 @@ export const keys = [
       "interval_ms",
       whole("milliseconds", 100, 60_000),
       1_000,
-      "How long one answer of a system serves all viewers of a book",
+      "The time for which all viewers of a book get the same answer of a system",
     ),
     key(
       "legacy",
       dashboardSystem,
       null,
       "The controller of the desk's own dashboard, which then supplies legacy's figures; " +
-        "by default the methods of systems.legacy do",
+        "by default the methods of systems.legacy supply them",
     ),
     key(
       "controller",

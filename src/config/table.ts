@@ -8,7 +8,7 @@ import { type Camel, camel } from "../base/camel.ts";
 /** A kind of value: what the file may contain, and how the value is written and shown. */
 export interface Kind<Value> {
   readonly schema: z.ZodType<Value>;
-  /** The value as it stands in a file. Absent: the value itself. */
+  /** Returns the value in the form that a file contains. Absent: the value itself. */
   write?(value: Value): unknown;
   /** The part of the value that a listing may show. Absent: all of it. */
   show?(value: string): string;

@@ -6,7 +6,7 @@ import type { ControlRecord } from "../ports/control-store.ts";
 /** The plan that follows from a control record, and the requests in the record that are not obeyed. */
 export interface EffectivePlan {
   readonly plan: MigrationPlan;
-  /** Where each value comes from. */
+  /** The source of each value. */
   readonly from: Readonly<Record<PlanValue, PlanSource>>;
   /** Requests that are not obeyed, each with the reason. */
   readonly held: readonly Held[];

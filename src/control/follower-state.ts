@@ -198,8 +198,8 @@ function onSwitchRead(step: Step, isSet: boolean): void {
     obey(step);
     report(step, "switch_file", isSet ? "the switch file is set" : "the switch file was removed");
   }
-  // While the store answers, the switch is also recorded there: the whole fleet goes to legacy, with a row in
-  // the audit.
+  // While the store answers, the switch is also recorded there, so the whole fleet returns to legacy and the
+  // audit gets a row.
   const isFresh = freshnessAt(step.nowMs, step.state, step.rules) === "fresh";
   if (isSet && isFresh && step.state.record.overrides.useNewPnlSystem !== false)
     perform(step, { kind: "record_switch" });

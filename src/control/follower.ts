@@ -32,7 +32,7 @@ interface FollowerOptions extends decide.FollowerRules {
   readonly onPlan: (effective: EffectivePlan) => void;
   /** The epoch of the oldest running call; undefined while none runs. */
   readonly oldestRunning: () => number | undefined;
-  /** The report that each heartbeat carries. */
+  /** Returns the report that each heartbeat contains. */
   readonly report: () => JsonValue;
   readonly onEvent: (event: decide.ControlEvent) => void;
 }
@@ -240,8 +240,8 @@ export class PlanFollower {
   }
 
   /**
-   * Saves the state. Saves run one at a time, and each writes the state at its own start; so the save after a
-   * failed one also writes what the failed one did not.
+   * Saves the state. Saves run one at a time, and each writes the state as it is when the save begins. So the
+   * save after a failed one also writes the changes that the failed one did not write.
    */
   #saveSnapshot(): void {
     this.#saving = this.#saving.then(async () => {

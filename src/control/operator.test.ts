@@ -128,7 +128,7 @@ describe("a move", () => {
     expect(fleet.place.record.grantedPhase).toBe("dual_write");
   });
 
-  it("backward never leads forward, even if somebody else goes further back at the same time", async () => {
+  it("backward never moves forward, even if somebody else moves further back at the same time", async () => {
     await goTo("primary_switch");
     const moves = [{ kind: "retreat" }, { kind: "set", phase: "read_only" }] as const;
     const moved = await Promise.all(moves.map((move) => fleet.operator.move(move, amy)));
@@ -373,7 +373,7 @@ describe("rollback", () => {
 });
 
 describe("traffic", () => {
-  it("is raised by a ramp, one step each dwell time, and the last step stays", async () => {
+  it("is raised by a ramp, one step each dwell time, and the percentage of the last step is kept", async () => {
     await goTo("dual_write");
     await fleet.operator.ramp({ steps: [10, 25, 50, 100], dwellMs: 60_000, endsIn: "stay" }, amy);
     const seen: number[] = [];

@@ -77,7 +77,7 @@ export type By = Pick<AuditNote, "actor" | "reason">;
 /** The content of the store at one moment. */
 export interface Overview extends Standing {
   readonly section: Section | undefined;
-  /** Why the published section cannot be read here. */
+  /** The reason why this program cannot read the published section. */
   readonly unreadable: string | undefined;
   readonly instances: readonly Instance[];
   readonly signOffs: readonly SignOff[];
@@ -110,7 +110,7 @@ interface SwitchRollback {
   readonly via: "switch_file";
   /** The path of the switch file. Legacy answers in every process whose state is in that folder. */
   readonly path: string;
-  /** Why the store cannot be written. */
+  /** The reason why the store cannot be written. */
   readonly why: string;
 }
 
@@ -154,8 +154,8 @@ const signOffDays = 7;
 const training = "team_trained";
 const pollMs = 10;
 /**
- * A live process that hears of the change at once sends a heartbeat within this time. Until then no process
- * counts as gone, because somebody may have set the clock, so that the last heartbeat only looks old.
+ * A live process that is notified of the change at once sends a heartbeat within this time. Until then no
+ * process counts as gone, because somebody may have set the clock, so that the last heartbeat only looks old.
  */
 const aliveMs = 500;
 /** The number of times that other changes may overtake a backward move before it fails with CONFLICT. */
@@ -353,7 +353,7 @@ export class Operator {
     return this.#change({ ...by, action: "traffic", set, ...(isPinned && at(overview.record)) });
   }
 
-  /** Begins a ramp with its first step. A live process takes the further steps. */
+  /** Begins a ramp with its first step. A live process makes the further steps. */
   async ramp(
     ramp: Pick<Ramp, "steps" | "dwellMs" | "endsIn">,
     given: By,
@@ -365,7 +365,7 @@ export class Operator {
     return this.#ramp(overview, { ...ramp, ...by });
   }
 
-  /** Lowers the percentage step by step and rolls back after 0. A live process takes the further steps. */
+  /** Lowers the percentage step by step and rolls back after 0. A live process makes the further steps. */
   async rollbackGradually(given: By, dwellMs = rampDefaults.dwellMs): Promise<ControlRecord> {
     const by = checked(given);
     const overview = await this.overview();

@@ -43,7 +43,7 @@ export function abandonCalls(
           seq,
         );
         if (taken === undefined) continue;
-        // The same key may be sent again: legacy takes it as a new write.
+        // If the same key is sent again, legacy treats it as a new write.
         yield* ask(
           `DELETE FROM ${dialect.own("keys")} WHERE idempotency_key = ?`,
           textIn(taken, "idempotency_key"),

@@ -676,7 +676,7 @@ class RowRules {
 
   /**
    * Raises the version of a row that legacy's own programs store, and leaves legacy's own tables as they are.
-   * A trade whose place another row has goes to `pnlb_unstorable`, if the write allows that.
+   * A trade whose place another row has is stored in `pnlb_unstorable`, if the write allows that.
    */
   *#countOwn(row: RowWrite, kept: Kept): Work<EntryVersion> {
     const { aggregate, isFinal, does, change, claim } = row;

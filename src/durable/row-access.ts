@@ -57,7 +57,10 @@ export class RowAccess {
     return this.#inserting("INSERT", table, { ...key, ...initial, ...values });
   }
 
-  /** The statement that inserts a row at version 0 unless its key exists; it answers whether it did. */
+  /**
+   * The statement that inserts a row at version 0 unless its key exists; its result shows whether the row was
+   * inserted.
+   */
   adding({ table, key, set, initial }: RowChange): Statement {
     const version = this.#dialect.keepsVersion ? { version: 0 } : {};
     return this.#inserting("ADD", table, { ...key, ...initial, ...set, ...version });

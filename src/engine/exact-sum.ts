@@ -18,8 +18,8 @@ export class ExactSum {
   }
 
   /**
-   * Adds (a - b) × c. Requires that c is not 0: then the product is beyond `half`, and is computed as a
-   * bigint, whenever a float cannot hold a - b.
+   * Adds (a - b) × c. `c` must not be 0. If a float cannot hold a - b, the product is then larger than
+   * `half`, so it is computed as a bigint.
    */
   addDifferenceTimes(a: number, b: number, c: number): void {
     const product = (a - b) * c;

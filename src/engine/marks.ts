@@ -23,7 +23,7 @@ export class MarkBook {
   readonly #days: Set<number>;
   readonly #base: MarkBook | undefined;
 
-  /** `base` supplies the marks that this book lacks; it must not change any more. */
+  /** `base` supplies the marks that this book lacks; it must not change afterwards. */
   constructor(base?: MarkBook) {
     this.#base = base;
     this.#days = new Set(base?.days);

@@ -19,8 +19,8 @@ import {
 import type { TradeColumns } from "./trade-columns.ts";
 
 /**
- * Returns the part of a statement that depends on lots opened at a price of 0. Under average cost a pool that
- * includes such a trade depends on it as a whole. Linear in trades; reads matches only of lanes that a trade
+ * Returns the part of a statement that depends on lots opened at a price of 0. Under average cost, the whole
+ * P&L of a pool that includes such a lot counts. Linear in trades; reads matches only of lanes that a trade
  * at 0 opened or enlarged.
  */
 export function zeroPriceLotsOf(engine: PnlEngine, options: StatementOptions, totals: Totals) {

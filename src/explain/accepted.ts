@@ -2,7 +2,7 @@
 import { absolute, compare, parseFigure } from "../base/fraction.ts";
 import type { AcceptedUnder, Explanation } from "../ports/explanation.ts";
 
-/** What a person accepts: differences of one cause, up to an amount and a day. */
+/** The terms that a person accepts: differences of one cause, up to an amount and a day. */
 export interface AcceptedTerms extends AcceptedUnder {
   readonly scope: Scope;
   /**

@@ -47,7 +47,10 @@ interface ExpectedRow {
   readonly fields: ExpectedField[];
 }
 
-/** The tolerance of a figure that has none because one side has no number; it covers errors of floats. */
+/**
+ * The tolerance for a figure that the report gives none, because one side has no number. It covers float
+ * errors.
+ */
 const dust = 1e-6;
 
 /** The days whose rows are compared. */

@@ -138,7 +138,7 @@ class Budget {
     return this.runWhile(world, rules) ?? new Map();
   }
 
-  /** The same; undefined if the check refuses a day. */
+  /** Like `run`, but returns undefined if the check refuses a day. */
   runWhile(world: World, rules: Rules, check?: DayCheck): ReadonlyMap<string, LaneFigures> | undefined {
     const { lanes, trades, isStopped } = figuresUnder(world, rules, check);
     this.runs += 1;

@@ -97,7 +97,7 @@ interface OpenPosition {
   readonly row: Row;
 }
 
-/** Quirk: a symbol that is flat has no row, so that its realized P&L stands in the trades only. */
+/** Quirk: a symbol that is flat has no row, so only the trades show its realized P&L. */
 function positionsOf(
   { positions, day }: World,
   { closes, date }: LegacyReportRequest,

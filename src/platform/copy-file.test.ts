@@ -18,7 +18,7 @@ test("a copy has every byte of a file, whatever its size, and only its owner can
   }
 });
 
-/** A file of the kernel, which has fewer bytes than its size says. */
+/** A file of the kernel that has fewer bytes than its reported size. */
 const short = "/sys/devices/system/cpu/online";
 
 test.skipIf(!existsSync(short))("a file that ends before its size is copied to its end", () => {

@@ -4,7 +4,7 @@ import { BridgeError } from "../base/errors.ts";
 export interface FileUsers {
   /** Other processes of this host that have one of the files open, by their ids. */
   readonly users: readonly string[];
-  /** How many processes this user may not look into. */
+  /** The number of processes whose files this user may not list. */
   readonly hidden: number;
 }
 

@@ -1,4 +1,6 @@
-/** The numbers that Linux gives to file systems of other machines, where locks and shared memory do not hold. */
+/**
+ * The numbers that Linux gives to file systems of other machines, where locks and shared memory do not work.
+ */
 export const remoteFileSystems: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],

@@ -158,7 +158,7 @@ export interface BackfillCalls {
   quarantineCounts(given: null): {
     readonly rows: number;
     readonly reviews: number;
-    /** Trades in `pnlb_unstorable`. */
+    /** The number of trades in `pnlb_unstorable`. */
     readonly unstorable: number;
   };
   /** Accepts the columns and unique keys of legacy's tables as they are now. */

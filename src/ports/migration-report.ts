@@ -1,24 +1,32 @@
-/** What the report of a migration says: plain data that a page or a program can show. */
+/** The content of the report of a migration: plain data that a page or a program can show. */
 import type { Phase, Side } from "../domain/migration/phase.ts";
 import type { JsonValue } from "./system.ts";
 import type { EvidenceSource } from "./tallies.ts";
 
-/** Users or books: how many different ones, and the sum over trading days of those of each day. */
+/** Users or books: the number of different ones, and the sum of their numbers on each trading day. */
 export interface Affected {
   readonly distinct: number;
   readonly days: number;
 }
 
-/** What users saw since the evidence began. Calls are never counted: one screen asks hundreds of times. */
+/**
+ * The effects on users since the evidence began. Calls are never counted, because one screen makes hundreds
+ * of them.
+ */
 export interface UserImpact {
   /** Users to whom modern answered, or should have answered. */
   readonly seen: Affected;
   /** Users to whom modern gave an answer that differs from legacy's beyond tolerance. */
   readonly wrong: Affected;
   readonly wrongBooks: Affected;
-  /** From the first wrong answer of a book and day to the last one or to the right one after it. */
+  /**
+   * The minutes from the first wrong answer of each book and day to the last one, or to the correct one after
+   * it.
+   */
   readonly wrongMinutes: number;
-  /** The largest wrong figure's difference, and the sum of the largest ones of each book and day. */
+  /**
+   * The largest difference of a wrong figure, and the sum of the largest differences of each book and day.
+   */
   readonly largest: number;
   readonly money: number;
   /** Users to whom legacy answered because modern could not, by reason. */
@@ -32,7 +40,10 @@ export interface UserImpact {
   readonly unobserved: number | null;
 }
 
-/** The time of paired calls of a method. Times are known to within a tenth; null is a call without an end. */
+/**
+ * The time of paired calls of a method. Times are exact to within a tenth; null means that the call did not
+ * end.
+ */
 export interface CalculationTime {
   readonly method: string;
   readonly pairs: number;
@@ -67,12 +78,12 @@ export interface MigrationMetrics {
   readonly impact: UserImpact;
 }
 
-/** What a gate says about the migration, for people who do not know it. */
+/** The meaning of a gate, for people who do not know it. */
 export interface GateMeaning {
   readonly proves: string;
-  /** Null if it leaves nothing open that is worth a warning. */
+  /** What the gate does not prove; null if that needs no warning. */
   readonly lacks: string | null;
-  /** What to do while it is not open. */
+  /** What a person does while the gate is not open. */
   readonly otherwise: string;
 }
 
@@ -80,7 +91,7 @@ interface ReportedGate {
   readonly name: string;
   readonly title: string;
   readonly state: "open" | "closed" | "inconclusive";
-  /** Whether it lets the move pass: it is open, or two people waive it. */
+  /** Whether the gate permits the move: it is open, or two people waive it. */
   readonly open: boolean;
   readonly why: string;
   readonly evidence?: JsonValue;
@@ -88,7 +99,7 @@ interface ReportedGate {
   readonly meaning: GateMeaning | null;
 }
 
-/** One thing that somebody did, with the reason. */
+/** One action of a person or a process, with the reason. */
 export interface Deed {
   readonly at: string;
   readonly actor: string;
@@ -104,11 +115,11 @@ export interface MigrationReport {
   readonly modern: string;
   readonly phase: Phase;
   readonly epoch: number;
-  /** Who answers calls now, and why. */
+  /** The system that answers calls now, and the reason. */
   readonly answers: string;
   /** Remarks that a reader must know first, such as what was only simulated. */
   readonly remarks: readonly string[];
-  /** How to go back to legacy now, and whether that is possible. */
+  /** The way to go back to legacy now, and whether it is possible. */
   readonly back: { readonly possible: boolean; readonly why: string; readonly command: string };
   readonly profile: "desk" | "trial";
   /** The phase whose gates are listed; null in the last phase. */
@@ -144,6 +155,6 @@ export interface MigrationReport {
     readonly until: string;
     readonly reason: string;
   }[];
-  /** What is open: quarantined, owed, parked and waiting rows, lanes that are apart now. */
+  /** Open problems: quarantined, owed, parked and waiting rows, and lanes that are apart now. */
   readonly risks: readonly string[];
 }

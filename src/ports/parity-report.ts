@@ -122,7 +122,7 @@ export interface SummedPair {
   readonly modern: string;
   /** modern - legacy. */
   readonly difference: string;
-  /** For each side: the number of figures that it lacks, so that its sum leaves them out. */
+  /** For each side, the number of figures that it lacks and that its sum therefore leaves out. */
   readonly absent: Readonly<Record<Side, number>>;
 }
 

@@ -15,8 +15,8 @@ export interface StoreWrite {
   readonly digest: string;
   readonly rows: readonly RowWrite[];
   /**
-   * Whether a trade whose place in legacy belongs to another row goes to `pnlb_unstorable`, and a write
-   * replaces a trade that the backfill has copied. Otherwise the write is refused in both cases.
+   * If true, a trade whose place in legacy belongs to another row is stored in `pnlb_unstorable`, and a write
+   * replaces a trade that the backfill has copied. If false, the write is refused in both cases.
    */
   readonly keepsUnstorable?: boolean | undefined;
   /** Whether legacy's own programs store the rows: the write changes no row of legacy's own tables. */
@@ -49,7 +49,7 @@ export interface Fence {
 }
 
 /**
- * An entry in the form that the mirror takes. The mirror keeps its key too, so that a caller who sends the
+ * An entry in the form that the mirror accepts. The mirror keeps its key too, so that a caller who sends the
  * write again after the authority has moved gets the same answer.
  */
 export interface MirrorWrite extends Omit<OutboxEntry, "rows"> {
@@ -84,7 +84,7 @@ export type LeaseAnswer =
   | { readonly kind: "held"; readonly token: number }
   | { readonly kind: "taken"; readonly holder: string; readonly untilMs: number };
 
-/** A row in the form that one store takes. */
+/** A row in the form that one store accepts. */
 export type PlacedRow = Pick<RowWrite, "aggregate" | "change" | "claim">;
 
 /** The progress of an outbox. Each field is 0 if there is no such entry. */

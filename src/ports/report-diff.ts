@@ -1,4 +1,4 @@
-/** How two workbooks differ in one place. */
+/** The kinds of difference between two workbooks in one place. */
 export type DifferenceClass =
   | "value"
   | "type"

@@ -16,7 +16,7 @@ export interface RowChange {
   readonly initial: StoredRow;
 }
 
-/** One row of a write, in the form that one store takes. */
+/** One row of a write, in the form that one store accepts. */
 export interface RowWrite {
   /** The table and key in canonical form. The row's versions are counted under this name. */
   readonly aggregate: string;

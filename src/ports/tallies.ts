@@ -1,7 +1,7 @@
 /**
- * The evidence of the gates: what is left of comparisons when they are pruned. All of it adds up over
- * processes and is kept under an evidence key, a text that changes with the content of the builds, the
- * configuration, the tolerances and the tables of symbols.
+ * The evidence of the gates: the counts and sums that remain when comparisons are pruned. Those of several
+ * processes are added up. They are kept under an evidence key, a text that changes with the content of the
+ * builds, the configuration, the tolerances and the tables of symbols.
  */
 
 /** `replay`: a history; `live`: legacy answered and modern was its shadow; `served`: modern answered. */
@@ -56,7 +56,7 @@ export interface EvidenceProcess {
   readonly ended: boolean;
 }
 
-/** What one process adds to the evidence. */
+/** The evidence that one process adds. */
 export interface EvidenceDelta extends EvidenceProcess {
   readonly key: string;
   readonly laneDays: readonly LaneDay[];
@@ -72,9 +72,9 @@ export interface StoredEvidence {
   readonly others: readonly { readonly key: string; readonly at: string }[];
 }
 
-/** Each change of the key begins an attempt; a key that returns brings its evidence back. */
+/** Each change of the key begins an attempt. If an earlier key returns, its evidence counts again. */
 export interface Attempt {
   readonly attempt: number;
-  /** How often somebody has judged gates under the key. */
+  /** The number of times that gates were judged under the key. */
   readonly looks: number;
 }

@@ -54,8 +54,8 @@ export type FileSlice =
   | { readonly kind: "refused"; readonly code: string; readonly why: string };
 
 /**
- * Finds and reads the files of some roots, which are folders with all their subfolders. Only files whose
- * names match a pattern exist for it. It holds no file open between calls.
+ * Finds and reads the files of some roots, which are folders with all their subfolders. It ignores files
+ * whose names match no pattern. It holds no file open between calls.
  */
 export interface FileFinder {
   /** The mode of each root, in the given order of the roots; `poll` until the first look. */

@@ -6,8 +6,8 @@ import { products } from "./products.ts";
 import { bloombergCodes, brokerCodes, cmeCodes } from "./series-codes.ts";
 
 /**
- * Raised by hand when a change of a grammar or rule in code changes the meaning of a text. Tables are hashed
- * instead.
+ * A developer raises this number when a change of a grammar or rule in code changes the meaning of a text.
+ * Tables are hashed instead.
  */
 const grammarVersion = 1;
 

@@ -13,7 +13,7 @@ export type Folder = ReadonlyMap<string, Buffer>;
 type Step =
   | { readonly kind: "write" | "empty"; readonly file: number; readonly bytes: Buffer }
   | { readonly kind: "sync"; readonly file: number }
-  /** `file` gets the name `to`, and loses the name `from`; undefined for a removal. */
+  /** `file` gets the name `to`, and loses the name `from`; `file` is undefined for a removal. */
   | { readonly kind: "name"; readonly file: number | undefined; readonly from?: string; readonly to?: string }
   | { readonly kind: "syncFolder" };
 
@@ -35,7 +35,7 @@ export class CrashingFolder {
     return this.#steps.length;
   }
 
-  /** The functions of `node:fs/promises` that change a folder; those of `real` that note each step. */
+  /** Returns functions that change a folder like those of `real`, and also record each step. */
   functions(real: typeof fs): Pick<typeof fs, "open" | "rename" | "rm"> {
     const isHere = (path: unknown): boolean => dirname(resolve(String(path))) === this.#path;
     const rename: typeof fs.rename = async (from, to) => {
@@ -116,7 +116,7 @@ export class CrashingFolder {
   }
 }
 
-/** A handle of which some functions are noted after they have run. */
+/** Returns a handle that calls the function of `notes`, if there is one, after each function of its own. */
 function noting(
   handle: FileHandle,
   notes: Partial<Record<keyof FileHandle, (given: unknown) => void>>,

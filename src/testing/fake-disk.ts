@@ -1,8 +1,8 @@
 /**
- * A disk in memory that a `FileFinder` looks at, for simulations. It has no clock and no chance of its own:
- * the caller supplies the time and causes the faults by methods. Like a real disk at its worst it gives the
- * inode of a removed file to the next new one, and it can have a coarse clock, old stats and pages that
- * arrive later. It has no events: each look sees every file, whatever its scope.
+ * A disk in memory that a `FileFinder` looks at, for simulations. It has no clock and no randomness: the
+ * caller supplies the time and causes the faults by methods. Like a real disk at its worst it gives the inode
+ * of a removed file to the next new one, and it can have a coarse clock, old stats and pages that arrive
+ * later. It has no events: each look sees every file, whatever its scope.
  */
 import { BridgeError } from "../base/errors.ts";
 import { fileName } from "../base/file-name.ts";

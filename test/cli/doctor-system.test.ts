@@ -14,7 +14,7 @@ type Findings = Awaited<ReturnType<typeof examineSystem>>;
 const builtinChecks = [
   ...pnlMethods.map((method) => `answers ${method}`),
   "numbers are exact",
-  "the same question, the same answer",
+  "equal questions get equal answers",
   "survives bad input",
   "methods",
 ];
@@ -248,7 +248,7 @@ describe("the checks report a system", () => {
     expect(found.map(({ check }) => check)).toEqual([
       "answers totals",
       "numbers are exact",
-      "the same question, the same answer",
+      "equal questions get equal answers",
       "methods",
       "left out",
     ]);
@@ -323,7 +323,7 @@ describe("the checks report a system", () => {
       "({ ...computePnl(request), calls: ++calls }),",
     );
     expect(failedOf(await findings(desk(), { "desk.mjs": source }))).toEqual({
-      "the same question, the same answer": "eight calls at once had different answers",
+      "equal questions get equal answers": "eight calls at once had different answers",
     });
   });
 

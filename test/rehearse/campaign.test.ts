@@ -42,7 +42,7 @@ describe.runIf(isLongRun("rehearse"))("a rehearsal of a desk with 20 instruments
     const ofBreak = played.find(({ tradingDay }) => tradingDay === breakDay);
     expect(ofBreak?.rollback).toMatch(/^served_mismatch: /);
     expect([reached, stopped?.gate, stopped?.tradingDay]).toEqual(["shadow_mode", "standing", breakDay]);
-    expect(stopped?.why).toMatch(/^10 lanes apart now/);
+    expect(stopped?.why).toMatch(/^10 lanes are apart now/);
   });
 
   it("takes processor time that is linear in the days", async () => {

@@ -50,10 +50,10 @@ describe("a rehearsal", () => {
     ]);
     const because = rehearsal.days.flatMap((day) => day.moves.map((move) => move.because));
     expect(because[1]).toMatch(
-      /accuracy\/replay: 0 of \d+ instrument-days unexplained.*days: \d+ days: .*latency_p99: dailyPnl: /,
+      /accuracy\/replay: 0 of \d+ instrument-days remained unexplained.*days: the evidence covers \d+ days, .*latency_p99: dailyPnl: /,
     );
     expect(because[2]).toMatch(/nothing_lost: the last reconciliation found no difference/);
-    expect(because[3]).toMatch(/accuracy\/served: 0 of \d+ instrument-days unexplained/);
+    expect(because[3]).toMatch(/accuracy\/served: 0 of \d+ instrument-days remained unexplained/);
     // What nobody has measured is marked.
     const gatesOfMove = rehearsal.days.find((day) => day.moves[0]?.to === "cleanup")?.gates ?? [];
     const simulated = gatesOfMove.filter((gate) => gate.simulated).map(({ name }) => name);
@@ -81,7 +81,7 @@ describe("a rehearsal", () => {
     );
     const rehearsal = await played({ trades: [few], modernRows: rows, callsPerDay: 20 });
     expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "standing"]);
-    expect(rehearsal.stopped?.why).toMatch(`1 lane apart now, such as ${symbol} `);
+    expect(rehearsal.stopped?.why).toMatch(`1 lane is apart now, such as ${symbol} `);
   });
 
   it("with a slow modern stops before dual_write at its median latency", async () => {
@@ -103,7 +103,7 @@ describe("a rehearsal", () => {
     const slow = { ...(await loadConfig(configFile)), gates };
     const rehearsal = await played({ trades: [few], config: slow, configFile, callsPerDay: 20 });
     expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "latency_p50"]);
-    expect(rehearsal.stopped?.why).toMatch(/modern took over 1\.1 times as long in (\d+) of \1 pairs/);
+    expect(rehearsal.stopped?.why).toMatch(/modern took more than 1\.1 times as long in (\d+) of \1 pairs/);
   });
 
   it("holds the ramp on a day without data, and stops before primary_switch at a write that was lost", async () => {
@@ -148,7 +148,7 @@ describe("a rehearsal", () => {
       "standing",
       breakDay,
     ]);
-    expect(rehearsal.stopped?.why).toMatch(/^10 lanes apart now/);
+    expect(rehearsal.stopped?.why).toMatch(/^10 lanes are apart now/);
   });
 
   it.skipIf(!hasSharedData)(

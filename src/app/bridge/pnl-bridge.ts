@@ -77,7 +77,7 @@ export interface PnlBridgeOptions {
   readonly load?: HostLoad;
 }
 
-/** What a rehearsal puts in the place of the real world. */
+/** The parts of the real world that a rehearsal replaces. */
 export interface BridgeStage extends ControlStage {
   /** Returns a random number of at least 0 and below 1. */
   readonly draw: () => number;

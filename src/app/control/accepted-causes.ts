@@ -75,7 +75,7 @@ export async function revokeCause(id: string, options: StoreOptions & ByOptions)
 export const acceptedCauses = (options: StoreOptions): Promise<readonly AcceptedTerms[]> =>
   withOperator(options, "reads", ({ store }) => registerIn(store));
 
-/** The same, of an open control store. */
+/** Like `acceptedCauses`, from an open control store. */
 export async function registerIn(store: Pick<ControlStore, "audit">): Promise<readonly AcceptedTerms[]> {
   const register = new Map<string, AcceptedTerms>();
   for await (const row of auditRows(store)) applyCause(register, row);

@@ -58,7 +58,7 @@ interface ControlPlaneOptions extends ControlSettings {
   readonly stage?: ControlStage | undefined;
 }
 
-/** What a rehearsal puts in the place of the real world. */
+/** The parts of the real world that a rehearsal replaces. */
 export interface ControlStage {
   readonly clock: Clock;
   readonly alerts: AlertSink & { close(): void };

@@ -21,8 +21,8 @@ export interface DrillReport {
   readonly committedMs: number;
   readonly acknowledgedMs: number | null;
   /**
-   * Whether every process routes calls to legacy after its acknowledgement; to modern if the window to legacy
-   * is closed.
+   * Whether every process, once it has acknowledged, routes calls to legacy; if the window to legacy is
+   * closed, whether it routes them to modern.
    */
   readonly answeredByLegacy: boolean;
   readonly recorded: boolean;

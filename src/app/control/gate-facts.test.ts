@@ -27,7 +27,7 @@ function readerOver() {
   return { read, note, evidence, control };
 }
 
-test("a waiver counts until the earliest end of those that have not ended", async () => {
+test("the waivers of a gate count until the first of them ends, and waivers that have ended do not count", async () => {
   const { read, note } = readerOver();
   const waive = (actor: string, until: string) => note(auditActions.waive, { gate: "memory", until }, actor);
   await waive("amy", days(-3));
@@ -38,7 +38,7 @@ test("a waiver counts until the earliest end of those that have not ended", asyn
   ]);
 });
 
-test("readings at the same time and later ones find each row once", async () => {
+test("simultaneous and later readings count each row of the audit once", async () => {
   const { read, note } = readerOver();
   const content = { kind: "scrape", at: "2026-11-30T12:00:00Z", ok: true };
   for (let row = 0; row < 3; row++) await note(auditActions.evidence, content);

@@ -30,7 +30,7 @@ interface Reading {
   readonly features?: readonly string[] | undefined;
 }
 
-/** The facts may be this old, because a page asks for them again and again. */
+/** The largest age of facts that are used again; a page requests them often. */
 const keptMs = 1_000;
 
 /** The facts that are read from the stores and the configuration. */
@@ -40,7 +40,7 @@ type Stored = Omit<EvidenceFacts, "owed" | "quarantined">;
 interface Kept {
   readonly key: string;
   readonly facts: Promise<Stored | string>;
-  /** The monotonic time until which they are used: always while they are being read. */
+  /** The monotonic time until which the facts are used; infinite while they are being read. */
   untilMs: number;
 }
 
@@ -139,9 +139,7 @@ const isOutOfUseIn = (columns: Readonly<Record<string, unknown>>): boolean =>
   columns.use_new_pnl_system === false ||
   columns.migration_mode === "old_only";
 
-/**
- * What people and programs have recorded in the audit. Reads only the rows that are new since the last time.
- */
+/** The results that people and programs have recorded in the audit. Each reading reads only the new rows. */
 class AuditRegister {
   readonly records: EvidenceRecord[] = [];
   readonly #waived = new Map<string, { actor: string; reason: string; until: string }[]>();

@@ -1,4 +1,6 @@
-/** Gathers what the report of a migration says, from the control store, the evidence and the databases. */
+/**
+ * Gathers the content of the report of a migration from the control store, the evidence and the databases.
+ */
 import { systemClock } from "../../adapters/host/index.ts";
 import { migrationPage } from "../../adapters/report/migration-page.ts";
 import { lineOf } from "../../base/errors.ts";
@@ -133,7 +135,7 @@ function changesOf({ before, after }: AuditRow): string {
     .join(", ");
 }
 
-/** What a row records: the gate or the kind of result, and whether it was good. */
+/** The content of a row: the gate or the kind of result, and whether it was good. */
 function contentOf({ evidence }: AuditRow): string {
   const content = evidence === null ? {} : JSON.parse(evidence);
   const { gate, phase, kind, code, ok, acknowledgedMs, sha256 } = content;
@@ -148,7 +150,10 @@ function contentOf({ evidence }: AuditRow): string {
     .join(" ");
 }
 
-/** What waits in the databases and in the watched files. What cannot be read is a risk itself. */
+/**
+ * Lists what waits in the databases and in the watched files. A place that cannot be read is listed as a
+ * risk, too.
+ */
 async function outsideRisks(options: StoreOptions, { config }: ControlSettings): Promise<readonly string[]> {
   const { tradeLedger, marketPrices } = config.watch;
   const hasFiles = tradeLedger !== null || marketPrices.length > 0;

@@ -35,7 +35,7 @@ export interface Status {
   readonly answers: string;
   /** The reason why modern answers no call, whatever the phase; null while modern is in use. */
   readonly outOfUse: string | null;
-  /** The path of this machine's switch file if it is set, else null. While set, legacy answers here. */
+  /** The path of this machine's switch file if it is set, else null. While it is set, legacy answers. */
   readonly switchFile: string | null;
   readonly rollback: Overview["rollback"];
   readonly ramp: ControlRecord["ramp"];

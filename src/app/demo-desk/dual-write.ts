@@ -11,11 +11,11 @@ import { type OpenDatabaseBridge, openDatabaseBridge } from "../database/bridge.
 import { reconcilePair } from "../database/reconcile.ts";
 
 export interface DualWrite {
-  /** How many trades stand in both databases. */
+  /** The number of trades that are in both databases. */
   readonly trades: number;
-  /** After how many acknowledged writes the first process was killed. */
+  /** The number of acknowledged writes after which the first process was killed. */
   readonly killedAfter: number;
-  /** Figures of both databases that were compared, and how many of them do not agree. */
+  /** The number of compared figures of both databases, and of those that do not agree. */
   readonly compared: number;
   readonly differing: number;
 }

@@ -31,11 +31,11 @@ export interface LivingDesk {
   start(bridge: PnlBridge): Promise<() => Promise<void>>;
 }
 
-/** The milliseconds after the start at which something happens. */
+/** The time of each event of the demo, in milliseconds after the start. */
 interface Moments {
   /** From then on UST trades the two-year note, and its answers differ. */
   readonly twoYearNote: number;
-  /** A file lands whose row is no trade. */
+  /** A file arrives that has a row which is not a valid trade. */
   readonly badRow: number;
   /** Somebody changes an old ledger. */
   readonly republished: number;
@@ -259,7 +259,7 @@ async function start(bridge: PnlBridge, desk: Desk, moments: Moments): Promise<(
     if (request.trades.length > 0) await bridge.service.call("calculatePnl", request, { user, book });
     if (calls % 7 === 0) await bridge.dashboard.getPnlData({ view: "screen", user, book });
   });
-  // A call may be refused while the bridge closes; the demo goes on.
+  // A call may be refused while the bridge closes; the demo continues.
   const stops = [
     systemClock.every(tradeMs, () => void trade().catch(() => {})),
     systemClock.every(callMs, () => void call().catch(() => {})),

@@ -139,7 +139,7 @@ export async function openFileWatcher(
       ),
     today: () => {
       const wallUs = wallOfInstant(systemClock.nowMs() * 1_000);
-      // The day rule that uses file names gives no day for a moment.
+      // The day rule that uses file names gives no day without a file.
       return dayRule.dayOf(wallUs, undefined) ?? Math.floor(wallUs / dayUs);
     },
     lease: thisHolder(leaseMs),

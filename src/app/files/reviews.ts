@@ -1,4 +1,4 @@
-/** The reviews of files, and what becomes of a person's decision about one. */
+/** The reviews of files, and the results of people's decisions about them. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { pause } from "../../base/pause.ts";

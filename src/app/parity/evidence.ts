@@ -96,7 +96,7 @@ function instrumentsOf(
 const noCurrency = "XXX";
 
 const meanings: Readonly<Record<string, string>> = {
-  // First, because a finding of the input keeps its own meaning where a cause has the same name.
+  // These come first, so that a finding of the input with the same name replaces the meaning.
   ...explainedCauses,
   ...quarantineCodes,
   ...noteCodes,

@@ -18,7 +18,7 @@ import { witnessFiles } from "./witness-files.ts";
 interface ExplainedComparison {
   readonly stored: StoredComparison;
   readonly explanations: readonly Explanation[];
-  /** Why there are none. */
+  /** The reason why there are no explanations. */
   readonly why?: string;
 }
 

@@ -7,7 +7,7 @@ import type { DailyRow, HistoryRequest, PositionRow, SystemError } from "../../p
 import { foreignSystem } from "../bridge/pnl-bridge.ts";
 import { readJsonInput } from "./json-input.ts";
 
-/** A system may take as long as a night's run. */
+/** The time limit of a call of `history`, which may take as long as a system's nightly run. */
 const historyMsMax = 3_600_000;
 
 /** Reads an answer of `history` from a JSON file. Throws BridgeError UNREADABLE, BAD_USAGE. */

@@ -58,15 +58,18 @@ export class DaySystem implements BridgedSystem {
 
 /** The nominal time of a call in milliseconds. */
 const nominalMs = 20;
-/** Modern counts as slower only if it takes so much longer for a whole history; less is noise. */
+/**
+ * The smallest difference in time for the whole history at which modern counts as slower; a smaller one is
+ * noise.
+ */
 const noiseMs = 2_000;
-/** The spread of the load that both systems feel, and of each system's own. */
+/** The spread of the load that slows both systems, and of the load of each system alone. */
 const [sharedSpread, ownSpread] = [0.25, 0.03];
 
 /**
  * Simulated times of calls. If modern is a foreign system that takes at least two seconds longer for the whole
- * history than legacy, its calls take longer in the same ratio. Otherwise both are equally fast. Each call has
- * a load that both sides feel, which changes with each question.
+ * history than legacy, its calls take longer in the same ratio. Otherwise both are equally fast. Each
+ * question has a load that slows both sides.
  */
 export class CallTimes {
   readonly #random: Random;

@@ -108,8 +108,8 @@ function dayOption(name: string, text: string | undefined): string | undefined {
 }
 
 /**
- * Whether a difference is wholly proved to be legacy's. The people of a real desk would accept such a cause; a
- * defect of modern, and a difference that nobody can explain, stay.
+ * Whether legacy is proved to cause the whole difference. The people of a real desk would accept such a
+ * cause; they would not accept a defect of modern or an unexplained difference.
  */
 const isLegacyDefect = ({ causes, unexplained }: Explanation): boolean =>
   unexplained === "0" &&
@@ -150,7 +150,7 @@ async function landings(world: PnlRun, prices: readonly string[]): Promise<Landi
   };
 }
 
-/** The days of a history, up to `to` if that is later. */
+/** Returns the days of a history; if `to` is later than the last one, the days continue to `to`. */
 function daysOf(
   report: ParityReport,
   world: PnlRun,

@@ -73,7 +73,7 @@ export interface Rehearsal {
   /** The gates that are not open after the last day; empty if `cleanup` is reached. */
   readonly waiting: readonly RehearsedGate[];
   readonly assumed: readonly string[];
-  /** Milliseconds for the run of both systems and for the days, of real time. */
+  /** The real time, in milliseconds, of the run of both systems and of the days. */
   readonly took: { readonly historyMs: number; readonly daysMs: number };
 }
 
@@ -123,7 +123,7 @@ class Migration {
   /** The phases of which a daily report was built. */
   readonly #reported = new Set<Phase>();
   #approved: Phase | undefined;
-  /** The instrument-days that are missing, at least, until all gates can be open. */
+  /** The smallest number of further instrument-days with which all gates can be open. */
   #missing = 0;
   #unjudgedDays = 0;
   #wasApart = false;
@@ -204,14 +204,15 @@ class Migration {
         const user = `trader ${1 + (call % 20)}`;
         const book = books.length === 0 ? undefined : books[call % books.length];
         const ofBook = book === undefined ? {} : { book };
-        // A question that fails is counted by the bridge.
+        // The bridge counts a question that fails.
         await bridge.service.call("dailyPnl", { asOf, ...ofBook }, { user, ...ofBook }).catch(() => {});
         await bridge.service.idle();
         this.#clock.advance(minuteMs);
       }
     await this.#recordReplay(stage, [{ rows }]);
     await drain(stage);
-    // Otherwise a write that ends after the clock has moved would count as a sign of life of the next morning.
+    // Without this, a write that ends after the clock has moved would count as a sign of life of the next
+    // morning.
     await bridge.service.core.flush();
     return [
       ...(refusals.length === 0 ? [] : [`${refusals.length} records were refused, such as: ${refusals[0]}`]),
@@ -247,8 +248,8 @@ class Migration {
   }
 
   /**
-   * Whether the gates may be open, or something has happened that a person would look at. Judging takes as long
-   * as all evidence, so the gates are otherwise judged only once in a while.
+   * Whether the gates may be open, or something has happened that a person would look at. A judgement reads
+   * all evidence, so the gates are otherwise judged only once in a while.
    */
   #isDue({ bridge, control }: StagedBridge, { lanes, rows }: PlayedDay): boolean {
     this.#missing -= lanes;
@@ -286,7 +287,7 @@ class Migration {
     return latched !== null && before === null ? latched : undefined;
   }
 
-  /** What the people and the fleet do on the next morning. */
+  /** Makes the decisions of the people and the fleet on the next morning. */
   async #decide(
     stage: StagedBridge,
     day: string,
@@ -333,7 +334,7 @@ class Migration {
     return (await control.operator.gates(target)).gates;
   }
 
-  /** After a trigger: back to shadow_mode, and there into use again. */
+  /** After a trigger, moves back to shadow_mode and takes modern back into use there. */
   async #takeBack({ control, bridge }: StagedBridge): Promise<Move[]> {
     if (whyOutOfUse(control.follower.record) === undefined) return [];
     const from = bridge.plan.phase;
@@ -366,7 +367,7 @@ class Migration {
   #stopped(gates: GateReport["gates"], { bridge }: StagedBridge): Rehearsal["stopped"] & object {
     const waits = gates.filter(({ open }) => !open);
     const daysOf = ({ needs }: (typeof waits)[number]): number => needs?.days ?? 0;
-    // The gates that need no statistics follow from the others: an open way back, databases that agree.
+    // Evidence gates come first, because the other gates, such as `databases_ready`, depend on them.
     const closed = waits.filter(({ state }) => state === "closed");
     const gate =
       closed.find(({ name }) => evidenceGates.some((one) => one.name === name)) ??
@@ -394,7 +395,7 @@ class Migration {
   }
 }
 
-/** The instrument-days without which a gate cannot open. */
+/** The number of further instrument-days that a gate needs before it can open. */
 const missingLanes = ({ name, needs, open }: GateReport["gates"][number]): number =>
   open || !name.startsWith("accuracy/") ? 0 : (needs?.clean ?? 0);
 

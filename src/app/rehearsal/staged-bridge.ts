@@ -26,13 +26,13 @@ import { CallTimes, DaySystem } from "./day-system.ts";
 import type { DeskHistory } from "./history.ts";
 import type { SimulatedClock } from "./simulated-clock.ts";
 
-/** The people of a rehearsal, who do not exist. */
+/** The simulated people of a rehearsal. */
 export const people = ["simulated operator", "simulated second person"] as const;
 const [operator] = people;
 
 const controlPercentageDefault = 20;
 const dayMs = 86_400_000;
-/** In simulated time no lease ends, and no plan gets old. */
+/** So long that in simulated time no lease ends and no plan becomes stale. */
 const endlessMs = 1e13;
 const recordsMax = 500;
 const legacyName = "pnl_tracker.db";
@@ -119,7 +119,8 @@ function stagedConfig(config: Config, history: DeskHistory, folder: string): Con
       keepRequests: 0,
       controlPercentage: config.shadow.controlPercentage || controlPercentageDefault,
     },
-    // The budget of a move of the authority is of real time, and says nothing about the desk's machines.
+    // A move of the authority is measured in real time on this machine, so the desk's own budget does not
+    // apply.
     database: { ...config.database, cutoverBudgetMs: 60_000 },
     control: { ...config.control, pollMs: 50, staleMs: endlessMs, leaseMs: endlessMs },
   };
@@ -210,7 +211,7 @@ const weekly = (features: readonly string[]): readonly JsonValue[] => {
   ];
 };
 
-/** Records what is assumed of a morning; some of it only once a week. */
+/** Records the results that are assumed on each morning, some of them only once a week. */
 export class AssumedRecords {
   readonly #features: readonly string[];
   #weekMs = Number.NEGATIVE_INFINITY;

@@ -41,7 +41,7 @@ function eventsOf(day: RehearsedDay, before: RehearsedDay | undefined): readonly
   const { moves, rollback, differences, explained, percentage, notes, phase } = day;
   const isRaised = phase === "dual_write" && percentage !== (before?.percentage ?? 0);
   return [
-    ...(differences > 0 ? [`${differences} rows apart, ${explained} of them explained`] : []),
+    ...(differences > 0 ? [`${many(differences)} apart, ${explained} of them with a proved cause`] : []),
     ...(rollback === undefined ? [] : [`rolled back: ${rollback}`]),
     ...moves.map(({ from, to }) => `${from} → ${to}`),
     ...(isRaised ? [`modern answers ${percentage} %`] : []),
@@ -50,8 +50,10 @@ function eventsOf(day: RehearsedDay, before: RehearsedDay | undefined): readonly
   ];
 }
 
-/** What became of the migration, in one sentence. */
+const many = (rows: number): string => (rows === 1 ? "1 row is" : `${rows} rows are`);
+
+/** The outcome of the migration in a few words. */
 export function outcomeOf({ reached, stopped, days }: Rehearsal): string {
   if (stopped === undefined) return `reached ${reached} on ${days.at(-1)?.tradingDay}`;
-  return `stopped in ${reached} at ${stopped.gate}, which blocks since ${stopped.tradingDay}`;
+  return `stopped in ${reached} at ${stopped.gate}, which has blocked since ${stopped.tradingDay}`;
 }

@@ -37,14 +37,15 @@ export interface ReportInput {
 export interface BuiltReport {
   readonly bytes: Uint8Array;
   readonly workbook: Workbook;
-  /** SHA-256 of the content, hexadecimal; without looks, footer and document properties. */
+  /** SHA-256 of the content without styles, footer and document properties, hexadecimal. */
   readonly contentHash: string;
   /** The document of exact figures, in pieces. */
   readonly document: () => Iterable<string>;
 }
 
 /**
- * Both systems see the same world: the trades and prices up to the close of the day under legacy's day rule.
+ * The run from which both systems report: the trades and prices up to the close of the day under legacy's day
+ * rule.
  */
 interface ReportWorld {
   readonly input: ReportInput;

@@ -146,7 +146,7 @@ function freeName(folder: string, nowMs: number): string {
   return existsSync(path) ? freeName(folder, nowMs + 1_000) : path;
 }
 
-/** Legacy's switch file takes modern out of use on this machine. */
+/** Returns the plan with the kill switch set if this machine's switch file is set. */
 const planInUse = (plan: MigrationPlan, switchFile: string | null): MigrationPlan =>
   switchFile === null ? plan : { ...plan, useNewPnlSystem: false };
 

@@ -22,7 +22,7 @@ export interface HandOutOptions {
   readonly user?: string | undefined;
 }
 
-/** What is handed out, before it is written. */
+/** A report that will be handed out, before it is written. */
 export interface PreparedReport {
   readonly side: Side;
   readonly because: string;

@@ -73,7 +73,7 @@ export async function reportRegister(store: ControlStore, date: string): Promise
   return { handedOut, accepted };
 }
 
-/** Adds an entry to the record of its day, unless the last one of this user says the same. */
+/** Adds an entry to the record of its day, unless the last entry of this user has the same content. */
 export async function keepHandOut(
   store: ControlStore,
   { handedOut }: ReportRegister,

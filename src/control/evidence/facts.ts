@@ -23,7 +23,7 @@ export interface Waiver {
   readonly until: string;
 }
 
-/** What the evidence gates of a configuration judge. */
+/** The facts that the evidence gates of a configuration judge. */
 export interface EvidenceFacts {
   readonly key: string;
   readonly attempt: number;

@@ -48,7 +48,7 @@ const countOf = (trials: readonly Trial[]): Count => ({
   k: trials.filter(({ event }) => event).length,
 });
 
-/** The trading days that `clean` further trials take at the pace of some days. */
+/** The number of trading days until there are `clean` further trials, at the pace of the given lane days. */
 function daysFor(clean: number, seen: readonly LaneDay[]): number | null {
   const days = daysOf(seen).length;
   return days === 0 ? null : Math.ceil(clean / (seen.length / days));
@@ -79,7 +79,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const limit = accuracyLimit(facts, source, before);
     const { trials } = facts.trials;
     const own = ofSources(trials, source);
-    // A class that another source has seen is missing here, and not absent from the desk.
+    // The desk trades a class that another source has seen, so its evidence is missing here.
     const groups = [...new Set(trials.filter(({ group }) => group !== "summary").map(({ group }) => group))];
     for (const { group } of own) if (!groups.includes(group)) groups.push(group);
     const strata = groups.map((group) => {
@@ -92,8 +92,8 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const evidence = { k, n, upper, limit, alpha, strata };
     const of = groups.length > 1 ? ` of ${group}s` : "";
     const why =
-      `${k} of ${many(n, "instrument-day")}${of} unexplained: at most ${percent(upper)}; ` +
-      `limit ${percent(limit)}`;
+      `${k} of ${many(n, "instrument-day")}${of} remained unexplained, ` +
+      `a rate of at most ${percent(upper)}; the limit is ${percent(limit)}`;
     if (strata.some(({ state }) => state === "closed"))
       return closed(`${why}; ${waysToExplain(ofSources(facts.trials.trials, source))}`, evidence);
     if (worst !== undefined && strata.every(({ state }) => state === "open")) return open(why, evidence);
@@ -103,12 +103,13 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
       clean,
       own.filter((trial) => trial.group === group),
     );
-    const pace = days === null ? "no pace yet" : `about ${many(days, "day")} at this pace`;
+    const pace = days === null ? "and its pace is not known yet" : `about ${many(days, "day")} at this pace`;
     const missing = strata.filter((one) => one.n === 0).map((one) => one.group);
-    const lacks = missing.length === 0 ? "" : `; never seen: ${missing.join(", ")}`;
+    const lacks = missing.length === 0 ? "" : `; it has never seen ${missing.join(", ")}`;
     const next = source === "replay" ? "; run replay --record" : "";
     return inconclusive(
-      `${why}; ${clean} more clean ones (${withOneBreak} with one break), ${pace}${lacks}${next}`,
+      `${why}; the gate needs ${clean} more clean ones (${withOneBreak} with one break), ` +
+        `${pace}${lacks}${next}`,
       evidence,
       { clean, withOneBreak, days, ...(missing.length > 0 && { missing }) },
     );
@@ -154,10 +155,12 @@ export const figureGates: readonly EvidenceGate[] = [
       const missing = isSwitch ? dayNames.filter((name) => !seen.has(name)) : [];
       const upper = upperBound({ k, n: days.length }, alpha);
       const evidence = { k, n: days.length, upper, limit: needed, alpha };
-      const why = `${many(days.length, "day")}: at most ${percent(upper)} bad; ${needed} needed`;
+      const why =
+        `the evidence covers ${many(days.length, "day")}, at most ${percent(upper)} of them bad; ` +
+        `the gate needs ${needed}`;
       const left = Math.max(0, needed - days.length);
       if (left === 0 && missing.length === 0) return open(why, evidence);
-      const lacks = missing.length === 0 ? "" : `; missing: ${missing.join(", ")}`;
+      const lacks = missing.length === 0 ? "" : `; it has not seen: ${missing.join(", ")}`;
       return inconclusive(`${why}${lacks}`, evidence, { clean: left, days: left, missing });
     },
   },
@@ -173,8 +176,9 @@ export const figureGates: readonly EvidenceGate[] = [
         // A lane may be apart in a replay, in the shadow and in modern's answers at once.
         const lanes = new Set(apartNow.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
         return closed(
-          `${many(lanes, "lane")} apart now, such as ${[book, symbol].filter(Boolean).join(" ")} ` +
-            `(${apart}) since ${day}; explain it, then accept its cause or repair modern`,
+          `${many(lanes, "lane is", "lanes are")} apart now, ` +
+            `such as ${[book, symbol].filter(Boolean).join(" ")} (${apart}) since ${day}; ` +
+            "explain it, then accept its cause or repair modern",
           { apart: lanes },
         );
       }
@@ -208,12 +212,17 @@ export const figureGates: readonly EvidenceGate[] = [
       const largest = Math.max(0, ...apart.map(({ money }) => money ?? 0));
       if (worst !== undefined) {
         const { day, book, symbol, apart: field, money, quantityApart } = worst;
-        const by = quantityApart ? "in quantity" : `by ${dollars(money ?? 0)} (> ${dollars(rowMax)})`;
-        return closed(`${day} ${[book, symbol].filter(Boolean).join(" ")} ${field} apart ${by}; explain it`, {
-          largest,
-          absolute,
-          limit: rowMax,
-        });
+        const by = quantityApart
+          ? "in quantity"
+          : `by ${dollars(money ?? 0)} (the limit is ${dollars(rowMax)})`;
+        return closed(
+          `${[book, symbol].filter(Boolean).join(" ")} is apart ${by} in ${field} on ${day}; explain it`,
+          {
+            largest,
+            absolute,
+            limit: rowMax,
+          },
+        );
       }
       const unknown = apart.filter(({ money }) => money === null).length;
       const sum = trials.reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
@@ -221,14 +230,14 @@ export const figureGates: readonly EvidenceGate[] = [
       const bound = n === 0 ? rowMax : meanBound({ sum, n }, rowMax, alpha);
       const evidence = { k: sum, n, upper: bound, limit: meanMax, alpha, largest, absolute };
       const why =
-        `largest ${dollars(largest)}, mean of ${many(n, "instrument-day")} at most ${dollars(bound)}; ` +
-        `limit ${dollars(meanMax)}`;
+        `the largest difference is ${dollars(largest)}, and the mean of ${many(n, "instrument-day")} ` +
+        `at most ${dollars(bound)}; the limit is ${dollars(meanMax)}`;
       if (unknown > 0)
         return inconclusive(`${why}; the money of ${many(unknown, "break")} is unknown`, evidence);
       if (n > 0 && bound <= meanMax) return open(why, evidence);
       const clean = Math.max(1, trialsNeeded(sum, meanMax / rowMax, alpha) - n);
       const days = daysFor(clean, trials);
-      return inconclusive(`${why}; ${clean} more clean ones`, evidence, { clean, days });
+      return inconclusive(`${why}; the gate needs ${clean} more clean ones`, evidence, { clean, days });
     },
   },
   {
@@ -243,9 +252,9 @@ export const figureGates: readonly EvidenceGate[] = [
       const e = evidenceOfShares(signs, [0.5, 0.5]);
       const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
       const why =
-        `${plus} of ${within.length} differences within tolerance favour modern, ` +
-        `E = ${Number(e.toPrecision(3))}; ` +
-        `at most ${dollars(drift)} a book and month; limit ${dollars(driftMax)}`;
+        `${plus} of ${within.length} differences within tolerance favour modern ` +
+        `(E = ${Number(e.toPrecision(3))}); they add up to at most ${dollars(drift)} a book and month; ` +
+        `the limit is ${dollars(driftMax)}`;
       const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
       if (trials.length === 0) return inconclusive("nothing has been compared");
       const way = "; look for a rounding or convention that one side lacks";
@@ -277,8 +286,8 @@ export const figureGates: readonly EvidenceGate[] = [
         const e = evidenceOfShares([k, n - k], [ratio, 1 - ratio]);
         if (e >= 1 / alpha)
           return closed(
-            `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)}, ` +
-              `E = ${Number(e.toPrecision(3))}; look for a program that keeps calls from the bridge`,
+            `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)} ` +
+              `(E = ${Number(e.toPrecision(3))}); look for a program that keeps calls from the bridge`,
             { k, n, e, limit: ratio, alpha },
           );
       }
@@ -300,7 +309,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const share = values.n === 0 ? 0 : values.k / values.n;
       if (share > excludedMax)
         return closed(
-          `${percent(share)} of the compared values are excluded; limit ${percent(excludedMax)}`,
+          `${percent(share)} of the compared values are excluded; the limit is ${percent(excludedMax)}`,
           {
             k: values.k,
             n: values.n,
@@ -312,14 +321,18 @@ export const figureGates: readonly EvidenceGate[] = [
       const excess = excessOverNoise(sum(tallies, "ab"), sum(tallies, "aa"), alpha);
       const aa = sum(tallies, "aa");
       const evidence = { k: aa.k, n: aa.n, excess, limit: controlsMin, alpha };
-      const missing = lacking.length === 0 ? "" : `, missing: ${lacking.join(", ")}`;
+      const missing = lacking.length === 0 ? "" : ` for ${lacking.join(", ")}`;
       const way = isNoiseMeasured ? "" : "; set shadow.control_percentage";
       return methods.length > 0 && lacking.length === 0
-        ? open(`at most ${percent(excess)} of calls differ beyond noise, ${aa.n} A/A calls`, evidence)
-        : inconclusive(`${aa.n} A/A calls; ${controlsMin} a method needed${missing}${way}`, evidence, {
-            clean: controlsMin * Math.max(1, methods.length) - aa.n,
-            missing: lacking,
-          });
+        ? open(`at most ${percent(excess)} of calls differ beyond the noise of ${aa.n} A/A calls`, evidence)
+        : inconclusive(
+            `${aa.n} A/A calls were made; the gate needs ${controlsMin} a method${missing}${way}`,
+            evidence,
+            {
+              clean: controlsMin * Math.max(1, methods.length) - aa.n,
+              missing: lacking,
+            },
+          );
     },
   },
   {
@@ -328,20 +341,20 @@ export const figureGates: readonly EvidenceGate[] = [
     before: moves,
     isWaivable: true,
     judge({ stored: { tallies, processes }, nowMs }, { alpha }) {
-      // What a process that was killed had not written yet may have been an error.
+      // A killed process may have lost an error that it had not written yet.
       const killed = processes.filter(({ ended, at }) => !ended && Date.parse(at) + 60_000 < nowMs).length;
       const { k: failed, n: minutes } = sum(tallies, "errors");
       const count = { k: failed + killed, n: minutes + killed };
       const upper = upperBound(count, alpha);
       const evidence = { ...count, upper, limit: errorMax, alpha };
       const why =
-        `${count.k} of ${count.n} minutes with an error of modern: at most ${percent(upper)}; ` +
-        `limit ${percent(errorMax)}`;
+        `modern failed in ${count.k} of ${count.n} minutes, a rate of at most ${percent(upper)}; ` +
+        `the limit is ${percent(errorMax)}`;
       const state = judgeRate(count, errorMax, alpha);
       if (state === "closed") return closed(`${why}; see comparisons --verdict error`, evidence);
       if (state === "open" && count.n >= minutesMin) return open(why, evidence);
       const clean = Math.max(minutesMin, trialsNeeded(count.k, errorMax, alpha)) - count.n;
-      return inconclusive(`${why}; ${clean} more clean ones`, evidence, { clean });
+      return inconclusive(`${why}; the gate needs ${clean} more clean ones`, evidence, { clean });
     },
   },
   {
@@ -412,16 +425,16 @@ export function coverageOf(
     .toSorted((one, other) => other.n - one.n)
     .map(({ stratum, n }) => `${n} ${stratum.slice(method.length + 1)}`);
   const why =
-    `${method}: ${percent(byCount)} by count and ${percent(byMoney)} by money compared; ` +
-    `limit ${percent(coverageMin)}` +
+    `${method}: ${percent(byCount)} by count and ${percent(byMoney)} by money were compared; ` +
+    `the limit is ${percent(coverageMin)}` +
     (reasons.length === 0 ? "" : `; lost: ${reasons.join(", ")}`) +
-    (days === 0 ? "" : `; ${many(days, "instrument-day")} void, since a process died`);
+    (days === 0 ? "" : `; a process died, which voids ${many(days, "instrument-day")}`);
   const evidence = { byCount, byMoney, limit: coverageMin, voided: days };
   if (strata.some(({ surely }) => surely < coverageMin)) return closed(why, evidence);
   return Math.min(byCount, byMoney) >= coverageMin ? open(why, evidence) : inconclusive(why, evidence);
 }
 
-/** How much faster the second of two calls of one system is proved to be, in steps of the ratio 1.1. */
+/** The proved factor by which the second of two calls of one system is faster, in steps of the ratio 1.1. */
 function orderEffect(
   tallies: readonly Tally[],
   alpha: number,
@@ -452,19 +465,21 @@ function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdic
   const { method = "", k = 0, n = 0 } = worst ?? {};
   const limit = 1.1 * order.m;
   const why =
-    `${method === "" ? "" : `${method}: `}modern took over ${Number(limit.toPrecision(3))} times as long ` +
-    `in ${k} of ${many(n, "pair")}`;
+    `${method === "" ? "" : `${method}: `}modern took more than ` +
+    `${Number(limit.toPrecision(3))} times as long in ${k} of ${many(n, "pair")}`;
   const evidence = { k, n, limit, alpha, orderEffect: order.m, controls: order.n };
   if (slower !== undefined) return closed(`${why}; profile modern`, evidence);
   const few = strata.some((one) => one.n < pairsMin);
   if (strata.length > 0 && !few && order.n >= controlsMin && strata.every(({ state }) => state === "open"))
     return open(why, evidence);
   const clean = Math.max(0, Math.max(pairsMin, trialsNeeded(k, 0.5, alpha)) - n);
-  return inconclusive(`${why}; ${clean} more pairs${controlsText(order.n)}`, evidence, { clean });
+  return inconclusive(`${why}; the gate needs ${clean} more pairs${controlsText(order.n)}`, evidence, {
+    clean,
+  });
 }
 
 const controlsText = (n: number): string =>
-  n >= controlsMin ? "" : `; A/A has ${many(n, "pair")} of ${controlsMin}: set shadow.control_percentage`;
+  n >= controlsMin ? "" : `; ${n} of ${controlsMin} A/A pairs were made: set shadow.control_percentage`;
 
 function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
@@ -491,15 +506,16 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
   const worst = slower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
   const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0 } = worst ?? {};
   const why =
-    `${method === "" ? "" : `${method}: `}${many(b + c, "discordant pair")} of ${pairs}, ` +
-    `${b} with modern slower than ${thresholdMs} ms`;
+    `${method === "" ? "" : `${method}: `}${b + c} of ${many(pairs, "pair")} are discordant, ` +
+    `and modern was slower than ${thresholdMs} ms in ${b} of them`;
   const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
   if (slower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
   const isOpen = strata.every(({ state }) => state === "open");
   if (strata.length > 0 && isOpen && order.n >= controlsMin) return open(why, evidence);
   const clean = Math.max(0, trialsNeeded(b, 0.5, alpha) - b - c);
   return inconclusive(
-    `${why}; ${clean} more discordant pairs without modern slower${controlsText(order.n)}`,
+    `${why}; the gate needs ${clean} more discordant pairs in which modern is not slower` +
+      controlsText(order.n),
     evidence,
     { clean },
   );

@@ -108,14 +108,14 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { laneDays: clean(3, 1), tallies: [tally("coverage", "calculatePnl", { n: 100_000, amount: 1 })] },
   ],
   [
-    "6: a rate at the limit is looked at until it looks good",
+    "6: people judge a rate at the limit again and again until it looks good",
     "accuracy/live",
     "dual_write",
     "inconclusive",
     { laneDays: clean(1, 59), looks: 10_000 },
   ],
   [
-    "7: the count is begun anew after a failure, and five clean days follow",
+    "7: five clean days follow a failure, and somebody wants to count from there",
     "accuracy/live",
     "dual_write",
     "inconclusive",
@@ -150,7 +150,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { laneDays: clean(1, 8, { signed: 0.004 }) },
   ],
   [
-    "13: plus 1 100 dollars in one book and minus 1 100 in another",
+    "13: one book is 1 100 dollars too high, and another one 1 100 dollars too low",
     "material",
     "dual_write",
     "closed",
@@ -296,7 +296,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "26: no trade for the two days of a weekend",
+    "26: nothing is traded on the two days of a weekend",
     "standing",
     "dual_write",
     "open",
@@ -340,7 +340,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { tallies: [tally("excluded", "totals", { n: 1_000, k: 300 })] },
   ],
   [
-    "31: no month-end in 19 days",
+    "31: the evidence of 19 days has no month-end",
     "days",
     "primary_switch",
     "inconclusive",

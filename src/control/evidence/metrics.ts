@@ -93,7 +93,7 @@ const affected = (seen: readonly Seen[]): Affected => ({
   days: seen.length,
 });
 
-/** What users saw. The size and cost of the result grow with users and days, not with calls. */
+/** Returns the effects on users. The size and cost of the result grow with users and days, not with calls. */
 export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpact {
   const all = Map.groupBy(seenIn(tallies), ({ what }) => what);
   const of = (what: string): readonly Seen[] => all.get(what) ?? [];

@@ -68,7 +68,7 @@ function onNewest(
     );
   if (age > days)
     return inconclusive(
-      `the last ${what} is ${Math.floor(age)} days old; limit ${days} days; ${way}`,
+      `the last ${what} is ${Math.floor(age)} days old; the limit is ${days} days; ${way}`,
       evidence,
     );
   return judge(record);
@@ -99,7 +99,7 @@ export const recordGates: readonly EvidenceGate[] = [
         ({ content }) => {
           const { passed = 0, failed = 0, skipped = 0 } = numbersIn(content);
           const evidence = { passed, failed, skipped };
-          const why = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+          const why = `${many(passed, "test")} passed, ${failed} failed, and ${skipped} were skipped`;
           if (failed > 0) return closed(`${why}; repair them`, evidence);
           if (passed === 0) return inconclusive(`${why}; ./run test, then ${addTo}`, evidence);
           const named = listIn(content, "skippedTests").length;
@@ -131,7 +131,7 @@ export const recordGates: readonly EvidenceGate[] = [
       });
       const count = asked.length;
       const evidence = { covered: count - missing.length, limit: count };
-      const why = `${count - missing.length} of ${count} edge features covered`;
+      const why = `the evidence covers ${count - missing.length} of ${count} edge features`;
       return missing.length === 0
         ? open(why, evidence)
         : inconclusive(`${why}; missing: ${missing.join("; ")}; run replay --record`, evidence, { missing });
@@ -149,7 +149,8 @@ export const recordGates: readonly EvidenceGate[] = [
         ({ content }) => {
           const { met = 0, missed = 0, noisy = 0 } = numbersIn(content);
           const evidence = { met, missed, noisy };
-          const why = `${met} targets met, ${missed} missed, ${noisy} noisier than their margin`;
+          const why =
+            `${met} targets are met, ${missed} are missed, ` + `and ${noisy} are noisier than their margin`;
           if (missed > 0) return closed(`${why}; profile modern`, evidence);
           return noisy > 0 || met === 0
             ? inconclusive(`${why}; repeat it on an idle machine`, evidence)
@@ -174,12 +175,14 @@ export const recordGates: readonly EvidenceGate[] = [
           const ratios = listIn(content, "ratios").map(Number);
           const count = { k: ratios.filter((ratio) => ratio > memoryRatio).length, n: ratios.length };
           const evidence = { ...count, limit: memoryRatio, alpha };
-          const why = `${count.k} of ${many(count.n, "pair")} above ${memoryRatio} times legacy's memory`;
+          const why =
+            `modern needed more than ${memoryRatio} times legacy's memory ` +
+            `in ${count.k} of ${many(count.n, "pair")}`;
           const state = judgeRate(count, 0.5, alpha);
           if (state === "closed") return closed(`${why}; find what modern keeps in memory`, evidence);
           if (state === "open") return open(why, evidence);
           const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
-          return inconclusive(`${why}; ${clean} more pairs`, evidence, { clean });
+          return inconclusive(`${why}; the gate needs ${clean} more pairs`, evidence, { clean });
         },
       ),
   },
@@ -201,9 +204,9 @@ export const recordGates: readonly EvidenceGate[] = [
           const growth = slope / (points[0]?.y || 1);
           const evidence = { growth, hours, limit: leakPerHour };
           const why =
-            `${percent(Math.max(0, growth))} an hour over ${Number(hours.toFixed(1))} hours; ` +
-            `limit ${percent(leakPerHour)}`;
-          if (hours < leakHours) return inconclusive(`${why}; ${leakHours} hours needed`, evidence);
+            `modern grew by ${percent(Math.max(0, growth))} an hour ` +
+            `over ${Number(hours.toFixed(1))} hours; the limit is ${percent(leakPerHour)}`;
+          if (hours < leakHours) return inconclusive(`${why}; the gate needs ${leakHours} hours`, evidence);
           return growth > leakPerHour
             ? closed(`${why}; find what modern keeps in memory`, evidence)
             : open(why, evidence);
@@ -222,7 +225,7 @@ export const recordGates: readonly EvidenceGate[] = [
       const unmarked = impact.unmarked.days;
       if (unmarked > 0)
         return closed(
-          `${many(unmarked, "user-day")} with answers of legacy that lacked writes and were not marked stale; ` +
+          `${many(unmarked, "user-day")} had answers of legacy that lacked writes and were not marked stale; ` +
             "set migration_mode to dual_write, so that legacy is written",
           { seen, wrong, unmarked },
         );
@@ -237,14 +240,15 @@ export const recordGates: readonly EvidenceGate[] = [
         ...{ stale: impact.stale.days, unmarked },
       };
       const why =
-        `${wrong} of ${many(seen, "user-day")} saw a wrong figure in ${many(impact.wrongMinutes, "minute")}, ` +
-        `the largest off by ${dollars(impact.largest)}; limit ${percent(impactMax)}`;
+        `${wrong} of ${many(seen, "user-day")} saw a wrong figure ` +
+        `in ${many(impact.wrongMinutes, "minute")}, the largest wrong by ${dollars(impact.largest)}; ` +
+        `the limit is ${percent(impactMax)}`;
       if (critical.length > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain it`, evidence);
       const coverage = coverageOf(tallies, found, ["served"]);
       return coverage.state === "open"
         ? open(why, evidence)
-        : inconclusive(`${why}; unobserved: ${coverage.why}`, evidence);
+        : inconclusive(`${why}; not all answers were observed: ${coverage.why}`, evidence);
     },
   },
   {
@@ -255,10 +259,13 @@ export const recordGates: readonly EvidenceGate[] = [
     judge(facts) {
       const { hasPair, owed, quarantined, nowMs } = facts;
       if (owed > 0 || (quarantined ?? 0) > 0)
-        return closed(`${many(owed, "write")} owed, ${quarantined ?? 0} in quarantine; run db drain`, {
-          owed,
-          quarantined,
-        });
+        return closed(
+          `${many(owed, "write is", "writes are")} owed and ${quarantined ?? 0} in quarantine; run db drain`,
+          {
+            owed,
+            quarantined,
+          },
+        );
       if (!hasPair) return open("no pair of databases is configured, so no write can be lost between them");
       const record = newest(facts, "reconcile");
       if (record === undefined) return inconclusive("no reconciliation is recorded; run db reconcile");
@@ -283,7 +290,7 @@ export const recordGates: readonly EvidenceGate[] = [
       onNewest(facts, { kind: "drill", way: "run rollback --drill --reason TEXT" }, ({ content, actor }) => {
         const { acknowledgedMs: ms = Number.POSITIVE_INFINITY } = numbersIn(content);
         const evidence = { acknowledgedMs: ms, limit: drillMsMax };
-        const why = `the drill of ${actor} took ${ms} ms; limit ${drillMsMax} ms`;
+        const why = `the drill of ${actor} took ${ms} ms; the limit is ${drillMsMax} ms`;
         return content.ok === true && ms <= drillMsMax
           ? open(why, evidence)
           : closed(`${why}; drill again`, evidence);
@@ -321,12 +328,13 @@ export const recordGates: readonly EvidenceGate[] = [
       );
       const drilled = records.some(({ kind, actor }) => kind === "drill" && trained.has(actor));
       const evidence = { trained: [...trained], drilled };
-      const people = many(trained.size, "person", "people");
-      const why = `${people} trained in ${trainingDays} days, ${drilled ? "one" : "none"} of them ran a drill`;
+      const people = many(trained.size, "person was", "people were");
+      const why =
+        `${people} trained in ${trainingDays} days, ` + `and ${drilled ? "one" : "none"} of them ran a drill`;
       return trained.size >= 2 && drilled
         ? open(why, evidence)
         : inconclusive(
-            `${why}; two needed: sign-off team_trained --actor NAME --note TEXT, ` +
+            `${why}; the gate needs two: sign-off team_trained --actor NAME --note TEXT, ` +
               "rollback --drill --actor NAME",
             evidence,
           );
@@ -343,8 +351,8 @@ export const recordGates: readonly EvidenceGate[] = [
       const money = accepted.reduce((total, one) => total + (one.money ?? 0), 0);
       const evidence = { causes: causes.length, accepted: accepted.length, money };
       const why =
-        `${many(causes.length, "cause")} accepted, ` +
-        `${many(accepted.length, "instrument-day")} of ${dollars(money)} under them`;
+        `${many(causes.length, "cause is", "causes are")} accepted, ` +
+        `and they explain ${dollars(money)} on ${many(accepted.length, "instrument-day")}`;
       if (bad === undefined) return open(why, evidence);
       const what =
         bad.until < date
@@ -364,7 +372,7 @@ export const recordGates: readonly EvidenceGate[] = [
       onNewest(facts, { kind: "readers", what: "count of legacy's readers", way: addTo }, ({ content }) => {
         const { calls = 0, handles = 0, days = 0 } = numbersIn(content);
         const evidence = { calls, handles, days };
-        const why = `${calls} calls and ${handles} open files of legacy in ${days} days`;
+        const why = `${calls} calls and ${handles} open files of legacy were counted in ${days} days`;
         if (calls + handles > 0) return closed(`${why}; find who uses it`, evidence);
         return content.monthEnd === true
           ? open(why, evidence)

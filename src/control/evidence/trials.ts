@@ -1,4 +1,4 @@
-/** Trials and events: what the stored lane days prove, whoever wrote them. */
+/** Derives the trials and events from the stored lane days of all processes. */
 import type { EvidenceSource, LaneDay, StoredEvidence } from "../../ports/tallies.ts";
 
 /** A process may have died up to this time after its last sign of life. */
@@ -24,8 +24,8 @@ export interface Trials {
 
 const laneOf = ({ source, book, symbol }: LaneDay): string => `${source}\n${book}\n${symbol}`;
 /**
- * A lane as of now: after a rollback, the shadow tells whether a lane that was apart in modern's answers agrees
- * again.
+ * Identifies a lane for its present state. Live and served evidence count together: after a rollback, the
+ * shadow shows whether a lane that was apart in modern's answers agrees again.
  */
 const standingOf = ({ source, book, symbol }: LaneDay): string =>
   `${source === "replay"}\n${book}\n${symbol}`;
@@ -35,9 +35,9 @@ const isApart = ({ apart, accepted }: LaneDay): boolean => apart !== null && acc
  * Derives the trials of all lanes, in order of time. `today` is the running trading day, which does not
  * count.
  *
- * A process that ended without saying so may have lost its last comparisons: the days that it had open, and
- * whose last known comparison is not later, are void. A day that was apart remains an event, so that the death
- * of a process hides none.
+ * A process that did not record its end may have lost its last comparisons. So the lane days from its latest
+ * trading day on are void, unless they have a comparison after its last sign of life. A day that was apart
+ * remains an event, so that the death of a process hides none.
  */
 export function trialsOf(
   { laneDays, processes }: Pick<StoredEvidence, "laneDays" | "processes">,

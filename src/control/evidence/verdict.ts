@@ -4,11 +4,12 @@ import type { EvidenceFacts } from "./facts.ts";
 import type { State } from "./statistics.ts";
 
 /**
- * What a gate guards: the move to a phase, a rise of modern's traffic, or the end of the window to legacy.
+ * The steps that gates guard: the move to a phase, a rise of modern's traffic, and the end of the window to
+ * legacy.
  */
 export type Guarded = Phase | "ramp" | "window";
 
-/** What is missing until a gate can open. */
+/** The evidence that is missing until a gate can open. */
 export interface Needs {
   /** Further trials without an event. */
   readonly clean?: number;

@@ -242,8 +242,8 @@ const daylightRules: readonly DaylightRule[] = [
 
 const firstYear = 1967;
 /**
- * The first year that text cannot name; the table below includes it, so that an offset cannot lead beyond the
- * table.
+ * The first year that no readable text names. The table below includes it, because the UTC offset of a text
+ * may move its instant into that year.
  */
 const lastYear = 2101;
 

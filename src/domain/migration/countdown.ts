@@ -1,6 +1,6 @@
 /**
- * Tallies keep the largest value of all processes. A minute that counts down to a far one makes the first
- * minute of all the largest.
+ * Returns the number of minutes from a minute to a far future one. A tally keeps the largest value of all
+ * processes, so a tally of these numbers keeps the earliest minute.
  */
 const farMinute = 1_000_000_000;
 

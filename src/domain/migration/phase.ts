@@ -38,8 +38,8 @@ interface PhasePolicy {
    */
   readonly writes: readonly [Side, ...Side[]];
   /**
-   * How the rows of watched files enter. Legacy gets them as `watch.legacy_sink` says, or by the database
-   * bridge in any case. Modern leaves them alone, calculates with them, or stores them.
+   * The use of the rows of watched files. Legacy gets them as `watch.legacy_sink` says, or always by the
+   * database bridge. Modern ignores them, calculates with them, or stores them.
    */
   readonly files: {
     readonly legacy: "as-configured" | "by-bridge";

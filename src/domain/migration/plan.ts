@@ -34,7 +34,7 @@ export interface MigrationPlan {
   /** The share of the eligible calls that is compared: 0 to 1. */
   readonly shadowSampleRatio: number;
   /**
-   * Closed by a sign-off in `cleanup`; then legacy receives no more writes, and nothing can go back to it.
+   * Closed by a sign-off in `cleanup`; then legacy receives no more writes, and no call can go back to it.
    */
   readonly legacyWindow: "open" | "closed";
 }

@@ -102,7 +102,8 @@ function answererOf(
 ): readonly [Side, RouteReason] {
   if (!plan.flags.calculator) return ["legacy", "NO_CAPABILITY"];
   const { user } = key;
-  // When legacy receives no more writes, its answers become outdated, so nobody can be kept there.
+  // When legacy receives no more writes, its answers become outdated, so legacy can no longer answer for
+  // listed users.
   const canBeKept = plan.phase !== "cleanup" && !(answers === "modern" && plan.migrationMode === "new_only");
   if (user !== undefined && canBeKept && isListed(plan.userDenylist, user)) return ["legacy", "DENYLIST"];
   if (answers !== "by-route") return [answers, "PHASE"];

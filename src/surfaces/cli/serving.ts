@@ -75,7 +75,7 @@ const demoText = (
 What to look at:
   P&L             trades arrive each second; amy, bob and carl move to modern step by step, tess stays with legacy
   Migration       the ramp, its next step, and who answers; take modern out of use, and see the fleet follow
-  Differences     after some seconds book UST differs, and only there: why?
+  Differences     after some seconds, only book UST differs; the page names the cause
   Files and data  a row is refused, and a ledger that somebody changed waits for a decision
   Health          the latencies of both systems, and the share of answers that differ
 ctrl-C ends it and deletes its files.

@@ -13,7 +13,7 @@ export function trafficResult({ record, answers }: TrafficReport, json: boolean 
   };
 }
 
-/** Describes the remaining steps of a ramp. A running process of the fleet takes them. */
+/** Describes the remaining steps of a ramp. A running process of the fleet makes them. */
 export function rampText(ramp: TrafficReport["record"]["ramp"]): string {
   if (ramp === null) return "";
   const steps = [...ramp.steps, ...(ramp.endsIn === "rollback" ? ["the rollback"] : [])];

@@ -1,6 +1,8 @@
 import { BridgeError } from "../../base/errors.ts";
 
-/** The workbooks of a command that takes legacy's and then modern's. Throws BAD_USAGE for another number. */
+/**
+ * Returns the two workbooks of a command, legacy's and then modern's. Throws BAD_USAGE unless there are two.
+ */
 export function twoWorkbooks(
   command: string,
   workbooks: readonly string[],

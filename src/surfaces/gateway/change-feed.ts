@@ -96,7 +96,7 @@ export class ChangeFeed {
     if (latest === undefined) return;
     const { owed, shouldBe, authority, step, mode, parked, quarantine, reviews } = latest;
     const { toLegacy, toModern } = owed;
-    // The age grows by itself; only a count is a change.
+    // The age always grows, so only another count is a change.
     const counts = JSON.stringify([toLegacy?.count ?? null, toModern.count]);
     if (counts !== this.#owed) {
       this.#owed = counts;

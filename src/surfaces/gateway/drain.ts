@@ -11,7 +11,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 export interface DrainLimits {
   /** How long a closing gateway still answers new requests with `connection: close`. */
   readonly leaveMs: number;
-  /** How long it then waits for requests in progress. */
+  /** The time for which a closing gateway then waits for requests in progress. */
   readonly closeMsMax: number;
 }
 

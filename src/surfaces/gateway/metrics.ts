@@ -22,7 +22,7 @@ type Read = () => Iterable<readonly [labels: Labels, value: number]>;
 
 /**
  * Adds `GET /metrics`: the gateway's signals and those of the process. The latency histogram is filled by
- * comparisons; everything else is read on request, so that it costs calls nothing.
+ * comparisons; everything else is read on request, so that calls do not become slower.
  */
 export function metricRoute(app: App, sources: MetricSources): void {
   const { control } = sources;

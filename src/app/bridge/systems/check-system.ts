@@ -124,7 +124,7 @@ const exactNumbers = (asked: PnlMethod): SystemCheck => ({
 });
 
 const sameAnswer = (asked: PnlMethod): SystemCheck => ({
-  name: "the same question, the same answer",
+  name: "equal questions get equal answers",
   run: async (examined) => {
     const once = async (): Promise<string> =>
       JSON.stringify(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));

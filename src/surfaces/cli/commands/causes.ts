@@ -22,7 +22,7 @@ export const commands: readonly CommandSpec[] = [
         "all, or pairs of symbol, product, field and side, such as product=ZN,field=realized",
       ).makeOptionMandatory(),
       new Option("--limit <amount>", "the largest amount of the cause, or any").makeOptionMandatory(),
-      new Option("--owner <name>", "the person who answers for it").makeOptionMandatory(),
+      new Option("--owner <name>", "the person who is responsible for it").makeOptionMandatory(),
       new Option("--until <day>", "the last day on which it is accepted").makeOptionMandatory(),
       ...changes(),
     ],
@@ -38,7 +38,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "causes revoke",
     about: "Withdraws the acceptance of a cause",
-    example: 'causes revoke 14 --reason "legacy is mended"',
+    example: 'causes revoke 14 --reason "legacy is fixed"',
     argument: new Argument("<id>", "the id that causes list shows"),
     options: changes(),
     run: revoke,

@@ -8,7 +8,7 @@ export const commands: readonly CommandSpec[] = [
     name: "watch status",
     about:
       "Shows the watched folders, each store's share of their rows, and the files that need attention; " +
-      "exits with 1 if there is one, or if a folder or a store cannot be reached",
+      "exits with 1 if a file needs attention, or if a folder or a store cannot be reached",
     example: "watch status",
     options: [option.fleetConfig(), option.json()],
     run,

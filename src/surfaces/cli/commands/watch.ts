@@ -10,7 +10,7 @@ export const commands: readonly CommandSpec[] = [
     name: "watch",
     about:
       "Feeds the files of the watched folders to both databases, each row once; " +
-      "exits with 1 if something waits, 2 if a folder or a database cannot be reached",
+      "exits with 1 if something waits for a person, 2 if a folder or a database cannot be reached",
     example: "watch --once --config pnl_migration_config.yaml",
     options: [
       new Option("--once", "apply the present files, and end").conflicts("follow"),

@@ -6,7 +6,7 @@ import { operation } from "../openapi.ts";
 import { HttpProblem } from "../problems.ts";
 import { dashboardAnswer, dashboardQuery } from "../wire/dashboard.ts";
 
-/** What the desk's dashboards show, from the system that the plan gives the user. */
+/** The content of the desk's dashboards, from the system that the plan gives the user. */
 export const dashboardRoutes =
   ({ bridge, caller, needs, onCall }: RouteContext) =>
   async (app: App): Promise<void> => {

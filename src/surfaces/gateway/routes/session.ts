@@ -4,7 +4,10 @@ import { holderOf } from "../names-of-call.ts";
 import { operation } from "../openapi.ts";
 import { session } from "../wire/session.ts";
 
-/** Who the caller is. The page asks for it first, and shows only the commands that the caller may use. */
+/**
+ * Describes the caller. The page sends this request first, and shows only the commands that the caller may
+ * use.
+ */
 export const sessionRoutes =
   ({ bridge, caller, control, needs }: RouteContext) =>
   async (app: App): Promise<void> => {

@@ -74,7 +74,7 @@ const value = z
       "oldest first",
     ),
     unavailable: z.record(z.string(), z.string()).describe("why a panel or a figure is null, by its path"),
-    cursor: z.string().optional().describe("where the list goes on"),
+    cursor: z.string().optional().describe("the cursor at which the list continues"),
   })
   .meta({ id: "DashboardValue" });
 

@@ -71,7 +71,7 @@ export const fileReview = named("FileReview", "A change of a file or folder that
   }).describe("at most a hundred"),
 });
 export const reviewDecision = z.strictObject({ decision: z.enum(["apply", "ignore"]), reason });
-export const reviewDecided = named("FileReviewDecided", "What became of a decision", {
+export const reviewDecided = named("FileReviewDecided", "The result of a decision", {
   id: z.int(),
   outcome: z.enum(["done", "waits"]).describe("waits: the process that watches carries it out later"),
 });

@@ -129,8 +129,8 @@ export const gateReport = named("GateReport", "The gates before a phase", {
 });
 
 const affected = z.object({
-  distinct: z.int().describe("different ones"),
-  days: z.int().describe("the sum over trading days of those of each day"),
+  distinct: z.int().describe("the number of different users or books"),
+  days: z.int().describe("the sum of their numbers on each trading day"),
 });
 const bySide = z.object({ legacy: z.number().nullable(), modern: z.number().nullable() });
 const metrics = named("MigrationMetrics", "The five metrics of the migration, from its evidence", {
