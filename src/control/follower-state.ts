@@ -111,8 +111,8 @@ export function freshnessAt(
 }
 
 /**
- * The epochs that a heartbeat reports. Of a restored store it reports the store's epoch if this process uses
- * legacy alone, else none.
+ * The epochs that a heartbeat reports. For a restored store, they are the store's epoch if this process uses
+ * legacy alone, else 0.
  */
 export function acknowledged(state: FollowerState, oldestRunning: number | undefined) {
   const { restoredEpoch, seenEpoch, drainedEpoch } = state;

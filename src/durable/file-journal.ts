@@ -414,7 +414,8 @@ export function journalCalls(identify: Identify): Works {
            WHERE instrument = ? AND book = ? AND claim < ?`,
           ...[instrument, book, before],
         ),
-        // Of the changes to a trade since `before`, the first one has the trade's place before all of them.
+        // The first change of a trade since `before` contains the place that the trade had before all of
+        // these changes.
         statement(
           `SELECT ${acceptedColumns}, was_line AS line, min(claim) FROM effects e JOIN contents USING (content)
            JOIN lanes USING (lane) JOIN files f ON f.file = was_file WHERE claim >= ? AND since < ? AND instrument = ? AND book = ?
@@ -654,8 +655,8 @@ function* setQuarantine(
 }
 
 /**
- * The contents whose counts may have changed. New content with one row has the line of that row, so that no
- * other file must be read; all other contents have null.
+ * The contents whose counts may have changed. The value of a new content with one row is the line of that
+ * row, so that no rows of other files must be read; it is null for every other content.
  */
 type Changed = Map<number, number | null>;
 
@@ -705,8 +706,8 @@ function* reformat(identify: Identify, nowMs: number): Work<void> {
 }
 
 /**
- * The rows of a new content that follow the known ones. Undefined unless the content begins with these, each
- * in its line, and ends with the revocable row if there is one.
+ * Returns the rows of a new content that follow the known rows. Undefined unless the content begins with the
+ * known rows, each in its line, and ends with the revocable row if there is one.
  */
 function* rowsBehind(
   { file, trades, refused, revocable }: IdentifiedRows & Pick<TakenPiece, "revocable">,
@@ -730,7 +731,8 @@ function* rowsBehind(
 }
 
 /**
- * Numbers the lines that will be appended from the last line of the old content on, whose rows still count.
+ * Returns the piece with a place after the last line of the old content, whose rows still count, so that
+ * appended lines get higher numbers.
  */
 function* behindOldRows<T extends Pick<TakenPiece, "file" | "place" | "revocable">>(piece: T): Work<T> {
   const { file, place, revocable } = piece;

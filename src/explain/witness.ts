@@ -61,7 +61,8 @@ class Shrinking {
 
   /**
    * Finds a prefix in time that shows the difference and whose shorter neighbour does not, by growing and
-   * bisection while the budget lasts. It exists because no rows show no difference and all rows show one.
+   * bisection while the budget lasts. Such a prefix exists, because the empty prefix shows no difference and
+   * the whole history shows one.
    */
   #prefix(all: Rows): readonly Row[] {
     const timeAt = (place: number): number => all.at(place)?.timeUs ?? 0;
@@ -86,7 +87,7 @@ class Shrinking {
   }
 
   /**
-   * Removes rows by delta debugging, complements first and from the back, until no single row can be left
+   * Removes rows by delta debugging, in ever smaller chunks from the back, until no single row can be left
    * out.
    */
   #reduced(start: readonly Row[]): readonly Row[] {

@@ -33,7 +33,7 @@ export interface AdoptAnswer {
    * - `adopted`: the row has version 0 now; `known`: it already had version 0.
    * - `written`: a write has touched the row, and the row holds what was written.
    * - `differs`: somebody else has changed the row, or the store has another row in its place.
-   * - `repeated`: the aggregate belongs to another row of legacy already.
+   * - `repeated`: the aggregate already belongs to another row of legacy.
    * - `gone`, `moved`: legacy's row was deleted, or changed, since it was read.
    */
   readonly kind: "adopted" | "known" | "written" | "differs" | "repeated" | "gone" | "moved" | "unclaimed";

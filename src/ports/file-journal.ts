@@ -37,7 +37,10 @@ export interface KnownFile {
   /** Whether bytes were appended since the whole applied part was last compared. */
   readonly isUnverified: boolean;
   readonly revocable: RevocableRow | null;
-  /** The stat up to which the file is read; null if it is due again although it has not changed. */
+  /**
+   * The stat with which the file was last read; null if the file must be read again although it has not
+   * changed.
+   */
   readonly stat: FileStat | null;
   /** The open review of the file's re-publication. */
   readonly review: {
@@ -298,7 +301,7 @@ export interface FileJournalCalls {
     readonly epoch: number;
     readonly file: number;
     readonly note: FileNote;
-    /** With null, the file is due again although it has not changed. */
+    /** If it is null, the file must be read again although it has not changed. */
     readonly stat: FileStat | null;
     /** Closes the review of the re-publication, because the file has its applied content again. */
     readonly closesReview?: boolean;

@@ -147,7 +147,7 @@ export async function historyOf(world: ExplainedWorld): Promise<History> {
   };
 }
 
-/** For each row of all rows that modern dropped as a repetition: the row that it repeats. */
+/** Maps each row that modern dropped as a repetition to the row that it repeats. */
 function repeatsOf(
   own: TradeColumns,
   repeated: readonly number[],

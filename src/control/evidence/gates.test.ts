@@ -501,7 +501,7 @@ describe("harm is proved", () => {
   });
 });
 
-test("without any evidence no gate that judges figures is open, except where nothing was risked", () => {
+test("without any evidence, every gate is inconclusive except user_impact, nothing_lost and accepted_causes", () => {
   const free = ["user_impact", "nothing_lost", "accepted_causes"];
   for (const before of ["dual_write", "ramp", "primary_switch", "cleanup"] as const)
     for (const { name, state } of judgeEvidence(before, factsOf({})))
@@ -522,7 +522,7 @@ test("`accuracy/live` opens exactly at the number of clean trials that it announ
   }
 });
 
-test("a waiver counts once two people have given it, and never for a gate that has none", () => {
+test("a waiver counts once two people have given it, and never for a gate that cannot be waived", () => {
   const waiver = (gate: string, ...actors: readonly string[]) => [
     { gate, actors, reason: "tight", until: "2026-12-10" },
   ];
