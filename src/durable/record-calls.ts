@@ -235,7 +235,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       );
       if (held === undefined)
         throw new BridgeError("CONFLICT", {
-          what: "another process carries the writes to this store now",
+          what: "another process delivers the writes to this store now",
         });
       const before = numberIn(held, "applied") - entries.length;
       const numbers = entries.map(({ seq }) => seq);

@@ -813,7 +813,7 @@ describe("a configuration", () => {
 it.each([
   [
     ["traffic", "--reason", "x"],
-    /^BAD_USAGE: neither a percentage nor a ramp is given; traffic 25 --reason TEXT, or traffic --ramp /,
+    /^BAD_USAGE: neither a percentage nor a ramp is given; run traffic 25 --reason TEXT, or traffic --ramp /,
   ],
   [["traffic", "101", "--reason", "x"], /^BAD_USAGE: 101 is not a percentage; write a number from 0 to 100/],
   [["traffic", "ten", "--reason", "x"], /^BAD_USAGE: ten is not a percentage; /],

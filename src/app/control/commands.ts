@@ -66,12 +66,12 @@ export const traffic = (percentage: number | undefined, options: TrafficOptions)
         ramp === undefined
           ? "neither a percentage nor a ramp is given"
           : "both a percentage and a ramp are given",
-      fix: "traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
+      fix: "run traffic 25 --reason TEXT, or traffic --ramp 10,25,50,100 --reason TEXT",
     });
   if (ramp === undefined && dwellMs !== undefined)
     throw new BridgeError("BAD_USAGE", {
       what: "--dwell needs --ramp",
-      fix: "traffic --ramp 10,25 --dwell 10m --reason TEXT",
+      fix: "run traffic --ramp 10,25 --dwell 10m --reason TEXT",
     });
   return withOperator(options, "changes", async ({ operator }) => {
     const by = byOf(options);

@@ -36,7 +36,7 @@ async function run(options: Options, streams: Streams): Promise<CommandResult> {
   if (options.once !== true)
     throw new BridgeError("BAD_USAGE", {
       what: "watch needs --once or --follow",
-      fix: "pnl-bridge watch --once; pnl-bridge serve watches too",
+      fix: "run pnl-bridge watch --once; pnl-bridge serve watches, too",
     });
   const progress = progressOn(streams.err);
   let files = 0;

@@ -55,7 +55,7 @@ export const pageRoutes =
   async (app: App): Promise<void> => {
     if (folder === undefined) {
       app.get("/", { schema: { hide: true } }, () => {
-        throw new HttpProblem(404, "BAD_USAGE", "the page is not built", { fix: "./run build" });
+        throw new HttpProblem(404, "BAD_USAGE", "the page is not built", { fix: "run ./run build" });
       });
       return;
     }
