@@ -163,7 +163,7 @@ it("a move needs evidence, a rise of the traffic too, and a waiver needs two peo
   const refused = await desk.run("phase", "advance", ...because);
   expect([refused.code, refused.out]).toEqual([
     1,
-    expect.stringMatching(/UNSURE +tests_passed +no test run is recorded; \.\/run test, then/),
+    expect.stringMatching(/UNSURE +tests_passed +no test run is recorded; run \.\/run test, then/),
   ]);
   expect((await desk.run("traffic", "10", ...because)).err).toMatch(
     /^REFUSED: a higher percentage needs evidence, and not all its gates are open: /,

@@ -9,22 +9,22 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   tests_passed: {
     proves: "the tests of this build passed within the last 7 days",
     lacks: "that the tests ask the right questions",
-    otherwise: "`./run test`, then `evidence add`",
+    otherwise: "run `./run test`, then `evidence add`",
   },
   edges_covered: {
     proves: "options, expiry, month-ends and days after holidays are tested and were replayed",
-    lacks: "edges that nobody has named",
-    otherwise: "`replay --record` of a longer history",
+    lacks: "edge cases that nobody has named",
+    otherwise: "run `replay --record` over a longer history",
   },
   benchmarks_met: {
     proves: "the benchmarks of this build meet their targets",
     lacks: "speed on the desk's own machines",
-    otherwise: "`./run bench`, then `evidence add`",
+    otherwise: "run `./run bench`, then `evidence add`",
   },
   "accuracy/replay": {
     proves: "at most 1 % (0.1 % before primary_switch) of replayed instrument-days are unexplained",
-    lacks: "wiring, timing, permissions",
-    otherwise: "`replay --record`; explain the lanes that are apart",
+    lacks: "that wiring, timing and permissions are right",
+    otherwise: "run `replay --record`; explain the lanes that are apart",
   },
   "accuracy/live": {
     proves: "at most 5 % (1 % before primary_switch) of shadowed instrument-days are unexplained",
@@ -38,10 +38,10 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   days: {
     proves:
-      "5 trading days (20 before primary_switch and cleanup), with a month-end, an expiry week, a day after a " +
-      "holiday and a busy day",
+      "the evidence covers 5 trading days; before primary_switch and cleanup 20, among them a month-end, " +
+      "an expiry week, a day after a holiday and a busy day",
     lacks: "other conditions of the market",
-    otherwise: "wait for the day that is missing",
+    otherwise: "wait for the days that are missing",
   },
   standing: {
     proves: "no lane is apart now, and the last trading day was compared",
@@ -55,14 +55,14 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "explain the named row. It cannot be waived",
   },
   bias: {
-    proves: "differences within tolerance have no direction, and drift below $100 a book and month",
+    proves: "differences within tolerance have no direction, and add up to at most $100 a book and month",
     lacks: null,
     otherwise: "look for a rounding that one side lacks",
   },
   coverage: {
-    proves: "at least 95 % of what was due was compared, by count and by money",
-    lacks: "anything about the rest",
-    otherwise: "see what was lost: shed calls, methods that modern lacks",
+    proves: "at least 95 % of the calls that were due were compared, by count and by money",
+    lacks: "that the other calls agree",
+    otherwise: "find what was lost: shed calls, methods that modern lacks",
   },
   sampling: {
     proves: "the shadowed share is that of the plan",
@@ -78,7 +78,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   errors: {
     proves: "modern fails in at most 1 % of minutes",
     lacks: "failures that legacy has as well",
-    otherwise: "`comparisons --verdict error`",
+    otherwise: "run `comparisons --verdict error`, and repair modern",
   },
   latency_p50: {
     proves: "modern takes at most 1.1 times as long in the median, paired, one pair a minute",
@@ -110,31 +110,31 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   nothing_lost: {
     proves: "both databases were equal in the last 15 minutes, and nothing is owed or quarantined",
     lacks: null,
-    otherwise: "`db drain`, `db reconcile`. It cannot be waived",
+    otherwise: "run `db drain`, then `db reconcile`. It cannot be waived",
   },
   rollback_drilled: {
     proves: "a rollback of this build was drilled within 7 days and took at most 250 ms",
     lacks: "a rollback while machines fail",
-    otherwise: "`rollback --drill`. It cannot be waived",
+    otherwise: "run `rollback --drill`. It cannot be waived",
   },
   monitoring_up: {
     proves: "a scrape and a test alert succeeded within the last day",
     lacks: "that a person acts on the alerts",
-    otherwise: "set `migration.monitoring.alert_url`; `evidence add`",
+    otherwise: "set `migration.monitoring.alert_url`; run `evidence add`",
   },
   team_trained: {
     proves: "two people of the desk are trained, and one of them ran a drill, within 90 days",
     lacks: null,
-    otherwise: "`sign-off team_trained`; `rollback --drill`",
+    otherwise: "run `sign-off team_trained` and `rollback --drill`",
   },
   accepted_causes: {
     proves: "each accepted cause has a limit in money and ends within 30 days",
     lacks: "that the causes are harmless",
-    otherwise: "`causes revoke`, or accept it again",
+    otherwise: "run `causes revoke`, or accept the cause again",
   },
   no_readers_left: {
-    proves: "no call and no open file of legacy over a time with a month-end",
+    proves: "no program called legacy or had its files open during a time with a month-end",
     lacks: "that no program reads a copy of the database",
-    otherwise: "find who uses it",
+    otherwise: "find the program that uses legacy",
   },
 };

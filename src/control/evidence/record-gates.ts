@@ -95,13 +95,13 @@ export const recordGates: readonly EvidenceGate[] = [
     judge: (facts) =>
       onNewest(
         facts,
-        { kind: "tests", what: "test run", way: `./run test, then ${addTo}` },
+        { kind: "tests", what: "test run", way: `run ./run test, then ${addTo}` },
         ({ content }) => {
           const { passed = 0, failed = 0, skipped = 0 } = numbersIn(content);
           const evidence = { passed, failed, skipped };
           const why = `${many(passed, "test")} passed, ${failed} failed, and ${skipped} were skipped`;
           if (failed > 0) return closed(`${why}; repair them`, evidence);
-          if (passed === 0) return inconclusive(`${why}; ./run test, then ${addTo}`, evidence);
+          if (passed === 0) return inconclusive(`${why}; run ./run test, then ${addTo}`, evidence);
           const named = listIn(content, "skippedTests").length;
           return named < skipped
             ? inconclusive(`${why}; the file names ${named} of the skipped tests`, evidence)
@@ -145,7 +145,7 @@ export const recordGates: readonly EvidenceGate[] = [
     judge: (facts) =>
       onNewest(
         facts,
-        { kind: "benchmarks", what: "benchmark", way: `./run bench, then ${addTo}` },
+        { kind: "benchmarks", what: "benchmark", way: `run ./run bench, then ${addTo}` },
         ({ content }) => {
           const { met = 0, missed = 0, noisy = 0 } = numbersIn(content);
           const evidence = { met, missed, noisy };
@@ -373,7 +373,7 @@ export const recordGates: readonly EvidenceGate[] = [
         const { calls = 0, handles = 0, days = 0 } = numbersIn(content);
         const evidence = { calls, handles, days };
         const why = `${calls} calls and ${handles} open files of legacy were counted in ${days} days`;
-        if (calls + handles > 0) return closed(`${why}; find who uses it`, evidence);
+        if (calls + handles > 0) return closed(`${why}; find the program that uses legacy`, evidence);
         return content.monthEnd === true
           ? open(why, evidence)
           : inconclusive(`${why}; one month-end must be among them`, evidence);
