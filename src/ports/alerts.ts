@@ -2,7 +2,7 @@ import type { JsonValue } from "./system.ts";
 
 /** An event that a person must learn about. */
 export interface Alert {
-  /** `rollback`, `trigger`, `sql_change`, `divergence`, `store_lost`, … */
+  /** `rollback`, `trigger`, `sql_change` or `divergence`. */
   readonly kind: string;
   readonly title: string;
   readonly details: JsonValue;

@@ -60,8 +60,9 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "look for a rounding that one side lacks",
   },
   coverage: {
-    proves: "at least 95 % of the calls that were due were compared, by count and by money",
-    lacks: "that the other calls agree",
+    proves:
+      "at least 95 % of the calls and instrument-days that were due were compared, by count and by money",
+    lacks: "that the others agree",
     otherwise: "find what was lost: shed calls, methods that modern lacks",
   },
   sampling: {
