@@ -460,7 +460,7 @@ describe("trials", () => {
     expect(stateOf("coverage", "dual_write", given)).toBe("open");
     expect(judged("coverage", "dual_write", { ...given, processes: [dead] })).toMatchObject({
       state: "closed",
-      why: expect.stringMatching(/^instrument-days: 90 % by count .* 4 instrument-days void/),
+      why: expect.stringMatching(/^instrument-days: 90 % by count .* voids 4 instrument-days/),
     });
   });
 });
