@@ -81,7 +81,7 @@ interface QuarantineEntry extends QuarantinedRow {
 
 /** A chunk of a pass that is done. */
 export interface ChunkRecord {
-  /** The state of the pass; null records rows only. */
+  /** The state of the pass; if it is null, only the rows are recorded. */
   readonly pass: PassState | null;
   readonly quarantined: readonly QuarantinedRow[];
   /** The keys of rows that need no person, as in a claim. */

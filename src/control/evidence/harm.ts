@@ -1,4 +1,4 @@
-/** What the evidence proves against modern, so that a trigger may take it out of use. */
+/** Judges whether the evidence proves harm by modern, so that a trigger may take modern out of use. */
 import type { EvidenceFacts } from "./facts.ts";
 import { isMaterial } from "./figure-gates.ts";
 import { evidenceAbove, lowerBound } from "./statistics.ts";
@@ -30,7 +30,7 @@ export function provedHarm({ trials, limits, backInUseMs = -Infinity }: Evidence
     const least = percent(lowerBound(count, alpha / groups.length));
     return (
       `modern showed ${count.k} of ${many(count.n, "instrument-day")} of the class ${group} wrong: ` +
-      `at least ${least}, limit ${percent(limits.accuracy.served)}`
+      `at least ${least}; the limit is ${percent(limits.accuracy.served)}`
     );
   }
   return undefined;

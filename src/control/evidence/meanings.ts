@@ -94,7 +94,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   memory: {
     proves: "modern needs at most 1.25 times legacy's memory",
     lacks: "other histories",
-    otherwise: "`evidence memory` over more pairs; find what modern keeps in memory",
+    otherwise: "run `evidence memory` over more pairs; find what modern keeps in memory",
   },
   leak: {
     proves: "modern's memory grows by at most 1 % an hour over 6 hours",
