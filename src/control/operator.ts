@@ -203,7 +203,7 @@ export class Operator {
     return facts?.({ ...{ quarantined: null, owed: 0, isLook: false }, tolerances: section?.tolerances });
   }
 
-  /** Why the evidence proves that modern does harm; undefined if it does not, or if there is no evidence. */
+  /** Returns the reason why the evidence proves that modern does harm; undefined if it does not prove it. */
   async provedHarm(): Promise<string | undefined> {
     const { facts, isTrial } = this.#options;
     if (facts === undefined || isTrial === true) return undefined;

@@ -130,7 +130,7 @@ export class Supervisor {
     });
   }
 
-  /** Reads what the evidence proves against modern, while modern answers somebody. */
+  /** Judges whether the evidence proves harm, while modern answers any calls. */
   async #judgeHarm(store: ControlStore, record: ControlRecord): Promise<void> {
     const { follower, clock, operator } = this.#options;
     const { section, effective } = follower.state;

@@ -20,7 +20,7 @@ export interface Signals {
   /** Null if unknown. */
   readonly quarantined: number | null;
   readonly owedOldestMs: number;
-  /** Why the evidence of the gates proves that modern does harm; null if it does not. */
+  /** The reason why the evidence of the gates proves that modern does harm; null if it does not. */
   readonly provedHarm: string | null;
 }
 

@@ -72,8 +72,8 @@ export async function findComparisons(
 }
 
 /**
- * Returns those of the comparisons with these ids that a query wants, newest first. Reads each of them. Throws
- * REFUSED if no comparisons are kept.
+ * Returns the comparisons that have one of these ids and match a query, newest first. Reads each of them.
+ * Throws REFUSED if no comparisons are kept.
  */
 export async function findAmong(
   evidence: EvidenceStore | undefined,

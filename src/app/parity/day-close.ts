@@ -15,7 +15,7 @@ interface DayCloseOptions {
   readonly evidence: EvidenceStore;
   readonly explainer: Pick<ComparisonExplainer, "explain">;
   readonly register: () => Promise<readonly AcceptedTerms[]>;
-  /** The key under which evidence is counted now; empty if none is. */
+  /** The key under which evidence is counted now; empty while no evidence is counted. */
   readonly key: () => string;
   /** The running trading day, YYYY-MM-DD. */
   readonly today: () => string;
@@ -24,7 +24,7 @@ interface DayCloseOptions {
 }
 
 const everyMs = 60_000;
-/** The newest divergences among which the last comparison of a lane-day is looked for. */
+/** The number of the newest divergences that are searched for the last comparison of a lane-day. */
 const comparisonsMax = 2_000;
 
 export class DayClose {

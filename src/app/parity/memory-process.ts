@@ -53,7 +53,7 @@ function peakOfChildren(of = process.pid): number {
       return sum + Number(kib) * 1_024 + peakOfChildren(Number(child));
     }, 0);
   } catch {
-    // A child that has ended in between.
+    // The child has ended meanwhile.
     return 0;
   }
 }

@@ -34,7 +34,7 @@ const [errorMax, minutesMin] = [0.01, 200];
 const [pairsMin, controlsMin] = [200, 200];
 const liveMax = 0.05;
 const excludedMax = 0.01;
-/** Another key counts as in use for this long after its last write. */
+/** The time for which another key counts as in use after its last write. */
 const otherKeysMs = 3_600_000;
 const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
 const moves: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
@@ -270,7 +270,8 @@ export const figureGates: readonly EvidenceGate[] = [
       const { why, ...verdict } = coverageOf(tallies, trials, ["live", "served"]);
       const since = new Date(nowMs - otherKeysMs).toISOString();
       const writing = others.filter(({ at }) => at >= since).map(({ key }) => key);
-      const named = writing.length === 0 ? "" : `; not counted: other keys in use, ${writing.join(", ")}`;
+      const named =
+        writing.length === 0 ? "" : `; other keys are in use and not counted: ${writing.join(", ")}`;
       return { ...verdict, why: `${why}${named}` };
     },
   },

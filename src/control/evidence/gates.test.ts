@@ -370,7 +370,7 @@ test("fault 30: a process of another build still writes evidence, which is named
   const facts = factsOf({ laneDays: clean(3, 1) });
   const gates = judgeEvidence("dual_write", { ...facts, stored: { ...facts.stored, others } });
   const found = (name: string) => gates.find((gate) => gate.name === name);
-  expect(found("coverage")?.why).toMatch(/; not counted: other keys in use, d\/e\/f$/);
+  expect(found("coverage")?.why).toMatch(/; other keys are in use and not counted: d\/e\/f$/);
   expect(found("accuracy/live")).toMatchObject({ state: "inconclusive", evidence: { n: 3 } });
 });
 

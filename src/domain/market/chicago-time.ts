@@ -190,7 +190,7 @@ export function parseDay(text: string): DayNumber | undefined {
   return lastDay.day;
 }
 
-/** The last text that was read as a day: the rows of a day follow each other. */
+/** The last text that was read as a day. It is kept because the rows of one day follow each other. */
 let lastDay: { readonly text: string; readonly day: DayNumber | undefined } = { text: "", day: undefined };
 
 function dayIn(text: string): DayNumber | undefined {

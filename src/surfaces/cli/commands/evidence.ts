@@ -4,7 +4,7 @@ import * as option from "../options.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type CommandResult, jsonResult, progressOn, type Streams } from "../terminal.ts";
 
-/** This many pairs prove the limit before `primary_switch`, if none of them is above it. */
+/** The number of pairs that prove the limit before `primary_switch`, if none of them is above it. */
 const pairsDefault = 8;
 
 export const commands: readonly CommandSpec[] = [
@@ -29,7 +29,7 @@ export const commands: readonly CommandSpec[] = [
     options: [
       option.trades(),
       option.prices(),
-      new Option("--pairs <count>", "how often each system runs")
+      new Option("--pairs <count>", "the number of runs of each system")
         .default(pairsDefault)
         .argParser(wholeNumber),
       new Option("--actor <name>", "the person who records it").makeOptionMandatory(),
