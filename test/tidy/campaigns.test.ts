@@ -12,8 +12,9 @@ it("each campaign runs every test file that has a long version for it, and says 
     const mention = new RegExp(`(isLongRun|overSeeds)\\(\\s*"${name}"`);
     const long = tests.filter((file) => mention.test(read(file)));
     expect(files, name).toEqual(expect.arrayContaining(long));
-    const stops = new RegExp(`overSeeds\\(\\s*"${name}"|longSeconds[^]*isLongRun\\(\\s*"${name}"`);
-    expect("isOverSeeds" in campaign, name).toBe(long.some((file) => stops.test(read(file))));
+    const overSeeds = new RegExp(`overSeeds\\(\\s*"${name}"`);
+    const ends = (text: string): boolean => overSeeds.test(text) || /untilMs = .*longSeconds/.test(text);
+    expect("isOverSeeds" in campaign, name).toBe(long.some((file) => ends(read(file))));
   }
   const properties = tests.filter((file) => /numRuns: runs\(/.test(read(file)));
   expect([...campaigns.properties.files]).toEqual(properties.toSorted());
