@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
-import { chromiumPath, startBrowser } from "../test/browser.ts";
+import type { Browser, CDPSession, Page } from "playwright-core";
+import { openSqliteEvidenceStore } from "../src/adapters/sqlite/index.ts";
+import { chromiumPath, startBrowser, startThrottlingBrowser } from "../test/browser.ts";
 import { printed } from "../test/printed.ts";
 import { median } from "./measure.ts";
 import { type BenchResult, type BenchRow, megabytes, milliseconds } from "./report.ts";
@@ -55,21 +56,24 @@ export async function page(): Promise<BenchResult> {
     return await inTemporaryFolder(async (folder) => {
       writeFileSync(join(folder, "legacy.mjs"), system(""));
       writeFileSync(join(folder, "modern.mjs"), system(".5"));
-      writeFileSync(
-        join(folder, "desk.yaml"),
-        JSON.stringify({
-          migration: { phase: "shadow_mode", monitoring: { log_all_calculations: false } },
-          systems: {
-            legacy: { kind: "module", path: "./legacy.mjs" },
-            modern: { kind: "module", path: "./modern.mjs" },
-          },
-          gateway: { listen: "127.0.0.1:0", rate_limit_per_s: 0 },
-        }),
-      );
+      const config = {
+        migration: { phase: "shadow_mode", monitoring: { log_all_calculations: false } },
+        systems: {
+          legacy: { kind: "module", path: "./legacy.mjs" },
+          modern: { kind: "module", path: "./modern.mjs" },
+        },
+        gateway: { listen: "127.0.0.1:0", rate_limit_per_s: 0 },
+      };
+      const stores = { control: "sqlite:./control.db" };
+      writeFileSync(join(folder, "desk.yaml"), JSON.stringify(config));
+      writeFileSync(join(folder, "stored.yaml"), JSON.stringify({ ...config, stores }));
+      await fillEvidence(join(folder, "evidence.db"));
       const rows = [
         bundle(),
-        ...(await served(folder, ({ url }) => inTab(browser, url))),
-        ...(await served(folder, loaded)),
+        ...(await served(folder, "desk.yaml", ({ url }) => inTab(browser, url))),
+        ...(await served(folder, "desk.yaml", ({ url }) => afterHiding(url))),
+        ...(await served(folder, "stored.yaml", ({ url }) => manyComparisons(browser, url))),
+        ...(await served(folder, "desk.yaml", loaded)),
       ];
       return { name: "page", what, rows };
     });
@@ -86,10 +90,10 @@ interface Server {
 }
 
 /** Calls `use` with a server of its own. */
-async function served<T>(folder: string, use: (server: Server) => Promise<T>): Promise<T> {
+async function served<T>(folder: string, config: string, use: (server: Server) => Promise<T>): Promise<T> {
   const main = fileURLToPath(new URL("../src/surfaces/cli/main.ts", import.meta.url));
   const inspected = "--inspect=127.0.0.1:0";
-  const child: ChildProcess = spawn(process.execPath, [inspected, main, "serve", "--config", "desk.yaml"], {
+  const child: ChildProcess = spawn(process.execPath, [inspected, main, "serve", "--config", config], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -225,22 +229,129 @@ const quantile = (values: readonly number[], share: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 };
 
+/** Collects the garbage of a tab, and returns the size of its live heap. */
+async function heapOf(tools: CDPSession): Promise<number> {
+  await tools.send("HeapProfiler.collectGarbage");
+  return (await tools.send("Runtime.getHeapUsage")).usedSize;
+}
+
 /** The live heap of the tab after a long measurement, compared with the heap at its start. */
 async function heapGrowth(tab: Page): Promise<BenchRow> {
   const tools = await tab.context().newCDPSession(tab);
-  const used = async (): Promise<number> => {
-    await tools.send("HeapProfiler.collectGarbage");
-    return (await tools.send("Runtime.getHeapUsage")).usedSize;
-  };
   await sleep((tabS * 1_000) / 5);
-  const before = await used();
+  const before = await heapOf(tools);
   await sleep(tabS * 1_000);
-  const after = await used();
+  const after = await heapOf(tools);
   return {
     case: `heap of the tab after ${tabS} s of changes`,
     measured: megabytes(after),
     ...{ ratio: after / before, against: `its heap ${tabS} s before`, target: { atMost: 1.1 } },
   };
+}
+
+/** Notes the longest task of a tab, in milliseconds, from now on. Tasks of less than 50 ms count as 0. */
+const watchTasks = (tab: Page): Promise<unknown> =>
+  tab.evaluate(`window.longestMs = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) longestMs = Math.max(longestMs, duration);
+    }).observe({ type: "longtask" });`);
+
+const longestTask = async (tab: Page, when: string, limitMs: number): Promise<BenchRow> => {
+  const ms = await tab.evaluate<number>("longestMs");
+  return {
+    case: `longest task of the tab ${when}`,
+    measured: ms === 0 ? "below 50 ms" : milliseconds(ms),
+    ...{ ratio: ms / limitMs, against: `${limitMs} ms`, target: { atMost: 1 } },
+  };
+};
+
+/** How soon a tab that was hidden for a long time shows current figures. */
+async function afterHiding(url: string): Promise<readonly BenchRow[]> {
+  await using browser = await startThrottlingBrowser();
+  const [tab = await browser.context.newPage()] = browser.context.pages();
+  await tab.goto(`${url}/#/pnl?compare=no`);
+  await tab.locator("[data-state=live]").waitFor();
+  await tab.locator(".card data").first().waitFor();
+  await watchTasks(tab);
+  await tab.evaluate(`window.current = new Promise((resolve) => {
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "visible") return;
+      const shownMs = Date.now();
+      const look = setInterval(() => {
+        const isCurrent = [...document.querySelectorAll(".card data")].some(({ value }) => Number(value) >= shownMs);
+        if (!isCurrent) return;
+        clearInterval(look);
+        resolve(Date.now() - shownMs);
+      }, 5);
+    });
+  });`);
+  await (await browser.context.newPage()).bringToFront();
+  await sleep(tabS * 1_000);
+  await tab.bringToFront();
+  const ms = await tab.evaluate<number>("current");
+  return [
+    {
+      case: `from the return to a tab that was hidden for ${tabS} s to current figures`,
+      measured: milliseconds(ms),
+      ...{ ratio: ms / 1_000, against: "1 s", target: { atMost: 1 } },
+    },
+    await longestTask(tab, "meanwhile and then", 200),
+  ];
+}
+
+const storedComparisons = 100_000;
+
+async function fillEvidence(path: string): Promise<void> {
+  const store = await openSqliteEvidenceStore(path);
+  const field = { path: "totals.USD.total", entry: null, legacy: "1", modern: "1.5", difference: "0.5" };
+  for (let from = 0; from < storedComparisons; from += 10_000)
+    await store.append(
+      Array.from({ length: 10_000 }, (_, index) => ({
+        ...{ at: new Date(Date.UTC(2025, 6, 24) + from + index).toISOString(), method: "totals", epoch: 1 },
+        ...{ answered: "legacy", kind: "ab", verdict: "diverged", unit: `B${index}`, fingerprint: "f" },
+        ...{ legacyMs: 1, modernMs: 1, legacyError: null, modernError: null },
+        ...{ fields: [{ ...field, verdict: "diverged" }], more: 0, excluded: 0, request: null },
+      })),
+    );
+  await store.close();
+}
+
+/** The list of many comparisons: its first rows, and the way to its end. */
+async function manyComparisons(browser: Browser, url: string): Promise<readonly BenchRow[]> {
+  const tab = await browser.newPage();
+  await tab.goto(`${url}/#/health`);
+  await tab.locator("[data-state=live]").waitFor();
+  await watchTasks(tab);
+  const firstMs = await tab.evaluate<number>(`new Promise((resolve) => {
+    const startedMs = performance.now();
+    location.hash = "#/differences?verdict=diverged";
+    const look = setInterval(() => {
+      if (document.querySelector("[role=gridcell]") === null) return;
+      clearInterval(look);
+      resolve(performance.now() - startedMs);
+    }, 5);
+  })`);
+  const list = tab.getByRole("grid", { name: "Comparisons, newest first" });
+  await list.getByRole("gridcell").first().focus();
+  for (let step = 0; step < 50; step++) await tab.keyboard.press("PageDown");
+  await tab.keyboard.press("Control+End");
+  await list.locator(`[aria-rowindex='${storedComparisons + 1}']`).waitFor({ timeout: 120_000 });
+  const heap = await heapOf(await tab.context().newCDPSession(tab));
+  const rows = [
+    {
+      case: `first rows of ${storedComparisons} comparisons`,
+      measured: milliseconds(firstMs),
+      ...{ ratio: firstMs / 1_000, against: "1 s", target: { atMost: 1 } },
+    },
+    await longestTask(tab, "on the way to the last one", 100),
+    {
+      case: "heap of the tab with all of them",
+      measured: megabytes(heap),
+      ...{ ratio: heap / 300e6, against: "300 MB", target: { atMost: 1 } },
+    },
+  ];
+  await tab.close();
+  return rows;
 }
 
 /** What 100 streams cost a server that answers 200 diverging calls a second. */
@@ -254,6 +365,14 @@ async function loaded({ url, pid, liveBytes }: Server): Promise<readonly BenchRo
   await load(url, 2 * serverS);
   const after = await liveBytes();
   for (const client of clients) client.destroy();
+  const ended = await liveBytes();
+  for (let round = 0; round < 10; round++) {
+    const passing = await Promise.all(Array.from({ length: streams }, () => listen(`${url}/api/v1/events`)));
+    for (const client of passing) client.destroy();
+    // The server notices the end of a connection a little later, and has room for 100.
+    await sleep(500);
+  }
+  const left = (await liveBytes()) - ended;
   return [
     {
       case: `processor time with ${streams} streams`,
@@ -264,6 +383,11 @@ async function loaded({ url, pid, liveBytes }: Server): Promise<readonly BenchRo
       case: `live memory with ${streams} streams`,
       measured: megabytes(after),
       ...{ ratio: after / before, against: `its memory ${3 * serverS} s before`, target: { atMost: 1.1 } },
+    },
+    {
+      case: `live memory that ${10 * streams} streams leave behind`,
+      measured: `${(left / 1e6).toFixed(1)} MB`,
+      ...{ ratio: Math.max(0, left) / 5e6, against: "5 MB", target: { atMost: 1 } },
     },
   ];
 }

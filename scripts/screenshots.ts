@@ -18,7 +18,7 @@ import { serveUntil } from "../src/surfaces/cli/serving.ts";
 import { startBrowser } from "../test/browser.ts";
 import { LiveDesk } from "../test/cli/live-desk.ts";
 import { withFiles } from "../test/cli/run-cli.ts";
-import { walk } from "../test/page/walk.ts";
+import { ledgersRead, walk } from "../test/page/walk.ts";
 import { build } from "./pack.ts";
 
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
@@ -109,11 +109,13 @@ const pagePictures = (browser: Browser): Promise<void> =>
       env: { ...process.env, ...desk.env },
       page: `${await build()}/web`,
       onOpen: async ({ url, bridge }) => {
+        const token = desk.env.DEMO_OPERATOR_TOKEN;
+        await ledgersRead({ url, token });
         const stop = await desk.start(bridge);
         const viewport = { width: 1280, height: 800 };
         const page = await browser.newPage({ viewport, colorScheme: "light" });
         await walk(page, {
-          ...{ url, token: desk.env.DEMO_OPERATOR_TOKEN },
+          ...{ url, token },
           at: async (name) => {
             await sleep(name === "health" ? chartsMs : 3_000);
             await writeFile(join(images, `page-${name}.png`), await page.screenshot());

@@ -5,16 +5,10 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { makeLivingDesk } from "../../src/app/demo-desk/living-desk.ts";
 import { serveUntil } from "../../src/surfaces/cli/serving.ts";
-import { until } from "../../src/testing/until.ts";
 import { chromiumPath } from "../browser.ts";
-import { ask } from "../gateway/desk.ts";
 import { axeFindings } from "./axe.ts";
 import { usePages } from "./open-page.ts";
-import { walk } from "./walk.ts";
-
-interface Ledger {
-  readonly rowsApplied: number;
-}
+import { ledgersRead, walk } from "./walk.ts";
 
 /** The stops with parts that an empty desk does not have. */
 const examined = ["cause", "files", "health", "rollback"];
@@ -32,13 +26,7 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
         page: pages.folder,
         onOpen: async ({ url, bridge }) => {
           const token = desk.env.DEMO_OPERATOR_TOKEN;
-          // Only a ledger that the watcher has already read can be published again.
-          await until(async () => {
-            const authorization = `Bearer ${token}`;
-            const { status, body } = await ask(`${url}/api/v1/files`, "GET", undefined, { authorization });
-            if (status === 503) return false; // The watcher is being opened.
-            return body.files.filter(({ rowsApplied }: Ledger) => rowsApplied > 0).length === 3;
-          }, "the watcher has read the three ledgers");
+          await ledgersRead({ url, token });
           const end = await desk.start(bridge);
           const page = await pages.show("about:blank");
           const faults: string[] = [];

@@ -4,6 +4,7 @@
  * takes a picture at each stop.
  */
 import type { Page } from "playwright-core";
+import { until } from "../../src/testing/until.ts";
 
 type Stop =
   | "sign-in"
@@ -22,6 +23,18 @@ export interface Walk {
   /** Called at each stop of the walk, when the page shows it. */
   readonly at: (stop: Stop) => Promise<void>;
 }
+
+/**
+ * Waits until the watcher of a new living desk has read its three ledgers. Only a ledger that was read can be
+ * published again.
+ */
+export const ledgersRead = ({ url, token }: Pick<Walk, "url" | "token">): Promise<void> =>
+  until(async () => {
+    const answer = await fetch(`${url}/api/v1/files`, { headers: { authorization: `Bearer ${token}` } });
+    if (answer.status === 503) return false; // The watcher is being opened.
+    const { files } = (await answer.json()) as { files: readonly { rowsApplied: number }[] };
+    return files.filter(({ rowsApplied }) => rowsApplied > 0).length === 3;
+  }, "the watcher has read the three ledgers");
 
 /** Walks, and returns the exported audit. Rejects if the page does not show what it should. */
 export async function walk(page: Page, { url, token, at }: Walk): Promise<string> {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createPnlBridge } from "../../src/app/bridge/pnl-bridge.ts";
 import { loadConfig } from "../../src/config/index.ts";
 import { startGateway } from "../../src/surfaces/gateway/index.ts";
+import { until } from "../../src/testing/until.ts";
 import { root, withFiles } from "../cli/run-cli.ts";
 import { commandsOf, filesOf, outputPattern } from "./page-commands.ts";
 
@@ -30,11 +31,13 @@ describe("docs/page.md", () => {
         for (const [command, output] of commands) {
           const [, path = "", name = ""] = /8080(\S+) -H "authorization: Bearer \$(\w+)"/.exec(command) ?? [];
           const token = env[name as keyof typeof env];
-          const answer = await fetch(`${gateway.url}${path}`, {
-            headers: { authorization: `Bearer ${token}` },
-          });
           const steady = (text: string) => text.replaceAll(/"epoch":\d+/g, '"epoch":\\d+');
-          expect(await answer.text()).toMatch(outputPattern(output, steady));
+          const shown = outputPattern(output, steady);
+          // A bridge on a slow machine begins before it has read the plan.
+          await until(async () => {
+            const headers = { authorization: `Bearer ${token}` };
+            return shown.test(await (await fetch(`${gateway.url}${path}`, { headers })).text());
+          }, `the answer of ${command} is the one of the page`);
         }
       } finally {
         await gateway.close();

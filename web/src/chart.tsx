@@ -40,6 +40,10 @@ export function Chart({ label, x, textOf, series, height = 260 }: ChartProps) {
         height,
         scales: { x: { time: false } },
         cursor: { drag: { x: true, y: false } },
+        // The sign of a series in the legend is drawn like its line, so that no color is needed.
+        legend: {
+          markers: { dash: (_, index) => (series[index - 1]?.as === "dashes" ? "dashed" : "solid") },
+        },
         axes: [
           { ...axis, values: (_, places) => places.map((place) => textOf(place)), space: 90 },
           {
