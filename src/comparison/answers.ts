@@ -32,7 +32,7 @@ export interface AnswerOptions {
    * Entries of other lists are paired by their position.
    */
   readonly keys?: Readonly<Record<string, readonly string[]>>;
-  /** Excluded paths, each with a reason, an owner and the last day (YYYY-MM-DD) of the exclusion. */
+  /** The excluded paths, each with a reason, an owner and the last day (YYYY-MM-DD) of the exclusion. */
   readonly exclusions?: readonly Exclusion[];
   /**
    * Limit of compared values, and of objects and lists; an answer beyond it is not comparable. Default 20

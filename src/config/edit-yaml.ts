@@ -96,8 +96,7 @@ function editedOnce(text: string, { path, value }: YamlEdit, file: string): stri
     const { value: read, problems } = readYaml(edited);
     if (problems.length === 0 && isDeepStrictEqual(meaning(read), wanted)) return edited;
   }
-  const what =
-    `${path} cannot be changed without changing something else: ` + "it is behind an alias, or has an anchor";
+  const what = `${path} cannot be changed without changing something else: it is behind an alias, or has an anchor`;
   throw new BridgeError("BAD_CONFIG", { what, where: file, fix: "change the file by hand" });
 }
 

@@ -242,10 +242,10 @@ describe("gates", () => {
     expect((await closed())[0]?.[0]).toBe("approved");
   });
 
-  it("that are judged from the facts take no sign-off", async () => {
+  it("that are judged from the facts accept no sign-off", async () => {
     expect(await refusal(fleet.operator.signOff("no_quarantine", { actor: "amy", note: "fine" }))).toEqual([
       "REFUSED",
-      "the gate no_quarantine is judged from the facts and takes no sign-off",
+      "the gate no_quarantine is judged from the facts and accepts no sign-off",
     ]);
     expect((await refusal(fleet.operator.signOff("legacy_window", { actor: "amy", note: "done" })))[1]).toBe(
       "the window to legacy can be closed only in cleanup, and the phase is read_only",

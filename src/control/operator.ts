@@ -320,7 +320,7 @@ export class Operator {
     if (gate !== "approved")
       throw refused(
         known.includes(gate)
-          ? `the gate ${gate} is judged from the facts and takes no sign-off`
+          ? `the gate ${gate} is judged from the facts and accepts no sign-off`
           : `there is no gate ${gate}`,
         "sign off approved, team_trained or legacy_window",
       );

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it("a digest is that of the bytes that were read, and reports whether the file has changed since", async () => {
+it("a digest covers the bytes that were read, and reports whether the file has changed since", async () => {
   const path = join(folder, "ledger.csv");
   const content = Buffer.alloc(200_000, "trade,");
   await writeFile(path, content);

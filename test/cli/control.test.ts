@@ -234,7 +234,7 @@ describe("a desk with a live process", () => {
     for (const [gate, line] of [
       [
         "no_quarantine",
-        /^REFUSED: the gate no_quarantine is judged from the facts and takes no sign-off; sign off approved, team_trained or legacy_window$/m,
+        /^REFUSED: the gate no_quarantine is judged from the facts and accepts no sign-off; sign off approved, team_trained or legacy_window$/m,
       ],
       ["aproved", /^REFUSED: there is no gate aproved; sign off approved, team_trained or legacy_window$/m],
       [

@@ -211,7 +211,7 @@ describe("properties", () => {
       }),
       { numRuns: 5000 },
     );
-    // Shows that the test has tried each notation.
+    // Proves that the test has tried each notation.
     for (const notation of notations) expect(written.get(notation) ?? 0).toBeGreaterThan(50);
   });
 

@@ -9,7 +9,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "db drain",
     about:
-      "Sends the writes that one database owes the other, parked ones included; exits 1 if any are still owed. With --abandon, legacy takes writes at once although modern's database is dead",
+      "Sends the writes that one database owes the other, parked ones included; exits 1 if any are still owed. With --abandon, legacy accepts writes at once although modern's database is dead",
     example: "db drain --timeout 30s",
     options: [
       new Option("--timeout <duration>", "how long to try, such as 30s or 5m").default("30s"),
