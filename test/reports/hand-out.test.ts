@@ -169,12 +169,16 @@ describe("a desk that hands out reports", () => {
     expect(await readFile(join(folder, "own.xlsx"))).toEqual(await readFile(join(folder, "l.xlsx")));
   });
 
-  it("hands out modern's report even if legacy's cannot be read, and says why nothing was compared", async () => {
+  it("hands out modern's report even if legacy's cannot be read, and leaves no older comparison beside it", async () => {
+    await daily("alone.xlsx", "--side", "modern");
+    const comparison = join(folder, "alone.diff.json");
+    await access(comparison);
     const found = await daily("alone.xlsx", "--side", "modern", "--legacy-workbook", "missing.xlsx");
     expect(found).toMatchObject({
       side: "modern",
       diff: { error: expect.stringContaining("cannot be read") },
     });
+    await expect(access(comparison)).rejects.toThrow("ENOENT");
   });
 
   it("refuses a workbook that would replace the configuration in the current folder", async () => {

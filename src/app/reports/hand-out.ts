@@ -1,6 +1,6 @@
 /** Hands out the workbook of a day: the one that the plan gives the user, named as the desk names it. */
 import { createHash } from "node:crypto";
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import { reportSideOf } from "../../bridges/reports/index.ts";
@@ -76,8 +76,8 @@ interface WrittenFiles {
 }
 
 /**
- * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all. Throws
- * UNWRITABLE, and changes nothing, if a workbook that must be written is open in a spreadsheet program.
+ * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all; without a
+ * comparison, removes that of an earlier report. Throws UNWRITABLE, and changes nothing, if a workbook that must be written is open in a spreadsheet program.
  * Returns the SHA-256 of the workbook's bytes.
  */
 export async function writeReport(
@@ -86,11 +86,14 @@ export async function writeReport(
 ): Promise<string> {
   const paths = pathsBeside(workbook);
   if (!isKept) await checkUnlocked(workbook);
+  const found = diff !== undefined && "found" in diff ? diff.found : undefined;
   const files = new Map<string, string | Uint8Array | Iterable<string>>();
   if (!isKept) files.set(paths.figures, report.document());
-  if (diff !== undefined && "found" in diff) files.set(paths.diff, `${JSON.stringify(diff.found)}\n`);
+  if (found !== undefined) files.set(paths.diff, `${JSON.stringify(found)}\n`);
   if (!isKept) files.set(paths.workbook, report.bytes);
   await writeWhole(files, inputs);
+  // The comparison of an earlier report would be taken for that of this one.
+  if (found === undefined) await rm(paths.diff, { force: true });
   return digestOf(report.bytes);
 }
 
