@@ -155,7 +155,7 @@ function bareLegacy(folder: string, name: string) {
 }
 
 interface Bridged extends OpenedDatabase {
-  /** The relay carries while `mirrors` is true. */
+  /** The relay carries writes to modern while `mirrors` is true. */
   readonly plan: { mirrors: boolean };
 }
 

@@ -290,7 +290,7 @@ async function findingRows(root: string): Promise<readonly BenchRow[]> {
       case: `idle finder, processor time in ${idleMs / 1_000} s`,
       measured: `${ourMs.toFixed(0)} ms`,
       ratio: ourMs / allowedMs,
-      against: "a process that scans all each 5 s and the recent each second",
+      against: "a process that scans all files every 5 s and the recent ones every second",
       target: { atMost: 1 },
     },
   ];

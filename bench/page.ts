@@ -20,7 +20,7 @@ const inFlightMax = 50;
 /** The duration of one measurement of the server, and of the memory of the tab. `BENCH_S` sets the latter. */
 const serverS = 15;
 const tabS = Number(process.env.BENCH_S ?? 600);
-/** For so long both pages show changes, and the number of random moments of that time that are looked at. */
+/** How long both pages show changes, and at how many random moments of that time they are measured. */
 const changesS = 60;
 const changes = 1_000;
 const pollMs = 5_000;

@@ -344,7 +344,7 @@ class Target:
         answer = method(*arguments, **keywords)
         if not inspect.isawaitable(answer):
             return answer
-        # Only here, because this import takes half of the start of a worker.
+        # Imported only here, because the import is slow and few services need it.
         import asyncio
 
         return asyncio.run(awaited(answer))

@@ -165,8 +165,8 @@ try {
     `its process is killed while ${calls.length} calls run: ` +
       `${outcomes.filter((text) => text === "answered").length} answered`,
   );
-  // Most have failed with their process. One that was not sent yet goes to the next process and is compared,
-  // and a busy machine sheds some to protect the answers.
+  // Most shadow calls have failed with their process. A call that was not sent yet goes to the next process
+  // and is compared, and a busy machine sheds some calls to protect the answers.
   say(`of their ${eligible} shadows, ${compared} have been compared`);
   await second.$bridge.close();
 

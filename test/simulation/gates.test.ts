@@ -21,7 +21,7 @@ const nextEvent = (rate: number, random: Random): number =>
 const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
-/** The value of a function of whole numbers, computed once for each. */
+/** Returns a function of whole numbers that computes each of its values once. */
 function remembered(of: (k: number) => number): (k: number) => number {
   const values: number[] = [];
   return (k) => {

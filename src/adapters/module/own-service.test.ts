@@ -16,7 +16,7 @@ const service = new Desk();
 const open = () => new ModuleSystem({ name: "desk", kind: "builtin", service, isOurs: true });
 const call = { deadlineMs: 1_000 };
 
-it("an own service receives the request itself and returns its answer itself", async () => {
+it("a service of this program gets the original request, and its caller the original answer", async () => {
   const system = open();
   expect([system.kind, [...(system.methods ?? [])]]).toEqual(["builtin", ["totals", "refuses"]]);
   const request = { book: "UST" };
@@ -24,7 +24,7 @@ it("an own service receives the request itself and returns its answer itself", a
   expect(answer.request).toBe(request);
 });
 
-it("an error of an own service names its method and has its code, as with every system", async () => {
+it("an error of a service of this program names its method and has its code", async () => {
   const system = open();
   await expect(system.invoke("refuses", {}, call)).rejects.toMatchObject({
     failure: "REFUSED",
@@ -34,7 +34,7 @@ it("an error of an own service names its method and has its code, as with every 
   await expect(system.invoke("_hidden", {}, call)).rejects.toMatchObject({ failure: "REFUSED" });
 });
 
-it("a closed own service answers no further calls", async () => {
+it("a closed service of this program answers no further calls", async () => {
   const system = open();
   await system.close();
   await system.close();

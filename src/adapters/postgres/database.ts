@@ -4,7 +4,8 @@
  *
  * If the connection breaks during a commit, the server is asked over another connection for the state of the
  * transaction. So a write that is reported as failed has not happened, and repeating it does not write twice.
- * If the connection breaks earlier, the transaction is repeated once. If the state cannot be determined in time, the error says that it is unknown whether the commit succeeded.
+ * If the connection breaks earlier, the transaction is repeated once. If the state cannot be determined in
+ * time, the error says that it is unknown whether the commit succeeded.
  *
  * Settings apply to one transaction and not to the session, so that a pooler can be used.
  */

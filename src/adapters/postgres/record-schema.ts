@@ -9,7 +9,7 @@ const key = (column: string): string => `${column} text COLLATE "C" NOT NULL`;
  */
 const decimal = (column: string): string => `${column} numeric CHECK (${column} - ${column} = 0)`;
 
-/** Modern's own tables, and beside them the database bridge's, which begin with `pnlb_`. */
+/** Modern's own tables, and the database bridge's tables, whose names begin with `pnlb_`. */
 export const recordTables: OwnedTables = {
   names: {
     name: "modern",

@@ -124,7 +124,7 @@ class PostgresRecordStore implements RecordStore {
   }
 }
 
-/** The statements go out together. After a failure the server refuses the rest of the transaction. */
+/** The statements are sent together. After a failure the server refuses the rest of the transaction. */
 async function answers(
   client: PoolClient,
   statements: readonly Statement[],

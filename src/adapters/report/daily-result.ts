@@ -15,7 +15,7 @@ interface DailyReading {
     | { readonly error: string };
 }
 
-/** Says which report was written, why, and how the other one compares. */
+/** Returns text that says which report was written, why, and how it differs from the other one. */
 export function renderDailyResult(result: DailyReading): string {
   const { date, side, because, path, figures, contentHash, version, diff } = result;
   const words = [
@@ -33,7 +33,7 @@ export function renderDailyResult(result: DailyReading): string {
   return words.join("\n");
 }
 
-/** Says what was accepted. */
+/** Returns text that says which differences were accepted. */
 export const renderAcceptance = ({
   date,
   hashes,

@@ -14,7 +14,7 @@ import { align, count, none, paragraphs, shorten } from "./text.ts";
 
 /** The meaning of each class, in the order of severity. */
 const classMeanings: Readonly<Record<DifferenceClass, string>> = {
-  error: "a side has an error value, or another one",
+  error: "a side has an error value, and the other has none or another one",
   type: "a number, a text, a truth value and a blank are different things",
   value: "the stored values differ",
   only_in_legacy: "modern lacks the sheet, column or row",

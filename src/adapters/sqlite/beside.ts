@@ -1,12 +1,11 @@
 /**
  * The bridge's tables in a file of their own beside legacy's, which gets nothing but its own rows.
  *
- * SQLite commits a transaction over two files file by file, so a process that dies in between leaves one of
- * them behind. Therefore, before such a commit, an intent is written to a third file and synced. It holds the
- * rows of legacy before and after, and the statements that change the bridge's tables. Those also store the
- * intent's token, so a later process knows for certain whether the bridge's tables have the transaction.
- * Whether legacy has it shows in its rows: they hold what they held before, or after, or what another program
- * has written since.
+ * SQLite commits a transaction over two files file by file, so after the death of a process only one file may
+ * have the transaction. Therefore, before such a commit, an intent is written to a third file and synced. It
+ * holds the rows of legacy before and after, and the statements that change the bridge's tables. These
+ * statements also store the intent's token, which shows whether the bridge's tables have the transaction.
+ * Legacy's rows show whether legacy has it, unless another program has changed them since.
  */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -150,8 +149,8 @@ export const legacyOnly = {
 } as const;
 
 /**
- * What the bridge's own file has beside the common tables: the token of the intent that was recorded last,
- * and a rule that nobody makes modern authoritative.
+ * The additions to the common tables in the bridge's own file: the token of the intent that was recorded
+ * last, and a trigger that prevents modern from becoming authoritative.
  */
 export const besideTables = `
 CREATE TABLE IF NOT EXISTS pnlb_receipt (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL) STRICT;
@@ -166,7 +165,7 @@ interface BesideOptions {
   readonly quarantine: (given: Given<"recordChunk">) => Work<null>;
 }
 
-/** The intents of one connection, and what is done with one whose process has died. */
+/** The intents of one connection. Also settles an intent whose process has died. */
 export class Beside {
   readonly #options: BesideOptions;
   /** The file has one intent at most. */
@@ -201,7 +200,7 @@ export class Beside {
 
   /**
    * The rows of legacy that a call may change. Refuses a write that waits for a person, and one whose rows
-   * have no natural key, because nothing would tell after a crash whether they are written.
+   * have no natural key, because after a crash nothing would show whether they are written.
    */
   rowsOf<Name extends RecordCall>(name: Name, given: Given<Name>, shape: string): readonly RowIntent[] {
     const find: ((given: Given<Name>) => readonly Subject[]) | undefined = subjectsOf[name];
@@ -209,8 +208,8 @@ export class Beside {
     for (const key of new Set(subjects.map((subject) => subject.key)))
       if (this.#ask(waitingWrite, key).length > 0)
         throw new BridgeError("REFUSED", {
-          what: "nobody can tell whether legacy had this write: it waits for a person",
-          fix: "pnl-bridge db review shows what legacy has, and what the write was",
+          what: "it is unknown whether legacy has this write, so the write waits for a person",
+          fix: "look at legacy's rows and the rows of the write with pnl-bridge db review",
         });
     const keys = new Map(subjects.flatMap(({ change }) => (change ? [[change.table, change.key]] : [])));
     for (const [table, key] of keys)
@@ -298,7 +297,7 @@ export class Beside {
     try {
       run(access.changing(changeAgain(row), 0, row.before === null));
     } catch (failure) {
-      // Another program's row forbids it now. The next look at all rows finds that this one is gone.
+      // A row of another program forbids this row now. The next comparison of all rows finds that it is gone.
       if (!(failure instanceof StatementRefused)) throw failure;
     }
   }

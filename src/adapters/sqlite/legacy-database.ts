@@ -51,7 +51,7 @@ export function readLegacyDatabase(path: string, given: Partial<ReadOptions> = {
 }
 
 /**
- * Whether the desk's database holds a trade; undefined if it cannot be said now (locked, or no such table).
+ * Whether the desk's database holds a trade; undefined if that is not known now (locked, or no such table).
  * Reads one row, under a lock of that moment.
  */
 export function hasLegacyTrades(path: string): boolean | undefined {

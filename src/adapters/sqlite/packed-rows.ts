@@ -71,7 +71,7 @@ const unpack = (parts: readonly Part[]): readonly object[] =>
     return rest.map((item, at) => ({ ...item, rows: rowsOf(at) }));
   });
 
-/** The values of a row, after the number of its fields among the known ones. */
+/** Returns the index of a row's fields in `known`, then the row's values. Adds new fields to `known`. */
 function packed(row: object, known: Fields[]): unknown[] {
   for (let number = known.length - 1; number >= 0; number--) {
     const values: unknown[] = [number];

@@ -236,21 +236,21 @@ export class SqliteReader implements StoreReader {
 
 /**
  * Compares daily rows of two SQLite files in one query over both. Money is compared in points up to the last
- * two bits of legacy's double; what is further apart is left to the exact judgement.
+ * two bits of legacy's double; rows that differ by more are judged exactly afterwards.
  */
 export class AttachedDaily implements RangeFilter {
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Database.Statement<Cell[]>>();
   readonly #legacyPath: string;
   readonly #known = new Map<string, string>();
-  /** What the table of known symbols lacks. */
+  /** Symbols that are not in the table of known symbols yet. */
   #learned: (readonly [symbol: string, book: string, multiplier: number])[] = [];
 
   constructor(legacyPath: string, modernPath: string) {
     this.#legacyPath = legacyPath;
     this.#database = openReadOnly(legacyPath);
     this.#database.prepare("ATTACH ? AS modern").run(modernPath);
-    // The table fits into one page, so that a look into it costs little.
+    // The table fits into one page, so that a look-up costs little.
     this.#database.pragma("temp.page_size = 65536");
     this.#database.exec(
       "CREATE TABLE temp.known (symbol TEXT PRIMARY KEY, book TEXT NOT NULL, multiplier REAL NOT NULL) WITHOUT ROWID",
@@ -347,7 +347,7 @@ function openReadOnly(path: string): Database.Database {
   return translated(path, () => {
     const database = new Database(path, { readonly: true, timeout: busyMsMax });
     database.defaultSafeIntegers();
-    // Temporary tables stand in files, so that memory stays bounded.
+    // Temporary tables are kept in files, so that memory stays bounded.
     database.pragma("temp_store = FILE");
     return database;
   });

@@ -36,10 +36,10 @@ export interface RecordFileOptions {
 /**
  * The settings of each connection. SQLite forgets them when the file is closed, and a file in WAL mode comes
  * back with `synchronous = NORMAL`, which may lose an acknowledged commit in a power cut. Under a rollback
- * journal so may FULL: a commit is the removal of the journal, and only EXTRA syncs its folder. Legacy's own
- * programs do not enforce foreign keys. A checkpoint beside another process's is unsafe in versions of SQLite
- * that a desk's Python may have, so legacy's connection makes none by itself. The copies of pages for a
- * savepoint stay in memory.
+ * journal FULL may lose it too, because a commit removes the journal and only EXTRA syncs its folder.
+ * Legacy's own programs do not enforce foreign keys. A checkpoint at the same time as another process's is
+ * unsafe in versions of SQLite that a desk's Python may have, so legacy's connection makes none by itself.
+ * The copies of pages for a savepoint stay in memory.
  */
 const settings = {
   legacy: { synchronous: 3, temp_store: 2, foreign_keys: 0, busy_timeout: 0, wal_autocheckpoint: 0 },
@@ -72,7 +72,7 @@ export class RecordFile {
   readonly #calls: ReturnType<typeof recordCalls>;
   #database: Database.Database | undefined;
   #statements = new Map<string, Database.Statement>();
-  /** Ends a hold that lasts too long; undefined while nothing is held. */
+  /** Releases a write lock that is held for too long; undefined while none is held. */
   #holdTimer: NodeJS.Timeout | undefined;
   #isHolding = false;
   /** The files that are open, and device and inode of each. */
@@ -363,7 +363,7 @@ const hasBridge = (database: Database.Database): boolean => hasTable(database, "
 const newestTable = "pnlb_unstorable";
 
 /**
- * Whether an intent keeps a statement: one that changes the bridge's tables, or one of a savepoint around it.
+ * Whether an intent stores a statement: it changes the bridge's tables, or belongs to a savepoint around one.
  */
 const isKept = ({ source, readonly }: Database.Statement): boolean =>
   /^(SAVEPOINT|RELEASE|ROLLBACK TO) /.test(source) || (!readonly && source.includes("pnlb_"));

@@ -30,10 +30,10 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
  * No number `pnlb_outbox.seq` is given twice, because the entry with the highest one is never deleted. In
  * `pnlb_fence`, `forgotten` is the highest number and `forgotten_place` the highest place of the deleted
  * entries of the outbox. `relay_token` is the highest token of a lease under which entries were applied, and
- * `applied` the place of the last applied entry. `pnlb_versions` is not WITHOUT ROWID, because its rows are wide and are
- * found by two keys; files of earlier versions may have it the other way. `shape` describes legacy's accepted tables; if it is empty,
- * the present tables are accepted. `pnlb_unstorable` has the trades that legacy's own tables cannot hold; it is
- * empty in modern.
+ * `applied` the place of the last applied entry. `pnlb_versions` is not WITHOUT ROWID, because its rows are
+ * wide and are found by two keys; it may be WITHOUT ROWID in files of earlier versions. `shape` describes
+ * legacy's accepted tables; if it is empty, the present tables are accepted. `pnlb_unstorable` has the trades
+ * that legacy's own tables cannot hold; it is empty in modern.
  */
 export const bridgeTables = `
 CREATE TABLE IF NOT EXISTS pnlb_fence (

@@ -55,7 +55,7 @@ export async function holdSqliteRecordStore(
 
 const storeOver = (thread: FileThread<RecordThreadCalls>, side: Side): RecordStore => ({
   side,
-  // The thread unpacks and packs in turn.
+  // The thread unpacks the argument and packs the answer.
   call: async (name, given) => {
     const answer = await thread.call(name, packGiven(given) as typeof given);
     return unpackAnswer(name, answer) as typeof answer;

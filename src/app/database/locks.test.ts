@@ -88,7 +88,7 @@ describe.skipIf(process.platform === "win32")(
       },
     );
 
-    it("is no concern of a byte copy once the database is closed", async () => {
+    it("does not prevent a byte copy once the database is closed", async () => {
       openDatabase(path, { journal: "wal", busyTimeoutMs: 5_000 }).close();
       const store = await openSqliteRecordStore(path, { side: "legacy", authority: "legacy" });
       await store.close();

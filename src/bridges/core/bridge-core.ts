@@ -282,7 +282,7 @@ export class BridgeCore implements ServiceBridgeControl {
     return this.#buffer?.dropped ?? 0;
   }
 
-  /** The requests of divergences that were due for an explanation, by whether they are kept or why not. */
+  /** Numbers of divergent requests that were due for an explanation: those kept, and the others by reason. */
   get requests(): Readonly<Record<RequestState, number>> | undefined {
     return this.#buffer?.requests;
   }

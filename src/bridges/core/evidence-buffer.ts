@@ -56,7 +56,7 @@ export class EvidenceBuffer {
   #closed = false;
   /** The number of requests that were kept on the latest day. */
   #kept = { day: "", requests: 0 };
-  /** The requests that were due, by whether they are kept or why not. */
+  /** Numbers of divergent requests that were due: those kept, and the others by reason. */
   readonly requests: Record<RequestState, number> = { kept: 0, too_large: 0, daily_limit: 0, not_json: 0 };
   readonly #tally: EvidenceTally | undefined;
   #wroteMs = Number.NEGATIVE_INFINITY;

@@ -342,7 +342,7 @@ const laneOfQuestion = (
   isCompared: verdict !== "not_comparable",
 });
 
-/** What differs in each call, and so does not distinguish questions. */
+/** The keys of a request that differ in each call, so they do not distinguish questions. */
 const movingNames: ReadonlySet<string> = new Set(["asOf", "marks", "trades"]);
 
 /** The JSON of a question. Questions that JSON cannot express count as one. */

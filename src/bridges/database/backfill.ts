@@ -599,7 +599,7 @@ const byRow = (rows: readonly TakenRow[], answers: readonly AdoptAnswer[]): Answ
 const isEntered = (answer: AdoptAnswer | undefined): boolean =>
   answer?.kind === "adopted" || answer?.kind === "known";
 
-/** What becomes of the rows of a chunk after these answers of both stores. */
+/** Divides the rows of a chunk by these answers of both stores: rows that need no person, and others. */
 function enteredOf(chunk: Chunk, inLegacy: Answers, inModern: Answers): Entered {
   const settled: TakenRow[] = [];
   const quarantined = [...chunk.quarantined];

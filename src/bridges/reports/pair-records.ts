@@ -2,7 +2,7 @@
 interface Records {
   readonly legacy: readonly string[];
   readonly modern: readonly string[];
-  /** Everything that a record holds; asked only for records whose key is not unique. */
+  /** Returns everything that a record holds. Called only for records whose key is not unique. */
   readonly legacyText: (at: number) => string;
   readonly modernText: (at: number) => string;
 }

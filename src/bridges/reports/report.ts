@@ -92,7 +92,7 @@ export const writtenSheets = ({ sheets }: DailyReport): readonly WrittenSheet[] 
     rows: rows.map((row) => columns.map((column, at) => writtenCell(valueAt(row, at), column))),
   }));
 
-/** The workbook of these sheets as a reader of its file finds it, without its layout. */
+/** Returns the workbook of these sheets as a reader would return it from a file, without its layout. */
 export function asWorkbook(sheets: readonly WrittenSheet[]): Workbook {
   const styles: CellStyle[] = [];
   const styleOf = (format: string): number => {
