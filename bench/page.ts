@@ -104,9 +104,11 @@ async function served<T>(folder: string, config: string, use: (server: Server) =
     ]);
     return await use({ url, pid: child.pid ?? 0, liveBytes: () => liveBytes(inspector) });
   } finally {
-    const ended = once(child, "exit");
-    child.kill();
-    await ended;
+    if (child.exitCode === null) {
+      const ended = once(child, "exit");
+      child.kill();
+      await ended;
+    }
   }
 }
 
@@ -273,7 +275,7 @@ async function afterHiding(url: string): Promise<readonly BenchRow[]> {
   await tab.locator("[data-state=live]").waitFor();
   await tab.locator(".card data").first().waitFor();
   await watchTasks(tab);
-  await tab.evaluate(`window.current = new Promise((resolve) => {
+  await tab.evaluate(`void (window.current = new Promise((resolve) => {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "visible") return;
       const shownMs = Date.now();
@@ -284,7 +286,7 @@ async function afterHiding(url: string): Promise<readonly BenchRow[]> {
         resolve(Date.now() - shownMs);
       }, 5);
     });
-  });`);
+  }));`);
   await (await browser.context.newPage()).bringToFront();
   await sleep(tabS * 1_000);
   await tab.bringToFront();
@@ -335,7 +337,8 @@ async function manyComparisons(browser: Browser, url: string): Promise<readonly 
   await list.getByRole("gridcell").first().focus();
   for (let step = 0; step < 50; step++) await tab.keyboard.press("PageDown");
   await tab.keyboard.press("Control+End");
-  await list.locator(`[aria-rowindex='${storedComparisons + 1}']`).waitFor({ timeout: 120_000 });
+  // The oldest row has arrived, and with it all others.
+  await list.getByText("B0", { exact: true }).waitFor({ timeout: 300_000 });
   const heap = await heapOf(await tab.context().newCDPSession(tab));
   const rows = [
     {
