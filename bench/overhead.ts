@@ -14,7 +14,7 @@ import { inTemporaryFolder } from "./temporary.ts";
  * variants.
  */
 const repetitions = 5;
-const evidenceRepetitions = 15;
+const evidenceRepetitions = 11;
 const units = Array.from({ length: 1_024 }, (_, number) => `BOOK-${number}`);
 const decisionsOfRound = 1_000;
 
