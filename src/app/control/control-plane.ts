@@ -211,7 +211,7 @@ export class ControlPlane {
   }
 
   async status(): Promise<Status> {
-    return statusOf(this.store, this.operator, this.#options, this.follower.auditHead);
+    return statusOf(this.store, this.operator, this.#options, { auditHead: this.follower.auditHead });
   }
 
   async verifyAudit(): Promise<AuditReport> {

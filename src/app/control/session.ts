@@ -48,7 +48,10 @@ export async function openOperator(settings: ControlSettings): Promise<OperatorS
     alerts,
     status: async (overview) => {
       const head = await auditHead(store);
-      return statusOf(store, operator, settings, head.seq === 0 ? null : head, overview);
+      return statusOf(store, operator, settings, {
+        auditHead: head.seq === 0 ? null : head,
+        seen: overview,
+      });
     },
     verifyAudit: () => verifyStore(store, settings),
     close: async () => {

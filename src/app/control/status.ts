@@ -63,8 +63,7 @@ export async function statusOf(
   store: ControlStore,
   operator: Operator,
   { config }: ControlSettings,
-  auditHead: Status["auditHead"],
-  seen?: Overview,
+  { auditHead, seen }: Pick<Status, "auditHead"> & { readonly seen?: Overview | undefined },
 ): Promise<Status> {
   const overview = seen ?? (await operator.overview());
   const { record, effective, switchFile, unreadable, instances, rollback } = overview;

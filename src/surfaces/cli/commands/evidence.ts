@@ -25,7 +25,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "evidence memory",
     about: "Measures the memory of both systems over a history, each time in a new process, and records it",
-    example: "evidence memory --trades ./trade_ledger --prices ./market_prices --actor amy",
+    example: "evidence memory --trades ./trade_ledger --pairs 5 --actor amy",
     options: [
       option.trades(),
       option.prices(),
