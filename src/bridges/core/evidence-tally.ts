@@ -46,6 +46,7 @@ export class EvidenceTally {
   readonly #questions = new Map<string, Map<string, string>>();
   #day = "";
   #key = "";
+  #open: OpenDay | undefined;
   /** The last instant whose trading day was asked for, since many calls have the same as-of. */
   #dated = { instant: "", day: "" };
 
@@ -69,6 +70,7 @@ export class EvidenceTally {
     if (key === this.#key) return;
     this.#key = key;
     this.#laneDays.clear();
+    this.#open = undefined;
     this.#tallies.clear();
     this.#minutes.clear();
     this.#pairs.clear();
@@ -134,6 +136,7 @@ export class EvidenceTally {
       tallies: innermost(this.#tallies),
     };
     this.#laneDays.clear();
+    this.#open = undefined;
     this.#tallies.clear();
     return delta;
   }
@@ -204,7 +207,7 @@ export class EvidenceTally {
     const lanes = seen.lanes ?? [
       laneOfQuestion(unit, { symbol: this.#symbolOf(method, input), method, verdict }),
     ];
-    const ofDay = within(this.#laneDays, `${source} ${day}`);
+    const ofDay = this.#lanesOf(source, day);
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
       const { book, symbol, money, signed, quantityApart, weight } = lane;
@@ -264,6 +267,14 @@ export class EvidenceTally {
     else this.#wrong.delete(book);
   }
 
+  /** The pending lanes of a source and day. Those of the last call are kept, since most calls have the same. */
+  #lanesOf(source: EvidenceSource, day: string): OpenDay["lanes"] {
+    if (this.#open?.source === source && this.#open.day === day) return this.#open.lanes;
+    const lanes = within(this.#laneDays, `${source} ${day}`);
+    this.#open = { source, day, lanes };
+    return lanes;
+  }
+
   /** The symbol of the lane of a question: its method and the fingerprint of its JSON. */
   #symbolOf(method: string, input: readonly unknown[]): string {
     const known = within(this.#questions, method);
@@ -304,6 +315,12 @@ export class EvidenceTally {
     counted.amount += amount;
     counted.largest = Math.max(counted.largest, largest);
   }
+}
+
+interface OpenDay {
+  readonly source: EvidenceSource;
+  readonly day: string;
+  readonly lanes: Map<string, Map<string, LaneDay>>;
 }
 
 type Counted = { -readonly [Name in keyof Tally]: Tally[Name] };
