@@ -140,7 +140,7 @@ export async function desk({
       return state.drift;
     },
     follower: { record: state },
-    status: () => statusOf(store, operator, { config: defaultConfig, folder: "." }, null),
+    status: () => statusOf(store, operator, { config: defaultConfig, folder: "." }, { auditHead: null }),
     verifyAudit: () => verifyAudit(store, [], sha256),
     onEvent: (listener) => {
       listeners.add(listener);
