@@ -29,7 +29,7 @@ export function ChangesSince({ epoch }: { readonly epoch: number }) {
   if (newer.length === 0) return null;
   return (
     <>
-      <p>Meanwhile:</p>
+      <p>These changes were made meanwhile:</p>
       <ul>
         {newer.map(({ seq, actor, action, reason, at }) => (
           <li key={seq}>

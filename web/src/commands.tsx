@@ -56,7 +56,7 @@ function DryRun({ target }: { readonly target: Phase }) {
     const body = { move: "set", phase: target, reason: "a dry run on the page", dryRun: true };
     post<Move>("migration/phase", body).then(setFound, (failure) => setFound(asApiError(failure)));
   }, [target]);
-  if (found === undefined) return <p>The gateway looks at the move …</p>;
+  if (found === undefined) return <p>The gateway checks the move …</p>;
   if (found instanceof ApiError)
     return (
       <p>
@@ -125,7 +125,7 @@ export const SetTraffic = ({ now }: { readonly now: Migration }) => (
     }}
     done={trafficDone}
   >
-    <p>A ramp that runs ends.</p>
+    <p>This ends a ramp that is under way.</p>
     <label>
       Percent of the books or users that modern answers
       <input
@@ -185,7 +185,7 @@ interface ListAnswer {
 }
 const listDone = ({ changed }: ListAnswer) => (
   <p>
-    <State tone="good">done</State> {changed ? "The list has changed." : "The list already was like that."}
+    <State tone="good">done</State> {changed ? "The list has changed." : "The list is as it was."}
   </p>
 );
 const changeList = (

@@ -300,7 +300,7 @@ const notRegular = (path: string): BridgeError =>
   new BridgeError("UNREADABLE", {
     what: "this is not a regular file",
     where: path,
-    fix: "a database and the journals beside it are regular files",
+    fix: "name a regular file; the journals beside it must be regular files too",
   });
 
 const reasons: Readonly<Record<string, string>> = {

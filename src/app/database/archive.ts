@@ -62,7 +62,7 @@ export async function archiveLegacy(options: ArchiveCommand): Promise<ArchiveRep
   const unknown = options.accept.find((name) => !evidenceNames.some((one) => one === name));
   if (unknown !== undefined)
     throw new BridgeError("BAD_USAGE", {
-      what: `there is no evidence ${JSON.stringify(unknown)}`,
+      what: `${JSON.stringify(unknown)} is not the name of any evidence`,
       fix: `name some of ${evidenceNames.join(",")}`,
     });
   const settings = await settingsOf(options);

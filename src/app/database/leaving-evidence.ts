@@ -43,7 +43,7 @@ export async function evidenceOf(settings: ControlSettings, asked: Asked): Promi
     files: notOpen(asked.file),
     rows: asked.hasBegun
       ? earlier
-      : missing("not compared: this comes last, when no other evidence is missing"),
+      : missing("not compared: the comparison comes last, when no other evidence is missing"),
   };
   const evidence = (): readonly Evidence[] =>
     evidenceNames.map((name) => ({ name, ...found[name], accepted: asked.accept.includes(name) }));

@@ -92,7 +92,7 @@ function kindsFrom(text: string | undefined): readonly ReconcileKind[] | undefin
   const unknown = named.find((name) => !reconcileKinds.some((kind) => kind === name));
   if (unknown !== undefined)
     throw new BridgeError("BAD_USAGE", {
-      what: `there are no rows of kind ${JSON.stringify(unknown)}`,
+      what: `${JSON.stringify(unknown)} is not a kind of rows`,
       fix: `name some of ${reconcileKinds.join(",")}`,
     });
   return reconcileKinds.filter((kind) => named.includes(kind));
