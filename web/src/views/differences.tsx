@@ -240,8 +240,8 @@ function Comparisons({ verdict, method, unit, cause, id }: Wanted) {
         empty={isAsked ? "…" : "No comparison was found."}
       />
       <p className="soft">
-        Enter or a double click opens a comparison. The cause is known of comparisons that somebody has
-        opened, or looked for here, since the gateway started.
+        Enter or a double click opens a comparison. A comparison has a cause here once somebody has opened it,
+        or has looked for the newest causes, since the gateway started.
       </p>
     </Panel>
   );

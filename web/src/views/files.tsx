@@ -75,7 +75,7 @@ function Waiting({ files, quarantine, again }: WaitingProps) {
               </>
             )}
           </Table>
-          <p className="soft">A refused row enters no figure. Correct it in its file.</p>
+          <p className="soft">No figure includes a refused row. Correct it in its file.</p>
         </>
       )}
       {databases.length > 0 && (

@@ -87,7 +87,7 @@ const impactChart: (typeof charts)[number] = {
   series: [
     { label: "Wrong figure", as: "line", of: users(isWrong) },
     { label: "Legacy instead of modern", as: "dashes", of: users(isFallBack) },
-    { label: "Answer without owed writes", as: "bars", of: users(isStale) },
+    { label: "Answer that lacked writes", as: "bars", of: users(isStale) },
   ],
 };
 
@@ -192,7 +192,7 @@ function Fleet({
               <Fact name="Users that modern answered">{impact.seen ?? 0}</Fact>
               <Users name="Saw a wrong figure" count={saw(impact, isWrong)} />
               <Users name="Got legacy’s answer because modern failed" count={saw(impact, isFallBack)} />
-              <Users name="Got an answer without owed writes" count={saw(impact, isStale)} />
+              <Users name="Got an answer of legacy that lacked writes" count={saw(impact, isStale)} />
             </Facts>
           )}
         </Panel>
