@@ -7,7 +7,7 @@ const layerRules = names.map((folder) => {
   const forbidden = names.filter((other) => other !== folder && !layers[folder].imports.includes(other));
   return {
     name: `layer-${folder}`,
-    comment: `src/${folder} may import only ${layers[folder].imports.map((f) => `src/${f}`).join(", ") || "itself"}: move the code, or hand the thing in through a port`,
+    comment: `src/${folder} may import only ${layers[folder].imports.map((f) => `src/${f}`).join(", ") || "itself"}: move the code, or pass the value through a port`,
     severity: "error",
     from: { path: `^src/${folder}/`, pathNot: "\\.test\\.ts$" },
     to: { path: any(forbidden) },
@@ -18,7 +18,7 @@ const strangerRules = names
   .filter((folder) => layers[folder].strangers)
   .map((folder) => ({
     name: `strangers-${folder}`,
-    comment: `sub-folders of src/${folder} do not import each other: share through ${layers[folder].common ?? "domain or ports"}, meet in app`,
+    comment: `sub-folders of src/${folder} do not import each other: move shared code to ${layers[folder].common ?? "domain or ports"}, or combine them in app`,
     severity: "error",
     from: { path: `^src/${folder}/([^/]+)/`, pathNot: "\\.test\\.ts$" },
     to: {
@@ -31,7 +31,7 @@ const typesOnlyRules = names
   .filter((folder) => layers[folder].typesOnly)
   .map((folder) => ({
     name: `types-only-${folder}`,
-    comment: `src/${folder} may take types from us, never code: a shared mistake could hide`,
+    comment: `src/${folder} may import types from other folders, never code: shared code could hide a mistake`,
     severity: "error",
     from: { path: `^src/${folder}/`, pathNot: "\\.test\\.ts$" },
     to: { path: any(layers[folder].imports), dependencyTypesNot: ["type-only"] },
@@ -44,7 +44,7 @@ export default {
     ...typesOnlyRules,
     {
       name: "pure",
-      comment: `${pure.join(", ")} import no Node module and no package: hand the thing in`,
+      comment: `${pure.join(", ")} import no Node module and no package: pass the value as a parameter`,
       severity: "error",
       from: { path: any(pure), pathNot: "\\.test\\.ts$" },
       to: { dependencyTypes: ["core", "npm", "npm-dev", "npm-optional"] },
@@ -60,14 +60,14 @@ export default {
     {
       name: "page-without-schemas",
       comment:
-        "web/ takes only types from the wire schemas: the page would contain the library that checks them",
+        "web/ imports only types of the wire schemas: otherwise the page would contain the library that checks them",
       severity: "error",
       from: { path: "^web/" },
       to: { path: "^src/surfaces/", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "no-circular",
-      comment: "two files that need each other are one file",
+      comment: "two files import each other: merge them, or move the shared part into a third file",
       severity: "error",
       from: {},
       to: { circular: true },
@@ -81,14 +81,14 @@ export default {
     },
     {
       name: "resolvable",
-      comment: "the import leads nowhere",
+      comment: "the imported file does not exist",
       severity: "error",
       from: {},
       to: { couldNotResolve: true },
     },
     {
       name: "known-folder",
-      comment: "every file of src/ stands in a folder of the layer table (architecture.mjs)",
+      comment: "every file of src/ is in a folder of the layer table (architecture.mjs)",
       severity: "error",
       from: { path: "^src/", pathNot: any(names) },
       to: {},

@@ -31,7 +31,9 @@ export function Rollback() {
       sending={attempts > 0 && <Unconfirmed attempts={attempts} reason={reason} />}
       done={(answer) => <Done answer={answer} />}
     >
-      <p>Legacy answers every call that begins from now on. No gate is asked, and the epoch does not matter.</p>
+      <p>
+        Legacy answers every call that begins from now on. No gate is asked, and the epoch does not matter.
+      </p>
       <Owed />
     </Command>
   );
