@@ -32,7 +32,7 @@ try {
   }
   const profile = `-env:UserInstallation=${pathToFileURL(join(folder, "profile")).href}`;
   run("soffice", profile, "--headless", "--convert-to", "pdf", "modern.xlsx");
-  // The second page is the sheet Positions; its rows stand at the top of the page.
+  // The second page is the sheet Positions; its rows are at the top of the page.
   const part = ["-r", "220", "-x", "140", "-y", "150", "-W", "2100", "-H", "90"];
   run("pdftoppm", "-png", ...part, "-f", "2", "-l", "2", "-singlefile", "modern.pdf", "workbook");
   await copyFile(join(folder, "workbook.png"), join(images, "workbook.png"));

@@ -27,7 +27,7 @@ export interface CommandProps<Answer> {
   readonly title: string;
   /** What the command does, and its own fields. */
   readonly children?: ReactNode;
-  /** The reason that stands in the dialog at first. */
+  /** The reason that the dialog shows when it opens. */
   readonly reason?: string;
   /** A text that the person must type before the command can be sent, such as the name of a phase. */
   readonly mustType?: string;

@@ -5,7 +5,7 @@ import { deskTime } from "./times.ts";
 
 interface PanelProps {
   readonly title: string;
-  /** The question whose answer the panel shows. Its age and its failure stand beside the title. */
+  /** The question whose answer the panel shows. Its age and its failure are shown beside the title. */
   readonly asked?: Asked<unknown>;
   /** Commands and links, at the right of the title. */
   readonly actions?: ReactNode;

@@ -1,4 +1,4 @@
-/** The way back to legacy, which stands in the header of every view and is never disabled. */
+/** The way back to legacy, which is in the header of every view and is never disabled. */
 import { useState } from "react";
 import { ApiError, request } from "./api.ts";
 import { Command } from "./command.tsx";

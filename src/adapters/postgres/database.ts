@@ -162,7 +162,7 @@ class Call {
    * Runs a transaction that writes. If it throws, nothing has been written, unless the error says that the
    * outcome of the commit is unknown. If the connection breaks before the commit, the server has undone the
    * transaction, and `work` runs once more on another connection: the server ends a connection that is idle in
-   * a transaction, as that of a process that stood still for a second.
+   * a transaction, for example if the process was suspended for a second.
    */
   async write<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {

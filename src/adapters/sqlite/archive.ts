@@ -119,7 +119,7 @@ interface SchemaRow {
   readonly stored: number;
 }
 
-/** Each row as one text that tells apart every stored type and byte, in the order of these texts. */
+/** Each row as one text that distinguishes every stored type and byte, in the order of these texts. */
 function contentOf(database: Database.Database, side: "main" | "archive", table: string): ArchivedTable {
   const columns = database
     .prepare<[string], string>("SELECT name FROM pragma_table_info(?, 'main') ORDER BY cid")

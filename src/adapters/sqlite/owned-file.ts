@@ -9,7 +9,7 @@ import Database from "better-sqlite3";
 import { BridgeError } from "../../base/errors.ts";
 
 export interface OwnedKind {
-  /** SQLite's `application_id`, stored in the header, which tells the file from other databases. */
+  /** SQLite's `application_id`, stored in the header, which distinguishes the file from other databases. */
   readonly applicationId: number;
   /** Step n takes a file from version n to n + 1. A released step is never changed. */
   readonly migrations: readonly string[];

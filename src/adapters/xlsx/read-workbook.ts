@@ -14,7 +14,7 @@ import { openZip, type ZipParts } from "./zip-parts.ts";
 /**
  * Reads an .xlsx workbook of any program. Throws UNREADABLE, and BAD_WORKBOOK for a file that is no workbook,
  * is damaged, or exceeds a limit. If `bytes` are given, they are read instead of the file, and `path` only
- * stands in errors. Linear; holds the packed file and the cells, but no unpacked part.
+ * appears in errors. Linear; holds the packed file and the cells, but no unpacked part.
  */
 export async function readWorkbook(path: string, bytes?: Uint8Array): Promise<Workbook> {
   const zip = await openZip(path, bytes);

@@ -112,7 +112,7 @@ function screenOfDay(screen: Screen, date: string, dayRule: TradingDayRuleName):
       positions: why,
       "summary.totals": why,
       "summary.openPositions": why,
-      ...(!hasDays && { trades: `the rule ${dayRule} does not tell the day of a trade from its time` }),
+      ...(!hasDays && { trades: `the rule ${dayRule} does not give the day of a trade by its time` }),
     },
   };
 }

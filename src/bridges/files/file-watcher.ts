@@ -84,7 +84,7 @@ export class FileWatcher {
    */
   readonly #underWay = new Map<number, { readonly before: KnownFile; readonly now: KnownFile }>();
   readonly #reportedRoots = new Set<string>();
-  /** The files of a folder that stands at a root's path and is not accepted as this root. */
+  /** The files of a folder that is at a root's path and is not accepted as this root. */
   readonly #heldBack = new Map<string, { readonly identity: string; readonly files: readonly SeenFile[] }>();
   #renewMs = Number.NEGATIVE_INFINITY;
   #allMs = Number.NEGATIVE_INFINITY;

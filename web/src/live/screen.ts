@@ -46,7 +46,7 @@ export function showBook(book: string | undefined, isCompared: boolean): void {
   const current = screenStore.get();
   if (isWanted && current.book === book && current.isCompared === isCompared) return;
   isWanted = true;
-  // Figures of another book must not stand below the new name.
+  // Figures of another book must not be shown under the new name.
   const kept = current.book === book ? current : empty;
   screenStore.set({ ...kept, book, isCompared });
   void refresh();

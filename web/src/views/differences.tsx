@@ -356,7 +356,7 @@ const Took = ({ side, ms, error }: TookProps) =>
     </Fact>
   );
 
-/** A value of one side: a number as exact text, or what else stood there. */
+/** A value of one side: a number as exact text, or any other value as it was. */
 const Value = ({ text }: { readonly text: string | null }) =>
   text === null ? (
     <span className="soft">no value</span>
