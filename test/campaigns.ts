@@ -7,7 +7,7 @@ export interface Campaign {
   readonly files: readonly string[];
   /** Part of the titles of its tests, if the files hold other tests too. */
   readonly title?: string;
-  /** What a campaign proves, for `./run test --long`. */
+  /** The claim that a campaign proves, as `./run test --long` prints it. */
   readonly proves: string;
   /** Whether it goes on with new random cases until its time is over. The others have a fixed length. */
   readonly isOverSeeds?: true;

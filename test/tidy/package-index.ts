@@ -1,2 +1,2 @@
-/** What the package exports, bundled for the programs that the tests of documents start. */
+/** The exports of the package, bundled for the programs that the tests of documents start. */
 export * from "../../src/app/index.ts";

@@ -1,4 +1,4 @@
-/** What the tests of documents share: the commands and files that a page shows. */
+/** Helpers for the tests of documents: they find the commands and files that a page shows. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -14,7 +14,7 @@ interface ChartSeries {
 }
 
 interface ChartProps {
-  /** What the chart shows, for a screen reader. */
+  /** A description of the chart for screen readers. */
   readonly label: string;
   /** Ascending places on the x axis. */
   readonly x: readonly number[];

@@ -10,7 +10,7 @@ import { sessionStore } from "./session.ts";
 import { useStore } from "./store.ts";
 
 interface Given {
-  /** What the person typed as the reason. The audit keeps it. */
+  /** The reason that the person typed. The audit keeps it. */
   readonly reason: string;
   /** The idempotency key of this attempt: the same for all repetitions of one command. */
   readonly key: string;
@@ -25,7 +25,7 @@ export interface CommandProps<Answer> {
   readonly label: string;
   /** The question of the dialog. */
   readonly title: string;
-  /** What the command does, and its own fields. */
+  /** A text that says what the command does, and the command's own fields. */
   readonly children?: ReactNode;
   /** The reason that the dialog shows when it opens. */
   readonly reason?: string;
@@ -36,9 +36,9 @@ export interface CommandProps<Answer> {
   /** The letter that opens the dialog together with Alt, wherever the focus is. */
   readonly shortcut?: string;
   readonly send: (given: Given) => Promise<Answer>;
-  /** What the dialog shows below the form while the command is under way. */
+  /** The part that the dialog shows below the form while the command is under way. */
   readonly sending?: ReactNode;
-  /** What the dialog shows afterwards. */
+  /** The part that the dialog shows afterwards. */
   readonly done: (answer: Answer) => ReactNode;
 }
 
@@ -170,7 +170,7 @@ function Form<Answer>(props: CommandProps<Answer> & { readonly close: () => void
   );
 }
 
-/** What happened and what to do next. After a conflict, also who changed what. */
+/** Says what happened and what to do next. After a conflict, it also shows who changed what. */
 const Refusal = ({ failure, epoch }: { readonly failure: ApiError; readonly epoch: number | undefined }) => (
   <>
     <strong>{failure.code}</strong> {failure.message}

@@ -7,7 +7,7 @@ const moneyPlaces = 2;
 const smallPlacesMax = 6;
 
 interface FigureText {
-  /** What is shown. */
+  /** The text on the page. */
   readonly shown: string;
   readonly sign: -1 | 0 | 1;
 }

@@ -27,7 +27,7 @@ export interface GridColumn<Row> {
   readonly title: string;
   readonly cell: (row: Row) => ReactNode;
   /**
-   * What the column is sorted by: a text, or the exact text of a number. Null, and a text that should be a
+   * Returns the sort key of a row: a text, or the exact text of a number. Null, and a text that should be a
    * number and is none, come last in both directions.
    */
   readonly value: (row: Row) => string | null;
@@ -38,7 +38,7 @@ export interface GridColumn<Row> {
 }
 
 interface SharedProps<Row> {
-  /** What the table holds, for a screen reader. */
+  /** A description of the table for screen readers. */
   readonly label: string;
   /** Columns and rows must be the same objects until they change. */
   readonly columns: readonly GridColumn<Row>[];
@@ -47,7 +47,7 @@ interface SharedProps<Row> {
   readonly classOf?: (row: Row) => string | undefined;
   /** The height of the box in rows. Default 18. */
   readonly visibleRows?: number;
-  /** What to say if there is no row. */
+  /** The text that is shown if there is no row. */
   readonly empty: string;
   readonly onOpen?: (row: Row) => void;
 }

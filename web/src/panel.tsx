@@ -65,7 +65,7 @@ interface TableProps<Row> {
   readonly keyOf: (row: Row, index: number) => string;
   /** The cells of a row, as `th` and `td`. */
   readonly children: (row: Row) => ReactNode;
-  /** What to say if there is no row. */
+  /** The text that is shown if there is no row. */
   readonly empty: string;
 }
 

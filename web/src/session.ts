@@ -1,4 +1,4 @@
-/** Who uses this tab. The token stays in this tab's session storage and ends with the tab. */
+/** The person who uses this tab. The token stays in this tab's session storage and ends with the tab. */
 import { createStore } from "./store.ts";
 import type { Session } from "./wire.ts";
 

@@ -25,7 +25,7 @@ export function besideFiles(legacy: string): { readonly tables: string; readonly
 }
 
 /**
- * What a call is about: the idempotency key of a write, and a row of legacy that the call may change.
+ * A subject of a call: the idempotency key of a write, and a row of legacy that the call may change.
  * `changedTrade` names the aggregate of a stored trade; the trade's claim says where legacy has it.
  */
 interface Subject {
@@ -97,7 +97,7 @@ export interface Intent {
   readonly statements: readonly Statement[];
 }
 
-/** What becomes of a transaction that may stand in one of the two files only. */
+/** The decision about a transaction that may be in only one of the two files. */
 type Verdict =
   /** Both files have it, or neither: nothing is to be done. */
   | { readonly kind: "settled" }

@@ -56,7 +56,7 @@ const desk =
         };
     }
   };
-/** What a desk's dashboard shows while its service throws. */
+/** The dashboard that a desk shows while its service throws. */
 const nothing: Answerer = (method) => ({
   totals: { USD: { realized: "$0.00", unrealized: "$0.00", total: "$0.00" } },
   positions: [],

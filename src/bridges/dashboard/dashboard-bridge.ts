@@ -315,7 +315,7 @@ export class DashboardDataBridge {
     return world;
   }
 
-  /** What a request asks of a system, except the pin. */
+  /** Returns the book and the number of trades that a system is asked for. */
   #asked(request: DashboardRequest): Pick<ScreenRequest, "book" | "trades"> {
     const { legacy, modern } = this.#options;
     const reach = reachOf(request);

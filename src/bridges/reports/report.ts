@@ -10,7 +10,7 @@ import { cellTypes } from "../../ports/workbook.ts";
 import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
 import { reportKeyword } from "./layout.ts";
 
-/** What a column holds; this decides the type and the number format of its cells. */
+/** The kind of values in a column; it decides the type and the number format of its cells. */
 export type ColumnKind = "text" | "quantity" | "price" | "money" | "count";
 
 export interface ReportColumn {

@@ -1,5 +1,5 @@
 /**
- * What the P&L view shows: one answer of the gateway with all panels, from one system, one epoch and one
+ * The data of the P&L view: one answer of the gateway with all panels, from one system, one epoch and one
  * as-of. An event says that positions have changed, and the page asks for the whole screen again, so that its
  * panels never mix two answers. An event without changes only brings the age of the figures up to date.
  */

@@ -28,7 +28,7 @@ export function sidesOf({ source, value, other }: Dashboard): SideBySide | undef
   return new SideBySide(legacy, modern, other.comparison);
 }
 
-/** What each panel of the P&L view shows. */
+/** The data that a panel of the P&L view shows. */
 export interface PanelProps {
   readonly answer: Dashboard;
   /** Undefined if the other system was not asked for. */

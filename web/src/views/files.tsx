@@ -35,7 +35,7 @@ interface WaitingProps {
   readonly again: () => void;
 }
 
-/** What waits for a person: reviews of files, refused rows, and rows of the databases. */
+/** Shows everything that waits for a person: reviews of files, refused rows, and rows of the databases. */
 function Waiting({ files, quarantine, again }: WaitingProps) {
   const reviews = files.answer?.reviews ?? [];
   const { files: refused = [], databases = [] } = quarantine.answer ?? {};

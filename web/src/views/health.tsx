@@ -69,7 +69,7 @@ const charts: readonly { readonly title: string; readonly series: readonly Measu
   },
 ];
 
-/** What users of the whole fleet saw; a fall-back counts once for each reason. */
+/** Counts users of the whole fleet by what they saw; a fall-back counts once for each reason. */
 const saw = (impact: Sample["impact"], isCounted: (what: string) => boolean): number | null =>
   impact === undefined
     ? null
@@ -168,7 +168,7 @@ function Now({ before, now }: { readonly before: Sample; readonly now: Sample })
   );
 }
 
-/** What the evidence of the whole fleet says about users, and about the time of both systems. */
+/** Shows what the evidence of the whole fleet says about users, and about the time of both systems. */
 function Fleet({
   now: { impact, paired },
   pairs,
