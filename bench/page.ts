@@ -357,7 +357,7 @@ async function manyComparisons(browser: Browser, url: string): Promise<readonly 
   return rows;
 }
 
-/** What 100 streams cost a server that answers 200 diverging calls a second. */
+/** Measures what 100 streams cost a server that answers 200 diverging calls a second. */
 async function loaded({ url, pid, liveBytes }: Server): Promise<readonly BenchRow[]> {
   await load(url, 5);
   const alone = await load(url, serverS, pid);

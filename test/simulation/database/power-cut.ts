@@ -1,6 +1,6 @@
 /**
- * Simulates a power cut on the SQLite files of a process: writes that were not synced are lost, kept, or torn,
- * in any order. The settings of each connection decide what SQLite syncs.
+ * Simulates a power cut on the SQLite files of a process: writes that were not synced are lost, kept, or
+ * torn, in any order. The settings of each connection decide what SQLite syncs.
  */
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type Database from "better-sqlite3";
