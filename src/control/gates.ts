@@ -67,6 +67,8 @@ export type ReadFacts = (
     readonly tolerances: Section["tolerances"] | undefined;
     /** Whether a person or a move judges by these facts, which is counted as a look. */
     readonly isLook: boolean;
+    /** Whether `use_new_reports` is on in the plan. */
+    readonly usesReports: boolean;
   },
 ) => Promise<EvidenceFacts | string>;
 

@@ -14,6 +14,7 @@ export {
   featuresOf,
   type Guarded,
   gateMeanings,
+  type JudgedReport,
   judgeEvidence,
   metricsOf,
   trialsOf,

@@ -198,9 +198,9 @@ export class Operator {
    * Returns the facts of the evidence without those of the databases, or why they cannot be read. Undefined
    * if there is no evidence.
    */
-  async evidence({ section }: Overview): Promise<EvidenceFacts | string | undefined> {
+  async evidence(overview: Overview): Promise<EvidenceFacts | string | undefined> {
     const { facts } = this.#options;
-    return facts?.({ ...{ quarantined: null, owed: 0, isLook: false }, tolerances: section?.tolerances });
+    return facts?.({ ...{ quarantined: null, owed: 0, isLook: false }, ...plannedFacts(overview) });
   }
 
   /** Returns the reason why the evidence proves that modern does harm; undefined if it does not prove it. */
@@ -546,18 +546,15 @@ export class Operator {
     return (await authority?.owedToLegacy().catch(() => undefined)) ?? owed.owedToLegacy();
   }
 
-  async #judge(
-    { record, effective, section, instances, signOffs }: Overview,
-    target: Phase,
-    isLook = true,
-  ): Promise<GateReport> {
+  async #judge(overview: Overview, target: Phase, isLook = true): Promise<GateReport> {
+    const { record, effective, section, instances, signOffs } = overview;
     const { gates, leaseMs, authority } = this.#options;
     const facts = this.#options.isTrial === true ? undefined : this.#options.facts;
     const needsModern = phasePolicies[target].writes[0] === "modern";
     const quarantined = await this.#quarantined();
     const owedToLegacy = await this.#owedToLegacy();
     const found = await facts?.({
-      ...{ quarantined, owed: owedToLegacy.count, tolerances: section?.tolerances, isLook },
+      ...{ quarantined, owed: owedToLegacy.count, isLook, ...plannedFacts(overview) },
     });
     const input: GateInput = {
       databases: needsModern
@@ -587,9 +584,9 @@ export class Operator {
   async blocking(before: Guarded, overview?: Overview): Promise<readonly JudgedGate[]> {
     const { facts, isTrial } = this.#options;
     if (facts === undefined || isTrial === true) return [];
-    const { section } = overview ?? (await this.overview());
+    const planned = plannedFacts(overview ?? (await this.overview()));
     const [quarantined, { count: owed }] = [await this.#quarantined(), await this.#owedToLegacy()];
-    const seen = { quarantined, owed, tolerances: section?.tolerances, isLook: true };
+    const seen = { quarantined, owed, isLook: true, ...planned };
     return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
   }
 
@@ -633,6 +630,12 @@ export class Operator {
     });
   }
 }
+
+/** What the evidence gates need to know of the plan. */
+const plannedFacts = ({ section, effective }: Overview) => ({
+  tolerances: section?.tolerances,
+  usesReports: effective.plan.flags.reports,
+});
 
 const at = ({ epoch }: ControlRecord): { readonly expectedEpoch: number } => ({ expectedEpoch: epoch });
 

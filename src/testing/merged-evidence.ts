@@ -103,7 +103,7 @@ export async function judgedUnder(store: EvidenceStore, key: string) {
     ...{ key, attempt: 1, looks: 1, stored, trials, nowMs, today, date: today, build: "1+x" },
     limits: { accuracy: { replay: 0.01, live: 0.05, served: 0.01 }, days: 5 },
     ...{ records: [], waivers: [], causes: [], exclusions: [], quarantined: 0, owed: 0 },
-    ...{ isNoiseMeasured: true, hasAlertUrl: true, hasPair: false },
+    ...{ isNoiseMeasured: true, hasAlertUrl: true, hasPair: false, usesReports: true },
   };
   const gates = moves.flatMap((before) => judgeEvidence(before, facts).map((gate) => ({ before, ...gate })));
   return { gates, trials };

@@ -81,7 +81,14 @@ const servedFacts = ((): EvidenceFacts => {
     limits: { accuracy: { replay: 0.01, live: 0.05, served: 0.01 }, days: 5 },
     records: [{ kind: "memory", atMs: around.nowMs, actor: "amy", build: "1+x", content: memory }],
     waivers: [{ gate: "tests_passed", actors: ["amy", "bob"], reason: "new host", until: "2026-12-01" }],
-    ...{ causes: [], exclusions: [], isNoiseMeasured: true, hasAlertUrl: true, hasPair: false },
+    ...{
+      causes: [],
+      exclusions: [],
+      isNoiseMeasured: true,
+      hasAlertUrl: true,
+      hasPair: false,
+      usesReports: true,
+    },
     ...{ owed: 0, quarantined: 0 },
   };
 })();

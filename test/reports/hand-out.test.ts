@@ -120,6 +120,12 @@ describe("a desk that hands out reports", () => {
       accepted: false,
       because: "nobody has accepted the differences of the reports of 2025-07-24",
     });
+    const gate = async () => {
+      const { gates } = JSON.parse((await run("gates", "--target", "primary_switch", "--json")).out);
+      const { state, why } = gates.find(({ name }: { name: string }) => name === "reports_accepted");
+      return `${state}: ${why}`;
+    };
+    expect(await gate()).toMatch(/^closed: nobody has accepted .*; run report accept .* --date 2025-07-24$/);
     const accept = (...books: string[]) =>
       run(
         "report",
@@ -140,11 +146,13 @@ describe("a desk that hands out reports", () => {
       because: "amy accepted this content",
       tolerances: { pnl: "0.01" },
     });
-    const { accepted } = await reportRegister(store, date);
-    expect(accepted[0]?.differences.length).toBeGreaterThan(0);
+    const rows = await store.audit(0, 100);
+    const kept = JSON.parse(rows.find(({ action }) => action === "accept-report")?.evidence ?? "{}");
+    expect(kept.differences.length).toBeGreaterThan(0);
     // The acceptance stays valid for the same content.
     expect(await daily("again.xlsx", "--side", "modern")).toMatchObject({ version: 1 });
     expect((await reportAcceptance(store, date)).accepted).toBe(true);
+    expect(await gate()).toBe("open: amy accepted this content");
     // A late trade makes a new version, and the old file stays.
     await copyFile(join(folder, "m.xlsx"), join(folder, "kept.xlsx"));
     await writeFile(
@@ -158,6 +166,7 @@ describe("a desk that hands out reports", () => {
       because:
         "the acceptance of amy is void: the content of legacy's report and modern's report has changed",
     });
+    expect(await gate()).toMatch(/^closed: the acceptance of amy is void: /);
     const old = await accept("l.xlsx", "m.xlsx");
     expect(old.code).toBe(2);
     expect(old.err).toMatch(/REFUSED.*these are not the two reports of 2025-07-24 that were compared last/);

@@ -12,6 +12,8 @@ export const auditActions = {
   signOff: "sign-off",
   acceptCause: "accept-cause",
   revokeCause: "revoke-cause",
+  handOutReport: "hand-out-report",
+  acceptReport: "accept-report",
 } as const;
 
 export const auditPage = 500;

@@ -18,7 +18,7 @@ function readerOver() {
   const reader = factsReader(settings, { store: () => control, evidence: () => evidence });
   const read = async (pnl = "0.01"): Promise<EvidenceFacts> => {
     const tolerances = { position: "0", pnl };
-    const facts = await reader({ quarantined: 0, owed: 0, tolerances, isLook: true });
+    const facts = await reader({ quarantined: 0, owed: 0, tolerances, isLook: true, usesReports: true });
     if (typeof facts === "string") throw new Error(facts);
     return facts;
   };
@@ -45,6 +45,41 @@ test("simultaneous and later readings count each row of the audit once", async (
   const found = await Promise.all([read(), read(), read("0.02"), read("0.03")]);
   await note(auditActions.evidence, content);
   expect([...found, await read("0.04")].at(-1)?.records).toHaveLength(4);
+});
+
+test("the last report is that of the last compared day before the running one, and its acceptance binds its content", async () => {
+  const { read, note } = readerOver();
+  let reading = 0;
+  // Other tolerances read the facts again at once.
+  const lastReport = async () => {
+    reading += 1;
+    return (await read(String(reading))).lastReport;
+  };
+  const compared = (date: string, modern: string, ok = false) =>
+    note(auditActions.handOutReport, { date, diff: { ok, counts: {}, hashes: { legacy: "l", modern } } });
+  const accept = (date: string, modern: string) =>
+    note(auditActions.acceptReport, { date, counts: {}, hashes: { legacy: "l", modern }, differences: [] });
+  const [older, last] = [days(-5), days(-4)];
+  expect(await lastReport()).toBeUndefined();
+  await note(auditActions.handOutReport, { date: older });
+  expect(await lastReport()).toBeUndefined();
+  await note(auditActions.handOutReport, { date: older, diff: { error: "no workbook" } });
+  expect(await lastReport()).toMatchObject({ date: older, state: "not compared" });
+  await compared(older, "a", true);
+  expect(await lastReport()).toMatchObject({ date: older, state: "accepted" });
+  await compared(last, "a");
+  // The running day and a second report of an earlier day change nothing.
+  await compared(days(1), "a", true);
+  await compared(older, "b", true);
+  expect(await lastReport()).toMatchObject({ date: last, state: "not accepted" });
+  for (const [modern, state] of [
+    ["a", "accepted"],
+    ["b", "not accepted"],
+    ["a", "accepted"],
+  ] as const) {
+    await (modern === "a" && state === "accepted" ? accept(last, modern) : compared(last, modern));
+    expect(await lastReport()).toMatchObject({ date: last, state });
+  }
 });
 
 test("facts are read again at once if the published tolerances change the key", async () => {

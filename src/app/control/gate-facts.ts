@@ -17,6 +17,7 @@ import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { LaneDay, StoredEvidence } from "../../ports/tallies.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
 import { evidenceKey, programBuild } from "../evidence-key.ts";
+import { addReportRow, lastReportBefore, type ReportRegisters } from "../reports/register.ts";
 import { type ControlSettings, isPairConfigured } from "../stores.ts";
 import { applyCause, auditActions, auditRows } from "./audit-rows.ts";
 
@@ -34,7 +35,7 @@ interface Reading {
 const keptMs = 1_000;
 
 /** The facts that are read from the stores and the configuration. */
-type Stored = Omit<EvidenceFacts, "owed" | "quarantined">;
+type Stored = Omit<EvidenceFacts, "owed" | "quarantined" | "usesReports">;
 
 /** Facts that were read, or are being read. */
 interface Kept {
@@ -63,6 +64,7 @@ export function factsReader(
     await register.read(await store());
     const stored = withoutRevoked(found, register.causes());
     const [today, date] = [tradingDay(settings, nowMs), clock.today()];
+    const lastReport = lastReportBefore(register.reports, today);
     return {
       ...{ key, ...attempt, stored, nowMs, today, date, build: programBuild() },
       trials: trialsOf(stored, { today, nowMs }),
@@ -75,6 +77,7 @@ export function factsReader(
       isNoiseMeasured: config.shadow.controlPercentage > 0,
       hasAlertUrl: config.monitoring.alertUrl !== null,
       hasPair: isPairConfigured(config),
+      ...(lastReport !== undefined && { lastReport }),
       ...(features !== undefined && { features }),
     };
   };
@@ -142,6 +145,7 @@ const isOutOfUseIn = (columns: Readonly<Record<string, unknown>>): boolean =>
 /** The results that people and programs have recorded in the audit. Each reading reads only the new rows. */
 class AuditRegister {
   readonly records: EvidenceRecord[] = [];
+  readonly reports: ReportRegisters = new Map();
   readonly #waived = new Map<string, { actor: string; reason: string; until: string }[]>();
   readonly #causes = new Map<string, AcceptedTerms>();
   #seq = 0;
@@ -197,6 +201,10 @@ class AuditRegister {
         return;
       case auditActions.signOff:
         if (content.gate === "team_trained") record("training");
+        return;
+      case auditActions.handOutReport:
+      case auditActions.acceptReport:
+        addReportRow(this.reports, row);
         return;
       case auditActions.waive: {
         const others = (this.#waived.get(content.gate) ?? []).filter((one) => one.actor !== actor);

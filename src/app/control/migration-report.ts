@@ -92,7 +92,9 @@ function apartNow({ trials: { apartNow: lanes } }: EvidenceFacts): readonly stri
   ];
 }
 
-const signedActions: ReadonlySet<string> = new Set(Object.values(auditActions));
+const signedActions: ReadonlySet<string> = new Set(
+  Object.values(auditActions).filter((action) => action !== auditActions.handOutReport),
+);
 
 /**
  * The rows of the audit that changed or tried to change the plan, those that record something, and the register
@@ -138,9 +140,9 @@ function changesOf({ before, after }: AuditRow): string {
 /** The content of a row: the gate or the kind of result, and whether it was good. */
 function contentOf({ evidence }: AuditRow): string {
   const content = evidence === null ? {} : JSON.parse(evidence);
-  const { gate, phase, kind, code, ok, acknowledgedMs, sha256 } = content;
+  const { gate, phase, kind, code, date, ok, acknowledgedMs, sha256 } = content;
   return [
-    gate ?? kind ?? code,
+    gate ?? kind ?? code ?? date,
     gate === "approved" ? phase : undefined,
     ok === undefined ? undefined : ok ? "good" : "failed",
     acknowledgedMs === undefined ? undefined : `in ${acknowledgedMs} ms`,

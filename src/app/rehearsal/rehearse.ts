@@ -298,7 +298,7 @@ class Migration {
   }> {
     const { control, bridge } = stage;
     await bridge.service.core.flush();
-    await this.#records.record(control.store, this.#clock, bridge.plan.phase);
+    await this.#records.record(stage, this.#clock, day);
     const moves: Move[] = await this.#takeBack(stage);
     const from = bridge.plan.phase;
     let gates = await this.#judge(stage);
@@ -413,7 +413,7 @@ const needsReconcile: ReadonlySet<string> = new Set(["nothing_lost", "databases_
 /** The gates whose evidence a rehearsal assumes. */
 const simulatedGates: ReadonlySet<string> = new Set([
   ...["tests_passed", "benchmarks_met", "memory", "leak", "rollback_drilled", "monitoring_up"],
-  ...["team_trained", "approved"],
+  ...["team_trained", "approved", "reports_accepted"],
 ]);
 
 const marked = (gate: GateReport["gates"][number]): RehearsedGate =>

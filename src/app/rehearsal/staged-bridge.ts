@@ -196,6 +196,7 @@ export const assumed = [
   "every flag is set; people approve each move and accept each cause that is wholly proved to be legacy's",
   "tests, benchmarks, memory and leak runs of this build pass",
   "a scrape and a test alert arrive each day; a rollback drill takes 50 ms each week",
+  "a person accepts the differences of the two daily reports on each morning",
   "two people are trained; rows that a ledger reader refuses are reviewed on the same day",
   "both sides take equally long for a call, unless a foreign modern took two seconds longer for the whole history",
   "a fifth of the calls is asked twice to measure noise, unless the configuration says otherwise",
@@ -221,10 +222,17 @@ export class AssumedRecords {
     this.#features = features;
   }
 
-  async record(store: ControlStore, clock: SimulatedClock, phase: Phase): Promise<void> {
+  async record(
+    { control: { store }, bridge }: Pick<StagedBridge, "control" | "bridge">,
+    clock: SimulatedClock,
+    day: string,
+  ): Promise<void> {
+    const { phase } = bridge.plan;
     const at = isoOf(clock);
     const nowMs = clock.nowMs();
     const daily = ["scrape", "alert"].map((kind) => ({ kind, ok: true }));
+    const [hashes, counts] = [{ legacy: "simulated", modern: "simulated" }, {}];
+    await note(store, auditActions.acceptReport, { date: day, hashes, counts, simulated: true });
     const isNewWeek = nowMs - this.#weekMs > 5 * dayMs;
     for (const content of [...daily, ...(isNewWeek ? weekly(this.#features) : [])])
       await note(store, auditActions.evidence, { ...(content as object), at, simulated: true });

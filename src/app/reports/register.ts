@@ -2,13 +2,12 @@
  * The record of reports: which workbook was handed out to whom, and which comparison a person accepted. The
  * entries are rows of the audit, so that the control store keeps them and the chain of hashes protects them.
  */
+import type { JudgedReport } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
-import type { ControlStore } from "../../ports/control-store.ts";
+import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import type { JsonValue } from "../../ports/system.ts";
-import { auditRows } from "../control/audit-rows.ts";
-
-const [handsOut, accepts] = ["hand-out-report", "accept-report"];
+import { auditActions, auditRows } from "../control/audit-rows.ts";
 
 /** The comparison of both workbooks of a day, as it is kept. */
 interface KeptDiff {
@@ -54,23 +53,37 @@ type Kept<Entry> = Entry & {
   readonly reason: string;
 };
 
+/** The record of one day, without the differences that were accepted. Oldest first. */
 export interface ReportRegister {
-  /** Oldest first. */
-  readonly handedOut: readonly Kept<HandedOut>[];
-  readonly accepted: readonly Kept<AcceptedReport>[];
+  readonly handedOut: Kept<HandedOut>[];
+  readonly accepted: Kept<Omit<AcceptedReport, "differences">>[];
 }
+
+/** The records of all days, by day. */
+export type ReportRegisters = Map<string, ReportRegister>;
 
 /** Reads the record of a day. Linear in the audit. */
 export async function reportRegister(store: ControlStore, date: string): Promise<ReportRegister> {
-  const handedOut: Kept<HandedOut>[] = [];
-  const accepted: Kept<AcceptedReport>[] = [];
-  for await (const { seq, at, actor, reason, action, evidence } of auditRows(store)) {
-    if ((action !== handsOut && action !== accepts) || evidence === null) continue;
-    const entry = JSON.parse(evidence);
-    if (entry.date !== date) continue;
-    (action === handsOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
-  }
-  return { handedOut, accepted };
+  const registers: ReportRegisters = new Map();
+  for await (const row of auditRows(store)) addReportRow(registers, row);
+  return registerOf(registers, date);
+}
+
+/** The record of a day, which is created if it is missing. */
+const registerOf = (registers: ReportRegisters, date: string): ReportRegister => {
+  const register = registers.get(date) ?? { handedOut: [], accepted: [] };
+  registers.set(date, register);
+  return register;
+};
+
+/** Adds the entry of a row of the audit to the record of its day; rows of other actions change nothing. */
+export function addReportRow(registers: ReportRegisters, row: AuditRow): void {
+  const { seq, at, actor, reason, action, evidence } = row;
+  const isHandOut = action === auditActions.handOutReport;
+  if ((!isHandOut && action !== auditActions.acceptReport) || evidence === null) return;
+  const { differences: _, ...entry } = JSON.parse(evidence);
+  const { handedOut, accepted } = registerOf(registers, entry.date);
+  (isHandOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
 }
 
 /** Adds an entry to the record of its day, unless the last entry of this user has the same content. */
@@ -84,14 +97,19 @@ export async function keepHandOut(
   const says = ({ side, contentHash, path, phase, diff }: HandedOut): string =>
     JSON.stringify([side, contentHash, path, phase, diff ?? null]);
   if (last !== undefined && says(last) === says(entry)) return;
-  await store.note({ actor, action: handsOut, reason: entry.because, evidence: plainJson(entry) });
+  await store.note({
+    actor,
+    action: auditActions.handOutReport,
+    reason: entry.because,
+    evidence: plainJson(entry),
+  });
 }
 
 export const keepAcceptance = (
   store: ControlStore,
   entry: AcceptedReport,
   by: { readonly actor: string; readonly reason: string },
-): Promise<void> => store.note({ ...by, action: accepts, evidence: plainJson(entry) });
+): Promise<void> => store.note({ ...by, action: auditActions.acceptReport, evidence: plainJson(entry) });
 
 /** Entries are plain JSON; optional parts that are absent stay absent. */
 const plainJson = (entry: object): JsonValue => JSON.parse(JSON.stringify(entry));
@@ -119,6 +137,22 @@ export interface ReportAcceptance {
  */
 export async function reportAcceptance(store: ControlStore, date: string): Promise<ReportAcceptance> {
   return acceptanceIn(await reportRegister(store, date), date);
+}
+
+/** The reports of the last day before `today` that were compared, or that could not be compared. */
+export function lastReportBefore(registers: ReportRegisters, today: string): JudgedReport | undefined {
+  const date = [...registers]
+    .filter(
+      ([day, { handedOut, accepted }]) =>
+        day < today && (accepted.length > 0 || handedOut.some(({ diff }) => diff !== undefined)),
+    )
+    .map(([day]) => day)
+    .toSorted()
+    .at(-1);
+  if (date === undefined) return undefined;
+  const { accepted, because, diff } = acceptanceIn(registerOf(registers, date), date);
+  const state = accepted ? "accepted" : diff === undefined ? "not compared" : "not accepted";
+  return { date, state, because };
 }
 
 function acceptanceIn({ handedOut, accepted }: ReportRegister, date: string): ReportAcceptance {

@@ -23,6 +23,16 @@ export interface Waiver {
   readonly until: string;
 }
 
+/** What the audit says of the two daily reports of a trading day. */
+export interface JudgedReport {
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  /** `not compared` if one of the two reports could not be built. */
+  readonly state: "accepted" | "not accepted" | "not compared";
+  /** A sentence for people. */
+  readonly because: string;
+}
+
 /** The facts that the evidence gates of a configuration judge. */
 export interface EvidenceFacts {
   readonly key: string;
@@ -54,6 +64,10 @@ export interface EvidenceFacts {
   readonly isNoiseMeasured: boolean;
   readonly hasAlertUrl: boolean;
   readonly hasPair: boolean;
+  /** Whether `use_new_reports` is on, so that modern's daily reports may be given to users. */
+  readonly usesReports: boolean;
+  /** The reports of the last day that has ended and on which a comparison of both was tried. */
+  readonly lastReport?: JudgedReport;
   readonly owed: number;
   readonly quarantined: number | null;
 }

@@ -133,6 +133,13 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     lacks: "that the causes are harmless",
     otherwise: "run `causes revoke`, or accept the cause again",
   },
+  reports_accepted: {
+    proves:
+      "the two daily reports of the last compared trading day agree, or a person has accepted exactly their " +
+      "content; open while `use_new_reports` is off",
+    lacks: "that the reports of later days were compared",
+    otherwise: "run `report daily`, then `report diff` and `report accept`; a desk without reports waives it",
+  },
   no_readers_left: {
     proves: "no program called legacy or had its files open during a time with a month-end",
     lacks: "that no program reads a copy of the database",

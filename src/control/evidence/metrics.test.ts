@@ -81,6 +81,7 @@ test("the other metrics are times of pairs, recorded memory, trials by source an
         isNoiseMeasured: true,
         hasAlertUrl: true,
         hasPair: false,
+        usesReports: true,
       },
       ...{ owed: 0, quarantined: 0 },
     }),

@@ -364,6 +364,24 @@ export const recordGates: readonly EvidenceGate[] = [
     },
   },
   {
+    name: "reports_accepted",
+    title: "the two daily reports agree, or a person has accepted their differences",
+    before: ["primary_switch", "cleanup"],
+    isWaivable: true,
+    judge({ usesReports, lastReport }) {
+      if (!usesReports) return open("use_new_reports is off, so users get legacy's reports");
+      if (lastReport === undefined)
+        return inconclusive(
+          "no trading day that has ended has compared reports; run report daily --date DAY (without reports, waive it)",
+        );
+      const { date, state, because } = lastReport;
+      if (state === "accepted") return open(because, { date });
+      return state === "not compared"
+        ? inconclusive(`${because}; run report daily --date ${date}`, { date })
+        : closed(`${because}; run report accept LEGACY.xlsx MODERN.xlsx --date ${date}`, { date });
+    },
+  },
+  {
     name: "no_readers_left",
     title: "nothing reads or calls legacy any longer",
     before: ["window"],
