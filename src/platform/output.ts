@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { BridgeError, codeOf } from "../base/errors.ts";
 import { type Content, ifThere, prepareFile } from "./atomic-file.ts";
 
@@ -27,7 +27,7 @@ export async function writeWhole(
 
 /**
  * Checks that each target is free or is a regular file that is not also an input under another name. Throws
- * UNWRITABLE (a folder, a pipe, a device) or BAD_USAGE (an input). Call it before the work; `writeWhole`
+ * UNWRITABLE (a folder, a pipe, a device) or BAD_USAGE (an input, or the same path twice). Call it before the work; `writeWhole`
  * checks again.
  */
 export async function checkTargets(targets: readonly string[], inputs: readonly string[]): Promise<void> {
@@ -36,7 +36,14 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
     const stats = await statOf(input).catch(() => undefined); // Reading the input reports the error.
     if (stats !== undefined) read.set(identityOf(stats), input);
   }
-  for (const target of targets) {
+  const paths = targets.map((target) => resolve(target));
+  for (const [index, target] of targets.entries()) {
+    if (paths.indexOf(resolve(target)) < index)
+      throw new BridgeError("BAD_USAGE", {
+        what: "two outputs have the same path",
+        where: target,
+        fix: "name another file for one of them",
+      });
     const stats = await statOf(target).catch((cause) => {
       throw unwritable(target, cause);
     });

@@ -1,7 +1,11 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { readWorkbook } from "../../src/adapters/xlsx/index.ts";
 import { diffReports } from "../../src/app/reports/diff.ts";
 import { reportCauseOf } from "../../src/bridges/reports/known-causes.ts";
 import { defaultConfig } from "../../src/config/index.ts";
+import type { ReportDiff } from "../../src/ports/report-diff.ts";
+import { cellTypes } from "../../src/ports/workbook.ts";
 import { pnlBridge } from "../cli/run-cli.ts";
 import {
   number,
@@ -273,7 +277,6 @@ describe("report diff", () => {
     const { code, out } = await pnlBridge(["report", "diff", a, b, "--html", page]);
     expect(code).toBe(1);
     expect(out).toContain("the workbooks do not agree: 1 value, 1 only_in_modern");
-    const { readFile } = await import("node:fs/promises");
     const html = await readFile(page, "utf8");
     expect(html).toContain("default-src 'none'");
     expect(html).toContain("&lt;b&gt;");
@@ -291,6 +294,57 @@ describe("report diff", () => {
       "counts",
       "dateSystemsDiffer",
     ]);
+  });
+
+  it("writes a workbook that has every difference of the JSON document, with texts as texts", async () => {
+    const a = await saved(
+      amounts("Book", [
+        ["=1+1", "1"],
+        ["#N/A", "0.1"],
+      ]),
+    );
+    const b = await saved(
+      amounts("Book", [
+        ["=1+1", "2.5"],
+        ["#N/A", "1234567890123456.7"],
+        ["_x0041_", "1"],
+      ]),
+    );
+    const path = pathOf("diff.xlsx");
+    const { code, out } = await pnlBridge(["report", "diff", a, b, "--json", "--xlsx", path]);
+    expect(code).toBe(1);
+    const { differences }: ReportDiff = JSON.parse(out);
+    const { sheets } = await readWorkbook(path);
+    const [summary, found] = sheets.map(({ starts, texts, types, formulas }) => ({
+      rows: starts.slice(0, -1).map((start, row) => texts.slice(start, starts[row + 1])),
+      numbers: texts.filter((_, cell) => cellTypes[types[cell] ?? 0] === "number"),
+      formulas: formulas.size,
+    }));
+    expect(found?.rows.slice(1)).toEqual(
+      differences.map((one) =>
+        [
+          ...[one.sheet, Object.values(one.key ?? {}).join(" · "), one.column, one.class],
+          ...[one.legacy, one.modern, one.difference, one.tolerance, one.cause, one.what, one.cells],
+        ].map((text) => text ?? ""),
+      ),
+    );
+    expect([found?.numbers, found?.formulas]).toEqual([["1.5", "0.01", "0.01"], 0]);
+    expect(summary?.rows).toEqual(
+      expect.arrayContaining([
+        ["result", "the workbooks do not agree"],
+        ["value", "2"],
+        ["only_in_modern", "1"],
+      ]),
+    );
+    expect(summary?.numbers).toEqual(["2", "1"]);
+    const before = await readFile(path);
+    await writeFile(pathOf("~$diff.xlsx"), "");
+    expect((await pnlBridge(["report", "diff", a, b, "--xlsx", path])).err).toMatch(
+      /^UNWRITABLE: .* is open/,
+    );
+    expect(await readFile(path)).toEqual(before);
+    const both = await pnlBridge(["report", "diff", a, b, "--html", path, "--xlsx", path]);
+    expect(both.err).toMatch(/^BAD_USAGE: two outputs have the same path/);
   });
 
   it("takes two workbooks, and refuses a page that would replace one of them", async () => {

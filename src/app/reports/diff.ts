@@ -1,9 +1,15 @@
-import { readWorkbook, shownText } from "../../adapters/xlsx/index.ts";
+import { readWorkbook, shownText, workbookBytes } from "../../adapters/xlsx/index.ts";
 import { parseFraction, zero } from "../../base/fraction.ts";
-import { diffWorkbooks } from "../../bridges/reports/index.ts";
+import { diffWorkbook, diffWorkbooks } from "../../bridges/reports/index.ts";
 import type { Config } from "../../config/index.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import type { Workbook } from "../../ports/workbook.ts";
+
+export { checkUnlocked } from "./check-unlocked.ts";
+
+/** Returns the bytes of the workbook of a comparison. */
+export const diffWorkbookBytes = (...comparison: Parameters<typeof diffWorkbook>): Promise<Uint8Array> =>
+  workbookBytes(diffWorkbook(...comparison));
 
 /** Compares two workbook files; the first is legacy's. Throws UNREADABLE and BAD_WORKBOOK. */
 export async function diffReports(

@@ -1,16 +1,15 @@
 /** Hands out the workbook of a day: the one that the plan gives the user, named as the desk names it. */
 import { createHash } from "node:crypto";
-import { access, constants, readFile, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { BridgeError, messageOf } from "../../base/errors.ts";
+import { readFile, rm } from "node:fs/promises";
+import { messageOf } from "../../base/errors.ts";
 import { reportSideOf } from "../../bridges/reports/index.ts";
 import type { Config } from "../../config/index.ts";
 import { otherSide, phasePolicies, type Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
-import { ifThere } from "../../platform/atomic-file.ts";
 import { writeWhole } from "../../platform/output.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import { type BuiltReport, buildReport, type ReportInput, reportWorld } from "./build.ts";
+import { checkUnlocked } from "./check-unlocked.ts";
 import { diffBooks } from "./diff.ts";
 
 export interface HandOutOptions {
@@ -102,18 +101,3 @@ const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(byte
 /** SHA-256 of a file; undefined if it cannot be read. */
 export const digestOfFile = (path: string): Promise<string | undefined> =>
   readFile(path).then(digestOf, () => undefined);
-
-/** Spreadsheet programs leave a lock file beside a workbook that is open. */
-async function checkUnlocked(path: string): Promise<void> {
-  const [folder, name] = [dirname(path), basename(path)];
-  const exists = async (file: string): Promise<boolean> =>
-    (await ifThere(access(file).then(() => true))) === true;
-  const refused = (what: string, fix: string): BridgeError =>
-    new BridgeError("UNWRITABLE", { what, where: path, fix });
-  for (const lock of [`~$${name}`, `.~lock.${name}#`])
-    if (await exists(join(folder, lock)))
-      throw refused(`the workbook is open: ${lock} is beside it`, "close it, or name another file");
-  await ifThere(access(path, constants.W_OK)).catch(() => {
-    throw refused("the workbook is locked", "make it writable, or name another file");
-  });
-}

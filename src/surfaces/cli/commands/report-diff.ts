@@ -17,6 +17,7 @@ export const commands: readonly CommandSpec[] = [
       option.config(),
       option.json(),
       new Option("--html <file>", "a file for the comparison as one page"),
+      new Option("--xlsx <file>", "a file for the comparison as a workbook, a row for each difference"),
     ],
     run,
   },
@@ -27,23 +28,28 @@ interface DiffCommandOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly html?: string;
+  readonly xlsx?: string;
 }
 
 async function run(options: DiffCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { json, html } = options;
+  const { json, html, xlsx } = options;
   const workbooks = twoWorkbooks("report diff", options.workbooks);
   const [legacy, modern] = workbooks;
   const { checkTargets, loadConfigOrDefault, renderReportDiff, renderReportDiffPage, writeWhole } =
     await import("../../../app/commands.ts");
-  const { diffReports } = await import("../../../app/reports/diff.ts");
-  if (html !== undefined) await checkTargets([html], workbooks);
+  const { checkUnlocked, diffReports, diffWorkbookBytes } = await import("../../../app/reports/diff.ts");
+  const targets = [html, xlsx].filter((path) => path !== undefined);
+  await checkTargets(targets, workbooks);
+  if (xlsx !== undefined) await checkUnlocked(xlsx);
   const { config, note } = await loadConfigOrDefault(options.config);
   if (note !== undefined) streams.err.write(`${plain(note)}\n`);
   const progress = progressOn(streams.err);
   progress.report("comparing the workbooks");
   const diff = await diffReports(workbooks, config).finally(progress.done);
-  if (html !== undefined)
-    await writeWhole(new Map([[html, renderReportDiffPage(diff, { legacy, modern })]]), workbooks);
+  const files = new Map<string, string | Uint8Array>();
+  if (html !== undefined) files.set(html, renderReportDiffPage(diff, { legacy, modern }));
+  if (xlsx !== undefined) files.set(xlsx, await diffWorkbookBytes(diff, { legacy, modern }));
+  await writeWhole(files, workbooks);
   if (json) return jsonResult(diff, diff.ok);
   return {
     exitCode: diff.ok ? 0 : 1,
