@@ -13,8 +13,22 @@ const digitsMax = 15;
 /** The fixed time in the file: the same figures give the same bytes. */
 const noTime = new Date(0);
 
-/** Returns the bytes of the workbook. Throws UNWRITABLE for a value that a workbook cannot hold. */
+/** Throws UNWRITABLE for a value or a sheet that a workbook cannot hold. */
+export function checkWorkbook({ sheets }: WrittenWorkbook): void {
+  for (const { name, columns, rows } of sheets) {
+    if (rows.length >= rowsMax)
+      throw refused(name, `the sheet has ${rows.length} rows, more than a workbook can hold`);
+    for (const [at, row] of rows.entries())
+      for (const [column, { value }] of row.entries()) {
+        const why = reasonToRefuse(value);
+        if (why !== undefined) throw refused(`${name}, row ${at + 2}, column ${columns[column]?.name}`, why);
+      }
+  }
+}
+
+/** Returns the bytes of the workbook. Throws the errors of `checkWorkbook`. */
 export async function workbookBytes(book: WrittenWorkbook): Promise<Uint8Array> {
+  checkWorkbook(book);
   const { title, keywords } = book;
   return writeXlsx({
     sheets: book.sheets.map((sheet) => writtenSheet(sheet, book.footer)),
@@ -36,8 +50,6 @@ const missingStyle = { font: { italic: true, color: { rgb: "808080" } }, numFmt:
 
 function writtenSheet(sheet: WrittenSheet, footer: string): WriteSheet {
   const { name, columns, rows } = sheet;
-  if (rows.length >= rowsMax)
-    throw refused(name, `the sheet has ${rows.length} rows, more than a workbook can hold`);
   const cells = new Map<string, Partial<Cell>>();
   const widths = columns.map((column) => column.name.length);
   for (const [at, column] of columns.entries())
@@ -45,8 +57,6 @@ function writtenSheet(sheet: WrittenSheet, footer: string): WriteSheet {
   const values = rows.map((row, at) =>
     row.map((cell, column) => {
       const { formula, isMissing, format } = cell;
-      const why = reasonToRefuse(cell.value);
-      if (why !== undefined) throw refused(`${name}, row ${at + 2}, column ${columns[column]?.name}`, why);
       const value = storedValue(cell.value);
       widths[column] = Math.max(widths[column] ?? 0, lengthOf(value));
       if (formula !== undefined)

@@ -1,6 +1,6 @@
 /** Builds the workbook of a day from each system, in memory. */
 import { createHash } from "node:crypto";
-import { readWorkbook, workbookBytes, workbookFile } from "../../adapters/xlsx/index.ts";
+import { checkWorkbook, readWorkbook, workbookBytes, workbookFile } from "../../adapters/xlsx/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
 import {
@@ -35,7 +35,8 @@ export interface ReportInput {
 
 /** The workbook of one system. */
 export interface BuiltReport {
-  readonly bytes: Uint8Array;
+  /** The bytes of its file. Those of modern's workbook are made by each call. */
+  readonly bytes: () => Promise<Uint8Array>;
   readonly workbook: Workbook;
   /** SHA-256 of the content without styles, footer and document properties, hexadecimal. */
   readonly contentHash: string;
@@ -69,10 +70,10 @@ export async function reportWorld(input: ReportInput, config: Config): Promise<R
   return { input, config, run };
 }
 
-export const buildReport = (side: Side, world: ReportWorld): Promise<BuiltReport> =>
+export const buildReport = async (side: Side, world: ReportWorld): Promise<BuiltReport> =>
   side === "modern" ? modernReport(world) : legacysReport(world);
 
-async function modernReport({ input, run }: ReportWorld): Promise<BuiltReport> {
+function modernReport({ input, run }: ReportWorld): BuiltReport {
   const report = dailyReport(figuresOf(run, input.date), {
     date: input.date,
     source: "modern",
@@ -83,8 +84,11 @@ async function modernReport({ input, run }: ReportWorld): Promise<BuiltReport> {
   const sheets = writtenSheets(report);
   const workbook = asWorkbook(sheets);
   const contentHash = contentHashOf(workbook);
+  const written = writtenReport(report, sheets, contentHash);
+  // A report that cannot be written is refused, also if it is only compared.
+  checkWorkbook(written);
   return {
-    bytes: await workbookBytes(writtenReport(report, sheets, contentHash)),
+    bytes: () => workbookBytes(written),
     workbook,
     contentHash,
     document: () => jsonPieces(reportDocument(report, contentHash)),
@@ -101,7 +105,7 @@ async function legacysReport({ input, config, run }: ReportWorld): Promise<Built
   const contentHash = contentHashOf(workbook);
   const document = { date, source: "legacy", dayRule: run.dayRule, zone: "America/Chicago", contentHash };
   return {
-    bytes,
+    bytes: async () => bytes,
     workbook,
     contentHash,
     document: () => jsonPieces({ ...document, sheets: workbookDocument(workbook) }),

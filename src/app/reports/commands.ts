@@ -111,7 +111,7 @@ async function handOut(
   const own = input.legacyWorkbook === undefined ? [] : [input.legacyWorkbook];
   const fileHash = await writeReport(prepared, {
     workbook: path,
-    isKept: known !== undefined,
+    keptHash: known?.fileHash,
     inputs: [...read.map((file) => file.path), ...own],
   });
   const handed = { date: input.date, path, fileHash, user: user ?? null };

@@ -25,7 +25,7 @@ export interface HandOutOptions {
 export interface PreparedReport {
   readonly side: Side;
   readonly because: string;
-  readonly report: BuiltReport;
+  readonly report: Omit<BuiltReport, "workbook" | "bytes"> & { readonly bytes: Uint8Array };
   /** Present in phases that compare. */
   readonly diff?:
     | { readonly found: ReportDiff; readonly hashes: Readonly<Record<Side, string>> }
@@ -44,11 +44,14 @@ export async function prepareReport(options: HandOutOptions): Promise<PreparedRe
       ? reportSideOf(plan, user === undefined ? {} : { user })
       : { side: options.side, because: `${options.side} was asked for by name` };
   const world = await reportWorld(input, config);
-  const report = await buildReport(side, world);
+  const { workbook, ...built } = await buildReport(side, world);
+  // Writing takes the most memory, so the workbook is written before the other report is built.
+  const report = { ...built, bytes: await built.bytes() };
   if (!phasePolicies[plan.phase].compares) return { side, because, report };
   try {
     const other = await buildReport(otherSide(side), world);
-    const [legacy, modern] = side === "legacy" ? [report, other] : [other, report];
+    const own = { workbook, contentHash: report.contentHash };
+    const [legacy, modern] = side === "legacy" ? [own, other] : [other, own];
     const found = diffBooks(legacy.workbook, modern.workbook, config);
     return {
       side,
@@ -69,8 +72,8 @@ export const pathsBeside = (workbook: string) => {
 
 interface WrittenFiles {
   readonly workbook: string;
-  /** Whether the workbook exists with this content, so that only the comparison is written. */
-  readonly isKept: boolean;
+  /** The hash of the workbook that exists with this content, if any; only the comparison is written then. */
+  readonly keptHash: string | undefined;
   readonly inputs: readonly string[];
 }
 
@@ -81,19 +84,19 @@ interface WrittenFiles {
  */
 export async function writeReport(
   { report, diff }: PreparedReport,
-  { workbook, isKept, inputs }: WrittenFiles,
+  { workbook, keptHash, inputs }: WrittenFiles,
 ): Promise<string> {
   const paths = pathsBeside(workbook);
-  if (!isKept) await checkUnlocked(workbook);
+  if (keptHash === undefined) await checkUnlocked(workbook);
   const found = diff !== undefined && "found" in diff ? diff.found : undefined;
   const files = new Map<string, string | Uint8Array | Iterable<string>>();
-  if (!isKept) files.set(paths.figures, report.document());
+  if (keptHash === undefined) files.set(paths.figures, report.document());
   if (found !== undefined) files.set(paths.diff, `${JSON.stringify(found)}\n`);
-  if (!isKept) files.set(paths.workbook, report.bytes);
+  if (keptHash === undefined) files.set(paths.workbook, report.bytes);
   await writeWhole(files, inputs);
   // The comparison of an earlier report would be taken for that of this one.
   if (found === undefined) await rm(paths.diff, { force: true });
-  return digestOf(report.bytes);
+  return keptHash ?? digestOf(report.bytes);
 }
 
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -124,11 +124,13 @@ function styleDifference(a: Cell, b: Cell, judging: Judging): CellDifference | u
     const isAddition =
       (isOurs.modern && !isOurs.legacy && x.format === general) ||
       (isOurs.legacy && !isOurs.modern && y.format === general);
-    const isShownAlike =
-      a.type !== "number" ||
-      judging.shown(a.text, x.format, legacy.isFrom1904) ===
+    // The shown texts are computed last, because they take longest.
+    const isFault =
+      !isAddition &&
+      a.type === "number" &&
+      judging.shown(a.text, x.format, legacy.isFrom1904) !==
         judging.shown(b.text, y.format, modern.isFrom1904);
-    if (!isShownAlike && !isAddition) return { class: "format", what: "format", texts, cause: unexplained };
+    if (isFault) return { class: "format", what: "format", texts, cause: unexplained };
     return { class: "appearance", what: "format", texts };
   }
   return x.look === y.look ? undefined : { class: "appearance", what: "look", texts: [x.look, y.look] };

@@ -109,21 +109,31 @@ export function asWorkbook(sheets: readonly WrittenSheet[]): Workbook {
 }
 
 function asSheet({ name, columns, rows }: WrittenSheet, styleOf: (format: string) => number): WorkbookSheet {
-  const all: (readonly WrittenCell[])[] = [
-    columns.map((column) => ({ value: column.name, format: "General" })),
-    ...rows,
-  ];
-  const cells = all.flat();
+  const width = columns.length;
+  const size = (rows.length + 1) * width;
+  const [places, types, styles] = [new Uint16Array(size), new Uint8Array(size), new Uint16Array(size)];
+  const texts: string[] = [];
+  const formulas = new Map<number, string>();
+  const add = ({ value, format, formula }: WrittenCell): void => {
+    const at = texts.length;
+    texts.push(value === null ? "" : String(value));
+    places[at] = at % width;
+    types[at] = typeAtOf(value);
+    styles[at] = styleOf(format);
+    if (formula !== undefined) formulas.set(at, formula);
+  };
+  for (const column of columns) add({ value: column.name, format: "General" });
+  for (const row of rows) for (const cell of row) add(cell);
   return {
     name,
     visibility: "visible",
-    rowNumbers: all.map((_, at) => at + 1),
-    starts: [...all, []].map((_, at) => at * columns.length),
-    columns: Uint16Array.from(cells, (_, at) => at % columns.length),
-    types: Uint8Array.from(cells, ({ value }) => typeAtOf(value)),
-    texts: cells.map(({ value }) => (value === null ? "" : String(value))),
-    styles: Uint16Array.from(cells, ({ format }) => styleOf(format)),
-    formulas: new Map(cells.flatMap(({ formula }, at) => (formula === undefined ? [] : [[at, formula]]))),
+    rowNumbers: Array.from({ length: rows.length + 1 }, (_, at) => at + 1),
+    starts: Array.from({ length: rows.length + 2 }, (_, at) => at * width),
+    columns: places,
+    types,
+    texts,
+    styles,
+    formulas,
     hiddenRows: new Set(),
     hiddenColumns: new Set(),
     widths: new Map(),
@@ -132,8 +142,12 @@ function asSheet({ name, columns, rows }: WrittenSheet, styleOf: (format: string
   };
 }
 
+const [blankAt, numberAt, textAt] = (["blank", "number", "text"] as const).map((type) =>
+  cellTypes.indexOf(type),
+) as [number, number, number];
+
 const typeAtOf = (value: string | number | null): number =>
-  cellTypes.indexOf(value === null || value === "" ? "blank" : typeof value === "number" ? "number" : "text");
+  value === null || value === "" ? blankAt : typeof value === "number" ? numberAt : textAt;
 
 /** The JSON document beside the workbook: every figure exact, and null where it is not available. */
 export const reportDocument = ({ sheets, ...facts }: DailyReport, contentHash: string) => ({
