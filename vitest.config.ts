@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { longSeconds } from "./test/campaigns.ts";
 
-/** Replaces a module for itself, so it needs a process whose modules nobody has loaded yet. */
-const alone = "src/adapters/sqlite/snapshot.test.ts";
+/** They replace a module for themselves, so each needs a process whose modules nobody has loaded yet. */
+const alone = ["src/adapters/sqlite/snapshot.test.ts", "test/simulation/power-cut.test.ts"];
 
 /**
  * Starts the files that wait longest for browsers and processes first. vitest starts the largest files first, and
@@ -29,15 +29,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "shared", isolate: false, include: ["{src,test,web}/**/*.test.ts"], exclude: [alone] },
+        test: { name: "shared", isolate: false, include: ["{src,test,web}/**/*.test.ts"], exclude: alone },
       },
-      { extends: true, test: { name: "alone", include: [alone] } },
+      { extends: true, test: { name: "alone", include: alone } },
     ],
     globalSetup: ["test/bundle.ts", "test/real-python.ts"],
     sequence: { sequencer: LongestFirst },
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
-    hookTimeout: 120_000,
+    // A hook may build the page, which takes minutes on a busy machine.
+    hookTimeout: 600_000,
     expect: { poll: { timeout: 90_000 } },
     reporters: ["default"],
     // Tests wait for disks, processes and clocks about a third of their time.

@@ -51,7 +51,7 @@ const isWarm = (args: readonly string[]): boolean =>
 const environmentOf = ({ env }: RunOptions) => ({ ...process.env, NO_COLOR: "1", ...env });
 
 /** Warm processes of this worker; more of them would cost more to start than they save. */
-const warmMax = 4;
+const warmMax = 2;
 let started = 0;
 const idle: ChildProcess[] = [];
 const waiting: ((child: ChildProcess) => void)[] = [];

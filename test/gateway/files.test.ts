@@ -66,6 +66,7 @@ const post = (path: string, body: object, token = env.OPERATOR) =>
 
 it("a viewer sees the files, the refused row with its line, and that both databases agree", async () => {
   await until(async () => (await get("/files")).files?.[0]?.rowsRefused === 1);
+  await until(async () => (await get("/quarantine")).status !== 503, "both databases are open");
   expect(await get("/files")).toMatchObject({
     roots: [{ ok: true }],
     files: [{ path: "trades_20250724.csv", rowsApplied: 2 }],

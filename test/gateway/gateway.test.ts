@@ -287,7 +287,7 @@ describe("the routes of comparisons and symbols", () => {
     }
     const { body } = await ask(`${url}/api/v1/comparisons?method=totals&verdict=diverged&limit=5`);
     const why = "answers of totals have no figures by instrument";
-    const listed = found.map((one) => ({ ...one, explainable: false, why }));
+    const listed = found.map((one) => ({ ...one, explainable: false, why, causes: null }));
     expect(body.comparisons).toEqual(listed);
     expect((await ask(`${url}/api/v1/comparisons?verdict=equal`)).body.comparisons).toEqual([]);
     expect((await ask(`${url}/api/v1/comparisons/${found[0]?.id}`)).body).toEqual(listed[0]);

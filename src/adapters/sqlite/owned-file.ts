@@ -30,9 +30,10 @@ export interface OwnedKind {
  */
 export function openOwned(path: string, kind: OwnedKind, { mustExist = false } = {}): Database.Database {
   if (!mustExist) mkdirSync(dirname(path), { recursive: true });
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const found = statSync(path, { throwIfNoEntry: false });
   // SQLite treats a file that is shorter than a header as empty, and would overwrite it.
-  if (size > 0 && size < 512) throw badOwned(path, kind, "the file is not an SQLite database");
+  if (found?.isFile() && found.size > 0 && found.size < 512)
+    throw badOwned(path, kind, "the file is not an SQLite database");
   // No busy timeout: waiting inside SQLite blocks readers too, and its pauses lose against a writer in a
   // tight loop.
   const database = new Database(path, { timeout: 0, fileMustExist: mustExist });

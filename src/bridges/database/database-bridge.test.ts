@@ -451,7 +451,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
               pause(5);
               database.exec("COMMIT");
               say("committed");
-              pause(1);
+              pause(5);
             }`);
           try {
             await desk.says(1);
