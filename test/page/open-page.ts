@@ -44,6 +44,7 @@ export function usePages(): Pages {
   beforeEach(() => shared.setViewportSize(usual));
   afterEach(async () => {
     await shared.goto("about:blank");
+    await shared.unrouteAll();
     for (const tab of tabs.splice(0)) await tab.close();
     const found = errors.filter((text) => !network.test(text));
     errors = [];
