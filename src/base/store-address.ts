@@ -3,7 +3,7 @@
  * program would create a folder with the name `~`.
  */
 export const storePattern = /^(?:sqlite:(?!(?:\/\/)?~).+|postgres(?:ql)?:\/\/.+)$/s;
-export const storeForm = "sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~)";
+export const storeForm = "sqlite:FILE or postgres://HOST/DATABASE (FILE must not begin with ~)";
 
 /** The file of an address such as `sqlite:./control.db`; undefined for a store on a server. */
 export const sqliteFile = (address: string): string | undefined =>

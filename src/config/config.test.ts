@@ -694,12 +694,9 @@ test.each([
   ["migration: { feature_flags: { use_new_storage: 'true' } }", "must be true or false"],
   [
     "stores: { control: control.db }",
-    "must be sqlite:FILE or postgres://HOST/DATABASE, with FILE written in full (not with ~), not control.db",
+    "must be sqlite:FILE or postgres://HOST/DATABASE (FILE must not begin with ~), not control.db",
   ],
-  [
-    "stores: { control: sqlite:~/control.db }",
-    "with FILE written in full (not with ~), not sqlite:~/control.db",
-  ],
+  ["stores: { control: sqlite:~/control.db }", "(FILE must not begin with ~), not sqlite:~/control.db"],
   ["stores: { control: 'sqlite:' }", "must be sqlite:FILE"],
 ])("an invalid value of a system, a plan or a store is refused: %s", (text, what) => {
   expect(refusal(text).message).toContain(what);

@@ -20,7 +20,7 @@ type Difference =
   | "the quantity"
   | "the price";
 
-/** An id that occurs more often than this within one second does not identify a trade. */
+/** At most this many trades of one id and second are searched for one that is nearly equal. */
 const neighboursMax = 16;
 
 /**
@@ -30,7 +30,7 @@ const neighboursMax = 16;
  * second, and a book that only one of the files names. Any other single difference between trades of equal id
  * and second is reported, and both trades count. Trades must come file by file.
  *
- * About 40 bytes and constant time per trade.
+ * 32 to 96 bytes and constant time per trade.
  */
 export class RepeatedTrades {
   readonly #trades: TradeColumns;

@@ -131,7 +131,8 @@ interface OpenLot {
 }
 
 /**
- * A decimal fraction as a whole number of 10^-scale. Quantities are decimals, and so are their differences.
+ * A decimal fraction as a whole number of units of 10^-scale. Quantities are decimals, and so are their
+ * differences.
  */
 function scaled({ numerator, denominator }: Fraction): { numerator: bigint; scale: number } {
   let scale = 0;

@@ -124,8 +124,8 @@ export class Calculator {
   }
 
   /**
-   * Computes the whole history from the first trade. Its dates are those with a trade or a close of a known
-   * symbol.
+   * Computes the whole history from the first trade. Its dates are those with a trade, or with a close of any
+   * symbol, even of one without trades.
    */
   calculate(watch?: CalculationWatch): Calculation {
     const lotsBySymbol = new Map<string, SymbolLots>();

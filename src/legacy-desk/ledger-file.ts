@@ -59,7 +59,7 @@ export function* parseLedger(text: string): Generator<Trade> {
   if (header === undefined) throw new LegacyRejection("no columns to parse from file");
   const column = (name: string): number => {
     const index = header.indexOf(name);
-    if (index < 0) throw new LegacyRejection(`no column ${name}`);
+    if (index < 0) throw new LegacyRejection(`the file has no column ${name}`);
     return index;
   };
   const [id, symbol, time] = [column("tradeId"), column("instrumentName"), column("marketTradeTime")];
@@ -134,7 +134,7 @@ function table(text: string): string[][] {
     start = end + (next === "\r" && text[end + 1] === "\n" ? 2 : 1);
     if (next === ",") continue;
     if (next !== undefined && next !== "\n" && next !== "\r")
-      throw new LegacyRejection(`text after a closing quote in row ${rows.length}`);
+      throw new LegacyRejection(`row ${rows.length} has text after a closing quote`);
     if (row.length > 1 || quoted !== undefined || plain.trim() !== "") rows.push(row);
     row = [];
   }

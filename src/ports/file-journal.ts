@@ -17,7 +17,7 @@ export interface Chain {
 /** A last row without newline. It counts until later bytes change it. */
 interface RevocableRow {
   readonly line: number;
-  /** Its bytes begin at the file's place. */
+  /** The digest of its bytes, which begin at the file's `place`. */
   readonly digest: string;
 }
 
@@ -134,7 +134,7 @@ export interface Claim {
     readonly price: string | null;
     readonly source: string;
   })[];
-  /** The records as they were first sent to a sink, as JSON; null if they were not sent yet. */
+  /** The records that `prepare` has stored, as JSON; null if there are none. */
   readonly payload: string | null;
   readonly atMs: number;
 }
@@ -159,8 +159,9 @@ export interface TakenPiece {
 }
 
 /**
- * The whole new content of a ledger whose applied part has changed. Its revocable row is the known one if the
- * bytes of that row still end the file. A content with the same rows in the same lines needs no decision.
+ * The whole new content of a ledger whose applied part has changed. Its revocable row is the one in the
+ * journal if the file still ends with the bytes of that row. A content with the same rows in the same lines
+ * needs no decision.
  */
 interface Republication extends Omit<TakenPiece, "after"> {
   /** Identifies the content. */
@@ -324,7 +325,10 @@ export interface FileJournalCalls {
   }): KnownFile;
   /** Returns the oldest claims that a sink lacks. */
   claims(given: { readonly sink: string; readonly limit: number }): readonly Claim[];
-  /** Stores the records of a claim before they are sent first, so that every later attempt sends the same. */
+  /**
+   * Stores the records of a claim before they are sent for the first time, so that every later attempt sends
+   * the same.
+   */
   prepare(given: { readonly epoch: number; readonly claim: number; readonly payload: string }): null;
   /** Records that a sink has received a claim, or the reason why the sink does not accept it now. */
   receipt(given: {

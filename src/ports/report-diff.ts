@@ -1,4 +1,4 @@
-/** The kinds of difference between two workbooks in one place. */
+/** The kinds of difference that one place of two workbooks can have. */
 export type DifferenceClass =
   | "value"
   | "type"

@@ -234,9 +234,10 @@ export class ExpiryCalendar {
   }
 
   /**
-   * Returns the future that an option exercises into. A standard option exercises into the quarterly future
-   * of its month or the next one; a weekly option into the same future as the nearest standard option that
-   * expires on its day or later (CME FAQ on weekly Treasury options).
+   * Returns the future that an option exercises into. A standard option exercises into the future of its
+   * contract month, or, if that month is not quarterly, of the next quarterly month; a weekly option into the
+   * same future as the nearest standard option that expires on its day or later (CME FAQ on weekly Treasury
+   * options).
    */
   #underlying({ product, family, year, month }: SeriesKey, expiry: DayNumber): string {
     let contract = monthIndex(year, month);

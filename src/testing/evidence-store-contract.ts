@@ -190,7 +190,7 @@ export function evidenceStoreContract(
         expect(await store.evidence("a/b/c")).toMatchObject({ laneDays: [laneDay()], tallies: [tally()] });
       });
 
-      it("numbers an attempt for each change of the key, and counts how often a key's gates were judged", async () => {
+      it("gives each change of the key a new attempt number, and counts how often the gates were judged under each key", async () => {
         const [store, other] = [await open(), await open()];
         expect(await store.attempt("a", false)).toEqual({ attempt: 1, looks: 0 });
         expect(await other.attempt("a", true)).toEqual({ attempt: 1, looks: 1 });
@@ -199,7 +199,7 @@ export function evidenceStoreContract(
         expect(await store.attempt("a", true)).toEqual({ attempt: 3, looks: 2 });
       });
 
-      it("of four processes gives the verdicts of one, and of a killed process no better ones", async (context) => {
+      it("of four processes gives the same verdicts as that of one process; if one is killed, no verdict is better", async (context) => {
         if (place.elsewhere === undefined) context.skip(oneProcess);
         await recordInProcesses(place.elsewhere ?? "");
         const store = await open();
@@ -519,7 +519,7 @@ export function evidenceStoreContract(
         for (const id of ["", "0", "x", "999"]) expect(await again.request(id), id).toBeUndefined();
       });
 
-      it("keeps the given number of requests for each day, over all handles and batches, and marks the others", async () => {
+      it("keeps the given number of requests for each day, over all handles and batches, and marks the comparisons whose request was not kept", async () => {
         const handles = [await open({ requestsPerDay: 3 }), await open({ requestsPerDay: 3 })] as const;
         const [one, other] = handles;
         await one.append([diverged("1"), diverged("2")]);
@@ -608,7 +608,7 @@ export function evidenceStoreContract(
         for (const { id } of before) expect(await store.get(id)).toBeUndefined();
       });
 
-      it("keeps only counts with a rowsMax of 0, and never reuses an id afterwards", async () => {
+      it("with a rowsMax of 0, keeps only the counts, and never reuses an id afterwards", async () => {
         const none = await open({ rowsMax: 0 });
         await none.append(comparisons(3));
         expect(await all(none)).toEqual([]);

@@ -387,7 +387,7 @@ export async function failureOf(call: Promise<unknown>, failure: FailureClass): 
   );
   if (!("reason" in outcome))
     throw new Error(
-      `the call must fail ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`,
+      `the call must fail with ${failure}, but answered ${JSON.stringify(outcome.answer).slice(0, 200)}`,
     );
   const { reason } = outcome;
   expect(reason).toBeInstanceOf(SystemFailure);

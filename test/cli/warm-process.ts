@@ -16,7 +16,8 @@ export interface WarmRun {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-// The thread that shows progress writes past the stream that is kept here, and costs more than many a command.
+// There is no thread for progress: it writes past the stream that is collected here, and its start costs more
+// than most commands.
 const noThread = { unref: () => {}, postMessage: () => {}, terminate: async () => 0 };
 const isForProgress = (file: unknown): boolean => String(file).includes("/progress-thread.");
 const construct = (real: typeof threads.Worker, [file, options]: [URL, object]): object =>

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 
 export interface Front extends AsyncDisposable {
   readonly url: string;
-  /** The paths that were asked for, in order. */
+  /** The requests in their order, each as its method and path. */
   readonly asked: readonly string[];
   /** Answers a request and returns true, or returns false to pass it on. Tests replace it. */
   answer: (request: IncomingMessage, response: ServerResponse) => boolean;

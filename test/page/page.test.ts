@@ -195,7 +195,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await badge.waitFor({ state: "detached" });
     });
 
-    it("of an outage that looks like zeros are not available, with the reason, and never 0.00", async () => {
+    it("of a system that answers nothing but zeros are shown as not available, with the reason, and never as 0.00", async () => {
       const { url, service } = await desk({
         ...{ page: pages.folder, legacy: systemOf(figures({ isBlank: true })) },
         modern: systemOf(figures()),
@@ -232,7 +232,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await page.locator(".badge.modern").first().waitFor();
     });
 
-    it("are at 50 % of the system that the plan gives the user, in every panel, after a reload and in another tab", async () => {
+    it("come from the system to which the plan sends the user at a percentage of 50, in every panel, after a reload and in another tab", async () => {
       const { url, dashboard } = await desk({
         ...{ page: pages.folder, tokens, env },
         ...{ legacy: systemOf(figures()), modern: systemOf(figures({ quantity: "3" })) },
@@ -458,7 +458,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await page.getByLabel("Your token").waitFor();
     });
 
-    it("tells the time of the gateway if this computer's clock is wrong, and no age is negative", async () => {
+    it("shows by how much this computer's clock differs from the gateway's, and no age is negative", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
       await using front = await openFront(url);
       scriptEvents(front, { behindMs: 6 * 60_000 });
@@ -578,7 +578,10 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
   describe("everybody can use it:", () => {
     const views = ["P&L", "Migration", "Differences", "Files and data", "Health"];
 
-    /** The new user's walk examines the other views, and the dialog, with more in them. */
+    /**
+     * Without `--long`, only the new user's walk examines the other views and the dialog; there they have
+     * more content.
+     */
     const examined = isLong ? views : ["P&L", "Migration", "Differences"];
 
     it("axe finds no fault in any view, light and dark; at a width of 320 px nothing but tables scrolls sideways", async () => {
@@ -631,7 +634,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     });
   });
 
-  it("Health shows what users saw and the calculation time of both systems, and says so without evidence", async () => {
+  it("Health shows what users saw and the calculation time of both systems, and says so if there is no evidence", async () => {
     const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
     const page = await pages.show(`${url}/#/health`);
     await page.getByText("There is no evidence, or it cannot be read.").waitFor();
@@ -659,7 +662,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     await page.unroute("**/metrics");
   });
 
-  it("rows that look alike stay apart when one more arrives", async () => {
+  it("rows that look alike are not mixed up when one more arrives", async () => {
     const row = { line: 4, code: "BAD_TIME", why: "it is no time", text: "yesterday" };
     const refused = ["a", "b"].map((root) => ({ root, path: "trades.csv", ...row }));
     const waiting = [refusedRow, { ...refusedRow, code: "REVIEW" }];

@@ -147,7 +147,7 @@ print(json.dumps([[one.get("answer"), one.get("code"), one.get("version")] for o
     ]);
   });
 
-  it("gets dashboards for a dict, a dataclass, an object or keywords, with Decimals and their freshness", async () => {
+  it("gets dashboards for a dict, a dataclass, an object or keywords; numbers are Decimals, and each answer has its freshness", async () => {
     const printed = await program(`
 import types
 @dataclasses.dataclass

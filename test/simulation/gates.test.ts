@@ -1,6 +1,6 @@
 /**
- * How often gates err, in simulated streams of trials that somebody looks at after every trial. Each test
- * states the error of a naive rule beside that of the gates' rule.
+ * How often gates err, in simulated streams of trials that are judged after every trial. Some tests state the
+ * error of a naive rule beside that of the gates' rule.
  */
 import { describe, expect, test } from "vitest";
 import { randomFrom as demoRandom } from "../../src/app/demo-desk/random.ts";
@@ -50,7 +50,7 @@ function opens(rate: number, trials: number, needed: (k: number) => number, rand
   return false;
 }
 
-describe.each([0.01, 0.001])("a rate, limit %d, looked at after every trial", (limit) => {
+describe.each([0.01, 0.001])("a gate of a rate, limit %d, judged after every trial", (limit) => {
   const ours = remembered((k) => trialsNeeded(k, limit, alpha));
   const fixed = remembered((k) => fixedTrialsNeeded(k, limit, alpha));
   const horizon = 200 / limit;
@@ -73,7 +73,7 @@ describe.each([0.01, 0.001])("a rate, limit %d, looked at after every trial", (l
     return { ours: share(counts.ours), fixed: share(counts.fixed), streak: share(counts.streak) };
   };
 
-  test("opens falsely in under 5 % of runs at the limit; a fixed bound does so in over 20 %, a streak always", () => {
+  test("opens in under 5 % of runs if the true rate is the limit; with a fixed bound it opens in over 20 %, with a streak always", () => {
     const { ours: opened, fixed: naive, streak: always } = found(1);
     expectAtMost(opened, alpha);
     expectAbout(opened, limit === 0.01 ? 0.0456 : 0.0469);
@@ -81,7 +81,7 @@ describe.each([0.01, 0.001])("a rate, limit %d, looked at after every trial", (l
     expect(always).toBeGreaterThan(0.99);
   });
 
-  test("opens in under 1 % of runs at 1.5 times the limit; a streak opens in nearly all runs", () => {
+  test("opens in at most 1.3 % of runs at 1.5 times the limit; with a streak it opens in nearly all", () => {
     const { ours: opened, fixed: naive, streak: nearly } = found(1.5);
     expect(opened).toBeLessThan(0.013);
     expect(naive).toBeLessThan(0.03);
@@ -89,7 +89,7 @@ describe.each([0.01, 0.001])("a rate, limit %d, looked at after every trial", (l
   });
 });
 
-describe("proof of harm, limit 1 %, looked at after every trial", () => {
+describe("a trigger on proved harm, limit 1 %, judged after every trial", () => {
   const limit = 0.01;
   /** The largest number of trials in which `k` events prove harm. */
   const latest = remembered((k) => {
@@ -111,7 +111,7 @@ describe("proof of harm, limit 1 %, looked at after every trial", () => {
     return Number.POSITIVE_INFINITY;
   };
 
-  test("fires falsely in 3 % of runs at the limit; fires after 110 trials at 5 times, 1 054 at 2 times the limit", () => {
+  test("fires in 3 % of runs at the limit; at 5 times the limit it fires after 110 trials on average, at 2 times after 1 054", () => {
     const random = randomFrom(2);
     const ends = (rate: number): readonly number[] => Array.from({ length: runs }, () => fires(rate, random));
     const mean = (of: readonly number[]): number => of.reduce((sum, n) => sum + n, 0) / of.length;
@@ -126,7 +126,7 @@ describe("the unit of evidence", () => {
   const limit = 0.01;
   const ours = remembered((k) => trialsNeeded(k, limit, alpha));
 
-  test("a build that breaks 2 % of instrument-days opens by calls, and does not by instrument-days", () => {
+  test("a gate that counts calls opens for a build that breaks 2 % of instrument-days; one that counts instrument-days does not", () => {
     const random = randomFrom(3);
     const counts = { calls: 0, days: 0 };
     for (let run = 0; run < runs; run++) {
@@ -143,11 +143,11 @@ describe("the unit of evidence", () => {
     expect(share(counts.days)).toBeLessThan(0.005);
   });
 
-  test("a cause that hits all 100 lanes on 2 % of days opens by instrument-days, not by days", () => {
+  test("a gate that counts instrument-days opens for a build that breaks all 100 lanes on 2 % of days; one that counts days does not", () => {
     const random = randomFrom(4);
     const counts = { lanes: 0, days: 0 };
     for (let run = 0; run < runs; run++) {
-      // The lanes of the first bad day all break: four clean days before it are enough trials.
+      // All lanes break on the first bad day; the gate opens if four clean days, enough trials, come before.
       if (nextEvent(0.02, random) - 1 >= Math.ceil(ours(0) / 100)) counts.lanes += 1;
       if (opens(0.02, 20_000, ours, random)) counts.days += 1;
     }
@@ -155,7 +155,7 @@ describe("the unit of evidence", () => {
     expect(share(counts.days)).toBeLessThan(0.006);
   });
 
-  test("breaks that last five days keep the level, since only trials that begin in agreement count", () => {
+  test("breaks that last five days do not raise the error above 5 %, since only trials that begin in agreement count", () => {
     const random = randomFrom(5);
     const lanes = 4;
     let opened = 0;
@@ -176,21 +176,23 @@ describe("the unit of evidence", () => {
   });
 });
 
-describe("latency that is slower by exactly the ratio that is refused, looked at after every pair", () => {
+describe("a gate of latency, judged after every pair, if modern is slower by just the refused ratio", () => {
   const needed = remembered((k) => trialsNeeded(k, 0.5, alpha));
   const [pairs, ratio] = [4_000, 1.1];
   const some = isLongRun("gates", 60) ? 2_000 : 100;
   interface Noise {
-    /** The memory, from 0 to 1, of the load that both sides share, and of modern's own noise. */
+    /** The correlation of successive values of the load that both sides share. */
     readonly shared: number;
+    /** The correlation of successive values of modern's own noise. */
     readonly own: number;
+    /** One in so many values becomes a pair. */
     readonly every: number;
   }
   /** The share of runs in which each rule opens. */
   const found = ({ shared, own, every }: Noise) => {
     const random = randomFrom(6);
-    const drift = (before: number, memory: number): number =>
-      memory * before + Math.sqrt(1 - memory ** 2) * normal(random);
+    const drift = (before: number, correlation: number): number =>
+      correlation * before + Math.sqrt(1 - correlation ** 2) * normal(random);
     const opened = { median: 0, discordant: 0 };
     for (let run = 0; run < some; run++) {
       let [load, noise, k, n, b, c] = [0, 0, 0, 0, 0, 0];

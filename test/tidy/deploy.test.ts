@@ -75,7 +75,7 @@ describe("examples/docker", () => {
   const { services } = parse(read("docker/compose.yaml"));
   const service = services["pnl-bridge"];
 
-  it("has a Dockerfile of known instructions that serves with a configuration of its working folder", () => {
+  it("has a Dockerfile with known instructions only, which serves with the configuration file in its working folder", () => {
     const known = ["FROM", "WORKDIR", "COPY", "RUN", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"];
     expect(lines.filter((line) => !/^(#.*|)$/.test(line))).toHaveLength(instructions.length);
     expect(instructions.filter(([name]) => !known.includes(name))).toEqual([]);

@@ -486,7 +486,7 @@ describe("harm is proved", () => {
 
   test("by a rate that is surely above the limit, with the number of watched classes counted in", () => {
     expect(harmOf(served(1, 3))).toMatch(
-      /^modern showed 3 of 25 instrument-days of the class g0 wrong: at least 1\.\d+ %; the limit is 1 %$/,
+      /^modern showed 3 of 25 instrument-days of the class g0 wrong: the true rate is at least 1\.\d+ %; the limit is 1 %$/,
     );
     expect(harmOf(served(1, 1))).toBeUndefined();
     expect(harmOf(served(40, 3))).toBeUndefined();

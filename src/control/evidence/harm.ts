@@ -30,7 +30,7 @@ export function provedHarm({ trials, limits, backInUseMs = -Infinity }: Evidence
     const least = percent(lowerBound(count, alpha / groups.length));
     return (
       `modern showed ${count.k} of ${many(count.n, "instrument-day")} of the class ${group} wrong: ` +
-      `at least ${least}; the limit is ${percent(limits.accuracy.served)}`
+      `the true rate is at least ${least}; the limit is ${percent(limits.accuracy.served)}`
     );
   }
   return undefined;

@@ -13,7 +13,7 @@ export { metricsOf } from "./metrics.ts";
 export { trialsOf } from "./trials.ts";
 export type { Guarded } from "./verdict.ts";
 
-/** The names of the edge features that a history has, with each of its instrument-days as a trial. */
+/** Returns the names of the edge features that a history shows; `trials` has each of its instrument-days. */
 export const featuresOf = (trials: readonly Trial[]): readonly string[] =>
   Object.entries(edgeFeatures).flatMap(([feature, shows]) =>
     trials.some((trial) => shows(trial, kindsOfDay(trial.day))) ? [feature] : [],

@@ -38,7 +38,7 @@ function timeOf(method: string, tallies: readonly Tally[]): CalculationTime {
   return { method, pairs, slower, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
-/** The upper end of a step of latencies in milliseconds; null for calls that did not end in time. */
+/** The upper limit of a latency bin, in milliseconds; null for the bin of calls that did not end in time. */
 const msOf = (bin: Bin["legacy"]): number | null => {
   const ms = 1.1 ** bin;
   return ms < 1e9 ? Number(ms.toPrecision(3)) : null;
@@ -126,7 +126,10 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
 
 const fellBack = "fell_back:";
 
-/** Adds up the minutes of each book and day, from the first to the last one, both included. */
+/**
+ * Adds up, for each book and day, the minutes from the first wrong figure to the last one, or to the answer
+ * that corrected it, both included.
+ */
 function minutesOf(from: readonly Seen[], until: readonly Seen[]): number {
   const ends = new Map(until.map(({ day, who, largest }) => [`${day} ${who}`, largest]));
   return from.reduce((total, { day, who, largest }) => {

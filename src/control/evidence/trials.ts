@@ -18,14 +18,17 @@ export interface Trials {
   readonly apart: readonly LaneDay[];
   /** Closed days with an accepted cause. */
   readonly accepted: readonly LaneDay[];
-  /** Closed days that agreed when last compared, and whose end is not known, since a process died. */
+  /**
+   * Closed days that agreed, or had an accepted cause, when last compared, and whose end is not known, since
+   * a process died. They are not in the other lists of closed days.
+   */
   readonly voided: readonly LaneDay[];
 }
 
 const laneOf = ({ source, book, symbol }: LaneDay): string => `${source}\n${book}\n${symbol}`;
 /**
- * Identifies a lane for its present state. Live and served evidence count together: after a rollback, the
- * shadow shows whether a lane that was apart in modern's answers agrees again.
+ * The key under which the present state of a lane is kept. Live and served evidence count together: after a
+ * rollback, the shadow shows whether a lane that was apart in modern's answers agrees again.
  */
 const standingOf = ({ source, book, symbol }: LaneDay): string =>
   `${source === "replay"}\n${book}\n${symbol}`;
@@ -36,8 +39,8 @@ const isApart = ({ apart, accepted }: LaneDay): boolean => apart !== null && acc
  * count.
  *
  * A process that did not record its end may have lost its last comparisons. So the lane days from its latest
- * trading day on are void, unless they have a comparison after its last sign of life. A day that was apart
- * remains an event, so that the death of a process hides none.
+ * trading day on are void, unless they have a comparison more than a minute after its last sign of life. A
+ * day that was apart is never void, so that the death of a process hides no event; nor is a replayed day.
  */
 export function trialsOf(
   { laneDays, processes }: Pick<StoredEvidence, "laneDays" | "processes">,

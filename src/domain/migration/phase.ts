@@ -33,8 +33,8 @@ interface PhasePolicy {
   /** Whether the other side is called in the shadow and compared. */
   readonly compares: boolean;
   /**
-   * The sides that receive writes, authoritative first: if that one fails, the write fails and no other side
-   * is written.
+   * The sides that must receive writes in this phase, authoritative first: if that one fails, the write fails
+   * and no other side is written. `writesOf` adds legacy to `cleanup` while its window is open.
    */
   readonly writes: readonly [Side, ...Side[]];
   /**

@@ -90,12 +90,12 @@ const rows: readonly Row[] = [
     "NO_CAPABILITY",
     "modern",
   ],
-  // The kill switch overrides every row, and modern is not even compared.
+  // The kill switch overrides every row above, and modern is not even compared.
   ...phases.map(
     (phase): Row => [phase, { useNewPnlSystem: false, ...everything }, within, "legacy", "KILL_SWITCH", "-"],
   ),
   ["cleanup", { useNewPnlSystem: false, legacyWindow: "closed" }, within, "modern", "LEGACY_CLOSED", "-"],
-  // The mode old_only overrides every row, too.
+  // The mode old_only overrides them too. Neither has an effect once the window of legacy is closed.
   ...phases.map(
     (phase): Row => [phase, { migrationMode: "old_only", ...everything }, within, "legacy", "OLD_ONLY", "-"],
   ),
@@ -213,7 +213,7 @@ describe("the shadow sample", () => {
     expect(routeOf(plan, within, 0.5).eligible).toBe(true);
   });
 
-  it("has the stated size for every unit", () => {
+  it("includes the stated share of the calls of a book, of a user, and of nobody", () => {
     const plan = planOf({ phase: "shadow_mode", shadowSampleRatio: 0.2 });
     for (const unit of ["UST", "amy", ""]) {
       const taken = Array.from({ length: 20_000 }, (_, call) => sampleDraw(plan, unit, call)).filter(

@@ -33,7 +33,7 @@ const none: Found = { rows: [], count: 0, isComplete: false, isAsked: true, fail
 
 export function comparisonsOf(filter: Filter) {
   const store = createStore(none);
-  /** One array that grows: a copy of 100,000 rows with each page would stop the page. */
+  /** One array that grows: a copy of 100,000 rows each time more of them arrive would freeze the browser. */
   const rows: Comparison[] = [];
   let wanted = 0;
   const load = oneAtATime(async () => {

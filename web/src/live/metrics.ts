@@ -1,6 +1,7 @@
 /**
  * The metrics of the gateway that serves the page, sampled while somebody is signed in. A sample holds sums
- * over all methods; a chart shows the differences of two samples.
+ * over all methods, except the verdicts and the paired calls, which it holds by method. A chart of counts
+ * shows the differences of two samples.
  */
 import { requestText } from "../api.ts";
 import { serverNowMs } from "../clock.ts";

@@ -27,7 +27,10 @@ const empty: Screen = {
 };
 export const screenStore = createStore(empty);
 
-/** The gateway watches a screen for changes for half a minute after the last request for it. */
+/**
+ * The time after which a screen is asked for again: the gateway watches it for changes only until half a
+ * minute after the last request.
+ */
 const againMs = 10_000;
 /** The pause after a request that failed. */
 const failedMs = 2_000;
@@ -86,7 +89,7 @@ function cancel(): void {
   dueMs = Number.POSITIVE_INFINITY;
 }
 
-/** Asks again after a time at the latest. */
+/** Asks again after this time, or before, if an earlier request is already due. */
 function refreshAfter(ms: number): void {
   const due = performance.now() + ms;
   if (!isWanted || due >= dueMs) return;
@@ -99,7 +102,8 @@ onEventOf("positions", (event) => {
   const { answer, book } = screenStore.get();
   if (answer === undefined || event.book !== (book ?? null)) return;
   const isSame = event.source === answer.source && event.fellBack === answer.fellBack;
-  // For viewers whom the plan gives to modern, modern has failed or answers again.
+  // If the event has another source than the answer and one of them is a fall-back, modern has failed for
+  // this viewer, or answers again.
   const isFallback = event.fellBack !== undefined || answer.fellBack !== undefined;
   const hasChanged = event.rows.length > 0 || event.removed.length > 0 || event.unavailable !== undefined;
   if (isSame ? hasChanged || event.epoch !== answer.epoch : isFallback)

@@ -131,10 +131,10 @@ const columns: readonly GridColumn<Comparison>[] = [
 const keyOf = ({ id }: Comparison): string => id;
 const open = ({ id }: Comparison): void => show({ id });
 
-/** At most so many comparisons are explained at once, each in up to some seconds. */
-const explainedAtOnce = 20;
+/** One press of the button explains at most this many comparisons, one by one; each may take some seconds. */
+const explainedPerPress = 20;
 
-/** Looks for the causes of the newest comparisons of a list that nobody has looked for, one by one. */
+/** Looks, one by one, for the causes of the newest comparisons of a list that have not been explained yet. */
 function LookForCauses({ rows, done }: { readonly rows: readonly Comparison[]; readonly done: () => void }) {
   const [left, setLeft] = useState(0);
   const isShown = useRef(true);
@@ -145,7 +145,7 @@ function LookForCauses({ rows, done }: { readonly rows: readonly Comparison[]; r
     };
   }, []);
   const look = async (): Promise<void> => {
-    const wanted = rows.filter((row) => row.explainable && row.causes === null).slice(0, explainedAtOnce);
+    const wanted = rows.filter((row) => row.explainable && row.causes === null).slice(0, explainedPerPress);
     for (const [index, { id }] of wanted.entries()) {
       if (!isShown.current) return;
       setLeft(wanted.length - index);
@@ -165,7 +165,7 @@ function LookForCauses({ rows, done }: { readonly rows: readonly Comparison[]; r
 function Comparisons({ verdict, method, unit, cause, id }: Wanted) {
   /** Grows when the list is asked for again. */
   const [attempt, setAttempt] = useState(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another list
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt must ask for the list again
   const list = useMemo(
     () => comparisonsOf({ verdict, method, unit, cause }),
     [verdict, method, unit, cause, attempt],
@@ -187,7 +187,10 @@ function Comparisons({ verdict, method, unit, cause, id }: Wanted) {
         <>
           <small role="status">
             {isAsked ? "loading …" : `${isComplete ? "" : "at least "}${count.toLocaleString("en-US")} found`}
-            {newer > 0 && unit === undefined && cause === undefined && `, ${newer} newer that differ`}
+            {newer > 0 &&
+              unit === undefined &&
+              cause === undefined &&
+              `, and ${newer} newer ${newer === 1 ? "one differs" : "ones differ"}`}
           </small>
           <button type="button" onClick={again}>
             Show the newest

@@ -295,7 +295,7 @@ interface SinkProps {
 const Sink = ({ side, sink: { rows, state, why, oldestUnappliedMs } }: SinkProps) => (
   <Fact name={`Rows in ${side}`} tone={sinkTones[state]}>
     {state === "off" ? "gets no rows in this phase" : `${rows} (${state})`}
-    {oldestUnappliedMs > 0 && `, the oldest waits for ${ageText(oldestUnappliedMs)}`}
+    {oldestUnappliedMs > 0 && `; the oldest missing change has waited for ${ageText(oldestUnappliedMs)}`}
     {why !== undefined && `: ${why}`}
   </Fact>
 );

@@ -69,7 +69,10 @@ const charts: readonly { readonly title: string; readonly series: readonly Measu
   },
 ];
 
-/** Counts users of the whole fleet by what they saw; a fall-back counts once for each reason. */
+/**
+ * Counts the users of the whole fleet who saw what `isCounted` names. A user who saw several of these things,
+ * such as fall-backs for two reasons, counts once for each of them.
+ */
 const saw = (impact: Sample["impact"], isCounted: (what: string) => boolean): number | null =>
   impact === undefined
     ? null
@@ -191,7 +194,10 @@ function Fleet({
             <Facts>
               <Fact name="Users that modern answered">{impact.seen ?? 0}</Fact>
               <Users name="Saw a wrong figure" count={saw(impact, isWrong)} />
-              <Users name="Got legacy’s answer because modern failed" count={saw(impact, isFallBack)} />
+              <Users
+                name="Got legacy’s answer instead of modern’s (once for each reason)"
+                count={saw(impact, isFallBack)}
+              />
               <Users name="Got an answer of legacy that lacked writes" count={saw(impact, isStale)} />
             </Facts>
           )}

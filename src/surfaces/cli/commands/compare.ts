@@ -36,7 +36,9 @@ async function run(
   const database = sqliteFile(options.legacy);
   if (database === undefined) {
     throw new BridgeError("BAD_USAGE", {
-      what: `--legacy must name a SQLite file in full (not with ~), not ${JSON.stringify(options.legacy)}`,
+      what:
+        `--legacy must be sqlite:FILE (FILE must not begin with ~), ` +
+        `not ${JSON.stringify(options.legacy)}`,
       fix: "write --legacy sqlite:./pnl_tracker.db",
     });
   }

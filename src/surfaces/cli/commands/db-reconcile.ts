@@ -61,7 +61,7 @@ async function run(options: Options, streams: Streams): Promise<CommandResult> {
  */
 const notedMs = 300_000;
 
-/** Notes a pass for the gates. A failure is printed, because the result of the pass is more important. */
+/** Notes a pass for the gates. If that fails, it only prints why, as the result of the pass matters more. */
 async function noteForGates(options: Options, report: ReconcileReport, { err }: Streams): Promise<void> {
   const { noteReconcile } = await import("../../../app/database/reconcile-command.ts");
   await noteReconcile(options, report).catch((failure) => {
@@ -123,6 +123,7 @@ function textOf(report: ReconcileReport, colour: boolean): string {
     lines.push(plain(`${kind} ${name}: ${field}: ${values} (${why})`));
   }
   const more = report.rows.length - Math.min(shownMax, report.rows.length) + report.rowsLeftOut;
-  if (more > 0) lines.push(`${more} more; --json lists 10,000 of them, --csv all`);
+  const are = more === 1 ? "row is" : "rows are";
+  if (more > 0) lines.push(`${more} more ${are} not shown; --json lists up to 10,000 rows, --csv all`);
   return lines.join("\n");
 }

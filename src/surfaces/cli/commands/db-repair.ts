@@ -57,8 +57,14 @@ async function run(options: Options, { out, err }: Streams): Promise<CommandResu
   const end = [
     counts.length === 0 ? "the plan has no action" : counts.join(", "),
     ...(report.covered > 0 ? [`${report.covered} refused writes are settled`] : []),
-    ...(report.carries ? [] : ["a restored database still waits: make a new plan for the skipped rows"]),
-    ...(owed > 0 ? [`${owed} writes are still owed: pnl-bridge db status`] : []),
+    ...(report.carries
+      ? []
+      : [
+          options.dryRun
+            ? "no write is carried until the plan is executed, since a database was restored"
+            : "no write is carried until the restored database is repaired: make a new plan for the skipped rows",
+        ]),
+    ...(owed > 0 ? [`${owed} writes are still owed; look at them with \`pnl-bridge db status\``] : []),
   ];
   return { exitCode: report.ok ? 0 : 1, text: end.join("\n") };
 }

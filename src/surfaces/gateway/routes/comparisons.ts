@@ -24,7 +24,7 @@ const missing = (id: string): HttpProblem =>
 
 type Wanted = Pick<z.output<typeof comparisonQuery>, "method" | "verdict">;
 
-/** The number of kept comparisons with this method and verdict; those of all of them by default. */
+/** Counts the kept comparisons with this method and verdict; with any, if the method or verdict is absent. */
 async function countOf({ evidence }: GatewayBridge, wanted: Wanted): Promise<number> {
   const counts = await keptEvidence(evidence).counts();
   return counts

@@ -10,7 +10,8 @@ import { noted } from "./noted.ts";
 const tag = "records";
 
 /**
- * The watched files: their state, the decisions that wait for a person, and files that another watcher saw.
+ * The watched files: their state, the decisions that wait for a person, and the request to read a file at
+ * once, for a program that saw it change.
  */
 export const fileRoutes =
   (context: RouteContext) =>
