@@ -67,7 +67,8 @@ export default {
     },
     {
       name: "no-circular",
-      comment: "two files import each other: merge them, or move the shared part into a third file",
+      comment:
+        "files import each other in a circle: merge two of them, or move the shared part into another file",
       severity: "error",
       from: {},
       to: { circular: true },

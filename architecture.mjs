@@ -53,7 +53,7 @@ export const layers = {
   },
   adapters: {
     holds:
-      "the real world: files (`csv`, `watch`, `xlsx`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, this `host`",
+      "the real world: files (`csv`, `watch`, `xlsx`), databases (`sqlite`, `postgres`), systems (`module`, `worker`, `http`), `openfeature`, `report`, and this machine (`host`)",
     imports: ["base", "domain", "engine", "symbols", "ports", "platform", "durable"],
     strangers: true,
   },
@@ -69,7 +69,7 @@ export const layers = {
     imports: ["base", "domain", "platform", "ports", "control"],
   },
   app: {
-    holds: "composition: the only place that knows everyone",
+    holds: "composition: the only folder that may import every other one",
     imports: [
       "base",
       "domain",
@@ -94,7 +94,7 @@ export const layers = {
   },
 };
 
-/** Folders that are pure: no Node module, no package, no clock, no chance. */
+/** Folders that are pure: no Node module, no package, no clock, no random number. */
 export const pure = [
   "base",
   "domain",

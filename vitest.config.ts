@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { longSeconds } from "./test/campaigns.ts";
 
-/** They replace a module for themselves, so each needs a process whose modules nobody has loaded yet. */
+/** Each of these tests replaces a module, so it needs a process that has not loaded that module yet. */
 const alone = ["src/adapters/sqlite/snapshot.test.ts", "test/simulation/power-cut.test.ts"];
 
 /**

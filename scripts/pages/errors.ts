@@ -94,7 +94,9 @@ const scripts: readonly (readonly [code: string, meaning: string, fix: string])[
 
 const row = "Correct the row in its file.";
 const quarantine: Fixes<typeof quarantineCodes> = {
-  BAD_BOOK: "Fill the column `book`, or leave the column out.",
+  BAD_BOOK:
+    "Write the book of the trade as a text, or leave `book` out. (Only a trade in a request gets this code; " +
+    "an empty `book` of a ledger row counts as no book.)",
   BAD_FLAG: "Write Y, N or nothing.",
   BAD_FEE: row,
   BAD_ID: "Give the trade an id.",

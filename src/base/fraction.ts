@@ -87,9 +87,9 @@ const denominatorDigitsMax = 64;
 const roundedPlaces = 18;
 
 /**
- * Writes a fraction exactly: as a finite decimal if there is one, otherwise as `p/q`. A fraction with a
- * denominator of more than 64 digits, or an `inexact` one with more than 18 decimals, is rounded to 18
- * decimals, half away from zero, with `rounded`.
+ * Writes a fraction exactly: as a finite decimal if there is one, otherwise as `p/q`. Two kinds of fraction
+ * are rounded to 18 decimals, half away from zero, with `rounded`: one without a finite decimal whose
+ * denominator has more than 64 digits, and an `inexact` one that has more than 18 decimals.
  */
 export function formatFraction(
   value: Fraction,

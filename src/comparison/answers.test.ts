@@ -341,7 +341,8 @@ describe("exclusions", () => {
   it.each(["path", "reason", "owner", "until"])("without %s an exclusion is refused", (name) => {
     expect(failureOf({ exclusions: [{ ...exclusion, [name]: "" }] })).toMatchObject({ code: "BAD_CONFIG" });
     const { [name as keyof typeof exclusion]: _, ...others } = exclusion;
-    expect(failureOf({ exclusions: [others as typeof exclusion] })).toMatchObject({ code: "BAD_CONFIG" });
+    const { code, message } = failureOf({ exclusions: [others as typeof exclusion] });
+    expect([code, message]).toEqual(["BAD_CONFIG", expect.not.stringContaining("undefined")]);
   });
 
   it.each(["next week", "2025-02-30", "2025-08-01T00:00:00Z"])(

@@ -140,7 +140,10 @@ export class AnswerComparer {
       const missing = (["path", "reason", "owner"] as const).find((name) => (exclusion[name] ?? "") === "");
       if (missing !== undefined || parseDay(exclusion.until ?? "") === undefined)
         throw new BridgeError("BAD_CONFIG", {
-          what: `the exclusion of ${exclusion.path} has no ${missing ?? "last day"}`,
+          what:
+            missing === "path"
+              ? "an exclusion has no path"
+              : `the exclusion of ${exclusion.path} has no ${missing ?? "last day"}`,
           fix: "give each exclusion path, reason, owner and until (YYYY-MM-DD)",
         });
     }

@@ -424,7 +424,7 @@ describe("lot order", () => {
     ]);
   });
 
-  it("is also the cause if the split happens to be mirrored", () => {
+  it("is also the cause if each figure only has the opposite sign on the other side", () => {
     const report = compare(
       answer([position({ realized: "125", unrealized: "-125" })]),
       answer([position({ realized: "-125", unrealized: "125" })]),

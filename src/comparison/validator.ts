@@ -97,8 +97,8 @@ interface Paired {
 }
 
 /**
- * The rows of both sides by key, in key order. Several rows of one side with one key stay together and become
- * a finding.
+ * The rows of both sides by key, in key order. Several rows of one side with one key stay together, and are
+ * reported as one row with the verdict `error`.
  */
 function pair(legacy: readonly AnswerRow[], modern: readonly AnswerRow[]): readonly Paired[] {
   const byKey = new Map<string, Paired>();

@@ -351,7 +351,7 @@ describe("the checks report a system", () => {
   it("that hangs and holds a timer, and the program still ends", async () => {
     const source = goodDesk("calculatePnl: () => new Promise(() => {}),", "setInterval(() => {}, 1_000);");
     const found = documentOf(await doctor({ ...desk(), timeout_ms: 100 }, { "desk.mjs": source }));
-    expect(failedOf(found)["answers calculatePnl"]).toContain("no answer within 100 ms");
+    expect(failedOf(found)["answers calculatePnl"]).toContain("did not answer within 100 ms");
   });
 
   it("with FAIL in the text output", async () => {

@@ -419,7 +419,7 @@ describe("pnl and the names of instruments", () => {
         ...Object.fromEntries(
           option.map(([day, name], at) => [fileOf("Options", day), optionPrices(`${name},0.${at + 1}`)]),
         ),
-        // In a delivery month a bare root may mean either of two contracts.
+        // In a delivery month a symbol without a month may mean either of two contracts.
         "market_prices_20250902_1400.csv": marketPrices("TY,150"),
       },
       async (folder) => {

@@ -138,7 +138,7 @@ it.skipIf(chromiumPath === undefined)(
         "largest 62.50; sum over books and days 1,075.25",
         "timed out",
         "12 s",
-        "modern's peak is 0.98 times legacy's, legacy 100 MiB and modern 90 MiB (8 pairs of 2026-11-28)",
+        "modern's peak is 0.98 times legacy's, legacy 100 MiB and modern 90 MiB (measured in 8 pairs of processes on 2026-11-28)",
         "modern failed in 1 of 600 minutes with calls",
         "at most 0.275 %",
         "needs a second person",

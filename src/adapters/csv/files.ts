@@ -92,7 +92,7 @@ export function unreadable(path: string, cause: unknown): BridgeError {
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder",
-  EACCES: "permission denied",
+  EACCES: "this process has no permission to read it",
   ELOOP: "the symbolic links run in a circle",
   ENOTDIR: "a part of the path is not a folder",
   EISDIR: "this is a folder",

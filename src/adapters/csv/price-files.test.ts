@@ -228,7 +228,7 @@ describe("the moment in a file's name", () => {
     ["after-16", "2025-07-19"],
     ["after-17", "2025-07-18"],
     ["file-name", "2025-07-18"],
-  ] as const)("gives the settlement of a Friday, under the day rule %s, the day %s", async (rule, day) => {
+  ] as const)("assigns a Friday's settlement, under the day rule %s, to the day %s", async (rule, day) => {
     const { input } = await read(
       { "Futures_20250718_1600.csv": `${futures1}TY,110.2,110.2,\n` },
       tradingDayRules[rule],
@@ -242,7 +242,7 @@ describe("the moment in a file's name", () => {
     expect(input.prices.map(({ instrument }) => instrument)).toEqual(["ZNU2025", "ZFU2025"]);
   });
 
-  it("in a delivery month leaves a name without a month ambiguous, with a note", async () => {
+  it("in a delivery month, makes a future without a month (TY) ambiguous, with a note", async () => {
     const { input, notes } = await read({
       "Futures_20250917_1400.csv": `${futures1}TY,110.2,1,\nTYZ5,110,1,\n`,
     });

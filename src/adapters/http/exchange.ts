@@ -48,7 +48,9 @@ export class Exchange {
       givenUp: (why) =>
         this.#failure(
           "TIMEOUT",
-          why === "abort" ? "the caller no longer waits for the answer" : `no answer within ${deadlineMs} ms`,
+          why === "abort"
+            ? "the caller no longer waits for the answer"
+            : `the service did not answer within ${deadlineMs} ms`,
         ),
       onSettled: (isGivenUp) => {
         options.over();
@@ -137,7 +139,7 @@ export class Exchange {
   }
 
   #refused(status: number, body: Buffer): void {
-    const { code, message = `status ${status}` } = problemOf(body);
+    const { code, message = `the service answered with status ${status}` } = problemOf(body);
     const unavailable = unavailableStatuses[status];
     // With such a status the code may come from a proxy and not from the service.
     if (unavailable !== undefined) this.fail(unavailable, message, { code: codeOf(status) });

@@ -216,10 +216,10 @@ describe("a refusal", () => {
     ],
     ["a problem document without a code", 404, '{"title":"Not here"}', "HTTP_404", "Not here"],
     ["a problem document whose code is not text", 400, '{"code":7,"message":"seven"}', "HTTP_400", "seven"],
-    ["a page", 500, "<html>later</html>", "HTTP_500", "status 500"],
-    ["a list", 500, "[1]", "HTTP_500", "status 500"],
-    ["null", 500, "null", "HTTP_500", "status 500"],
-    ["a body beyond the limit", 500, " ".repeat(2 ** 20), "HTTP_500", "status 500"],
+    ["a page", 500, "<html>later</html>", "HTTP_500", "the service answered with status 500"],
+    ["a list", 500, "[1]", "HTTP_500", "the service answered with status 500"],
+    ["null", 500, "null", "HTTP_500", "the service answered with status 500"],
+    ["a body beyond the limit", 500, " ".repeat(2 ** 20), "HTTP_500", "the service answered with status 500"],
   ])(
     "by %s has the code and message of its body, or else of its status",
     async (_, status, body, code, words) => {

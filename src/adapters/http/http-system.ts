@@ -76,7 +76,7 @@ export class HttpSystem implements BridgedSystem {
   }
 
   async invoke(method: string, request: JsonValue, call: SystemCall): Promise<JsonValue> {
-    if (this.#closed) throw this.#failure("DOWN", "is closed");
+    if (this.#closed) throw this.#failure("DOWN", "the system is closed");
     if (!methodPattern.test(method))
       throw this.#failure("REFUSED", `${JSON.stringify(method)} is not a valid method name`);
     if (this.#exchanges.size >= this.#inFlightMax)
@@ -110,7 +110,7 @@ export class HttpSystem implements BridgedSystem {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const exchange of this.#exchanges) exchange.fail("DOWN", "was closed");
+    for (const exchange of this.#exchanges) exchange.fail("DOWN", "the system was closed during the call");
     this.#agent.destroy();
   }
 

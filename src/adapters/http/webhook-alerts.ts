@@ -57,7 +57,10 @@ export class WebhookAlerts implements AlertSink {
     return this.#waiting.length + this.givenUp;
   }
 
-  /** Ends the sending; undelivered alerts are given up. */
+  /**
+   * Ends the sending. The alert that is being sent is given up; those that wait stay unsent, and are neither
+   * counted in `givenUp` nor reported to `onGivenUp`.
+   */
   close(): void {
     this.#ending.abort();
   }

@@ -66,7 +66,9 @@ export const givenUpFailure =
   (why: "deadline" | "abort"): SystemFailure =>
     new SystemFailure(
       "TIMEOUT",
-      `${what}: ${why === "deadline" ? `no answer within ${deadlineMs} ms` : "the caller aborted the call"}`,
+      why === "deadline"
+        ? `${what}: the module did not answer within ${deadlineMs} ms`
+        : `${what}: the caller aborted the call`,
     );
 
 /** A method's name for a message: bounded, on one line, whatever a caller passed. */

@@ -12,7 +12,7 @@ import { type LoadedModule, loadModule } from "./loading.ts";
 import { PrintedLines } from "./printed-lines.ts";
 import type { CallFailure, FromModuleThread, ThreadData, ThreadEvent } from "./thread-messages.ts";
 
-assert(parentPort !== null, "runs in a thread");
+assert(parentPort !== null, "the module runs in a thread");
 const port = parentPort;
 const data: ThreadData = workerData;
 const send = (event: ThreadEvent): void => port.postMessage({ event } satisfies FromModuleThread);

@@ -15,7 +15,9 @@ export function renderExplanations(explanations: readonly Explanation[]): string
   const summary =
     explanations.length === 1
       ? []
-      : [`${counts} of ${explanations.length} components are explained completely.`];
+      : [
+          `${counts} of ${explanations.length} groups of instruments with differences are explained completely.`,
+        ];
   return `${paragraphs([...explanations.map(linesOf), summary])}\n`;
 }
 
@@ -117,7 +119,7 @@ function witnessLines({ trades, minimal }: NonNullable<Explanation["witness"]>):
 const triedWords = (tried: Explanation["tried"]): string =>
   tried
     .slice(0, triedMax)
-    .map(({ code, rowsLeft }) => `${code} (${rowsLeft} left)`)
+    .map(({ code, rowsLeft }) => `${code} (${rowsLeft} rows still differ)`)
     .join(", ") || none;
 
 /** Returns the ledger of a witness: its trades as rows of one file. */

@@ -16,7 +16,7 @@ export const errorWords = ({ minutes, failed }: MigrationMetrics["errors"]): str
     ? "no call is compared yet"
     : `modern failed in ${count(failed)} of ${count(minutes)} minutes with calls`;
 
-/** A time with its unit, or that the call did not end in time. */
+/** A time with its unit, or the words `timed out`. */
 export const msWords = (ms: number | null): string =>
   ms === null ? "timed out" : ms >= 10_000 ? `${count(Math.round(ms / 1_000))} s` : `${ms} ms`;
 
@@ -35,7 +35,8 @@ export function metricWords(metrics: MigrationMetrics): readonly (readonly [name
         .filter(({ trials }) => trials > 0)
         .map(
           ({ source, trials, events, upper }) =>
-            `${source}: ${count(events)} of ${count(trials)} instrument-days apart, at most ${percent(upper)}`,
+            `${source}: ${count(events)} of ${count(trials)} instrument-days ended apart; ` +
+            `the true rate is at most ${percent(upper)} (95 % confidence)`,
         )
         .join("; ") || "no instrument-day is compared yet",
     ],
@@ -62,7 +63,7 @@ export function memoryWords(memory: MigrationMetrics["memory"]): string {
   const { at, pairs, ratio, bytes } = memory;
   const peaks =
     bytes === null ? "" : `, legacy ${mebibytes(bytes.legacy)} and modern ${mebibytes(bytes.modern)}`;
-  const measured = `${count(pairs)} pairs of ${at.slice(0, 10)}`;
+  const measured = `measured in ${count(pairs)} pairs of processes on ${at.slice(0, 10)}`;
   return `modern's peak is ${Number(ratio.toPrecision(3))} times legacy's${peaks} (${measured})`;
 }
 

@@ -330,8 +330,8 @@ function amountWords(row: ParityRow, { instruments = [] }: ParityReport): string
 }
 
 /**
- * Returns the number of positions whose realized + unrealized could be checked, and the number of those in
- * which the sum agrees.
+ * Says in how many positions realized + unrealized agrees, of those that could be checked, and how many could
+ * not.
  */
 export function invariantWords({ invariants }: ParityReport, positions: number): string {
   const holding = invariants.filter(({ holds }) => holds).length;

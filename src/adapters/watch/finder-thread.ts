@@ -12,7 +12,7 @@ export type FinderCall =
 
 export type FinderAnswer = LookAnswer | FileSlice;
 
-assert(parentPort !== null, "runs in a thread");
+assert(parentPort !== null, "the file finder runs in a thread");
 const port = parentPort;
 const options: ScanOptions = workerData;
 const say = (message: FromThread<FinderAnswer, never, "hint">, moved: readonly ArrayBuffer[] = []): void =>

@@ -67,7 +67,7 @@ interface Known extends Stat {
 }
 
 interface Listing {
-  /** The files that exist for the finder. */
+  /** The files whose names are watched. */
   readonly names: readonly string[];
   readonly others: readonly { readonly name: string; readonly isLink: boolean }[];
 }
@@ -175,7 +175,7 @@ export class FolderScan {
     });
     const tookMs = performance.now() - startMs;
     this.#events.looked(tookMs);
-    // A look at everything may take long without being repeated for that reason.
+    // A look at everything may take long; a slow one does not cause another look at everything.
     this.#isStalled = !isAll && tookMs > stallMs;
     this.#number += 1;
     return { number: this.#number, looks, pollReasons: this.#roots.map((root) => root.pollReason) };

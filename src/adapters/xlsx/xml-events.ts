@@ -10,8 +10,8 @@ export interface XmlHandlers {
   readonly close?: (name: string) => void;
   readonly text?: (text: string) => void;
   /**
-   * Reads whole elements at a place of the text in place of the parser, which is slower. Called where an
-   * element may begin. Returns the place behind the elements that were read.
+   * Reads whole elements of the text from `at` on, instead of the slower parser. Called where an element may
+   * begin. Returns the offset behind the elements that were read.
    */
   readonly plain?: (text: string, at: number) => number;
 }

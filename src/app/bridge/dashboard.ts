@@ -98,7 +98,8 @@ function controllerSource(
 
 /**
  * Whether legacy has trades, according to its database. The ledgers decide if there is no database, and for a
- * book, because the database knows no books. Undefined if there are no ledgers to decide.
+ * book of a database that has trades, because the database knows no books. Undefined if there are no ledgers
+ * to decide.
  */
 async function hasTrades(
   book: string | undefined,

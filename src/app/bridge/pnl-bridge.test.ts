@@ -766,7 +766,7 @@ describe("a call", () => {
     const { bridge } = await open(deskFolder(config, files));
     await expect(bridge.service.call("totals", {})).rejects.toMatchObject({
       failure: "TIMEOUT",
-      message: expect.stringContaining("no answer within 50 ms"),
+      message: expect.stringContaining("did not answer within 50 ms"),
     });
   });
 

@@ -47,7 +47,7 @@ test("simultaneous and later readings count each row of the audit once", async (
   expect([...found, await read("0.04")].at(-1)?.records).toHaveLength(4);
 });
 
-test("the last report is that of the last compared day before the running one, and its acceptance binds its content", async () => {
+test("the last report is that of the last compared day before the running one, and an acceptance counts only for the compared content", async () => {
   const { read, note } = readerOver();
   let reading = 0;
   // Other tolerances read the facts again at once.
@@ -89,7 +89,7 @@ test("facts are read again at once if the published tolerances change the key", 
   expect([third.key, first.attempt, second.attempt, third.attempt]).toEqual([first.key, 1, 2, 3]);
 });
 
-test("fault 8: a touched configuration begins a numbered attempt without evidence, also if it returns", async () => {
+test("fault 8: each change of the configuration, also back to earlier values, begins a new numbered attempt, and evidence counts only for its own values", async () => {
   const { read, evidence } = readerOver();
   const accuracy = async (pnl: string) => {
     const facts = await read(pnl);
@@ -108,10 +108,10 @@ test("fault 8: a touched configuration begins a numbered attempt without evidenc
     });
   const first = await accuracy("0.01");
   await record(first.key, 70, 1);
-  const touched = await accuracy("0.02");
-  expect([touched.attempt, touched.state]).toEqual([2, "inconclusive"]);
+  const changed = await accuracy("0.02");
+  expect([changed.attempt, changed.state]).toEqual([2, "inconclusive"]);
   expect(await accuracy("0.01")).toMatchObject({ attempt: 3, looks: 2, state: "inconclusive" });
-  await record(touched.key, 100, 0);
+  await record(changed.key, 100, 0);
   expect(await accuracy("0.02")).toMatchObject({ attempt: 4, looks: 2, state: "open" });
 });
 

@@ -19,7 +19,7 @@ export const fileLine = (event: FileServiceEvent): string | undefined => {
     case "sink_failed":
       return `rows could not be passed on to ${event.sink}, attempt ${event.failures}: ${event.why}`;
     case "figure_refused":
-      return `legacy cannot hold a figure, ${event.code}: ${event.why}`;
+      return `the databases refused a record of the files, ${event.code}: ${event.why}`;
     case "unopened":
       return `the file watcher could not be opened: ${event.why}`;
     case "reviews":

@@ -30,7 +30,7 @@ const comparisonsMax = 2_000;
 export class DayClose {
   readonly #options: DayCloseOptions;
   readonly #stop: () => void;
-  /** The register with which each lane-day was tried last; another register may accept it. */
+  /** The accepted causes, as JSON, with which each lane-day was tried last. After a change it is tried again. */
   readonly #tried = new Map<string, string>();
   #running: Promise<void> | undefined;
   #isClosed = false;

@@ -44,7 +44,10 @@ export interface DailyOptions extends StoreOptions {
   readonly date: string;
   /** The workbook to write. */
   readonly out?: string;
-  /** A folder, in which the workbook gets a name like the desk's, or keeps the one that it has. */
+  /**
+   * A folder, in which the workbook gets a name like the desk's. An earlier workbook with the same content
+   * keeps its file.
+   */
   readonly dir?: string;
   readonly side?: Side | "active";
   readonly user?: string;
@@ -220,7 +223,10 @@ export interface AcceptReportOptions extends StoreOptions, ByOptions {
   readonly workbooks: readonly [legacy: string, modern: string];
 }
 
-/** The most differences that are kept with an acceptance; the hashes bind all of them. */
+/**
+ * The most differences that are stored with an acceptance. Its hashes cover both workbooks, so all
+ * differences.
+ */
 const keptDifferencesMax = 1_000;
 
 /**

@@ -11,7 +11,9 @@ const reportMsMax = 300_000;
 /** The largest number of reports that are built or wait. One is built at a time. */
 const underWayMax = 8;
 
-/** Hands out the reports of a running process: `ExcelReportBridge`. */
+/**
+ * Builds and hands out reports in a running process, for example to the Python client's `ExcelReportBridge`.
+ */
 export class ReportService {
   readonly #options: { readonly config: string; readonly dir: string };
   readonly #listeners = new Set<(result: DailyResult) => void>();

@@ -15,7 +15,7 @@ export interface ClaimSinkOptions {
 
 export type SinkEvent =
   | { readonly kind: "sink_failed"; readonly sink: string; readonly why: string; readonly failures: number }
-  /** A position or daily row that legacy's tables cannot hold. */
+  /** A record that the stores refuse for its content, other than a new trade: a position, a price, … */
   | { readonly kind: "figure_refused"; readonly code: string; readonly why: string };
 
 const claimsAtOnce = 16;

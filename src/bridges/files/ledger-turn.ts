@@ -42,7 +42,11 @@ export class LedgerTurns extends FileTurns {
     if (!isBytes(slice)) return this.unread(file, slice);
     // On a network share a file's size may grow before its data arrives.
     if (slice.bytes.length < Math.min(slice.stat.size - checkpoint.offset, appliedBytes + sliceBytes))
-      return this.wait(file, "UNSETTLED because the file has fewer bytes than its size", this.tools.settleMs);
+      return this.wait(
+        file,
+        "UNSETTLED because fewer bytes could be read than the size that the file system reports",
+        this.tools.settleMs,
+      );
     if (this.#digest(checkpoint.digest, slice.bytes.subarray(0, appliedBytes)) !== chain.digest)
       return this.#rewritten(file, slice.stat);
     const { stat } = file;

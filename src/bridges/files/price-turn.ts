@@ -17,7 +17,11 @@ export class PriceTurns extends FileTurns {
       const slice = await this.read(file, from, sliceBytes);
       if (!isBytes(slice)) return this.unread(file, slice);
       if (slice.bytes.length === 0 && from < slice.stat.size)
-        return this.wait(file, "UNSETTLED because the file has fewer bytes than its size", settleMs);
+        return this.wait(
+          file,
+          "UNSETTLED because fewer bytes could be read than the size that the file system reports",
+          settleMs,
+        );
       pieces.push(slice.bytes);
       ({ stat } = slice);
       from += slice.bytes.length;

@@ -35,7 +35,9 @@ export const findingCount = (findings: readonly { readonly more?: number }[]): n
 export const noteCodes = {
   AFTER_AS_OF: "trades later than the as-of time were left out",
   ALIASED_SYMBOL: "two symbols name one instrument: one position, under the symbol that was seen first",
-  AMBIGUOUS_ROOT: "a bare root means two contracts at that time, so its price applies to neither",
+  AMBIGUOUS_ROOT:
+    "a symbol without a month, such as TY, may mean two contracts at the time of the file, " +
+    "so its price applies to neither",
   AMBIGUOUS_TIME:
     "the hour occurs twice because daylight time ends; the time is read as the first of the two",
   CONFLICTING_TRADE:
@@ -69,7 +71,8 @@ export const symbolNoteCodes = {
   CODE_ALIAS: "the code is published, but is not the one that this dialect prints",
   EXPIRY_UNCONFIRMED:
     "a holiday moves this expiry, and no notice says to which day; the business day before is assumed",
-  FRONT_CONTRACT: "the text is a bare root; it is read as the next quarterly contract on that day",
+  FRONT_CONTRACT:
+    "the text is a symbol without a month, such as TY; it is read as the next quarterly contract on that day",
   HOLIDAY_DATE:
     "a holiday moved the expiry, and the text has the nominal day where the dialect writes the actual one, " +
     "or the reverse",
