@@ -178,7 +178,7 @@ export const probes: Readonly<Record<string, Probe>> = {
   },
   "caller changes the answer": {
     what: "takes 20 ms, while the caller changes its answer",
-    wants: "equal, as the answers were",
+    wants: "compared equal, as the answers were before the change",
     inProcess: async (make) => {
       const comparisons: boolean[] = [];
       const { call } = await make({

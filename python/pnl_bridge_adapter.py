@@ -2,8 +2,8 @@
 
 Reads a request from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
 which call the methods of the service. To find the service's names of the fields, it creates the service
-(read-only if the service supports this) and calls, once each, the methods that the request names. The request
-has this form:
+(read-only if the service supports this) and calls, once each, the methods that the request names, except
+calculatePnl and those that require an unknown argument. The request has this form:
 
     {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
      "adapter": "desk_adapter", "pnlIn": "money" or "points",
@@ -52,8 +52,14 @@ class Adapter:
             return None  # The field names of its trades are not known yet.
         row = self.first_row("POSITION") if method != "openPositions" else None
         known = {"symbol": (row or {}).get(self.theirs("symbol", row)), "method": "fifo", "limit": 5}
+        required = self.required(method)
+        unknown = [name for name in required if name not in known]
+        if unknown:
+            what = "%s was not called, because its argument %s is unknown"
+            print(what % (self.names[method], unknown[0]), file=sys.stderr)
+            return None
         try:
-            needed = {name: known[name] for name in self.required(method)}
+            needed = {name: known[name] for name in required}
             return json.loads(to_json(getattr(self.service, self.names[method])(**needed)))
         except Exception as failure:
             print("the call of %s failed: %s" % (self.names[method], failure), file=sys.stderr)
@@ -126,7 +132,7 @@ class Adapter:
         fields = self.request["shapes"][method]["fields"]
         if row is None:
             names = ", ".join('"%s": "%s"' % (field, field) for field in fields)
-            return "%s = {%s}  # CHECK: the service returned no row" % (table, names)
+            return "%s = {%s}  # CHECK: no row of an answer shows the service's names" % (table, names)
         lines = []
         for field in fields + [field for field in optional if self.theirs(field, row)]:
             theirs = self.theirs(field, row)

@@ -250,8 +250,8 @@ class PnLServiceBridge(Client):
 class DatabaseBridge(Client):
     """Writes trades, positions, prices and daily P&L to both databases of the migration.
 
-    Each write has a key. A repetition under the same key has its effect once, so a write whose answer is lost
-    is sent again with its key, `attempts` times at most.
+    Each write has a key. A write that is repeated under its key takes effect only once, so a write whose
+    answer is lost is sent again with its key; it is sent `attempts` times at most.
     """
 
     def __init__(self, url=None, *, attempts=5, pause=0.2, **client):
@@ -274,9 +274,9 @@ class DatabaseBridge(Client):
     def write(self, records, key=None):
         """Writes records as one transaction; returns an Answer whose `answer` is the outcome.
 
-        `acknowledged`: both databases have the records or will have them. `refused`: neither has them;
-        `code` and `because` give the reason. `unresolved`: the outcome is unknown; send the same records
-        again with the `key` of the answer.
+        `acknowledged`: both databases have the records or will have them. `refused`: neither has them, unless
+        the outcome of an earlier attempt is unknown; `code` and `because` give the reason. `unresolved`: the
+        outcome is unknown; send the same records again with the `key` of the answer.
         """
         key = key or uuid.uuid4().hex
         for attempt in range(1, self.attempts + 1):
@@ -315,9 +315,10 @@ class DashboardDataBridge(Client):
         """Returns one view: `.value` with its panels, and `source`, `as_of`, `stale` and so on beside it.
 
         A request has `view` (screen, summary, positions, daily, trades or chart; by default screen, which is
-        all of them from one system), `user`, `book`, `date`, `limit`, `cursor` and `beside`. It is a dict, a
-        dataclass or any object with these attributes; a keyword replaces the attribute of the same name. A
-        figure that is not available is None, and `value.unavailable` says why; it is never 0.
+        all of them from one system), `user`, `book`, `date`, `limit`, `cursor` and `beside` (True adds what
+        the other system shows). It is a dict, a dataclass or any object with these attributes; a keyword
+        replaces the attribute of the same name. A figure that is not available is None, and
+        `value.unavailable` says why; it is never 0.
         """
         asked = dict(fields_of(request) if request is not None else {}, **more)
         query = {"book": self.book}
@@ -394,7 +395,7 @@ class PnLComparisonValidator(Client):
 
 
 def mismatch_of(difference):
-    """Describes a field beyond tolerance. `positions[UST TYU5].realized` names the entry of the list."""
+    """Describes a field beyond tolerance. In `positions[UST TYU5].realized`, the brackets name the entry."""
     path, entry = difference["path"], difference["entry"]
     is_number = difference["difference"] is not None or path.rpartition(".")[2] in NUMBER_FIELDS
     sides = (difference["legacy"], difference["modern"])

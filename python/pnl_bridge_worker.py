@@ -31,7 +31,7 @@ Answers are written as JSON exactly; a value that JSON cannot hold is reported:
 | set, frozenset               | list, sorted by its JSON text                                               |
 | pandas DataFrame             | list of rows, as objects by column; an index other than 0, 1, 2, ...        |
 |                              | becomes a column, named `index` if the index has no name                    |
-| pandas Series                | list; an object if it has such an index                                     |
+| pandas Series                | list; an object if its index is not 0, 1, 2, ...                            |
 | any other with to_dict()     | the value that to_dict() returns                                            |
 | any other                    | the call fails with the place and the type of the value                     |
 
@@ -45,12 +45,13 @@ underscore, properties, classes, and callable objects that are not methods, such
 connection.
 
 The worker makes one call at a time, in the main thread, which also made the object (sqlite3 requires this).
-With `--threads N` it makes N calls at a time, and the object must be thread-safe. A call is not made if its
-deadline has passed before it begins.
+With `--threads N` it makes N calls at a time, any of the N threads may make the object, and the object must
+be thread-safe. A call is not made if its deadline has passed before it begins.
 
 The bridge may request read-only access. Then the parameter `read_only` of the constructor or function, if
-there is one, gets True, the object's method `set_read_only(True)`, if there is one, is called, and methods
-named by `--writes` or by the attribute `pnl_bridge_writes` are refused.
+there is one and the arguments do not set it, gets True (otherwise False), and so does the object's method
+`set_read_only`, if there is one. Methods named by `--writes` or by the attribute `pnl_bridge_writes` are then
+refused.
 
 The protocol (version 1) is JSON-RPC 2.0 with one message per line; src/adapters/worker/protocol.ts of
 pnl-bridge describes it.
@@ -108,7 +109,11 @@ class Refusal(Exception):
 
 
 def to_json(value, notes=None):
-    """Returns the JSON text of a value and adds a note for each value that became null. Raises Refusal."""
+    """Returns the JSON text of a value. Raises Refusal.
+
+    Adds a note for each number that is NaN or infinite and becomes null. NaN in pandas objects gets no note,
+    because pandas uses it for a missing value.
+    """
     plain = jsonable(value, "", 0, [] if notes is None else notes)
     try:
         return json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
@@ -337,7 +342,7 @@ class Target:
     def call(self, name, request):
         method = self.methods.get(name)
         if method is None:
-            raise Refusal(METHOD_NOT_FOUND, "no method %s" % str(name)[:100])
+            raise Refusal(METHOD_NOT_FOUND, "there is no method %s" % str(name)[:100])
         if self.read_only and name in self.writes:
             raise Refusal(READ_ONLY, "%s writes, and this worker was started for reading only" % name)
         arguments, keywords = fit(method, name, request)
@@ -500,7 +505,7 @@ class Worker:
         self.target = None
 
     def run(self):
-        """Runs in the main thread: makes the object, then calls it. Returns when stdin ends."""
+        """Makes the object and its calls, in the main thread and `--threads` - 1 others, until stdin ends."""
         threading.Thread(target=self.read, daemon=True).start()
         others = [threading.Thread(target=self.serve, daemon=True) for _ in range(self.options.threads - 1)]
         for other in others:
@@ -551,7 +556,7 @@ class Worker:
         except Refusal as refusal:
             self.fail_or_note(identity, refusal)
         except Exception as error:
-            what = "not a message of the protocol: %s" % describe(error)
+            what = "the line is not a message of the protocol: %s" % describe(error)
             self.fail_or_note(identity, Refusal(BAD_REQUEST, what))
 
     def fail_or_note(self, identity, refusal):

@@ -15,7 +15,7 @@ const failures: Fixes<typeof errorCatalogue> = {
   BAD_MARKS: "Write one JSON object of symbols and prices.",
   BAD_LEDGER: "Export the ledger again as CSV with the header that [guide.md](guide.md#trade-ledgers) shows.",
   BAD_PRICE_FILE:
-    "Give a price file as the desk's feeds write it, with its name: [guide.md](guide.md#prices-and-marks).",
+    "Give a price file as the desk's feeds write it, under its original name: [guide.md](guide.md#prices-and-marks).",
   BAD_WORKBOOK: "Save the workbook again as .xlsx, without a password and without macros.",
   BAD_CALENDAR: "Run `symbols check FILE`, which lists every row to correct.",
   NO_INPUT: "Give the path of a file or folder that holds what the command reads.",
@@ -56,7 +56,7 @@ const records: Readonly<Record<keyof typeof recordCodes, string>> = {
   UNKNOWN_SYMBOL: "Correct the symbol; `symbols variants` shows how it is read.",
   NOT_REPRESENTABLE: "While legacy is still written, send only values that a double holds exactly.",
   AMBIGUOUS_IN_LEGACY: "Book the row by hand in both systems, or wait until legacy is not written any more.",
-  KEY_REUSED: "Give each write a key of its own, and keep it for its repetitions.",
+  KEY_REUSED: "Give each write a key of its own, and use that key again only to repeat the write.",
   ALREADY_STORED: "Do nothing: the trade is already stored.",
   CONFLICT: "Look at the row that is named, and correct the record.",
   BOOK_NOT_IN_LEGACY: "Net the books, or wait until legacy is not written any more.",
@@ -116,7 +116,7 @@ const quarantine: Fixes<typeof quarantineCodes> = {
   SURPLUS_COLUMN: row,
   UNKNOWN_KEY: "Remove the key, or write it as the message proposes.",
   UNKNOWN_SYMBOL: "Correct the symbol, or see why it is unknown with `symbols translate`.",
-  UNKNOWN_CONVENTION: "Give the price in a file whose family is known.",
+  UNKNOWN_CONVENTION: "Give the price in a file for which the price notation of the symbol is known.",
 };
 
 const none = "Nothing.";

@@ -46,7 +46,7 @@ export async function loadConfigOrDefault(
   if (path === undefined) return { config: defaultConfig };
   const config = await loadConfig(path);
   if (config.unused.length === 0) return { config };
-  return { config, note: `${path}: no effect in this version: ${config.unused.join(", ")}` };
+  return { config, note: `${path}: these keys have no effect in this version: ${config.unused.join(", ")}` };
 }
 
 /** The files that `--out` writes into a folder. */

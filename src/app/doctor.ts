@@ -35,7 +35,7 @@ export async function examine(configPath?: string): Promise<readonly Finding[]> 
       return unused.length === 0
         ? `legacy ${systems.legacy.name}, modern ${systems.modern.name}, ` +
             `P&L tolerance ${comparisonThreshold}, position tolerance ${positionThreshold}`
-        : `valid; no effect in this version: ${unused.join(", ")}`;
+        : `valid; these keys have no effect in this version: ${unused.join(", ")}`;
     }),
     ...(await load().then(
       async (config) =>

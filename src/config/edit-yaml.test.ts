@@ -44,7 +44,7 @@ const cases: readonly (readonly [string, readonly YamlEdit[], readonly string[],
     ["    new_system_percentage: 12.5 # percent"],
   ],
   [
-    "a text before a far comment",
+    "a text that many spaces separate from its comment",
     [{ path: "migration.phase", value: "dual_write" }],
     ["  phase: shadow_mode                 # read_only | shadow_mode | …"],
     ["  phase: dual_write                 # read_only | shadow_mode | …"],

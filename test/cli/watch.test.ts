@@ -675,7 +675,7 @@ it("doctor shows how the changes of each watched folder are noticed, and fails f
     [
       {
         ...{ check: "watched folder", ok: true },
-        detail: `${desk.ledgers}: 1 file, noticed by polling; never opened here: old.db`,
+        detail: `${desk.ledgers}: 1 file, noticed by polling; the bridge does not open these databases here: old.db`,
       },
       { check: "watched folder", ok: false, detail: expect.stringMatching(/prices: ENOENT: /) },
     ],

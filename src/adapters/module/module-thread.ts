@@ -5,7 +5,8 @@
  *   idle ──a call──► starting ──ready──► running ──exit, crash, hung──► idle
  *                       └───── cannot load, takes too long ─────────────► idle
  *
- * Each return to idle starts a pause that doubles each time; calls during the pause fail BUSY.
+ * Each unexpected return to idle starts a pause, which doubles as long as threads end without an answer;
+ * calls during the pause fail BUSY.
  *
  * A call past its deadline, or aborted, is abandoned: the thread is notified and must confirm. If it does not
  * confirm within `graceMs`, because it computes without a pause, it is ended, its other calls fail DOWN, and
@@ -112,7 +113,7 @@ export class ModuleThread {
     if (call.signal?.aborted) throw givenUpFailure(what, call)("abort");
     const leftMs = this.#notBeforeMs - sharedMs();
     if (this.#thread === undefined && leftMs > 0)
-      throw new SystemFailure("BUSY", `${name} starts again in ${Math.ceil(leftMs)} ms`);
+      throw new SystemFailure("BUSY", `${name} can start again in ${Math.ceil(leftMs)} ms`);
     let thread: Thread;
     try {
       thread = this.#started();

@@ -261,7 +261,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
 
   describe("a statement typed by hand", () => {
-    test("cannot set the epoch, the time or the actor, nor restore a voided cache", async () => {
+    test("cannot set the epoch, the time or the actor, nor set the generation of the cache back", async () => {
       const store = await open();
       const client = await shell();
       await client.query("DELETE FROM new_pnl_cache");

@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(await store.call("standings", { rows: [row] })).toMatchObject([{ version: 2 }]);
     });
 
-    test("an entry is pending by its state alone, whatever the order of numbers and commits", async () => {
+    test("only its state makes an entry pending, not the order of the entries' numbers or of commits", async () => {
       const insert = (seq: number) =>
         `INSERT INTO ${table("pnlb_outbox")} (seq, idempotency_key, digest, rows, versions, at_ms, state)
          OVERRIDING SYSTEM VALUE VALUES (${seq}, '', '', '[]', '[]', 0, 'pending')`;
@@ -180,7 +180,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect((await foreign.query("SELECT last_value FROM failures")).rows).toEqual([{ last_value: "6" }]);
     });
 
-    test("two writes that lock the same rows in another order are both acknowledged", async () => {
+    test("two writes that lock the same rows in opposite orders are both acknowledged", async () => {
       const other = await openPostgresRecordStore(address(), { authority: "modern" });
       await write(store, "one", position("Z1", "1"), position("Z2", "2"));
       await foreign.query("BEGIN; LOCK TABLE positions IN SHARE MODE");

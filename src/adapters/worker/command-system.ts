@@ -430,11 +430,9 @@ export class CommandSystem implements BridgedSystem {
     this.#methods = said.methods;
     this.#found = said.found;
     this.#sentMax = Math.min(this.#limits.sentMax, said.concurrency ?? this.#limits.sentMax);
-    const methods = said.methods === undefined ? "" : `, ${said.methods.size} methods`;
-    this.#log.write(
-      `${this.name}: worker ${process.pid} is up: ${said.name === "" ? "no name" : said.name}${methods}`,
-      "bridge",
-    );
+    const name = said.name === "" ? "without a name" : `as ${said.name}`;
+    const methods = said.methods === undefined ? "" : `, with ${said.methods.size} methods`;
+    this.#log.write(`${this.name}: worker ${process.pid} is up ${name}${methods}`, "bridge");
     for (const { resolve } of this.#starters.splice(0)) resolve();
     this.#advance();
     return true;

@@ -37,7 +37,7 @@ export function directionOf(plan: MigrationPlan): Direction | undefined {
   return directionTo(writesOf(plan));
 }
 
-/** Returns the direction of a phase for a plan without overrides. */
+/** Returns the use of the pair in a phase, for a plan without overrides. */
 export const directionOfPhase = (phase: Phase): Direction => directionTo(phasePolicies[phase].writes);
 
 const directionTo = ([authority, mirror]: readonly [Side, ...Side[]]): Direction => ({

@@ -203,7 +203,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
       : [`other writers ${foreignRows.imported} rows of legacy's own programs entered modern`]),
     ...(!quarantine && !reviews
       ? []
-      : [`waiting       ${quarantine} rows that modern cannot hold, ${reviews} pairs of rows that differ`]),
+      : [`waiting       ${quarantine} rows that modern cannot hold, ${reviews} rows to review`]),
     ...(unstorable === 0
       ? []
       : [

@@ -35,7 +35,8 @@ export async function examineFolders(settings: ControlSettings): Promise<readonl
       const files = `${count} ${count === 1 ? "file" : "files"}, noticed ${how}`;
       const databases = databasesIn(path);
       const named = databases.slice(0, shownMax).join(", ");
-      const others = databases.length === 0 ? "" : `; never opened here: ${named}`;
+      const others =
+        databases.length === 0 ? "" : `; the bridge does not open these databases here: ${named}`;
       const fix = lacksEvents ? "; set watch.mode to auto" : "";
       return { ok: !lacksEvents, detail: `${path}: ${files}${others}${fix}` };
     });

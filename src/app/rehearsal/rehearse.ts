@@ -81,7 +81,10 @@ const callsPerDayDefault = 100;
 const minuteMs = 60_000;
 const [operator] = people;
 const reason = "rehearsal";
-/** One step each day. Modern never answers all calls in dual_write, so that evidence of both directions grows. */
+/**
+ * One step each day. Modern never answers all calls in dual_write, so that evidence grows with each of the
+ * systems as answering side.
+ */
 const rampEnd = 50;
 const ramp = { steps: [10, 25, rampEnd], dwellMs: 20 * 3_600_000, endsIn: "stay" } as const;
 /** The longest time without a judgement of the gates. */
@@ -324,7 +327,7 @@ class Migration {
   }
 
   async #judge({ control }: StagedBridge): Promise<GateReport["gates"]> {
-    // Facts that were read a second ago would be used again.
+    // Without this, facts that were read less than a second ago would be used again.
     this.#clock.advance(2_000);
     await control.operator.acknowledged(control.follower.record.epoch, Number.POSITIVE_INFINITY);
     const { phase } = control.follower.effective.plan;
@@ -374,7 +377,7 @@ class Migration {
       closed[0] ??
       waits.toSorted((one, other) => daysOf(other) - daysOf(one))[0];
     const last = this.#history.days.at(-1)?.day ?? "";
-    // Every gate of the last judgement is open after a move on the last day.
+    // After a move on the last day, every gate that was judged last is open, so none is named.
     if (gate === undefined)
       return { tradingDay: last, gate: "days", why: `the history ends in ${bridge.plan.phase}` };
     return { tradingDay: this.#blockedSince.get(gate.name) ?? last, gate: gate.name, why: gate.why };
@@ -382,7 +385,7 @@ class Migration {
 
   #closeMs(day: string): number {
     const { dayRule } = this.#history;
-    // Questions have no file name, so evidence follows the default rule then.
+    // Questions have no file name, so under the rule `file-name` their evidence follows the default rule.
     const rule = dayRule === "file-name" ? defaultTradingDayRule : dayRule;
     return Math.floor(closeOfDay(parseDay(day) ?? 0, rule) / 1_000);
   }

@@ -1,7 +1,7 @@
 import { systemClock } from "../../adapters/host/index.ts";
 import type { Clock } from "../../ports/clock.ts";
 
-/** A timer of at least this time would wait for simulated time, and the rehearsal does its work itself. */
+/** A timer of at least this time never runs; the rehearsal does its work itself. */
 const longMs = 1_000;
 
 /**

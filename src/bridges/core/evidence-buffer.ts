@@ -13,7 +13,7 @@ import type { EvidenceTally } from "./evidence-tally.ts";
 interface EvidenceBufferOptions {
   /** The largest number of waiting comparisons; further ones are dropped and counted. Default 10 000. */
   readonly waitingMax: number;
-  /** Default 250. */
+  /** The time between two batches, in milliseconds. Default 250. */
   readonly flushMs: number;
   /** Comparisons in a batch. Preparing a batch blocks the event loop, so it must be small. Default 250. */
   readonly batchMax: number;
@@ -56,7 +56,7 @@ export class EvidenceBuffer {
   #closed = false;
   /** The number of requests that were kept on the latest day. */
   #kept = { day: "", requests: 0 };
-  /** Numbers of divergent requests that were due: those kept, and the others by reason. */
+  /** Numbers of requests whose answers diverge: those kept, and those not kept, by reason. */
   readonly requests: Record<RequestState, number> = { kept: 0, too_large: 0, daily_limit: 0, not_json: 0 };
   readonly #tally: EvidenceTally | undefined;
   #wroteMs = Number.NEGATIVE_INFINITY;
@@ -91,8 +91,9 @@ export class EvidenceBuffer {
   }
 
   /**
-   * Adds the text of a request whose answers diverge, which takes a few milliseconds at most. Beyond the
-   * daily limit no text is made. The store applies the limit again, to the requests of all processes.
+   * Adds the text of a request whose answers diverge. Making the text takes a few milliseconds at most.
+   * Beyond the daily limit no text is made. The store applies the limit again, to the requests of all
+   * processes.
    */
   #withRequest({ answers, ...draft }: ComparisonDraft): Waiting {
     if (answers === undefined) return { ...draft, request: null };

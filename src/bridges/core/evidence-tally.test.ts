@@ -88,7 +88,7 @@ const asOf = "2026-11-20T15:00:00Z";
 const positions = (...rows: readonly JsonValue[]): Answers => ({ openPositions: { positions: rows } });
 const fails = { openPositions: async () => Promise.reject(new Error("modern is down")) };
 
-describe("a comparison counts for the lanes of its answer, on the trading day of its pinned as-of", () => {
+describe("a comparison counts for the lanes of its answer, on the trading day of its request's as-of", () => {
   test("with the worst field, the largest money and the sum of all differences of each lane", async () => {
     const { laneDays } = await evidenceOf(
       {
@@ -160,7 +160,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     ]);
   });
 
-  test("answers without rows make one lane for each request and unit, whatever the as-of and the marks", async () => {
+  test("answers without rows make one lane for each request of a book or user, whatever its as-of and marks", async () => {
     const totals = { totals: { USD: { realized: "1", unrealized: "2", total: "3" } } };
     const { laneDays } = await evidenceOf({ legacy: { totals }, modern: { totals } }, async (service) => {
       for (const second of [10, 20, 30])
@@ -182,7 +182,7 @@ describe("a failure", () => {
   const legacy = positions(position("ZNZ6"), position("ZBZ6"));
   const call = (service: PnLServiceBridge) => service.call("openPositions", { asOf }).catch(() => {});
 
-  test("of modern alone counts as an error of every lane and as an error of the minute", async () => {
+  test("of modern alone counts as an error of every lane, and once in the errors of its method", async () => {
     const { lanes, tally } = await evidenceOf({ legacy, modern: fails }, call);
     expect(lanes).toEqual([
       ["live", "EGB", "ZNZ6", "error"],
@@ -198,7 +198,7 @@ describe("a failure", () => {
     expect([ofLegacy.lanes, ofLegacy.tally("lost", "openPositions not_comparable")?.n]).toEqual([[], 1]);
   });
 
-  test("of modern, when modern should have answered, counts as served and as a fall-back of the user's day", async () => {
+  test("of modern, when modern should have answered, counts as an error of its `served` lanes and as a fall-back on the user's day", async () => {
     const { lanes, signals } = await evidenceOf({ legacy, modern: fails, plan: served }, (service) =>
       service.call("openPositions", { asOf }, { user: "amy" }),
     );
@@ -210,7 +210,7 @@ describe("a failure", () => {
   });
 });
 
-test("a wrong figure lasts from the first answer with it until modern answers the right one", async () => {
+test("a wrong figure lasts from the first answer with it until the right answer after the last wrong one", async () => {
   let realized = "900";
   const { signals } = await evidenceOf(
     {
@@ -235,7 +235,7 @@ test("a wrong figure lasts from the first answer with it until modern answers th
   const { wrong, wrongBooks, wrongMinutes, largest, money } = impactOf({ tallies: signals("impact") });
   expect({ wrong, wrongBooks, wrongMinutes, largest, money }).toEqual({
     ...{ wrong: { distinct: 1, days: 1 }, wrongBooks: { distinct: 1, days: 1 } },
-    // From the first wrong answer to the right one after the last wrong one, with both minutes.
+    // From the first wrong answer to the right one after the last wrong one; both minutes count.
     ...{ wrongMinutes: 41, largest: 800, money: 800 },
   });
 });
@@ -319,7 +319,7 @@ test("evidence that the store refuses when another key replaces its key is writt
   expect((await place.open().evidence("key")).laneDays).toHaveLength(1);
 });
 
-test("the sampled calls are those under the key that were not drawn to ask the answering side twice", async () => {
+test("sampling counts the calls under the present key, without those whose answering side is asked twice", async () => {
   const agreed = positions(position("ZNZ6"));
   let drawn = 0;
   const { place, service } = await countingBridge({

@@ -288,7 +288,7 @@ export class EvidenceTally {
     return symbol;
   }
 
-  /** The trading day of a call's pinned as-of or, without one, of the comparison. */
+  /** The trading day of the request's as-of or, without one, of the comparison. */
   #dayOf(input: readonly unknown[], at: string): string {
     const given = textOf(input[0], "asOf") ?? at;
     if (given === this.#dated.instant) return this.#dated.day;

@@ -537,7 +537,7 @@ describe("a pass", () => {
   });
 });
 
-it("a foreign row waits with both images and is not overwritten if modern has another row in its place", async () => {
+it("a foreign row waits with its values in both stores, and nothing is overwritten, if modern has another row in its place", async () => {
   await openStores("modern");
   const writer = bridge("modern");
   desk(deskPosition(zn, 12));

@@ -118,7 +118,8 @@ interface TakenRow extends ReadRow {
 }
 
 /**
- * For a row's id: the number of equal rows up to this one, and of rows with its key; absent if both are 1.
+ * By the id of a row: which of the equal rows it is (`occurrence`), and which of the rows with its key
+ * (`place`), counted from 1; absent if both are 1.
  */
 type Repeats = ReadonlyMap<number, { readonly occurrence: number; readonly place: number }>;
 
@@ -178,13 +179,13 @@ const waitMs = 100;
  * detects a change by somebody else, and so that modern's writes can be mirrored to the row. The
  * authoritative store takes a row first, because that store accepts or refuses concurrent writes of the row.
  *
- * Each chunk is recorded in modern when both stores have it: in modern's transaction, if legacy has the rows
- * already and modern takes all of them. While modern takes a chunk, the next one is read and mapped, and
- * legacy takes it if it is authoritative. A run that dies is resumed after the last
+ * Each chunk is recorded in modern when both stores have it. If legacy has the rows already and modern takes
+ * all of them, the transaction that stores them records it too. While modern takes a chunk, the next one is
+ * read and mapped, and legacy takes it if it is authoritative. A run that dies is resumed after the last
  * recorded chunk; rows that the unrecorded chunks had already copied are `known` and do not change. The
  * highest id is fixed at the beginning of a pass. The relay carries a row that a write has touched, even if
- * the write deleted it. Rows that modern cannot hold, or that somebody else has changed, wait for a person
- * with both images.
+ * the write deleted it. Rows that modern cannot hold, or that somebody else has changed, wait for a person,
+ * with their values in both stores.
  */
 export class Backfill {
   readonly #options: BackfillOptions;

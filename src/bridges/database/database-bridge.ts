@@ -29,8 +29,8 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
 export interface WriteOptions {
   readonly idempotencyKey: string;
   /**
-   * Whether `pnlb_unstorable` of legacy's store keeps a trade that legacy's own tables cannot hold, and a
-   * write replaces a trade that the backfill has copied. Otherwise such a write is refused. Default: no.
+   * Whether two kinds of writes are accepted that are otherwise refused: of a trade that only
+   * `pnlb_unstorable` of legacy's store can hold, and of a trade that the backfill has copied. Default: no.
    */
   readonly keepsUnstorable?: boolean;
   /**
@@ -76,7 +76,7 @@ const noEpoch = -1;
  *
  * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox
  * entry. Writes that come while a commit is under way share the next one. The relay applies whole writes in
- * their order; a write that was applied twice has its effect once. A record that legacy cannot hold is
+ * their order; a write that arrives a second time has no further effect. A record that legacy cannot hold is
  * refused before it is written, unless `keepsUnstorable` is set.
  */
 export class DatabaseBridge implements OwedWrites {

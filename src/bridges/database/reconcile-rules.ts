@@ -268,7 +268,7 @@ const areEqual = (figures: readonly ReconcileFigure[]): boolean =>
 export const areAgreed = (figures: readonly ReconcileFigure[]): boolean =>
   figures.every(({ row }) => agrees(row.verdict));
 
-/** Returns the one figure of a key whose fields are not compared. Its values are numbers of rows. */
+/** Returns the one figure of a key whose fields are not compared. Its values are counts of rows. */
 export function whole(
   kind: ReconcileKind,
   { legacy, modern }: Group,

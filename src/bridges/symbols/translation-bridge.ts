@@ -318,7 +318,7 @@ export class SymbolTranslationBridge {
     return { ...errorOf(refusal), nearest: nearestOf(symbol, source, refusal, context) };
   }
 
-  /** Whether a printing with notes has not been logged yet, as far as the cache remembers. */
+  /** Whether an output with notes has not been logged yet, as far as the cache remembers. */
   #isFirstPrinted(target: DialectName, symbol: string): boolean {
     const key = `${target} ${symbol}`;
     if (this.#printedNotes.get(key) !== undefined) return false;

@@ -94,7 +94,7 @@ interface ServingOptions {
 export async function serveUntil(path: string, { log, env, page, onOpen }: ServingOptions): Promise<void> {
   const config = await loadConfig(path);
   if (config.unused.length > 0)
-    log.warn({ config: path, unused: config.unused }, "no effect in this version");
+    log.warn({ config: path, unused: config.unused }, "the unused keys have no effect in this version");
   const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
   const noteDivergence = divergenceLog(log);
   if (isWatching(config)) await createLegacy({ config, folder: dirname(resolve(path)) });

@@ -437,7 +437,7 @@ describe("between requests", () => {
 const sumOf = (texts: readonly (string | null)[]): string =>
   formatFraction(texts.reduce((sum, text) => add(sum, parseFraction(text ?? "0") ?? zero), zero)).text;
 
-describe("on a desk of a week", () => {
+describe("over a week of a generated desk", () => {
   it("totals, positions and days add up to the same money by every method", async () => {
     const desk = await generateDesk(join(folder, "desk"), { days: 5, tradesPerDay: 60 });
     const world = new LedgerWorld({ trades: [desk.ledgers], prices: [desk.prices] });

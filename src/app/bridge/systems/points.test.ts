@@ -208,7 +208,7 @@ describe("zeros that stand for a missing value", () => {
     });
   });
 
-  it("an unrealized P&L of 0 without a mark is null only if the request has the marks", () => {
+  it("an unrealized P&L of 0 without a mark is null only in calculatePnl, whose request gives the marks", () => {
     const open = { quantity: "1", unrealized: "0" };
     expect(one("calculatePnl", open, {})).toMatchObject({ unrealized: null });
     expect(one("calculatePnl", open, { marks: {} })).toMatchObject({ unrealized: null });

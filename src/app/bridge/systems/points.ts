@@ -10,7 +10,7 @@ import { totalsOf } from "./modern-service.ts";
 export const pointsRules = [
   "realized, unrealized, total: points × multiplier",
   "averagePrice: 0 counts as no value if the position is flat",
-  "unrealized: 0 counts as no value if the request has no mark for the open position",
+  "unrealized of calculatePnl: 0 counts as no value if the request has no mark for the open position",
   "totals: added up from the positions beside them, by currency",
   "P&L that cannot be converted, such as totals without positions: the answer is refused (GARBLED)",
 ] as const;

@@ -32,7 +32,9 @@ async function run(
     return `${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${source}${mark}`;
   });
   const note =
-    unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
+    unused.length === 0
+      ? []
+      : [`${paint("yellow", "these keys have no effect in this version")}: ${unused.join(", ")}`];
   const unread =
     store === undefined ? [] : [`${paint("yellow", "the control store cannot be read")}: ${plain(store)}`];
   const older = ignored.map(

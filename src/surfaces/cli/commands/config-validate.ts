@@ -29,6 +29,8 @@ async function run(
   if (options.json) return jsonResult({ ok: true, file, unused }, true);
   const paint = painter(colourful(out));
   const note =
-    unused.length === 0 ? [] : [`${paint("yellow", "no effect in this version")}: ${unused.join(", ")}`];
+    unused.length === 0
+      ? []
+      : [`${paint("yellow", "these keys have no effect in this version")}: ${unused.join(", ")}`];
   return { exitCode: 0, text: [`${paint("green", "valid")}: ${plain(file)}`, ...note].join("\n") };
 }
