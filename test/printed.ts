@@ -16,6 +16,6 @@ export function printed(output: Readable | null, text: RegExp): Promise<string> 
     isFound = true;
     resolve(found);
   });
-  output?.on("end", () => reject(new Error(`the process has ended without ${text}: ${out}`)));
+  output?.on("end", () => reject(new Error(`the output ended before it had a text like ${text}: ${out}`)));
   return promise;
 }

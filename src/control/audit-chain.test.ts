@@ -128,7 +128,8 @@ describe("verifying", () => {
       expect(await faults(), `${seq}`).toEqual(found);
       place.rows.splice(0, place.rows.length, ...rows);
     }
-    // Rows that are removed together with their seals are detected only by a head that a process has kept.
+    // Rows removed from the end together with their seals are detected only by a process that has kept an
+    // earlier head (the last sealed row).
     place.rows.splice(2);
     place.seals.splice(2);
     place.record = { ...place.record, epoch: 3 };

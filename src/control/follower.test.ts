@@ -71,7 +71,7 @@ describe("a process that reaches the store", () => {
     expect(planOf(await fleet.start("two"))).toMatchObject({ phase: "read_only" });
   });
 
-  it("follows a store that was restored from an old copy only towards legacy", async () => {
+  it("obeys a store that was restored from an old copy only in changes towards legacy", async () => {
     const process = await fleet.start("one");
     const old = fleet.place.record;
     for (const percentage of [10, 20, 30]) fleet.place.sql({ newSystemPercentage: percentage });

@@ -171,9 +171,7 @@ export const simpleGates: readonly Gate[] = [
         : {
             open: quarantined === 0,
             why:
-              quarantined === 0
-                ? "the quarantine is empty"
-                : `the quarantine is not empty: ${quarantined} waiting`,
+              quarantined === 0 ? "the quarantine is empty" : `rows wait in the quarantine: ${quarantined}`,
           },
   },
   {

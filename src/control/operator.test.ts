@@ -190,7 +190,7 @@ describe("gates", () => {
     fleet.quarantined = 2;
     fleet.owed = { count: 5, oldestMs: 70 };
     expect(await closed()).toEqual([
-      ["no_quarantine", "the quarantine is not empty: 2 waiting"],
+      ["no_quarantine", "rows wait in the quarantine: 2"],
       ["rollback_possible", "5 writes are owed to legacy, the oldest for 70 ms"],
     ]);
     fleet.quarantined = null;

@@ -167,8 +167,8 @@ export class Supervisor {
   }
 
   /**
-   * Whether a rising ramp stays at its step, because evidence is missing. The audit records the reason once
-   * for each step.
+   * Whether a rising ramp stays at its step, because an evidence gate is not open. The audit records the
+   * reason once for each step.
    */
   async #isHeld(store: ControlStore, step: { heldMs?: number }, nowMs: number): Promise<boolean> {
     const { heldMs } = step;

@@ -140,7 +140,7 @@ const triggers = [
       const asked = now.modernAsked - since.modernAsked;
       const fellBack = now.modernFellBack - since.modernFellBack;
       if (fallbackRate === null || asked < errorCallsMin || fellBack < fallbackRate * asked) return undefined;
-      const why = `legacy answered ${fellBack} of the ${asked} calls that modern should have answered within ${windowS} s`;
+      const why = `within ${windowS} s legacy answered ${fellBack} of the ${asked} calls that modern should have answered`;
       return { why, evidence: { asked, fellBack, limit: fallbackRate } };
     },
   }),
@@ -197,7 +197,7 @@ const triggers = [
     from: "dual_write",
     judge({ quarantine: isOn }, { now: { quarantined } }) {
       if (!isOn || quarantined === null || quarantined === 0) return undefined;
-      return { why: `the quarantine is not empty: ${quarantined} waiting`, evidence: { quarantined } };
+      return { why: `rows wait in the quarantine: ${quarantined}`, evidence: { quarantined } };
     },
   }),
   trigger({

@@ -1,7 +1,7 @@
 /**
- * The calls, in SQL, that settle the writes that modern's store owed legacy when it was abandoned. Such a
- * write is never applied, because legacy has had other writes since. Its rows go to the quarantine, and
- * modern's versions continue after the last one that legacy has, so that modern can follow legacy again.
+ * The calls, in SQL, for when modern's store is abandoned: they settle the writes that it still owed legacy.
+ * Such a write is never applied, because legacy has had other writes since. Its rows go to the quarantine,
+ * and modern's versions continue after the last one that legacy has, so that modern can follow legacy again.
  */
 import type { AbandonCalls } from "../ports/abandon-calls.ts";
 import type { Answer, Given } from "../ports/record-store.ts";

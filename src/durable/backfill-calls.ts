@@ -94,8 +94,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
   }
 
   /**
-   * Claims rows: together those that nobody has claimed and that share nothing with an earlier row, then the
-   * others one by one.
+   * Claims rows: in one group those without a version that share neither aggregate nor claim with an earlier
+   * row, then the others one by one.
    */
   function* claimRows(rows: readonly ClaimedRow[]): Work<readonly AdoptAnswer[]> {
     const sharesNothing = sharingNothing();
@@ -154,7 +154,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     const others = inserted.filter((_, at) => entered[at]?.length === 0);
     const found = yield others.map(({ change }) => access.reading(change));
     const stored = new Map(others.map((row, at) => [row, found[at]?.[0]]));
-    // Such a row is kept out by a rule other than the table's key. This insert fails and names the rule.
+    // A row that was neither inserted nor found breaks a rule other than the table's key. This second insert
+    // fails and names the rule.
     yield others
       .filter((row) => stored.get(row) === undefined)
       .map(({ change }) => access.changing(change, 0, true));

@@ -28,8 +28,8 @@ export function placeOfClaim(claim: unknown): Pick<RowChange, "table" | "key"> |
 }
 
 /**
- * Returns the change of `pnlb_unstorable` that stores a trade which legacy's own tables cannot hold, with the
- * cause, and its claim.
+ * Returns the change that stores a trade, with the cause, in `pnlb_unstorable` because legacy's own tables
+ * cannot hold it; and the claim of that row.
  */
 export function unstorableForm(
   { aggregate, values, does }: RowImage,

@@ -4,8 +4,8 @@ import { imagesOf } from "./row-images.ts";
 import { numberIn, textIn } from "./work.ts";
 
 /**
- * The version of a row in an entry of the outbox; wrapped in an object if another row has its place in
- * legacy.
+ * The version of a row in an outbox entry; `{ unstorable: version }` if the row is stored as unstorable
+ * because another row has its place in legacy.
  */
 export type EntryVersion = number | { readonly unstorable: number };
 

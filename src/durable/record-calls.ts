@@ -3,10 +3,10 @@
  *
  * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
  * columns that were written last (which reveal a change by somebody else), and the claim, which is the row of
- * legacy that belongs to the aggregate. `pnlb_inbox` has the numbers of the entries that came from the other
- * store, by the incarnation of that store, and the place at which each was applied. On PostgreSQL the numbers
- * of an outbox do not follow the order of the commits. So the writes that a mirror has lost are found by
- * their places, never by their numbers.
+ * legacy that belongs to the aggregate. `pnlb_inbox` has, for each entry from the other store, that store's
+ * incarnation, the entry's number, and its place: a count that grows by one with each applied entry. On
+ * PostgreSQL the numbers of an outbox do not follow the order of the commits. So the writes that a mirror has
+ * lost are found by their places, never by their numbers.
  */
 import { BridgeError } from "../base/errors.ts";
 import { at as itemAt } from "../base/present.ts";
@@ -327,7 +327,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       const [row] = yield* ask(`SELECT forgotten_place FROM ${table("fence")}${dialect.forShare}`);
       if (numberIn(row, "forgotten_place") > after)
         throw new BridgeError("REFUSED", {
-          what: `the other store lacks writes that it applied after place ${after}, and some of them are no longer kept here`,
+          what: `the other store has lost every write that it applied after the first ${after}, and this store no longer keeps all of them`,
           fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
         });
       const rows = yield* ask(
@@ -487,7 +487,7 @@ interface Placing {
    * the same write, and no earlier row of the write gets it.
    */
   readonly isPlaceFree: boolean;
-  /** The row that the store has in its place. */
+  /** The row that this store already has under the key of the new row. */
   readonly stored: StoredRow | undefined;
 }
 
@@ -639,7 +639,10 @@ class RowRules {
     const version = numberIn(known, "version") + 1;
     const written = writtenIn(known);
     if (isLegacysOwn(known))
-      throw new WriteRefused("CONFLICT", `legacy's own program stores the row of ${aggregate}`);
+      throw new WriteRefused(
+        "CONFLICT",
+        `legacy's own program stores the row of ${aggregate}, so only that program can change it`,
+      );
     if (written === null) {
       if (change.set !== null) throw notStored(aggregate);
       yield* ask(this.#sql.mirror, aggregate, null, version, "null");
@@ -888,7 +891,7 @@ function mustOwn(aggregate: string, other: StoredRow | undefined): void {
     : new WriteRefused(
         "CONFLICT",
         kind === "trade"
-          ? "another trade with this id is in the same source file, and legacy's unique key holds one of them"
-          : `legacy's unique key gives the row of ${aggregate} to ${textIn(other, "aggregate")}`,
+          ? "the same source file has another trade with this id, and legacy's unique key allows only one of them"
+          : `legacy can hold only one of the rows of ${aggregate} and ${textIn(other, "aggregate")}, and it has the second`,
       );
 }

@@ -1,4 +1,6 @@
-/** Finds the terms of the register under which an explained difference counts as accepted. */
+/**
+ * Finds, among the terms that people have recorded, those under which an explained difference is accepted.
+ */
 import { absolute, compare, parseFigure } from "../base/fraction.ts";
 import type { AcceptedUnder, Explanation } from "../ports/explanation.ts";
 
@@ -6,7 +8,7 @@ import type { AcceptedUnder, Explanation } from "../ports/explanation.ts";
 export interface AcceptedTerms extends AcceptedUnder {
   readonly scope: Scope;
   /**
-   * The largest amount of the cause, in money of the row; null accepts any, even in a row without a number.
+   * The largest amount of the cause, in the row's currency; null accepts any, even in a row without a number.
    */
   readonly limit: string | null;
   readonly reason: string;

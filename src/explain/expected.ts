@@ -48,8 +48,8 @@ interface ExpectedRow {
 }
 
 /**
- * The tolerance for a figure that the report gives none, because one side has no number. It covers float
- * errors.
+ * The tolerance for a figure to which the report gives no tolerance, because one side has no number. It
+ * covers float errors.
  */
 const dust = 1e-6;
 
@@ -92,7 +92,9 @@ export class Expected {
     this.#compared = compared;
   }
 
-  /** Whether the run of a day gives what the side reported about it. */
+  /**
+   * Whether a run's figures for a day are those that the side reported for it, or the day is not compared.
+   */
   isDayRight(lane: string, day: number, figures: Figures): boolean {
     if (!this.#isCompared(day)) return true;
     this.#days ??= new Map(
@@ -215,7 +217,8 @@ export function valueAt(lanes: ReadonlyMap<string, LaneFigures>, { kind, key, fi
 export const isApart = ({ verdict }: ParityRow): boolean => !agrees(verdict);
 
 /**
- * Returns the figure of a run at a place as text, or whether the run has the row if the place is a whole row.
+ * Returns the figure of a run at a place as text; for a whole row, all figures of that row as JSON, or `null`
+ * if the run has no such row.
  */
 export function textAt(lanes: ReadonlyMap<string, LaneFigures> | undefined, place: Place): string {
   if (lanes === undefined) return "";

@@ -68,7 +68,7 @@ export interface Component {
   readonly days: Readonly<Record<Side, readonly number[]>>;
   readonly rows: readonly ParityRow[];
   readonly files: readonly number[];
-  /** The names of lanes that occur only in the rows of the systems. */
+  /** The names of lanes that the systems reported and that no trade names. */
   readonly unknown: readonly string[];
   /** Set if the numbers are too large for exact sums. */
   readonly isTooLarge: boolean;
@@ -105,7 +105,7 @@ type LaneOf = (book: string | undefined, symbol: string) => string;
 
 /**
  * Returns a function that finds the lane under which the trades of a symbol and book are reported: the name
- * of the instrument, or another spelling of it for which more sides have a row.
+ * of the instrument, or another spelling of it if more of the two systems have a row under that spelling.
  */
 function lanesReported({ rows }: ParityReport, { netBooks, nameOf }: History): LaneOf {
   const sidesOf = new Map<string, Set<Side>>();
@@ -158,9 +158,9 @@ interface RelatedLanes {
 }
 
 /**
- * Joins lanes with a difference that a system may have merged, renamed or netted: lanes to which a translator
- * of the desk gives the same text, lanes of one symbol in several books, and a lane without trades with a
- * lane whose rows have the same figures. A merge leaves at least one lane without a row.
+ * Joins differing lanes if a system may have merged, renamed or netted them: lanes to which a translator of
+ * the desk gives the same text, lanes of one symbol in several books, and a lane without trades with a lane
+ * whose rows have the same figures. A merge leaves at least one lane without a row.
  */
 function joinRelatedLanes(groups: Groups, { differing, lanesOfTrades, byLane, history }: RelatedLanes): void {
   const lacking = new Set(
@@ -276,7 +276,10 @@ class Worlds {
     );
   }
 
-  /** Returns the days on which a side reports any row; it values open lots on these days. */
+  /**
+   * Returns the days on which a side values open lots: those with a row of it, and those with a close before
+   * `firstDay`.
+   */
   #daysOf(side: Side): readonly number[] {
     const days = new Set<number>();
     const { firstDay, closes } = this.#history;
@@ -442,7 +445,7 @@ class Worlds {
  * earlier row of the same file has (`earlier`), and those whose id a later row has (`later`).
  */
 function sharedIds(trades: TradeColumns, groups: readonly (readonly number[])[]): RowSource["sharedIds"] {
-  // Ids are compared only for trades whose hash occurs twice, once in a given trade.
+  // Ids are compared only for trades whose hash occurs more than once, and at least once in a given trade.
   const bits = Math.max(8, Math.ceil(Math.log2(4 * trades.length + 1)));
   const bucketOf = (trade: number): number => trades.idHash(trade) >>> (32 - bits);
   const buckets = new Uint8Array(2 ** bits);

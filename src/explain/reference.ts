@@ -4,8 +4,8 @@
  * the modern engine, and gives the modern engine's figures if no switch is set.
  *
  * Quantities and prices are whole numbers of units (powers of ten chosen by the component), so that sums are
- * exact while they stay below 2^53. Linear in trades, and in days with open lots; lots that are closed in the
- * order of a key also cost the logarithm of their number.
+ * exact while they stay below 2^53. A run takes time linear in the trades and in the days with open lots;
+ * each lot closed by a key also costs the logarithm of the number of lots.
  *
  * A run matches the rows and then values the open lots at the end of each day. Runs whose rules differ only
  * in valuing or reporting share the matching.
@@ -166,7 +166,7 @@ export type DayCheck = (lane: string, day: number, figures: Figures) => boolean;
 /**
  * Returns the figures of every lane under a set of rules, and the number of trades that had to be matched. A
  * run with a `check` stops at the first day that the check refuses, and has no figures then; its rows must be
- * read in the order of the rules.
+ * in the order that `rules.order` names.
  */
 export function figuresUnder(
   world: World,
@@ -201,8 +201,8 @@ function checkOfEnds(world: World, rules: Rules, check: DayCheck): EndCheck {
 }
 
 /**
- * Matches rows while they are read, if that is the order of the rules. A lane that is read in another order
- * is sorted and matched again.
+ * Matches rows while they are read, if they arrive in the order that `rules.order` names. A lane that is read
+ * in another order is sorted and matched again.
  */
 function matched(
   world: World,
@@ -347,7 +347,9 @@ function inOrder(rows: readonly Row[], rules: Rules): readonly Row[] {
 
 /** Matches the rows of one lane, day by day. */
 class LaneRun {
-  /** Whether every row came in the order of the rules. The first row that does not ends the run. */
+  /**
+   * Whether every row came in the order that `rules.order` names. The first row that does not ends the run.
+   */
   isInOrder = true;
   /** Whether the check has refused a day. */
   isStopped = false;

@@ -109,7 +109,10 @@ class Shrinking {
     return rows;
   }
 
-  /** Leaves out two rows at once: an opening trade and the trade that closes it. */
+  /**
+   * Tries to leave out each two rows at once, since an opening trade may be needed as long as the trade that
+   * closes it is there.
+   */
   #withoutPairs(start: readonly Row[]): readonly Row[] {
     let rows = start;
     if (rows.length > pairedRowsMax) return rows;

@@ -320,7 +320,7 @@ describe("an unsupported or invalid request is refused with one line", () => {
 const data = "../shared/data";
 const published = `${data}/expected/two-systems.json`;
 
-describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped: no ../shared/data)", () => {
+describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped without ../shared/data)", () => {
   interface Expected {
     readonly files: readonly string[];
     readonly marks: Readonly<Record<string, number>>;

@@ -363,7 +363,7 @@ describe("replay", () => {
     }));
 });
 
-describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped: no ../shared/data)", () => {
+describe.skipIf(!hasSharedData)("replay over the desk's real chain (skipped without ../shared/data)", () => {
   it("agrees on July 21-25 row by row, with marks from --marks", () =>
     withFiles({}, async (folder) => {
       const { files, marks } = readShared<Record<string, { files: string[]; marks: Record<string, number> }>>(
@@ -506,7 +506,7 @@ describe("replay shows the answers of the desk's own symbol translators for the 
     }));
 });
 
-describe.skipIf(!hasSharedData)("replay over all real ledgers (skipped: no ../shared/data)", () => {
+describe.skipIf(!hasSharedData)("replay over all real ledgers (skipped without ../shared/data)", () => {
   it("translates all but three symbols of February, and finds what the desk's translators merge", async () => {
     const { out } = await pnlBridge(["replay", "--trades", join(sharedData, "ledgers"), "--json"]);
     const { legacySymbols, notes } = parse(out);

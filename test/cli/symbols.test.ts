@@ -620,7 +620,7 @@ describe("symbols check", () => {
   });
 
   it.skipIf(!hasSharedData)(
-    "finds the known mistakes in the desk's real calendar (skipped: no ../shared/data)",
+    "finds the known mistakes in the desk's real calendar (skipped without ../shared/data)",
     async () => {
       const calendar = join(sharedData, "symbols/expiration-calendar.csv");
       const { code, out } = await pnlBridge(["symbols", "check", calendar, "--json"]);

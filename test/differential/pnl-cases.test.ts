@@ -146,7 +146,7 @@ describe("the engine computes each published P&L case exactly (without ../shared
 });
 
 describe.skipIf(!hasSharedData)(
-  "each published price is read and written exactly (skipped: no ../shared/data)",
+  "each published price is read and written exactly (skipped without ../shared/data)",
   () => {
     it.each(published.priceNotationCases.map((one) => [one.fmt ?? one.quote, one] as const))(
       "%s",

@@ -108,7 +108,8 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
     { source: "XCMEOPADPS20250723N0WY4/110.5", bloomberg: "TYWN25P4 110.500 Comdty" },
     { source: "XCMEOPADPS20250723N0WY4/111", bloomberg: "TYWN25P4 111.000 Comdty" },
     { source: "XCMEOPADPS20250723N0WY4/111.5", bloomberg: "TYWN25P4 111.500 Comdty" },
-    // The Friday on which the August option expires. Both legacy translators that knew the date called it 3M.
+    // 25 July is the Friday on which the August option expires. Both legacy translators that knew this date
+    // wrote a weekly option, with the code 3M.
     {
       source: "XCMEOPADPS20250725N0ZN4/110.75",
       bloomberg: "TYQ5P 110.750 Comdty",
@@ -133,8 +134,8 @@ const pairs: Readonly<Partial<Record<DialectName, readonly RealPair[]>>> = {
     { source: "XCME.VY3.21JUL25.111.C", bloomberg: "VBYN25C3 111.000 Comdty" },
     { source: "XCME.VY3.21JUL25.111:25.C", bloomberg: "VBYN25C3 111.250 Comdty" },
     { source: "XCME.VY3.21JUL25.111:5.C", bloomberg: "VBYN25C3 111.500 Comdty" },
-    // A key from the last day of the old form, in which the digit 3 meant Tuesday. But 18 July is the third
-    // Friday.
+    // A key from the last day of the old form, in which the digit 3 meant Tuesday. 18 July is no Tuesday but
+    // the third Friday, so the key has today's form.
     { source: "XCME.ZN3.18JUL25.110:25.P", bloomberg: "3MN5P 110.250 Comdty" },
   ],
   // Bloomberg's names in these sources have one or two decimals; we print three.
@@ -296,7 +297,7 @@ describe.skipIf(!hasSharedData)("the desk's ledgers (skipped if the published fi
     }
   });
 
-  it("have only the known odd symbols, which are refused without a suggestion that could replace them silently", () => {
+  it("have no odd symbols but the known ones, which are refused without suggesting another symbol", () => {
     expect(mockOddities.filter((symbol) => !seen.has(symbol))).toEqual([]);
     for (const symbol of mockOddities) {
       expect([symbol, ...noteCodes(read(symbol, "auto"))]).toEqual([symbol, "UNKNOWN_PRODUCT"]);

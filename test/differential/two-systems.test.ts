@@ -34,7 +34,7 @@ interface Expected {
 const publishedMultiplier = 1000;
 
 describe.skipIf(!hasSharedData)(
-  "the engine agrees with the desk's new module if lots are in numeric order (skipped: no ../shared/data)",
+  "the engine agrees with the desk's new module if lots are in numeric order (skipped without ../shared/data)",
   () => {
     const expected = hasSharedData ? readShared<Record<string, Expected>>("expected/two-systems.json") : {};
 
@@ -109,6 +109,6 @@ function closeTo(ours: number, published: number): void {
   const gap = Math.abs(ours - published);
   expect(
     gap <= 1e-9 * Math.max(Math.abs(ours), Math.abs(published)) || gap < 1e-12,
-    `${ours} is ${published}`,
+    `${ours} should be ${published}, up to float errors`,
   ).toBe(true);
 }

@@ -266,7 +266,10 @@ const reportOf = (legacy: HistoryRows, modern: HistoryRows): ParityReport =>
     { ...modern, system: "modern", dayRule: dayRule.name },
   );
 
-/** Returns the components of a desk, as if every row differed, each with the data for its variants. */
+/**
+ * Returns the components of a desk, as if every row differed, each with the data from which its possible
+ * rules are made.
+ */
 export function casesOf({ history, modern }: Desk): readonly Case[] {
   const base = baseRules(history, "fifo", dayRule.name);
   const cuts = cutsOf(history);

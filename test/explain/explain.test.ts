@@ -34,7 +34,7 @@ describe("systems of the desk's own", () => {
     errors: [],
   };
 
-  it.each(["recorded", "module"])("are explained from their rows, %s", (kind) =>
+  it.each(["recorded", "module"])("are explained from their rows (kind of system: %s)", (kind) =>
     withFiles(
       {
         ...ledgers,
@@ -93,7 +93,7 @@ describe("systems of the desk's own", () => {
       },
     ));
 
-  it("a report has no explanation and names no cause from two figures with --explain none", () =>
+  it("with --explain none a report has no explanations, and no cause is guessed from the two figures of a row", () =>
     withFiles({ ...ledgers, "rows.json": JSON.stringify(rows) }, async (folder) => {
       const args = ["--trades", folder, "--legacy-rows", join(folder, "rows.json"), "--explain", "none"];
       const { code, out } = await pnlBridge(["replay", ...args, "--json"]);
@@ -214,9 +214,11 @@ it("a run over a large history stops at the first day that a cause does not expl
   const desk = deskOf(files, [], []);
   const [given] = casesOf(desk);
   const variant = given && switchesOf(given).find(({ code }) => code === "LIFO");
-  if (given === undefined || variant === undefined) throw new Error("the desk can have the cause");
+  if (given === undefined || variant === undefined)
+    throw new Error("the desk should have a component that can have the cause");
   const [found] = explained(desk, reportWith(desk, given.component, variant.apply(given.base)));
   expect(found && codesOf(found.explanation)).toBe("LIFO");
-  // The rules of both sides, the cause, and rules of another order and another day take whole runs.
+  // Only these runs read the whole history: the rules of both sides, the true cause, and rules that change
+  // the order or the day. That is less than eight.
   expect((found?.explanation.budget.trades ?? 0) / 21_000).toBeLessThan(8);
 });

@@ -175,7 +175,7 @@ describe("a comparison of trades in a request", () => {
     expect(out.trim()).toMatch(outputPattern((shown?.[1] ?? "").replace("17", id)));
   });
 
-  it("is explained by the command in the same way, which writes a case; over HTTP an accepted cause is marked", async () => {
+  it("is explained in the same way by the command, and the command writes a case; over HTTP an accepted cause is marked", async () => {
     const { id } = await compared(await running(), "calculatePnl", { trades: trades("doubled"), marks });
     const out = join(folder, "case");
     const {

@@ -27,66 +27,69 @@ interface Published {
   };
 }
 
-describe.skipIf(!hasSharedData)("the published figures of both systems (skipped: no ../shared/data)", () => {
-  const all = hasSharedData ? readShared<Record<string, Published>>("expected/two-systems.json") : {};
+describe.skipIf(!hasSharedData)(
+  "the published figures of both systems (skipped without ../shared/data)",
+  () => {
+    const all = hasSharedData ? readShared<Record<string, Published>>("expected/two-systems.json") : {};
 
-  it("at least 95 of 100 rows that differ are explained completely", async () => {
-    let [rows, explainedRows] = [0, 0];
-    const left: string[] = [];
-    for (const [name, { files, marks, legacy, modern_as_published: published }] of Object.entries(all)) {
-      const position = (
-        symbol: string,
-        quantity: number,
-        average: number,
-        realized: number,
-        unrealized: number,
-      ) => ({
-        symbol,
-        quantity: String(quantity),
-        averagePrice: quantity === 0 ? null : String(average),
-        realized: String(realized),
-        unrealized: String(unrealized),
-      });
-      const answers = {
-        legacy: Object.entries(legacy).map(([symbol, one]) =>
-          position(symbol, one.position, one.avg_cost, one.realized_x_mult, one.unrealized_x_mult),
-        ),
-        modern: Object.entries(published.fifo).map(([symbol, one]) =>
-          position(symbol, one.position, one.avg_price, one.realized_x1000, one.unrealized_simple_x1000),
-        ),
-      };
-      await withFiles({ "marks.json": JSON.stringify(marks) }, async (folder) => {
-        const trades = files.map((file) => join(sharedData, file));
-        const world = await runPnl({ trades, marks: join(folder, "marks.json"), dayRule: "chicago-17" });
-        const side = (system: "legacy" | "modern") =>
-          inNames(
-            { system, dayRule: "chicago-17", positions: answers[system], daily: [], errors: [] },
-            (symbol) => world.input.aliases.get(symbol) ?? symbol,
-          );
-        const config = {
-          ...defaultConfig,
-          systems: { ...defaultConfig.systems, legacy: defaultConfig.systems.modern },
+    it("at least 95 of 100 rows that differ are explained completely", async () => {
+      let [rows, explainedRows] = [0, 0];
+      const left: string[] = [];
+      for (const [name, { files, marks, legacy, modern_as_published: published }] of Object.entries(all)) {
+        const position = (
+          symbol: string,
+          quantity: number,
+          average: number,
+          realized: number,
+          unrealized: number,
+        ) => ({
+          symbol,
+          quantity: String(quantity),
+          averagePrice: quantity === 0 ? null : String(average),
+          realized: String(realized),
+          unrealized: String(unrealized),
+        });
+        const answers = {
+          legacy: Object.entries(legacy).map(([symbol, one]) =>
+            position(symbol, one.position, one.avg_cost, one.realized_x_mult, one.unrealized_x_mult),
+          ),
+          modern: Object.entries(published.fifo).map(([symbol, one]) =>
+            position(symbol, one.position, one.avg_price, one.realized_x1000, one.unrealized_simple_x1000),
+          ),
         };
-        const multiplierOf = multipliersOf(world.input.trades, (symbol) => symbol);
-        const report = {
-          ...validatorFor(config, multiplierOf, () => false).compare(side("legacy"), side("modern")),
-          method: "fifo",
-        };
-        const apart = report.rows.filter(({ verdict }) => !agrees(verdict));
-        rows += apart.length;
-        const history = await historyOf(explainedWorld(world, { legacy: { errors: [] }, netBooks: false }));
-        for (const { explanation, rows: own } of explain(report, history)) {
-          const isWhole =
-            explanation.causes.every(({ level }) => level === "proved") && explanation.causes.length > 0;
-          if (isWhole && explanation.unexplained === "0") explainedRows += own.size;
-          else
-            left.push(
-              `${name} ${formatDay(history.asOfDay)} ${JSON.stringify(explanation.component.lanes)} ${JSON.stringify(explanation.causes)}`,
+        await withFiles({ "marks.json": JSON.stringify(marks) }, async (folder) => {
+          const trades = files.map((file) => join(sharedData, file));
+          const world = await runPnl({ trades, marks: join(folder, "marks.json"), dayRule: "chicago-17" });
+          const side = (system: "legacy" | "modern") =>
+            inNames(
+              { system, dayRule: "chicago-17", positions: answers[system], daily: [], errors: [] },
+              (symbol) => world.input.aliases.get(symbol) ?? symbol,
             );
-        }
-      });
-    }
-    expect(rows).toBeGreaterThan(10);
-    expect(explainedRows / rows, left.join("\n")).toBeGreaterThanOrEqual(0.95);
-  });
-});
+          const config = {
+            ...defaultConfig,
+            systems: { ...defaultConfig.systems, legacy: defaultConfig.systems.modern },
+          };
+          const multiplierOf = multipliersOf(world.input.trades, (symbol) => symbol);
+          const report = {
+            ...validatorFor(config, multiplierOf, () => false).compare(side("legacy"), side("modern")),
+            method: "fifo",
+          };
+          const apart = report.rows.filter(({ verdict }) => !agrees(verdict));
+          rows += apart.length;
+          const history = await historyOf(explainedWorld(world, { legacy: { errors: [] }, netBooks: false }));
+          for (const { explanation, rows: own } of explain(report, history)) {
+            const isWhole =
+              explanation.causes.every(({ level }) => level === "proved") && explanation.causes.length > 0;
+            if (isWhole && explanation.unexplained === "0") explainedRows += own.size;
+            else
+              left.push(
+                `${name} ${formatDay(history.asOfDay)} ${JSON.stringify(explanation.component.lanes)} ${JSON.stringify(explanation.causes)}`,
+              );
+          }
+        });
+      }
+      expect(rows).toBeGreaterThan(10);
+      expect(explainedRows / rows, left.join("\n")).toBeGreaterThanOrEqual(0.95);
+    });
+  },
+);

@@ -165,7 +165,7 @@ describe("/metrics", () => {
     });
   });
 
-  it("has the gates and the metrics of the migration, from tallies and lane days alone, and not as a look", async () => {
+  it("has the gates and the metrics of the migration, from tallies and lane days alone, and a scrape does not count as a look at the evidence", async () => {
     const looks: boolean[] = [];
     const facts = async ({ isLook }: { readonly isLook: boolean }) => {
       looks.push(isLook);
@@ -203,7 +203,7 @@ describe("/metrics", () => {
       'impact_users{what="fell_back_TIMEOUT"}': "1",
       impact_unobserved_ratio: "0.1",
     });
-    // The gates of the next phase follow the plan of the control store, and not that of this process.
+    // The metrics that the API shows stay the same when the plan of this process changes.
     service.setPlan({ phase: "shadow_mode", epoch: 2 });
     const { body } = await ask(`${url}/api/v1/migration`);
     expect(body).toMatchObject({ metrics: { errors: { minutes: 40, failed: 1 }, memory: { ratio: 1.1 } } });

@@ -62,7 +62,7 @@ function instrumentNamed(name: string): Read["instrument"] {
   return reading.instrument;
 }
 
-/** A day on which an instrument is traded, some weeks before its expiry. */
+/** The day that lies `daysBefore` days before an option's expiry, or before the 15th of a future's month. */
 const tradedOn = (instrument: Read["instrument"], daysBefore: number): DayNumber =>
   (instrument.kind === "option"
     ? instrument.series.expiry
@@ -106,7 +106,7 @@ const codeOf = (printing: Printing): string => (printing.ok ? "" : printing.code
 const some = (faults: readonly string[]): readonly string[] => faults.slice(0, 10);
 
 describe("the calendar that these properties cover", () => {
-  it("contains every weekday since its family began, for all six products, and every quarterly future", () => {
+  it("contains one option series of each of the six products for each weekday since the options of that weekday began, and every quarterly future", () => {
     const begins = [0, dayNumber(2023, 10, 30), dayNumber(2025, 6, 16), 0, dayNumber(2025, 6, 16), 0];
     let days = 0;
     for (let day = dayNumber(from, 1, 1); day <= dayNumber(until, 12, 31); day++) {
@@ -169,7 +169,7 @@ describe("printing and reading back", () => {
     expect(carried).toEqual(expected);
   });
 
-  it("works for any strike in eighths on any day on which the instrument can be listed, and names the lost part on other days", () => {
+  it("works for any strike in eighths on any day on which the instrument can be listed; on other days printing is refused, and the refusal names what the text would lose", () => {
     const anyOption = fc.record({
       of: fc.nat({ max: series.length - 1 }),
       right: fc.constantFrom("C", "P"),

@@ -198,7 +198,7 @@ describe.skipIf(chromiumPath === undefined)(
     };
 
     it.skipIf(!hasSharedData)(
-      "of all real ledgers shows the right figures (skipped: no ../shared/data)",
+      "of all real ledgers shows the right figures (skipped without ../shared/data)",
       () =>
         ofRealLedgers(async (page, { rows }) => {
           expect(await shown(page)).toBe("72 of 2,053 figures");

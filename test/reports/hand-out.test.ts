@@ -11,15 +11,14 @@ import { planOf } from "../../src/domain/migration/plan.ts";
 import type { ControlStore } from "../../src/ports/control-store.ts";
 import { pnlBridge } from "../cli/run-cli.ts";
 
-/** For each phase and flag: the report of a user who is in the ramp, and of one who is not. */
-const table: Readonly<Record<Phase, Readonly<Record<"on" | "off", readonly [inRamp: Side, outside: Side]>>>> =
-  {
-    read_only: { off: ["legacy", "legacy"], on: ["legacy", "legacy"] },
-    shadow_mode: { off: ["legacy", "legacy"], on: ["legacy", "legacy"] },
-    dual_write: { off: ["legacy", "legacy"], on: ["modern", "legacy"] },
-    primary_switch: { off: ["legacy", "legacy"], on: ["modern", "modern"] },
-    cleanup: { off: ["legacy", "legacy"], on: ["modern", "modern"] },
-  };
+/** For each phase and flag: the report of a user on the whitelist, and of one who is not on it. */
+const table: Readonly<Record<Phase, Readonly<Record<"on" | "off", readonly [listed: Side, other: Side]>>>> = {
+  read_only: { off: ["legacy", "legacy"], on: ["legacy", "legacy"] },
+  shadow_mode: { off: ["legacy", "legacy"], on: ["legacy", "legacy"] },
+  dual_write: { off: ["legacy", "legacy"], on: ["modern", "legacy"] },
+  primary_switch: { off: ["legacy", "legacy"], on: ["modern", "modern"] },
+  cleanup: { off: ["legacy", "legacy"], on: ["modern", "modern"] },
+};
 
 describe("the side of a report", () => {
   const flags = (reports: boolean) => ({ calculator: true, storage: true, reports });
@@ -27,7 +26,7 @@ describe("the side of a report", () => {
     planOf({ phase, flags: flags(reports), userWhitelist: ["amy"] });
 
   it.each(phases.flatMap((phase) => [[phase, "off"] as const, [phase, "on"] as const]))(
-    "in %s with use_new_reports %s is that of the table, and legacy's after a rollback",
+    "in %s with use_new_reports %s is the side that `table` gives for the phase and flag, and is legacy after a rollback",
     (phase, flag) => {
       // The plan itself refuses cleanup without the flag.
       if (phase === "cleanup" && flag === "off") return expect(() => inPhase(phase, false)).toThrow();

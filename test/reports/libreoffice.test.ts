@@ -25,7 +25,7 @@ function cellsOf(fods: string): readonly string[] {
   let row: string[] = [];
   let cell: { type: string; value: string } | undefined;
   let text = "";
-  // Equal cells beside each other, and equal rows, are written once with their number.
+  // Equal neighbouring cells, and equal rows, are written once, with the count of repetitions.
   let [columns, rows] = [1, 1];
   parser.on("opentag", ({ name, attributes }) => {
     if (name === "table:table") sheet = attributes["table:name"] ?? "";
@@ -72,7 +72,8 @@ describe.skipIf(missing !== undefined)(`LibreOffice (${missing ?? "installed"})`
           const trades = ["--trades", join(folder, "ledger"), "--side", side];
           await pnlBridge(["report", "daily", "--date", "2025-07-24", "--out", path, ...trades]);
         }
-        // Its start takes most of the time, so one run converts both. A profile of its own meets no other run.
+        // Starting LibreOffice takes most of the time, so one run converts both workbooks. The run has its
+        // own profile, so that it shares none with another run.
         const profile = `-env:UserInstallation=${pathToFileURL(join(folder, "profile")).href}`;
         const to = [
           "--headless",

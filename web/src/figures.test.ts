@@ -35,7 +35,7 @@ describe("a figure on the page", () => {
         expect(shown.startsWith("−")).toBe(coefficient < 0n);
         expect(sign).toBe(coefficient === 0n ? 0 : coefficient < 0n ? -1 : 1);
         const value = parseFigure(text);
-        if (value === undefined) throw new Error("the text is a number");
+        if (value === undefined) throw new Error("the text should be a number");
         if (roundHalfAway(value, 2) === 0n) return;
         const cents = shown.replaceAll(",", "").replace("−", "-").replace(".", "");
         expect(BigInt(cents)).toBe(roundHalfAway(value, 2));

@@ -1,4 +1,7 @@
-/** The head of every view: the system that answers, the plan, the age of the connection, and the way back. */
+/**
+ * The head of every view: the system that answers, the plan, the time since the gateway's last event, and the
+ * way back.
+ */
 import { clockErrorMs, useTick } from "./clock.ts";
 import { connectionStore, reconnect, silentMs } from "./live/connection.ts";
 import { screenStore } from "./live/screen.ts";
@@ -70,7 +73,9 @@ function ConnectionAge() {
       data-state={link.state}
       data-gaps={gaps}
       title={
-        gaps === 0 ? undefined : `events were missing ${gaps} times; the page then asked for the state again`
+        gaps === 0
+          ? undefined
+          : `times that events were missing: ${gaps}; after each the page asked for the state again`
       }
     >
       {link.state}
@@ -89,7 +94,7 @@ function ConnectionBanner() {
         <strong>
           {link.state === "waking" ? "This computer slept." : `No connection since ${deskTime(lostAtMs)}.`}
         </strong>{" "}
-        {"why" in link ? `${link.why}. The figures below are old.` : "The page connects again."}{" "}
+        {"why" in link ? `${link.why}. The figures below are old.` : "The page is connecting again."}{" "}
         {link.state === "lost" && (
           <button type="button" onClick={reconnect}>
             Connect now

@@ -5,7 +5,10 @@ import { deskTime } from "./times.ts";
 
 interface PanelProps {
   readonly title: string;
-  /** The question whose answer the panel shows. Its age and its failure are shown beside the title. */
+  /**
+   * The question whose answer the panel shows. The time of the answer stands beside the title, a failure
+   * below it.
+   */
   readonly asked?: Asked<unknown>;
   /** Commands and links, at the right of the title. */
   readonly actions?: ReactNode;
@@ -36,7 +39,7 @@ export const Facts = ({ children }: { readonly children: ReactNode }) => (
 
 interface FactProps {
   readonly name: string;
-  /** The sign before the value; without it, the value is no state. */
+  /** Selects the sign before the value; absent for a value that is neither good nor bad. */
   readonly tone?: Tone;
   readonly children: ReactNode;
 }

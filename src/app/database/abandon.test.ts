@@ -183,7 +183,7 @@ describe("a modern database that is dead while it is authoritative", () => {
     await expectSettled(database);
     expect(await quarantineGate()).toMatchObject({
       open: false,
-      why: "the quarantine is not empty: 3 waiting",
+      why: "rows wait in the quarantine: 3",
     });
     for (const { table, key } of await quarantineOf(database))
       await database.pair.modern.call("settleQuarantine", { table, key, as: "dropped", nowMs: 0 });

@@ -25,8 +25,8 @@ export const quarantineCodes = {
 export type QuarantineCode = keyof typeof quarantineCodes;
 
 /**
- * The number of rows that a list of findings reports: a list has a limit, and its last entries count the rows
- * beyond it.
+ * The number of rows behind a list of findings. The list has a limit, and an entry with `more` stands for
+ * that many rows that are not listed.
  */
 export const findingCount = (findings: readonly { readonly more?: number }[]): number =>
   findings.reduce((count, { more = 1 }) => count + more, 0);
@@ -41,7 +41,7 @@ export const noteCodes = {
   AMBIGUOUS_TIME:
     "the hour occurs twice because daylight time ends; the time is read as the first of the two",
   CONFLICTING_TRADE:
-    "an earlier file has a trade of the same id and second that differs in one field: " +
+    "an earlier file has a trade with the same id in the same second that differs in one field: " +
     "both count, one may be wrong",
   DUPLICATE_ROW: "an earlier file has the same trade, so the row is dropped",
   EXPIRED_OPEN:

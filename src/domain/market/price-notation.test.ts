@@ -183,7 +183,7 @@ describe("refusals", () => {
     ["110.509375", "futures-32nds"], // 16.3 of 32.
     ["110.509375", "cash-32nds"],
     ["110.509375", "tt-32nds"],
-    ["110.5234375", "broker-32nds"], // 16.75 of 32: its third digit is not known.
+    ["110.5234375", "broker-32nds"], // 16.75 of 32: no source shows which third digit a broker writes.
     ["104.88282", "futures-32nds"], // Truncated digits would read back as another price.
   ])("a price between two steps cannot be written: %s as %s", (decimal, notation) => {
     expect(write(decimal, notation)).toBeUndefined();

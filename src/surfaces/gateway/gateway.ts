@@ -97,7 +97,10 @@ const gatewayLimits: GatewayLimits = Object.freeze({
 
 export interface Gateway {
   readonly url: string;
-  /** Answers the requests in progress without losing one, and resolves when every connection has ended. */
+  /**
+   * Answers the requests in progress, cuts off those that take longer than `closeMsMax`, and resolves when
+   * every connection has ended.
+   */
   close(): Promise<void>;
 }
 

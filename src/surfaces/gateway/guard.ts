@@ -14,7 +14,8 @@ declare module "fastify" {
 const probes: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 
 /**
- * Identifies the caller of each request, limits its rate, and refuses foreign pages, before any route runs.
+ * Identifies the caller of each request, limits its rate, and refuses requests that web pages of another
+ * origin send, before any route runs.
  */
 export async function guardRequests(
   app: App,

@@ -209,5 +209,5 @@ function oldSeries(
 
 const oldFormNote = (series: OptionSeries): SymbolNote => ({
   code: "OLD_FORM",
-  why: `the form used until 18 July 2025, in which the digit is the weekday: ${series.name}`,
+  why: `the text has the form used until 18 July 2025, in which the digit is the weekday; it means ${series.name}`,
 });

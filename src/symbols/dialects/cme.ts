@@ -26,8 +26,8 @@ const bareRoot = /^[A-Z]{2}$/;
 /**
  * CME's Globex symbols. The year has one digit, which the as-of day resolves. Strikes are hundredths of a
  * point in five digits; eighths lose their last digit and remain distinct (10912 is 109.125). Six digits are
- * also read: as hundredths with a leading 0, as in the desk's calendar, otherwise as thousandths. A root of
- * two letters and a digit means weekly options (ZN1), the letters alone a future (ZN).
+ * also read: if the first is 0, as hundredths (the desk's calendar writes them so), otherwise as thousandths.
+ * A root of two letters and a digit means weekly options (ZN1), the letters alone a future (ZN).
  */
 export const cme: Dialect = {
   name: "cme",

@@ -19,7 +19,10 @@ export const dead = new Error("the process is dead");
 const { prepare, exec } = Database.prototype;
 const { query } = Client.prototype;
 
-/** The life of a process that will die. It has a step before each statement and a step after it. */
+/**
+ * The life of a process that will die. It has a step before and after each statement, and for PostgreSQL a
+ * third one when the server has received the statement.
+ */
 export interface Life {
   dieAt: number;
   steps: number;

@@ -1,7 +1,8 @@
 /**
  * One process on a pair of databases in tests: `node pair-process.ts JSON`. It reports each of its actions on
  * its standard output as a JSON array on one line, synchronously, so that a killed process has reported all
- * of its actions. It ends at the end of its standard input.
+ * of its actions. With the role `write` it ends at the end of its standard input; the other roles end when
+ * their work is done.
  */
 import { readFileSync, writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";

@@ -23,7 +23,10 @@ export class PowerCut {
   readonly #journals: string;
   /** The last synced content of each file that has unsynced writes. */
   readonly #synced = new Map<string, Content>();
-  /** The databases whose journal may come back. The journal is kept under another name. */
+  /**
+   * The databases whose journal may reappear, because its removal was not synced; each with the other name
+   * under which the journal is kept.
+   */
   readonly #removed = new Map<string, string>();
   /** The commit that runs: its databases, each with the setting `synchronous` of its connection. */
   #commit: readonly (readonly [file: string, synchronous: number])[] = [];
@@ -56,7 +59,7 @@ export class PowerCut {
     }
   }
 
-  /** SQLite removes the name of a journal only, so a second name shows its last content. */
+  /** SQLite only unlinks a journal, so a second link to the file keeps its last content. */
   #keepJournal(file: string): void {
     const kept = `${this.#journals}${this.#files.indexOf(file)}`;
     rmSync(kept, { force: true });
@@ -87,7 +90,8 @@ export class PowerCut {
         if (isTorn) return torn(synced, now, end === "-wal" ? walHeader : 0, random);
         return isLost ? synced : now;
       };
-      // A database is written only after its journal is synced, which then undoes the writes.
+      // A database is written only after its journal is synced, so a journal that reappears undoes the
+      // writes.
       const journal =
         this.#removed.has(file) && (isLost || isTorn) ? this.#atDeath.get(`${file}-journal`) : undefined;
       for (const [end, content] of [

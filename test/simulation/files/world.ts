@@ -70,7 +70,10 @@ export interface WorldOptions {
   readonly tickMs?: number;
   /** By how much the disk's clock is ahead of the watcher's. Default 0. */
   readonly skewMs?: number;
-  /** The world of another process on the same machine, which lives until its own world ends it. */
+  /**
+   * The world of another process on the same machine: both share the clock, disk, journal and stores, but
+   * neither world ends the other's process.
+   */
   readonly beside?: World;
   /** Receives the records instead of `stores`. */
   readonly writer?: RecordWriter;

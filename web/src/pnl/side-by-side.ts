@@ -62,9 +62,10 @@ export class SideBySide {
   }
 
   /**
-   * The verdict on a figure: `positions[].realized` of the entry `UST TYU5`. The gateway lists what is not
-   * equal, and names a whole row or panel that only one system has or that cannot be compared. Undefined if
-   * it has not compared the figure.
+   * The verdict on a figure, such as `positions[].realized` of the entry `UST TYU5`. The gateway lists what
+   * is not equal, and names a whole row or panel that only one system has or that cannot be compared.
+   * Undefined if the gateway has not compared the systems, or if the figure may be among the differences that
+   * it only counts.
    */
   verdictOf(path: string, entry = ""): Verdict | undefined {
     if (this.verdict === undefined) return undefined;

@@ -52,7 +52,7 @@ export function Trades({ answer, sides, book }: PanelProps & { readonly book: st
             </button>
           )
         )}
-        {failure !== undefined && <span role="alert">not loaded – {failure}</span>}
+        {failure !== undefined && <span role="alert">The older trades could not be loaded: {failure}</span>}
         {sides !== undefined && <VerdictBadge verdict={sides.verdictOn("trades")} />}
       </div>
       {value.trades === null ? (

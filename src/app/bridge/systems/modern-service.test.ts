@@ -489,7 +489,7 @@ describe("over a week of a generated desk", () => {
 const data = "../shared/data";
 const published = `${data}/expected/two-systems.json`;
 
-describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped: no ../shared/data)", () => {
+describe.skipIf(!existsSync(published))("on the desk's real ledgers (skipped without ../shared/data)", () => {
   interface Expected {
     readonly files: readonly string[];
     readonly modern_with_numeric_lot_order: {

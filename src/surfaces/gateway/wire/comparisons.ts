@@ -50,7 +50,10 @@ export const comparison = named("Comparison", "One stored comparison of a call",
   request: z
     .enum(["kept", "too_large", "daily_limit", "not_json"])
     .nullable()
-    .describe("whether the request is kept, or why not; null if none is due"),
+    .describe(
+      "whether the request is kept, or why not; null if the comparison needs none " +
+        "(it does not diverge, or its rows cannot be explained) or an earlier version stored it",
+    ),
   explainable: z.boolean().describe("whether its causes can be looked for"),
   why: z.string().nullable().describe("why it is not explainable; null if it is"),
   causes: z
@@ -91,7 +94,11 @@ const explanation = {
   witness: z
     .object({
       trades: rows({
-        file: z.string().describe("a ledger, or `request`, whose lines are the places in its list"),
+        file: z
+          .string()
+          .describe(
+            "a ledger; or `request` for a trade of the request, whose line is then its position in the list of trades",
+          ),
         line: z.int(),
         id: z.string(),
         book: z.string().optional(),

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * A problem document (RFC 9457). It never contains a stack trace, a path of this machine, or the text of a
- * cause.
+ * A problem document (RFC 9457). It never contains a stack trace, a path of this machine, or the message of
+ * an underlying error (`Error.cause`).
  */
 export const problem = z
   .looseObject({
@@ -13,7 +13,7 @@ export const problem = z
     code: z
       .string()
       .describe(
-        "from the error catalogue, the class of a system's failure, or DRAINING and FENCED of the bridge itself",
+        "a code of the error catalogue, the class of a system's failure, or the bridge's own DRAINING or FENCED",
       ),
     fix: z.string().optional().describe("how to fix it"),
     systemCode: z.string().optional().describe("the failed system's own name for the failure"),
