@@ -141,7 +141,7 @@ describe("compare on a desk's own database", () => {
         const usage = await pnlBridge(["compare", "--legacy", "postgres://nowhere"]);
         expect([usage.code, usage.err]).toEqual([
           2,
-          expect.stringMatching(/^BAD_USAGE: --legacy must name a SQLite file/),
+          expect.stringMatching(/^BAD_USAGE: --legacy must be sqlite:FILE/),
         ]);
       },
     ));
