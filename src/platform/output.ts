@@ -27,8 +27,8 @@ export async function writeWhole(
 
 /**
  * Checks that each target is free or is a regular file that is not also an input under another name. Throws
- * UNWRITABLE (a folder, a pipe, a device) or BAD_USAGE (an input, or the same path twice). Call it before the work; `writeWhole`
- * checks again.
+ * UNWRITABLE (a folder, a pipe, a device) or BAD_USAGE (an input, or the same path twice). Call it before the
+ * work; `writeWhole` checks again.
  */
 export async function checkTargets(targets: readonly string[], inputs: readonly string[]): Promise<void> {
   const read = new Map<string, string>();
@@ -38,7 +38,7 @@ export async function checkTargets(targets: readonly string[], inputs: readonly 
   }
   const paths = targets.map((target) => resolve(target));
   for (const [index, target] of targets.entries()) {
-    if (paths.indexOf(resolve(target)) < index)
+    if (paths.indexOf(resolve(target)) !== index)
       throw new BridgeError("BAD_USAGE", {
         what: "two outputs have the same path",
         where: target,

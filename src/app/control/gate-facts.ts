@@ -8,8 +8,10 @@ import {
   type ReadFacts,
   trialsOf,
   type Waiver,
+  whyOutOfUse,
 } from "../../control/index.ts";
 import { formatDay, tradingDayAt } from "../../domain/market/trading-day.ts";
+import { recordFrom } from "../../domain/migration/record-columns.ts";
 import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
@@ -136,11 +138,9 @@ export function tradingDay({ config }: Pick<ControlSettings, "config">, nowMs: n
 
 const judgedActions: ReadonlySet<string> = new Set(Object.values(auditActions));
 
-/** Whether the columns of a record say that modern is out of use. */
+/** Whether modern is out of use under the columns that a row of the audit has. */
 const isOutOfUseIn = (columns: Readonly<Record<string, unknown>>): boolean =>
-  (columns.latched ?? null) !== null ||
-  columns.use_new_pnl_system === false ||
-  columns.migration_mode === "old_only";
+  whyOutOfUse(recordFrom(({ column, initial }) => columns[column] ?? initial)) !== undefined;
 
 /** The results that people and programs have recorded in the audit. Each reading reads only the new rows. */
 class AuditRegister {
