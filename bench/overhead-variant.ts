@@ -90,7 +90,7 @@ type EvidenceOptions = Pick<BridgeOptions, "evidence" | "tally">;
 /**
  * A bridge in shadow mode with equal answers that may keep its comparisons and count them for the gates.
  * Returns a function that makes a round of calls, waits until their comparisons are stored, and returns the
- * processor time of this thread in milliseconds: a wait for the disk is no cost of a call.
+ * processor time of this thread in milliseconds, which does not include waiting for the disk.
  */
 export async function withEvidence(options: EvidenceOptions): Promise<() => Promise<number>> {
   const { call, drain, core } = ours({ phase: "shadow_mode" }, equal, options);

@@ -233,7 +233,7 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
             key: () => service.core.evidenceKey,
             today: () => tradingDay({ config }, clock.nowMs()),
             onFailure: (failure) =>
-              logLine(log, `what is apart on closed days is not explained: ${lineOf(failure)}`),
+              logLine(log, `the differences of closed days are not explained: ${lineOf(failure)}`),
           });
     if (control !== undefined && config.validation.alertOnMismatch)
       alertDivergence = divergenceAlerts(control.alerts);

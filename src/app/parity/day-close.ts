@@ -1,6 +1,6 @@
 /**
  * The close of a trading day: explains the lanes that are apart on closed days, and marks those whose whole
- * difference has causes that people accept. A marked lane-day is no event for the gates.
+ * difference is due to causes that people accept. The gates do not count a marked lane-day as an event.
  */
 import { randomUUID } from "node:crypto";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";

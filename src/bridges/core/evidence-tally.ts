@@ -344,7 +344,7 @@ function within<Inner, Value>(maps: Map<string, Map<Inner, Value>>, key: string)
 const innermost = <Value>(maps: Map<string, Map<string, Map<string, Value>>>): readonly Value[] =>
   [...maps.values()].flatMap((inner) => [...inner.values()].flatMap((values) => [...values.values()]));
 
-/** Returns the lane of an answer that has no rows with symbols. */
+/** Returns the one lane of an answer whose rows name no symbols. */
 const laneOfQuestion = (
   unit: string | null,
   { symbol, method, verdict }: Pick<ComparisonDraft, "method" | "verdict"> & { readonly symbol: string },

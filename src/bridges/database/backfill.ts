@@ -184,8 +184,8 @@ const waitMs = 100;
  * read and mapped, and legacy takes it if it is authoritative. A run that dies is resumed after the last
  * recorded chunk; rows that the unrecorded chunks had already copied are `known` and do not change. The
  * highest id is fixed at the beginning of a pass. The relay carries a row that a write has touched, even if
- * the write deleted it. Rows that modern cannot hold, or that somebody else has changed, wait for a person,
- * with their values in both stores.
+ * the write deleted it. If modern cannot hold a row, or if another program has changed it, the row waits for a
+ * person, with its values in both stores.
  */
 export class Backfill {
   readonly #options: BackfillOptions;

@@ -76,7 +76,7 @@ const noEpoch = -1;
  *
  * A write is one transaction in the authoritative store: rows, idempotency key, versions and one outbox
  * entry. Writes that come while a commit is under way share the next one. The relay applies whole writes in
- * their order; a write that arrives a second time has no further effect. A record that legacy cannot hold is
+ * their order. If it applies a write a second time, nothing changes. A record that legacy cannot hold is
  * refused before it is written, unless `keepsUnstorable` is set.
  */
 export class DatabaseBridge implements OwedWrites {

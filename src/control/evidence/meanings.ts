@@ -12,7 +12,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "run `./run test`, then `evidence add`",
   },
   edges_covered: {
-    proves: "options, expiry, month-ends and days after holidays are tested and were replayed",
+    proves: "tests and a recorded replay cover options, expiry, month-ends and days after holidays",
     lacks: "edge cases that nobody has named",
     otherwise: "run `replay --record` over a longer history",
   },
