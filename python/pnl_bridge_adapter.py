@@ -2,8 +2,8 @@
 
 Reads a request from stdin as JSON and prints the text of the adapter: a class with the methods of the bridge,
 which call the methods of the service. To find the service's names of the fields, it creates the service
-(read-only if the service supports this) and calls, once each, the methods that the request names, except
-calculatePnl and those that require an unknown argument. The request has this form:
+(with `read_only=True` if its constructor has this parameter) and calls, once each, the methods that the
+request names, except calculatePnl and those that require an unknown argument. The request has this form:
 
     {"target": "module:Name", "arguments": arguments of the constructor as JSON, or null,
      "adapter": "desk_adapter", "pnlIn": "money" or "points",

@@ -10,8 +10,8 @@ The client is one file and needs only Python 3.9 or newer: copy it to your calle
 server.
 
 Arguments may be dicts, dataclasses, named tuples, Decimal, int, float, dates, enums, pandas frames and
-series, and numpy numbers. A float is sent as its shortest text and never rounded. NaN is refused, except in
-the rows of a frame, where it means a missing value.
+series, and numpy numbers. A float is sent as its shortest text and never rounded. In rows of trades and in
+records, NaN means a missing value; elsewhere it is refused.
 
 Answers are objects whose keys are also attributes, as the bridge writes them or in snake case
 (`averagePrice`, `average_price`). Prices, quantities and P&L are Decimal. An error is a BridgeError with
@@ -459,7 +459,7 @@ def fields_of(row):
 
 
 def is_missing(value):
-    """Returns whether a value is None, NaN or NaT, which mean missing values in a frame."""
+    """Returns whether a value is None, NaN, NaT or pandas.NA, which mean missing values."""
     is_nan = isinstance(value, (float, datetime.date)) and value != value
     return value is None or is_nan or str(value) in ("<NA>", "NaT")
 

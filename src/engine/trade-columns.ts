@@ -44,7 +44,8 @@ export const instrumentOf = (
 
 /**
  * Trades as columns, in input order: 51 bytes each, besides fees and ids that are not whole numbers. Readers
- * append, the engine reads. Trades are never removed or changed, so an index identifies a trade permanently.
+ * append, the engine reads. Trades are never removed, and only a missing fee is added later, so an index
+ * identifies a trade permanently.
  */
 export class TradeColumns {
   length = 0;

@@ -61,7 +61,7 @@ export interface Explained {
   readonly explanation: Explanation;
   /** The rows of the component that differ, each with the codes of the proved causes that change it. */
   readonly rows: ReadonlyMap<ParityRow, readonly string[]>;
-  /** The trades that the proved causes treat differently. A repeated row is the trade that it repeats. */
+  /** The trades that the proved causes treat differently; for a repeated row, the trade that it repeats. */
   readonly trades: readonly Pick<Row, "file" | "line" | "id" | "day">[];
 }
 
@@ -234,7 +234,8 @@ class Search {
   }
 
   /**
-   * Whether a variant may give all rows of a side. Its run stops at the first day that it gives otherwise.
+   * Whether a variant may give all rows of a side. Its run stops at the first day on which a figure differs
+   * from the side's.
    */
   #mayProve(side: Side, variant: Variant): boolean {
     const rules = rulesWith(this.#base, [variant]);
@@ -304,7 +305,10 @@ class Search {
     );
   }
 
-  /** Whether each run is so costly that the search skips masked causes and alternatives of pairs. */
+  /**
+   * Whether each run is so costly that the search skips pairs of causes that do not help alone, and
+   * alternatives of pairs.
+   */
   get #isLarge(): boolean {
     return this.#component.world.rows.length > 20_000;
   }

@@ -30,7 +30,10 @@ export const pnlMethods = [
 export type PnlMethod = (typeof pnlMethods)[number];
 
 const pinnedKeys = ["asOf", "method", "marks"] as const;
-/** The keys that a request of each method may have. The bridge pins the first three in every request. */
+/**
+ * The keys that a request of each method may have. The bridge sets the as-of and the method of every request,
+ * and the marks where the method values the system's own positions.
+ */
 export const requestKeys = {
   calculatePnl: [...pinnedKeys, "trades", "instruments"],
   openPositions: [...pinnedKeys, "book", "symbol"],

@@ -7,9 +7,9 @@ import { type Eighths, formatStrike } from "./strike.ts";
 /**
  * A future or option, independent of the names that systems use for it. `name` is its identity: two
  * instruments are the same if and only if their names are equal. Futures are named `ZNU2025`, options
- * `ZN-2025-07-VY3-P111.250` (product, contract month, CME's root with the week, put or call, strike), so that
- * sorting as text orders the options of a product by contract month, series and strike. A name contains no
- * expiry date, because a holiday that moves the expiry does not change what was traded.
+ * `ZN-2025-07-VY3-P111.250` (product, contract month, CME's root with the week, put or call, strike): sorted
+ * as text, the options of a product are in the order of these parts. A name contains no expiry date, because
+ * a holiday that moves the expiry does not change what was traded.
  */
 export type Instrument = FutureInstrument | OptionInstrument;
 

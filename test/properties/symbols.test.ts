@@ -121,7 +121,7 @@ describe("the calendar that these properties cover", () => {
 
 describe("printing and reading back", () => {
   /** The smallest and largest strikes, strikes around 10 and 100 points, and each eighth. */
-  const strikes = [1, 4, 79, 80, 797, 799, 800, 870, 873, 883, 885, 886, 895, 3199, strikesMax];
+  const strikes = [1, 4, 79, 80, 797, 799, 800, 870, 873, 874, 883, 885, 886, 895, 3199, strikesMax];
 
   it("gives the same instrument for options and futures of every kind, in every dialect that can express it", () => {
     const faults: string[] = [];
@@ -480,7 +480,7 @@ function basesOf(roll: (limit: number) => number): readonly Base[] {
       if (printing.ok) add(printing.text, target, context);
     }
   }
-  // Each of these texts occurs 60 times, as often as one dialect's printed texts, to be tested often enough.
+  // Each of these texts is added 60 times, so that together they occur about as often as one dialect's texts.
   for (let times = 0; times < 60; times++)
     for (const [dialect, text] of otherSpellings) add(text, dialect, asOf(dayNumber(2025, 7, 1 + roll(31))));
   return bases;

@@ -1,7 +1,7 @@
 /**
  * Rehearsals of an invented desk: a clean one reaches every phase, and each seeded fault stops the migration at
- * the gate that must see it. The limits of the configuration are wider than the defaults, so that a month
- * suffices; the campaign `rehearse` plays 300 days under the defaults.
+ * the gate that must see it. The limits of the configuration are wider than the defaults, so that 36
+ * trading days suffice; the campaign `rehearse` plays 300 days under the defaults.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { type Config, defaultConfig, loadConfig } from "../../src/config/index.t
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { daysFrom, modernRows, symbols, writeDesk } from "./generated-desk.ts";
 
-// A rehearsal of a month waits for many small writes to disk.
+// A rehearsal of 36 days waits for many small writes to disk.
 vi.setConfig({ testTimeout: 600_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-rehearse-"));

@@ -104,7 +104,7 @@ interface SheetProps<Row> extends SharedProps<Row> {
   readonly count: number;
   /** Returns a row by its place; undefined if it is not known yet. */
   readonly rowAt: (index: number) => Row | undefined;
-  /** Called with the rows that are shown, so that they can be requested. */
+  /** Called with the index of the last row that is shown, so that the rows up to it can be requested. */
   readonly onShown?: (last: number) => void;
   readonly sorting?: SortingState;
   readonly onSort?: (column: string) => void;
@@ -112,7 +112,7 @@ interface SheetProps<Row> extends SharedProps<Row> {
 
 const noRows: readonly never[] = [];
 
-/** The rows of a table that are in the document. A row that is not known yet is empty. */
+/** The rows of a table that are in the document. A row that is not known yet shows "…". */
 export function Sheet<Row extends object>(props: SheetProps<Row>) {
   const { label, columns, rows = noRows, count, rowAt, keyOf, classOf, visibleRows = 18, empty } = props;
   const { onOpen, onShown, sorting = [], onSort } = props;

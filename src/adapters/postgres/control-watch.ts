@@ -17,7 +17,8 @@ interface WatchOptions {
 }
 
 /**
- * Interval of the polls: the longest delay after a lost notification, and until a dead connection is noticed.
+ * Interval of the polls: the longest delay after a lost notification. A poll over a dead connection fails at
+ * most `answerMsMax` after it began.
  */
 const pollMs = 1_000;
 /** Pauses between attempts to connect. */

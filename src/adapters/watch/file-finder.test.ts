@@ -409,7 +409,7 @@ describe("the thread", () => {
 });
 
 describe("databases", () => {
-  it("a database in a root is never opened, so its owner keeps its locks", async () => {
+  it("a file with a database's name is never opened, so its owner keeps its locks", async () => {
     const root = newFolder();
     const file = join(root, "pnl_tracker.db");
     const database = new Database(file);

@@ -22,7 +22,7 @@ interface FolderEventsOptions {
   readonly disk: Disk;
   /** Whether the name is that of a file that the finder reports. */
   readonly isWatched: (name: string) => boolean;
-  /** Called soon after the first event since the last look. */
+  /** Called soon after the first event since the last look whose name is watched or absent. */
   readonly onHint: () => void;
 }
 

@@ -3,10 +3,10 @@
  * which files exist; events only name folders that must be examined.
  *
  * Each look walks through the folders. It lists a folder that is new, changed or named by an event, and takes
- * the stat of a file that is new or recent; for all other files it keeps the results of the last look. A look
- * at everything lists all folders and takes all stats. The results of a look take effect at its end, if the
- * root still has the identity that it had at the start: a share that is lost in the middle of a look changes
- * nothing.
+ * the stats of its files; in other folders it takes the stats of recent files. For all other files it keeps
+ * the results of the last look. A look at everything lists all folders and takes all stats. The results of a
+ * look take effect at its end, if the root still has the identity that it had at the start: a share that is
+ * lost in the middle of a look changes nothing.
  *
  * A file belongs to the first root that contains its real path, and is reported under the alphabetically
  * first of its paths there. So a root inside an earlier one is empty, and a link to a file that is also

@@ -101,7 +101,7 @@ const lengthOf = (value: CellValue): number =>
 function reasonToRefuse(value: unknown): string | undefined {
   if (typeof value === "number") {
     if (!Number.isFinite(value)) return `${value} is no number that a workbook can hold`;
-    // A number with a short text has few digits, so most numbers are not rounded for this.
+    // A number with a short text has few digits, so most numbers skip the slower `toPrecision`.
     if (String(value).length > digitsMax && Number(value.toPrecision(digitsMax)) !== value)
       return `${value} has more than ${digitsMax} digits`;
     return undefined;

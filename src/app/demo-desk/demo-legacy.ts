@@ -52,7 +52,10 @@ export function demoLegacy(ledgers: string): PnlService {
   };
 }
 
-/** A limit counts the trades of one book, so the desk itself is asked for a dashboard's largest number. */
+/**
+ * The number of trades that the desk is asked for: as many as a dashboard ever requests. The limit of a
+ * request applies after the filter by book.
+ */
 const tradesMax = 100_001;
 
 const inBook = <R extends Row>(

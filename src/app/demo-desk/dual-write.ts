@@ -15,7 +15,7 @@ export interface DualWrite {
   readonly trades: number;
   /** The number of acknowledged writes after which the first process was killed. */
   readonly killedAfter: number;
-  /** The number of compared figures of both databases, and of those that do not agree. */
+  /** The number of compared figures of both databases, and of those that are not equal. */
   readonly compared: number;
   readonly differing: number;
 }

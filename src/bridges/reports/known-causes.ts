@@ -2,7 +2,7 @@ import { compare, fraction, multiply, parseFigure } from "../../base/fraction.ts
 import type { ReportDifference } from "../../ports/report-diff.ts";
 import { missingWords, sheetLayouts } from "./layout.ts";
 
-/** Causes that follow from the known defects of legacy's report, beside a report of the bridge. */
+/** Known defects of legacy's report that cause differences between it and the bridge's report. */
 export const reportCauses = {
   STRIKE_LOST: "legacy's report drops the strike of an option, so its row has another name",
   TRUNCATED_32NDS: "legacy's report cuts off the parts of a 32nd",

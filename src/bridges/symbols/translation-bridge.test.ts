@@ -513,7 +513,7 @@ describe("hostile texts", () => {
     ["a direction override", "\u202eTYU5 Comdty"],
     ["NUL", "TYU5\0 Comdty"],
     ["a name that every object has", "__proto__"],
-    ["nothing", ""],
+    ["an empty text", ""],
   ];
 
   it.each(texts)("%s is refused, counted, and kept short", (_, text) => {

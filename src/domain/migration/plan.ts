@@ -4,7 +4,7 @@ import { personName } from "../../base/person-name.ts";
 import { bucketAlgorithm } from "./bucket.ts";
 import { type Capability, capabilities, type Phase, phasePolicies, phases, type Side } from "./phase.ts";
 
-/** Restrictions on writes, in the words of the desk's operators. */
+/** Restrictions on routes and writes, in the words of the desk's operators. */
 export const migrationModes = ["dual_write", "old_only", "new_only"] as const;
 export type MigrationMode = (typeof migrationModes)[number];
 
