@@ -1,7 +1,8 @@
 /**
- * Packs the project and checks the package as its users get it: its files, the links in its documents, the
- * findings of publint, and that a program which imports every entry compiles without `skipLibCheck`, with
- * only the types of the dependencies and of Node. Prints each fault; the exit code is 1 if there is one.
+ * Packs the project and checks the package as its users get it: its files, the links in its documents except
+ * the changelog, the findings of publint, and that a program which imports every entry compiles without
+ * `skipLibCheck`, with only the types of the dependencies and of Node. Prints each fault; the exit code is 1
+ * if there is one.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -100,7 +101,7 @@ async function install(folder: string): Promise<string> {
   return join(modules, "pnl-bridge");
 }
 
-/** Finds the links in packed documents whose target is not packed. */
+/** Finds the links in packed documents, except the changelog, whose target is not packed. */
 async function badLinks(installed: string, files: readonly string[]): Promise<readonly string[]> {
   const isThere = (path: string): boolean =>
     files.some((file) => file === path || file.startsWith(`${path}/`));

@@ -762,7 +762,8 @@ describe("--store", () => {
         ["audit", "export"],
         ["rollback", "--drill", ...because],
       ];
-      // The commands run one after the other, because each command at the same time needs its own process.
+      // The commands run one after the other, because commands that run at once each need a process of their
+      // own.
       for (const args of commands)
         expectFailure(
           await run(...args, "--store", "sqlite:typo/control.db"),

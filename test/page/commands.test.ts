@@ -208,7 +208,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     const has = (rows: number) =>
       until(async () => (await list.getAttribute("aria-rowcount")) === String(rows + 1), `${rows} rows`);
     await list.getByRole("gridcell", { name: "not looked for" }).first().waitFor();
-    await page.getByRole("button", { name: "Look for the newest causes" }).click();
+    await page.getByRole("button", { name: "Look for causes of the newest" }).click();
     await list.getByRole("gridcell", { name: "LIFO" }).waitFor();
     await page.getByRole("combobox", { name: "Cause" }).selectOption("LIFO");
     await has(1);

@@ -3,7 +3,7 @@ import { SystemFailure } from "../../src/domain/migration/system-failure.ts";
 import type { JsonValue } from "../../src/ports/system.ts";
 
 export interface Figures {
-  /** The quantity and the unrealized P&L of the one position of legacy, and of modern. */
+  /** The quantity and the unrealized P&L of the system's position in TYU5. */
   quantity: string;
   unrealized: string;
   /** Why the system fails; undefined while it answers. */

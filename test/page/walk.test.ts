@@ -10,7 +10,7 @@ import { axeFindings } from "./axe.ts";
 import { usePages } from "./open-page.ts";
 import { ledgersRead, walk } from "./walk.ts";
 
-/** The stops with parts that an empty desk does not have. */
+/** The stops of the walk whose views show more than those of an empty desk; axe examines them. */
 const examined = ["cause", "files", "health", "rollback"];
 
 describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if it is not installed)", () => {

@@ -195,7 +195,7 @@ print(json.dumps([[[one.path, one.state, one.rows_applied] for one in answers], 
     ]);
   });
 
-  it("calls every method of the service, in several threads at once", async () => {
+  it("calls every reading method of the service, in several threads at once", async () => {
     const printed = await program(`
 bridge = PnLServiceBridge()
 answers = {}

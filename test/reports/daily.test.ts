@@ -24,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const header = "tradeId,instrumentName,marketTradeTime,buySell,quantity,price";
 const future = "XCMEFFDPSX20250919U0ZN";
 const put = (strike: string): string => `XCMEOPADPS20250728N0VY4/${strike}`;
-/** A desk of two days: an open future, a flat one that realized a profit, and two strikes of one series. */
+/** A desk of three days: an open future, a flat one that realized a profit, and two strikes of one series. */
 const rows = [
   `1,${future},2025-07-23 09:00:00.000,B,3.0,110.515625`,
   `2,${future},2025-07-24 09:00:01.500,S,1.0,110.75`,
@@ -104,7 +104,7 @@ const sum = (texts: readonly (string | null)[]): string =>
     .text;
 
 describe("report daily", () => {
-  it("holds the world at the close of the day, with totals that tie exactly to the rows", async () => {
+  it("holds the trades and figures up to the close of the day, with totals that tie exactly to the rows", async () => {
     const { ran, path, trades } = await written("modern");
     const { code, out } = ran;
     expect({ code, first: out.split("\n")[0] }).toEqual({
@@ -204,7 +204,7 @@ describe("the close of a day", () => {
   });
 });
 
-describe("what a workbook cannot hold", () => {
+describe("a value of a workbook", () => {
   const write = (value: unknown) =>
     workbookBytes({
       title: "",
@@ -230,7 +230,7 @@ describe("what a workbook cannot hold", () => {
     [0.1 + 0.2, "more than 15 digits"],
     ["x".repeat(40_000), "40000 characters"],
     ["\ud800", "half of a character pair"],
-  ])("is refused with its place and its reason: %s", async (value, why) => {
+  ])("is refused with its place and its reason if a cell cannot hold it: %s", async (value, why) => {
     await expect(write(value)).rejects.toMatchObject({ code: "UNWRITABLE", where: "A, row 2, column A" });
     await expect(write(value)).rejects.toThrow(why);
   });
@@ -247,24 +247,21 @@ describe("what a workbook cannot hold", () => {
     "1E5",
     "#N/A",
     "&<>\"'",
-  ])(
-    "does not include a hostile text, which stays unchanged and never becomes a formula: %j",
-    async (text) => {
-      const path = join(folder, "hostile.xlsx");
-      await writeFile(path, await write(text));
-      const [sheet] = (await readWorkbook(path)).sheets;
-      expect([sheet?.texts[1], cellTypes[sheet?.types[1] ?? 0], sheet?.formulas.size]).toEqual([
-        text,
-        "text",
-        0,
-      ]);
-      const book = new exceljs.Workbook();
-      await book.xlsx.readFile(path);
-      // exceljs does not decode the escapes of characters.
-      if (text.charCodeAt(0) >= 32 && !text.includes("_x"))
-        expect(book.worksheets[0]?.getCell("A2").text).toBe(text);
-    },
-  );
+  ])("stays unchanged and never becomes a formula if it is a hostile text: %j", async (text) => {
+    const path = join(folder, "hostile.xlsx");
+    await writeFile(path, await write(text));
+    const [sheet] = (await readWorkbook(path)).sheets;
+    expect([sheet?.texts[1], cellTypes[sheet?.types[1] ?? 0], sheet?.formulas.size]).toEqual([
+      text,
+      "text",
+      0,
+    ]);
+    const book = new exceljs.Workbook();
+    await book.xlsx.readFile(path);
+    // exceljs does not decode the escapes of characters.
+    if (text.charCodeAt(0) >= 32 && !text.includes("_x"))
+      expect(book.worksheets[0]?.getCell("A2").text).toBe(text);
+  });
 });
 
 const python = spawnSync("python3", ["--version"]).status === 0;
@@ -384,7 +381,7 @@ describe("the files of a report", () => {
 });
 
 describe.skipIf(!hasSharedData)("the real ledgers of July (needs the shared data)", () => {
-  it("differ only in ways that have a class, both texts, a key, a tolerance and a cause", async () => {
+  it("give reports whose different values have a text, a key, and a tolerance or a cause", async () => {
     const files = (await readdir(join(sharedData, "ledgers"))).filter((name) =>
       name.startsWith("trades_202507"),
     );

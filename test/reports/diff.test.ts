@@ -105,7 +105,7 @@ describe("a comparison of two workbooks", () => {
     ]);
   });
 
-  it("compares the same day in workbooks that count from 1900 and from 1904, and says that they differ", async () => {
+  it("compares the same day in workbooks that count from 1900 and from 1904, and reports that the date systems differ", async () => {
     const dated = (serial: string, date1904: boolean): RawWorkbook => ({
       ...amounts("Book", []),
       date1904,

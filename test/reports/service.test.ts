@@ -118,7 +118,7 @@ describe("GET /api/v1/reports/{date}", () => {
     ]);
   });
 
-  it("refuses a text that is no day, and a process without reports", async () => {
+  it("refuses a text that is no day, and every request to a process without reports", async () => {
     const { url } = await desk({ reports });
     expect((await ask(`${url}/api/v1/reports/yesterday`)).status).toBe(400);
     expect((await ask(`${url}/api/v1/reports/2025-02-30`)).body).toMatchObject({

@@ -24,7 +24,7 @@ export class RowFields {
   readonly end = new Int32Array(columnsMax);
   /** Whether the line contains a quote. */
   quoted = false;
-  /** Whether a quoted field is not closed before the next comma or the end of the line. */
+  /** Whether a quoted field is not closed in its line, or text follows its closing quote. */
   misquoted = false;
   /** Whether the line contains a NUL byte, as at the end of a file after a crash; text never does. */
   binary = false;

@@ -162,5 +162,5 @@ class SqliteEvidenceStore implements EvidenceStore {
   }
 }
 
-/** A positive integer below 2^63 in its canonical form. */
+/** Whether a text is a positive integer of at most 18 digits without leading zeros. */
 const isId = (text: string): boolean => /^[1-9]\d{0,17}$/.test(text);

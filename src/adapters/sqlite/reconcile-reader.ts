@@ -235,8 +235,9 @@ export class SqliteReader implements StoreReader {
 }
 
 /**
- * Compares daily rows of two SQLite files in one query over both. Money is compared in points up to the last
- * two bits of legacy's double; rows that differ by more are judged exactly afterwards.
+ * Compares daily rows of two SQLite files in one query over both. Legacy's points, times the multiplier, are
+ * compared with modern's money up to the last two bits of a double; rows that differ by more are judged
+ * exactly afterwards.
  */
 export class AttachedDaily implements RangeFilter {
   readonly #database: Database.Database;
@@ -326,7 +327,8 @@ export class AttachedDaily implements RangeFilter {
 
   /**
    * A column of legacy as text, and the condition that it holds text. A column that is declared as text needs
-   * neither a cast, so that an index can be used, nor the condition: no other value equals a text there.
+   * no cast, and without a cast an index can be used. It needs no condition either: SQLite stores numbers in
+   * it as text, and no blob equals a text.
    */
   #asText(column: string): { readonly text: string; readonly isText: string } {
     const name = `l.${column}`;

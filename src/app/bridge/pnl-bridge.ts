@@ -104,7 +104,10 @@ export interface PnlBridge {
   readonly evidence: EvidenceStore | undefined;
   /** Explains comparisons of the store. */
   readonly explainer: ComparisonExplainer;
-  /** Marks what people accept of the differences of closed days; undefined without stores. */
+  /**
+   * Explains the differences of closed days and marks those whose causes people accept; undefined without a
+   * control store or an evidence store, and in a rehearsal.
+   */
   readonly dayClose: DayClose | undefined;
   /** The control plane, whose plan the bridge follows; undefined if no control store is configured. */
   readonly control: ControlPlane | undefined;
@@ -432,7 +435,7 @@ async function openSystems(config: Config, around: Surroundings): Promise<Record
   }
 }
 
-/** Opens the controller of the desk's own dashboard, limited to the methods that read. */
+/** Opens the controller of the desk's own dashboard. A command offers only the methods that read. */
 async function openController(
   { dashboard: { legacy, controller } }: Config,
   around: Pick<Surroundings, "folder" | "log">,
@@ -486,7 +489,7 @@ async function makeSystem(side: Side, { systems }: Config, around: Surroundings)
   return new OfferedMethods(await foreignSystem(system, { ...options, graceMs }), system.methods);
 }
 
-/** Opens a system that is not built in. The methods of the P&L service only read. */
+/** Opens a system that is not built in. `readOnly` tells a command that it must change nothing. */
 export async function foreignSystem(
   system: Exclude<SystemConfig, { readonly kind: "builtin" }>,
   {

@@ -1,4 +1,4 @@
-/** Records what gates judge beside comparisons: result files, waivers, replays. */
+/** Records what gates judge besides comparisons: result files and waivers. */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
@@ -92,7 +92,7 @@ export async function addEvidence(
   for (const [field, type] of Object.entries(optionalFields))
     if (field in content) checkType(content, { field, type }, refuse);
   const at: unknown = Reflect.get(content, "at");
-  if (typeof at !== "string" || Number.isNaN(Date.parse(at))) throw refuse("the file has no time under at");
+  if (typeof at !== "string" || Number.isNaN(Date.parse(at))) throw refuse('the field "at" is not a time');
   if (Date.parse(at) > systemClock.nowMs() + 60_000) throw refuse(`the time ${at} has not come yet`);
   const sha256 = createHash("sha256").update(text).digest("hex");
   const build: unknown = Reflect.get(content, "build");
@@ -175,7 +175,7 @@ export async function revokeWaivers(gate: string, options: StoreOptions & ByOpti
   );
 }
 
-/** Throws BAD_USAGE if there is no such gate, and REFUSED if it is never waived. */
+/** Throws BAD_USAGE if no gate of evidence has this name, and REFUSED if it is never waived. */
 function checkWaivable(gate: string): void {
   const known = evidenceGates.find(({ name }) => name === gate);
   if (known === undefined)
@@ -189,6 +189,6 @@ function checkWaivable(gate: string): void {
   if (!known.isWaivable)
     throw new BridgeError("REFUSED", {
       what: `the gate ${gate} is never waived`,
-      fix: "gates shows what opens it",
+      fix: "run `pnl-bridge gates` to see what opens it",
     });
 }

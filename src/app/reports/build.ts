@@ -124,7 +124,7 @@ function ownReport({
   const { legacy } = config.systems;
   if (legacy.kind !== "builtin" || legacy.name !== "legacy-desk")
     throw new BridgeError("BAD_USAGE", {
-      what: `${legacy.name} is a system of your own, which writes its report itself`,
+      what: `only legacy-desk has a report that this command can build; legacy is ${legacy.name}`,
       fix: "name its workbook of the day with --legacy-workbook FILE",
     });
   return legacyReport({ ledgers: run.ledgers, closes: closesUpTo(run, date), date });

@@ -52,7 +52,7 @@ export type WatcherEvent =
 
 /** The time between two looks at everything. Recent files are looked at in each look. */
 const allMs = 5_000;
-/** The largest number of turns between two looks, so that new files do not wait for a backlog. */
+/** The largest number of turns in one pass, so that a look that is due does not wait for a backlog. */
 const turnsMax = 50;
 /** The shortest pause between two looks while no file may be read because the sinks are behind. */
 const waitMinMs = 20;
@@ -127,7 +127,7 @@ export class FileWatcher {
     do {
       if (!(await this.pass(false))) return false;
       await this.carry();
-      // The time limit begins again after the folders are open, because opening them takes time.
+      // The time limit begins after the first pass, because opening the folders takes time.
       endMs = Math.min(endMs, clock.monotonicMs() + timeoutMs);
       if (this.#next() !== undefined) continue;
       if (this.#due.nextMs() > endMs && this.#options.sinks.every(({ pending }) => pending === 0))

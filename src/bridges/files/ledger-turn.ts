@@ -180,7 +180,7 @@ export class LedgerTurns extends FileTurns {
   async #rewritten(file: KnownFile, seen: FileStat): Promise<Turn> {
     const { settleMs, ledgers, republished, journal } = this.tools;
     const ageMs = this.settling.ageMs(file, `rewritten ${seen.size} ${seen.mtimeMs}`);
-    if (ageMs < settleMs) return this.wait(file, "UNSETTLED rewritten", settleMs - ageMs);
+    if (ageMs < settleMs) return this.wait(file, unsettled, settleMs - ageMs);
     let [place, checkpoint, chain] = [startOfLedger, start, start];
     const trades: LedgerTrade[] = [];
     const refused: LedgerPiece["refused"][number][] = [];
@@ -194,7 +194,7 @@ export class LedgerTurns extends FileTurns {
     for (;;) {
       const slice = await this.read(file, place.offset, sliceBytes);
       if (!isBytes(slice)) return this.unread(file, slice);
-      if (slice.stat.size !== seen.size) return this.wait(file, "UNSETTLED rewritten", settleMs);
+      if (slice.stat.size !== seen.size) return this.wait(file, unsettled, settleMs);
       ({ stat } = slice);
       rest = slice.bytes;
       piece = ledgers.read(fileName(file.path), place, rest, { passesNul: ageMs >= nulMs });
@@ -269,6 +269,9 @@ export class LedgerTurns extends FileTurns {
     return day !== undefined && day < this.tools.today();
   }
 }
+
+/** Why a file waits whose applied part has changed. */
+const unsettled = "UNSETTLED because applied rows have changed, and the file may still be changing";
 
 /** The time between two looks at a file whose last row waits for the end of its trading day. */
 const dayLookMs = 60_000;

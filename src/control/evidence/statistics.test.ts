@@ -75,7 +75,7 @@ describe("the numbers of trials that a gate needs", () => {
     [0.001, 0.01, [4603, 6636, 8403, 13105], [5077, 9365, 11586, 17555]],
     [0.5, 0.05, undefined, [5, 12, 15, 25]],
     [0.5, 0.01, undefined, [8, 15, 18, 29]],
-  ])("below %d with alpha %d they are known for 0, 1, 2 and 5 events", (limit, alpha, fixed, ours) => {
+  ])("equal the known numbers for 0, 1, 2 and 5 events: limit %d, alpha %d", (limit, alpha, fixed, ours) => {
     const events = [0, 1, 2, 5];
     expect(events.map((k) => trialsNeeded(k, limit, alpha))).toEqual(ours);
     if (fixed !== undefined) expect(events.map((k) => fixedTrialsNeeded(k, limit, alpha))).toEqual(fixed);
@@ -84,7 +84,7 @@ describe("the numbers of trials that a gate needs", () => {
   test.each([
     [0.05, [2.996, 4.744, 6.296, 7.754, 10.513, 16.962], [3.39, 7.352, 9.479, 11.477, 15.15, 23.294]],
     [0.01, [4.605, 6.638, 8.406, 10.045, 13.108, 20.145], [5.079, 9.369, 11.59, 13.691, 17.561, 26.147]],
-  ])("of rare events, times the limit, approach the known numbers at alpha %d", (alpha, fixed, ours) => {
+  ])("multiplied by a tiny limit, approach the known constants at alpha %d", (alpha, fixed, ours) => {
     const rare = 1e-6;
     for (const [place, k] of [0, 1, 2, 3, 5, 10].entries()) {
       expect(trialsNeeded(k, rare, alpha) * rare).toBeCloseTo(ours[place] ?? 0, 2);

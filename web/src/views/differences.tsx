@@ -157,7 +157,7 @@ function LookForCauses({ rows, done }: { readonly rows: readonly Comparison[]; r
   };
   return (
     <button type="button" disabled={left > 0} onClick={() => void look()}>
-      {left > 0 ? `Looking for causes, ${left} left …` : "Look for the newest causes"}
+      {left > 0 ? `Looking for causes, ${left} left …` : "Look for causes of the newest"}
     </button>
   );
 }
@@ -244,7 +244,7 @@ function Comparisons({ verdict, method, unit, cause, id }: Wanted) {
       />
       <p className="soft">
         Enter or a double click opens a comparison. A comparison has a cause here once somebody has opened it,
-        or has looked for the newest causes, since the gateway started.
+        or has looked for causes of the newest, since the gateway started.
       </p>
     </Panel>
   );

@@ -147,9 +147,22 @@ interface Decided {
 }
 type ShownReview = FilesStatus["reviews"][number];
 const decisions = [
-  { decision: "apply", label: "Apply …", what: "The file counts as it is now." },
-  { decision: "ignore", label: "Ignore …", what: "The applied rows stay as they are." },
+  { decision: "apply", label: "Apply …" },
+  { decision: "ignore", label: "Ignore …" },
 ] as const;
+/** The effect of each decision. */
+const effects: Readonly<Record<ShownReview["kind"], Readonly<Record<"apply" | "ignore", string>>>> = {
+  republished: { apply: "The file counts as it is now.", ignore: "The applied rows stay as they are." },
+  similar_row: {
+    apply: "Both rows count; of two fees, the later one counts.",
+    ignore: "The later row never counts; of two fees, the first one counts.",
+  },
+  root: { apply: "The files of the new folder are read.", ignore: "The new folder stays refused." },
+  legacy_rows: {
+    apply: "A person has changed the rows in legacy.",
+    ignore: "The rows stay in legacy, and db reconcile continues to show them.",
+  },
+};
 
 function Review({ review, again }: { readonly review: ShownReview; readonly again: () => void }) {
   const { id, kind, path, added, removed, changed, since, decision } = review;
@@ -165,7 +178,7 @@ function Review({ review, again }: { readonly review: ShownReview; readonly agai
         <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? "Hide the rows" : "Show the rows"}
         </button>
-        {decisions.map(({ decision: wanted, label, what }) => (
+        {decisions.map(({ decision: wanted, label }) => (
           <Command<Decided>
             key={wanted}
             label={label}
@@ -182,7 +195,7 @@ function Review({ review, again }: { readonly review: ShownReview; readonly agai
               </p>
             )}
           >
-            <p>{what}</p>
+            <p>{effects[kind][wanted]}</p>
             <ReviewRows id={id} />
           </Command>
         ))}

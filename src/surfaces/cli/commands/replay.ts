@@ -62,7 +62,7 @@ async function run(options: ReplayCommandOptions, streams: Streams): Promise<Com
   const progress = progressOn(streams.err);
   const { config, note } = await loadConfigOrDefault(options.config);
   if (note !== undefined) streams.err.write(`${plain(note)}\n`);
-  // A replay takes long, so what it cannot record is reported before it begins.
+  // A replay takes long, so a missing control store is reported before it begins.
   if (options.record === true) controlStoreOf({ config });
   const inputs = await checkedInputs(options.out, options);
   const report = await replay({
