@@ -69,7 +69,7 @@ export const layers = {
     imports: ["base", "domain", "platform", "ports", "control"],
   },
   app: {
-    holds: "composition: the only folder that may import every other one",
+    holds: "composition: the only folder that may import all others except `surfaces` and `testing`",
     imports: [
       "base",
       "domain",

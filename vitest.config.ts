@@ -20,12 +20,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-// Workers, their threads and the programs that tests start compile each source once, not once each.
+// Workers, their threads and the programs that tests start share the compiled sources.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "pnl-bridge-compile-cache");
 
 export default defineConfig({
   test: {
-    // Files share their worker's modules: loading them again for each file is a tenth of the whole run.
+    // Files share their worker's modules: loading them again for each file takes a tenth of the whole run.
     projects: [
       {
         extends: true,

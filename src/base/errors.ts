@@ -5,7 +5,7 @@ import { plain } from "./plain-text.ts";
  * fix it. docs/errors.md prints this catalogue (a test compares).
  */
 export const errorCatalogue = {
-  BAD_USAGE: "the command line asks for something that does not exist",
+  BAD_USAGE: "the command or request asks for something that does not exist or is not possible",
   BAD_CONFIG: "the configuration lacks a value, or has one that is not valid",
   BAD_MARKS: "the marks file is not a JSON object of symbol to price",
   BAD_LEDGER: "the file is not a trade ledger",
@@ -82,7 +82,7 @@ export const codeOf = (cause: unknown): string =>
     ? cause.code
     : "";
 
-/** A failure as one line for a person. */
+/** A failure as text for a person: the line of a BridgeError, and the message of any other failure. */
 export const lineOf = (failure: unknown): string =>
   failure instanceof BridgeError ? failure.line : messageOf(failure);
 

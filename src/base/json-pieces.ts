@@ -2,7 +2,7 @@ import { plainJson } from "./plain-text.ts";
 
 const pieceChars = 1 << 16;
 
-/** A longer array inside an entry is split too, so that a piece never has many more values than this. */
+/** A longer array inside an entry is split too, so that no part is much larger than the others. */
 const entriesWholeMax = 1_024;
 
 /**

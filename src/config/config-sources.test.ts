@@ -98,7 +98,7 @@ control: { stale_ms: 5000 }
   expect(from("control.stale_ms")).toEqual([5000, "desk.yaml:8:22"]);
 });
 
-test("a value behind an alias names the position of its anchor", () => {
+test("a value behind an alias names the position of the value with the anchor", () => {
   const text = "migration:\n  validation: { comparison_threshold: &t 0.5, position_threshold: *t }\n";
   expect(valuesOf(text).get("migration.validation.position_threshold")).toMatchObject({
     value: "0.5",

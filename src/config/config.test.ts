@@ -76,7 +76,7 @@ test.each([
   expect(parseConfig(text, "desk.yaml")).toEqual(defaultConfig);
 });
 
-test("every value can be set to something other than its default", () => {
+test("the values of validation, monitoring, approvals, triggers, gateway, control and systems can be set", () => {
   const text = `migration:
   validation: { comparison_threshold: 5e-2, position_threshold: 0, alert_on_mismatch: false }
   monitoring:

@@ -1,6 +1,7 @@
 /**
- * Changes values in a configuration text and leaves every other character as it is: comments, order, spaces,
- * line ends. A new value replaces the old one in its place; a new key follows the last key of its section.
+ * Changes values in a configuration text. Comments and order stay, and so does every other character, unless
+ * the whole text must be written anew; then its spacing may change. A new value replaces the old one in its
+ * place; a new key follows the last key of its section.
  * Each edit is verified by reading the result again: the value has changed, and nothing else has, not even
  * through an alias.
  */
@@ -286,7 +287,10 @@ function listAt(text: string, start: number): YAMLSeq | undefined {
   return undefined;
 }
 
-/** Removes one item of a section or list; undefined if the item shares its line with other text. */
+/**
+ * Removes one item of a section or list; undefined if it is in block style and shares its line with other
+ * text.
+ */
 function removal(text: string, collection: YAMLMap | YAMLSeq, index: number): readonly Splice[] | undefined {
   const item = collection.items[index];
   const [start, end] = [startOf(item), itemEnd(item)];

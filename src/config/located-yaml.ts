@@ -27,7 +27,7 @@ export interface LocatedYaml {
   /** Undefined if the syntax is broken or a limit is exceeded. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
-  /** Positions by `pathKey`. A value behind an alias has the position of its anchor. */
+  /** Positions by `pathKey`. A value behind an alias has the position of the value with the anchor. */
   readonly places: ReadonlyMap<string, Place>;
   /** `line:column`, both from 1, of an offset. */
   readonly lineAndColumn: (offset: number) => string;

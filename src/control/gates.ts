@@ -33,7 +33,7 @@ interface GateVerdict {
   readonly evidence?: JsonValue;
 }
 
-/** One condition of a forward move. A gate that needs statistics reads them itself. */
+/** One condition of a forward move that needs no statistics. Gates that need statistics are in evidence/. */
 export interface Gate {
   readonly name: string;
   readonly title: string;

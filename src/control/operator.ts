@@ -92,7 +92,7 @@ export interface MoveOptions extends Expected {
 export interface MoveResult {
   readonly from: Phase;
   readonly target: Phase;
-  /** False if a gate was closed, and in a dry run. */
+  /** False in a dry run, if a gate was closed, and if the authority over the records did not move. */
   readonly moved: boolean;
   /** Undefined for a backward move, which needs no gates. */
   readonly gates: GateReport | undefined;
@@ -578,8 +578,8 @@ export class Operator {
   }
 
   /**
-   * Returns the evidence gates that keep a rise of modern's traffic, or the end of the window, from passing,
-   * from an overview (by default a new one).
+   * Returns the evidence gates that are not open and therefore block a rise of modern's traffic or the end of
+   * the window. Judges by `overview`; by default, by a new one.
    */
   async blocking(before: Guarded, overview?: Overview): Promise<readonly JudgedGate[]> {
     const { facts, isTrial } = this.#options;

@@ -61,10 +61,10 @@ const otherSpelling = `${option}0`;
 const weekly = (week: string, day: string) => `XCMEOPADPS202507${day}N0ZN${week}/110.75`;
 const days = ["2025-07-21", "2025-07-22", "2025-07-23", "2025-07-24", "2025-07-25"];
 
-/** A property of a desk that a rare cause needs to change a row. */
+/** A property that a desk must have before a rare cause changes any row. */
 export type Trait = "ties" | "flat" | "tenths" | "zero-day" | "more-prices";
 
-/** Returns a desk of a few days whose trades include a case of each cause. */
+/** Returns a random desk of a few days whose trades may include a case of any cause. */
 export function randomDesk(seed: number, size: number, trait?: Trait): Desk {
   const random = randomFrom(seed);
   const int = (below: number) => Math.floor(random() * below);

@@ -143,8 +143,8 @@ interface ShownExample {
 }
 
 /**
- * Returns the example of a cause with the result of explain for a system that follows its rule. Throws if no
- * rule of the cause changes a row.
+ * Returns the example of a cause with the result of explain for a system that follows one of its rules.
+ * Throws if there is no rule for which explain names this cause alone.
  */
 export function exampleOf(code: CauseCode): ShownExample {
   const { files, closes: prices = {} } = examples[code];
@@ -171,7 +171,7 @@ export function exampleOf(code: CauseCode): ShownExample {
         explanation: found.explanation,
       };
     }
-  throw new Error(`the example of ${code} does not show a difference`);
+  throw new Error(`explain names ${code} alone for no rule of its example`);
 }
 
 const lineOf = ({ id, symbol, time, side, quantity, price, book }: LedgerRow): string =>

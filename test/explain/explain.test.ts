@@ -219,6 +219,6 @@ it("a run over a large history stops at the first day that a cause does not expl
   const [found] = explained(desk, reportWith(desk, given.component, variant.apply(given.base)));
   expect(found && codesOf(found.explanation)).toBe("LIFO");
   // Only these runs read the whole history: the rules of both sides, the true cause, and rules that change
-  // the order or the day. That is less than eight.
+  // the order or the day. These are fewer than eight runs.
   expect((found?.explanation.budget.trades ?? 0) / 21_000).toBeLessThan(8);
 });

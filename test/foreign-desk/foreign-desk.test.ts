@@ -95,8 +95,10 @@ function scoreOf(mistake: string, { rows, explanations = [] }: ParityReport): Sc
   };
 }
 
+const noPython = pythonMissing ? " (skipped: no Python)" : "";
+
 it.skipIf(pythonMissing)(
-  "explain names the mistake of a Python desk from its rows, and none if it makes none (skipped: no Python)",
+  `explain names the mistake of a Python desk from its rows, and none if it makes none${noPython}`,
   () =>
     withFiles({ "desk.yaml": `systems:\n  legacy: ${JSON.stringify(configured)}\n` }, async (base) => {
       const config = await loadConfig(join(base, "desk.yaml"));

@@ -5,9 +5,9 @@ import { syncFolder } from "../../platform/atomic-file.ts";
 import type { SwitchFile } from "../../ports/local-files.ts";
 
 /**
- * The switch file of a machine. While the file exists, legacy answers in every process whose state is in its
- * folder; after its removal the plan applies again. With several paths, one existing file is enough, and a
- * command creates the first.
+ * The switch file of a machine. While the file exists, legacy answers in every process that keeps its own
+ * files, such as snapshots, in the same folder; after its removal the plan applies again. If there are
+ * several paths, one existing file is enough, and a command creates the file at the first path.
  */
 export class LocalSwitchFile implements SwitchFile {
   readonly #paths: readonly string[];

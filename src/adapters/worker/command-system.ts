@@ -12,7 +12,7 @@
  *
  * After the first failure of a worker that had been up, the next call starts it again at once. After every
  * further failure, and after a failed start, a pause comes first, which doubles with each failure until the
- * worker has been up for `steadyMs`. Calls during the pause fail BUSY. Only calls start a worker.
+ * worker has been up for `steadyMs`. Calls during the pause fail BUSY. Only calls and `start` start a worker.
  *
  * All limits are in `commandDefaults`.
  */
@@ -181,8 +181,8 @@ export class CommandSystem implements BridgedSystem {
   }
 
   /**
-   * The methods that the worker announced at its last start; undefined before, or if it does not announce
-   * any.
+   * The methods that the worker announced at its last start; undefined before its first start, or if it does
+   * not announce any.
    */
   get methods(): ReadonlySet<string> | undefined {
     return this.#methods;
@@ -286,7 +286,10 @@ export class CommandSystem implements BridgedSystem {
         `the request of ${shown} has ${bytes} bytes, and ${requestBytesMax} are the limit`,
       );
     if (this.#waitingBytes + (this.#process?.unread ?? 0) + bytes > waitingBytesMax)
-      return new SystemFailure("BUSY", `${name} has more than ${waitingBytesMax} bytes of requests to read`);
+      return new SystemFailure(
+        "BUSY",
+        `${name} has too many requests to read: with this one, more than ${waitingBytesMax} bytes`,
+      );
     return text;
   }
 
@@ -314,7 +317,7 @@ export class CommandSystem implements BridgedSystem {
   #send(call: Call): void {
     const leftMs = Math.max(1, Math.ceil(call.deadlineMs - (performance.now() - call.startedMs)));
     this.#sent.set(call.id, call);
-    // Counted from now: until now the call waited for the bridge, not for the worker.
+    // Counted from now: until now the call waited in the bridge, and the worker could not answer it.
     call.overdueFromMs = performance.now() + call.deadlineMs;
     this.#checkLater(call, call.deadlineMs + this.#limits.graceMs);
     this.#process?.write(callLine(call.id, call.method, leftMs, call.takeText()));

@@ -122,8 +122,8 @@ async function otherPerson({ store }: OperatorSession, by: By, gate: string): Pr
 }
 
 /**
- * Returns the number of writes that the returned database has put into the quarantine; undefined while it is
- * unreachable or another database.
+ * Settles the owed writes of modern's database if it is back, and returns the number of those that went to
+ * the quarantine. Returns undefined if it is unreachable, or if it is another database.
  */
 async function returned(settings: PairSettings): Promise<number | undefined> {
   return withPair(settings, prepared, (pair) => takeBack(pair, systemClock.nowMs()).catch(() => undefined));

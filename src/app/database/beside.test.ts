@@ -146,7 +146,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     });
   });
 
-  it("a kind whose table has no unique key is refused, and the others are written", async () => {
+  it("a record whose table has no unique key is refused, and records of other tables are written", async () => {
     runSql(
       legacy,
       `ALTER TABLE positions RENAME TO keyed;
@@ -166,7 +166,7 @@ describe("with the bridge's tables beside legacy's database", () => {
     expect(rows(legacy, "SELECT * FROM positions")).toEqual([]);
   });
 
-  it("a write of unknown outcome waits for a person, who sees both images and settles it", async () => {
+  it("a write of unknown outcome waits for a person, who sees legacy's row and the wanted one and settles it", async () => {
     await using((bridge) => bridge.write([positionRecord("1")], { idempotencyKey: "one" }));
     const [position] = rows(legacy, "SELECT instrument_name FROM positions") as { instrument_name: string }[];
     const change = {

@@ -1,4 +1,4 @@
-/** The short commands `db`. */
+/** The work of the short commands of `db`. */
 import { BridgeError } from "../../base/errors.ts";
 import type { BackfillReport, CutoverReport } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";

@@ -56,10 +56,7 @@ export async function evidenceOf(settings: ControlSettings, asked: Asked): Promi
 
 const isLongAgo = (ms: number, days: number): boolean => systemClock.nowMs() - ms >= days * 86_400_000;
 
-/**
- * Returns the time since which no call has been sent to legacy, and the processes of the fleet that still
- * run.
- */
+/** Checks that legacy's window is closed for long enough, and that no process of the fleet is running. */
 async function controlEvidence(settings: ControlSettings, days: number) {
   const { stores, control } = settings.config;
   const unknown = missing("unknown, because no control store is configured");
@@ -81,8 +78,8 @@ async function controlEvidence(settings: ControlSettings, days: number) {
 }
 
 /**
- * Checks legacy's window. After it is closed, neither a plan nor a kill switch sends a call or a write to
- * legacy.
+ * Checks legacy's window. Once the window is closed, neither a plan nor a kill switch sends a call or a write
+ * to legacy.
  */
 async function windowOf(store: ControlStore, settings: ControlSettings, days: number): Promise<Finding> {
   if ((await store.read()).legacyWindow !== "closed")
@@ -129,7 +126,7 @@ const writesOf = ({ pair, days }: Asked): Promise<Finding> =>
 
 function notOpen(file: string): Finding {
   const found = usersOf([file, `${file}-wal`, `${file}-shm`]);
-  if (found === undefined) return missing("unknown: this system does not show who has a file open");
+  if (found === undefined) return missing("unknown: this operating system does not show who has a file open");
   const { users, hidden } = found;
   if (users.length > 0) return missing(`processes have legacy's database open: ${users.join(", ")}`);
   const unseen = hidden === 0 ? "" : `; ${hidden} processes of other users could not be inspected`;

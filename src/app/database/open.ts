@@ -57,7 +57,7 @@ export interface OpenOptions {
   readonly creates?: boolean;
   /**
    * Whether callers' records are written. If the bridge's tables are beside legacy's database, only one
-   * process may do so. Default: no.
+   * process may write records. Default: no.
    */
   readonly writes?: boolean;
   readonly onEvent?: (event: PairEvent) => void;

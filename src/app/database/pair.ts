@@ -53,8 +53,8 @@ export const openSide = (
   openRecordStore(pair.addresses[side], { folder: pair.folder, side, isBeside: isBeside(pair), ...options });
 
 /**
- * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then each call to it
- * tries to open it. Otherwise throws the errors of opening them.
+ * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then calls to it try
+ * to open it, at most once a second. Otherwise throws the errors of opening them.
  */
 export async function openPair(
   settings: PairSettings,

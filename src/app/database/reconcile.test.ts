@@ -533,19 +533,19 @@ describe("a pair of SQLite files", () => {
     try {
       while ((passes.at(-1)?.position ?? 0) < 20) {
         passes.push(await compared());
-        // A pass blocks the event loop, so the writer runs here.
+        // A pass blocks the event loop, so the writer can run only during this pause.
         await sleep(5);
       }
     } finally {
       isOver = true;
       await writer;
     }
-    // The position changes with every write. A pass that always finds a write of it owed reports it as OWED.
+    // Every write changes the position. If a pass always finds that such a write is owed, it reports OWED.
     for (const { rows } of passes) expect(rows.filter(({ cause }) => cause !== "OWED")).toEqual([]);
   });
 });
 
-it("a program compares the databases that it writes in a separate process", async () => {
+it("a program that writes to the databases compares them in a separate process", async () => {
   const { legacy, modern } = pair.addresses;
   const bridge = await openDatabaseBridge({ legacy, modern, phase: "dual_write" });
   try {

@@ -29,7 +29,7 @@ export async function review(options: ReviewOptions): Promise<ReviewReport> {
     throw new BridgeError("BAD_USAGE", { what: "settling a row needs a reason", fix: "add --reason TEXT" });
   const settings = await settingsOf(rest);
   return withPair(pairOf(settings), prepared, async (pair) => {
-    // Legacy's store has the writes of which it is unknown whether legacy stored them.
+    // Writes that legacy may or may not have stored (UNDECIDED) wait in legacy's quarantine.
     const found = [...(await waitingOf(pair.modern)), ...(await waitingOf(pair.legacy))];
     const isMeant = ({ key, code }: QuarantineEntry) => key === settle || code === settleCode;
     const settled = found.filter(isMeant);

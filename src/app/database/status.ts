@@ -20,11 +20,9 @@ export interface DatabaseStatus {
   readonly mode: MigrationMode;
   /** The owed writes; null for legacy while modern's database does not answer. */
   readonly owed: Readonly<Record<"toLegacy", OwedCount | null>> & Readonly<Record<"toModern", OwedCount>>;
-  /**
-   * The reason why modern's database does not answer, in which case its values are null; null if it answers.
-   */
+  /** The reason why modern's database does not answer; modern's values are then null. Null if it answers. */
   readonly modernAway: string | null;
-  /** The writes that the other store refuses, by row; at most a hundred. */
+  /** The rows of the writes that the other store refuses; of the first hundred writes at most. */
   readonly parked: readonly ParkedRow[];
   /** The last comparison of all rows. */
   readonly lastReconcile: {
@@ -203,7 +201,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
       : [`other writers ${foreignRows.imported} rows of legacy's own programs entered modern`]),
     ...(!quarantine && !reviews
       ? []
-      : [`waiting       ${quarantine} rows that modern cannot hold, ${reviews} rows to review`]),
+      : [`waiting       ${quarantine ?? "unknown"} rows that modern cannot hold, ${reviews} rows to review`]),
     ...(unstorable === 0
       ? []
       : [

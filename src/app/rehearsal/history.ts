@@ -22,7 +22,7 @@ export interface PlayedDay {
   readonly ledgers: readonly string[];
   readonly prices: readonly string[];
   readonly trades: number;
-  /** The instrument-days in `rows`. */
+  /** The number of lanes (a book and an instrument) in `rows`, counted again for each day. */
   readonly lanes: number;
   /** The daily rows of both systems that follow from these files. */
   readonly rows: readonly ParityRow[];
@@ -38,7 +38,7 @@ export interface DeskHistory {
   readonly accepted: ReadonlySet<string>;
   readonly systems: Config["systems"];
   readonly dayRule: PnlRun["dayRule"];
-  /** The time that each system took for the whole history; absent if its rows are recorded. */
+  /** The time that each system of the desk took for the whole history; absent if built in or recorded. */
   readonly tookMs: Readonly<Partial<Record<Side, number>>>;
   readonly refusedRows: number;
   readonly books: readonly string[];
@@ -182,7 +182,7 @@ function daysOf(
   const [first = 0, last = 0] = [played[0], played.at(-1)];
   const end = Math.max(last, (to === undefined ? undefined : parseDay(to)) ?? last);
   for (let day = nextBusinessDay(first); day <= end; day = nextBusinessDay(day)) dayOf(day);
-  // Prices of days without trades change nothing.
+  // Prices of a day that is not played are left out.
   for (const { path, day } of prices) days.get(day)?.prices.push(path);
   return [...days]
     .toSorted(([one], [other]) => one - other)

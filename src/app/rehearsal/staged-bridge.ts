@@ -258,7 +258,7 @@ const note = (
 
 const isoOf = (clock: SimulatedClock): string => new Date(clock.nowMs()).toISOString();
 
-/** Lets the simulated people approve a phase, as often as its configuration asks. */
+/** Lets both simulated people approve a phase, which is enough for every configuration. */
 export async function approve(operatorOf: Operator, phase: Phase): Promise<void> {
   for (const actor of people) await operatorOf.signOff("approved", { actor, note: "rehearsal", phase });
 }

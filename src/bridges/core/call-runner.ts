@@ -195,7 +195,7 @@ export class CallRunner implements ShadowHost {
     if (blame === "system") this.#countFailure(call);
     else breaker.released(call.era);
     if (!this.#canFallBack(call)) {
-      // Legacy cannot decide here, so every failure but a refusal counts against modern.
+      // Legacy cannot decide here, so a failure of unknown blame counts against modern, except a refusal.
       if (blame === "unknown" && known?.failure !== "REFUSED") this.#countFailure(call);
       return this.#giveUp(call, failure);
     }

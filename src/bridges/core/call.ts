@@ -99,10 +99,7 @@ export class Call {
   fellBack: FallbackReason | undefined = undefined;
   /** Undefined if the call is not compared. */
   shadow: AnswerObserver | undefined = undefined;
-  /**
-   * The number of the breaker's state when modern was asked; the breaker ignores a report from an earlier
-   * state.
-   */
+  /** The breaker's era when modern was asked; the breaker ignores reports from earlier eras. */
   era = 0;
 
   constructor(method: RunnerMethod, args: readonly unknown[], key: CallKey, plan: MigrationPlan) {

@@ -57,7 +57,7 @@ export class MethodTally {
   servedDiverged = 0;
   sampledOut = 0;
   eligible = 0;
-  /** The calls in `eligible` that were drawn to ask the answering side twice, before the sampling. */
+  /** The calls in `eligible` for which the answering side is asked twice; the sample ratio does not apply. */
   controls = 0;
   compared = 0;
   errors = 0;

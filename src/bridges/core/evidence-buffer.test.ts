@@ -171,7 +171,7 @@ test.each([
   },
 );
 
-test("requests are kept with both answers up to the daily limit, and every other one records why it is not", async () => {
+test("requests are kept with both answers up to the daily limit, and a request that is not kept records why", async () => {
   const store = new MemoryEvidence().open();
   const buffer = new EvidenceBuffer(store, new TestClock(), { requestsPerDay: 2 });
   const answers = { legacy: { positions: [] }, modern: null };

@@ -89,7 +89,7 @@ const positions = (...rows: readonly JsonValue[]): Answers => ({ openPositions: 
 const fails = { openPositions: async () => Promise.reject(new Error("modern is down")) };
 
 describe("a comparison counts for the lanes of its answer, on the trading day of its request's as-of", () => {
-  test("with the worst field, the largest money and the sum of all differences of each lane", async () => {
+  test("with the first field that diverges, the largest money and the sum of all differences of each lane", async () => {
     const { laneDays } = await evidenceOf(
       {
         legacy: positions(position("ZNZ6"), position("ZBZ6"), position("ZFZ6")),

@@ -12,7 +12,7 @@ export interface EvidenceTallyOptions {
   /** Unique for each start of a process. */
   readonly process: string;
   readonly dayRule: TradingDayRuleName;
-  /** The class of a symbol's product, for which a rate is proved. */
+  /** The class of a symbol's product; the gates prove a rate for each class. */
   readonly groupOf: (symbol: string) => string;
 }
 
@@ -112,8 +112,8 @@ export class EvidenceTally {
   }
 
   /**
-   * Counts an answer of legacy without writes of that age. Without an age, the caller was not told that legacy
-   * lacks writes.
+   * Counts an answer of legacy that lacks writes; `lacksMs` is the age of the oldest of them. If it is
+   * undefined, the caller was not told that legacy lacks writes.
    */
   stale(user: string, lacksMs: number | undefined): void {
     if (this.#key === "") return;

@@ -65,7 +65,8 @@ export function lanesOf(
     else addDifference(lane, difference);
   }
   const found = [...lanes.values()];
-  // Totals follow from their rows. If no row diverges, a total that diverges counts against every lane.
+  // Totals follow from their rows. A total that diverges counts against every lane if no row diverges or if
+  // there is one lane only.
   if (found.length === 1 || found.every(({ apart }) => apart === null))
     for (const lane of found) for (const difference of elsewhere) addDifference(lane, difference);
   return found;

@@ -79,7 +79,7 @@ export interface CallAnswer<Value> {
   readonly source: Side;
   /** The epoch of the plan under which it was answered. */
   readonly epoch: number;
-  /** True if legacy answered and has not received all writes yet. */
+  /** True if legacy answered and lacked writes when the call began or when it ended. */
   readonly stale: boolean;
   /** The age of the oldest write that a stale answer lacks. */
   readonly staleMs?: number;

@@ -447,7 +447,7 @@ describe("DashboardDataBridge", () => {
       });
   });
 
-  it("limits days, chart and trades to a day, and has no positions of a past day", async () => {
+  it("limits days and trades to a day and the chart to the days up to it, and has no positions of a past day", async () => {
     const { bridge } = opened();
     const { value } = await bridge.getPnlData({ date: "2025-07-23" });
     expect(value.daily?.map(({ tradingDay }) => tradingDay)).toEqual(["2025-07-23"]);
@@ -486,7 +486,7 @@ describe("DashboardDataBridge", () => {
     expect([none.trades, none.unavailable.trades]).toEqual([null, expect.stringContaining("file-name")]);
   });
 
-  it("reports a list of trades as incomplete if it has all trades that the system was asked for", async () => {
+  it("reports a list of trades as incomplete if it has as many trades as the system was asked for", async () => {
     const trades = Array.from({ length: 100_100 }, (_, at) => ({
       ...{ id: String(at), symbol: "ZN", side: "B", quantity: "1", time: "2025-07-24T10:00:00-05:00" },
     }));
@@ -730,7 +730,7 @@ describe("the controllers of the desk's own dashboards", () => {
     await expect(screenOf("v1", { ...v1, ...broken })).rejects.toThrow(why);
   });
 
-  it("a known defect of the desk is not comparable, not a difference", async () => {
+  it("a figure with a known defect of the desk is not comparable, and counts as no difference", async () => {
     const read: ScreenSource["read"] = () => screenOf("v2", { ...v2 });
     const { bridge, settled } = opened({
       read,

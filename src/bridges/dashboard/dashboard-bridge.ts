@@ -194,8 +194,8 @@ export class DashboardDataBridge {
   }
 
   /**
-   * The positions that a viewer requested in the last half minute, once for each system and book. `ask` asks
-   * for them again, as `getPnlData` does.
+   * The positions of each system and book of which a viewer requested any view in the last half minute. `ask`
+   * asks for these positions again, as `getPnlData` does.
    */
   watched(): readonly Watched[] {
     const nowMs = this.#options.clock.monotonicMs();

@@ -10,7 +10,7 @@ export interface DashboardRequest {
   readonly view?: "screen" | Panel;
   readonly user?: string;
   readonly book?: string;
-  /** A trading day, YYYY-MM-DD, to which days, chart and trades are limited. Default: all days. */
+  /** A trading day, YYYY-MM-DD: only its daily row and trades, and the chart up to it. Default: all days. */
   readonly date?: string;
   /**
    * The largest number of rows in a list. Default 500, but 10,000 for positions, because a page shows all of
@@ -54,7 +54,7 @@ export function reachOf(request: DashboardRequest): number {
 export const panelsOf = ({ view = "screen" }: DashboardRequest): readonly Panel[] =>
   view === "screen" ? panels : [view];
 
-/** The panels of a view with its rows, and the number of rows at which a list was cut. */
+/** The panels of a view with their rows, and the number of rows at which a list was cut. */
 export function viewOf(
   request: DashboardRequest,
   screen: Screen,
@@ -92,7 +92,10 @@ export function viewOf(
 const isList = (rows: NonNullable<Screen[Panel]>): rows is NonNullable<Screen[Exclude<Panel, "summary">]> =>
   Array.isArray(rows);
 
-/** Limits a screen to one trading day. Positions and totals are known only as of now. */
+/**
+ * Limits a screen to one trading day, and its chart to the days up to it. Positions and the sums of all days
+ * are known only as of now.
+ */
 function screenOfDay(screen: Screen, date: string, dayRule: TradingDayRuleName): Screen {
   const why = "it is known as of now only: leave the date out";
   const hasDays = dayRule !== "file-name";

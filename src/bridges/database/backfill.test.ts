@@ -456,7 +456,7 @@ describe("a pass", () => {
     expect(await run).toMatchObject({ finished: true, tables: { processed_trades: { imported: 1 } } });
   });
 
-  it("keeps the last price of a day in modern, in whatever order it reads the prices, and never guesses the kind", async () => {
+  it("keeps the last price of a day in modern, in whatever order it reads the prices, and never guesses the kind of mark", async () => {
     desk(deskPrice("15:00:00", 111), deskPrice("14:00:00", 110));
     const { tables } = await backfill().run({ pass: "backfill" });
     expect(tables.market_prices).toMatchObject({
@@ -475,7 +475,7 @@ describe("a pass", () => {
     expect(await waiting()).toEqual([]);
   });
 
-  it("counts equal rows of one file as separate trades where legacy has no unique key, and a trade of two files once", async () => {
+  it("counts equal rows of one file as separate trades where legacy has no unique key, and counts a trade that is in two files once", async () => {
     desk(
       "CREATE TABLE without AS SELECT * FROM processed_trades",
       "DROP TABLE processed_trades",

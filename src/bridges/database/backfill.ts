@@ -172,7 +172,7 @@ const rowsMax = 1_000;
 const waitMs = 100;
 
 /**
- * Copies rows that the bridge has not written from legacy into modern.
+ * Copies into modern the rows of legacy that the bridge has not written.
  *
  * A row that both stores get at version 0 belongs to the bridge from then on. Legacy's own tables are read in
  * short pages and never changed; its table of versions gets an entry for each row, so that a later write
@@ -180,12 +180,12 @@ const waitMs = 100;
  * authoritative store takes a row first, because that store accepts or refuses concurrent writes of the row.
  *
  * Each chunk is recorded in modern when both stores have it. If legacy has the rows already and modern takes
- * all of them, the transaction that stores them records it too. While modern takes a chunk, the next one is
- * read and mapped, and legacy takes it if it is authoritative. A run that dies is resumed after the last
- * recorded chunk; rows that the unrecorded chunks had already copied are `known` and do not change. The
- * highest id is fixed at the beginning of a pass. The relay carries a row that a write has touched, even if
- * the write deleted it. If modern cannot hold a row, or if another program has changed it, the row waits for a
- * person, with its values in both stores.
+ * all of them, the transaction that stores them also records the chunk. While modern takes a chunk, the next
+ * one is read and mapped, and legacy takes it if it is authoritative. A run that dies is resumed after the
+ * last recorded chunk; rows that the unrecorded chunks had already copied are `known` and do not change. The
+ * highest id is fixed at the beginning of a pass. A row that a write has touched is left to the relay, even
+ * if the write deleted it. If modern cannot hold a row, or if another program has changed it, the row waits
+ * for a person, with its values in both stores.
  */
 export class Backfill {
   readonly #options: BackfillOptions;

@@ -21,13 +21,13 @@ export interface CutoverOptions {
   /** The longest time that the mirror may take to catch up before writes are held back. */
   readonly drainMsMax: number;
   /**
-   * The last complete reconciliation; null if there was none. `position` is the last number that the outbox
-   * had at that time.
+   * The last reconciliation of all rows; null if there was none. `position` is the last number that the
+   * outbox had at that time.
    */
   readonly lastReconcile: () => Promise<ReconcileMark | null>;
   /**
-   * Copies rows that legacy's own programs have written into modern. Returns the number of rows that wait for
-   * a person's decision.
+   * Copies into modern the rows that legacy's own programs have written. Returns the number of rows that wait
+   * for a person's decision.
    */
   readonly importForeign: (legacy: RecordStore) => Promise<number>;
   /** Called as each rung of the ladder begins. */

@@ -489,7 +489,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
       });
 
       it("hundreds of entries that the mirror refuses are parked, and no other entry waits for them", async () => {
-        // In SQLite and in a long run, more than the relay applies at once.
+        // In SQLite and in a long run, these are more entries than the relay applies at once.
         const poison = isLongRun("db-pairs") ? 500 : kind === "SQLite" ? 250 : 30;
         const waits = await open(authority, { mirrors: false });
         if (mirror === "legacy")

@@ -165,7 +165,7 @@ function storedOf(table: LegacyTable, { cells }: LegacyRow): RowChange {
 const plainValue = (cell: LegacyRow["cells"][string] | undefined): StoredValue =>
   cell === undefined ? null : cell.type === "integer" ? Number(cell.value) : cell.value;
 
-/** The columns of a row that a record of legacy's figures does not give as they are: legacy keeps points. */
+/** The columns of a row that differ from those of the record: P&L becomes money, and a trade has no line. */
 const ofLegacy: Readonly<Record<RecordKind, (row: Row) => Row["values"]>> = {
   trade: () => ({ source_line: null }),
   price: () => ({}),
@@ -178,7 +178,7 @@ const inMoney = ({ values: { realized, unrealized }, multiplier }: Row): Row["va
   unrealized: product(unrealized ?? "0", multiplier),
 });
 
-/** The records whose figures are legacy's: P&L in points, and a line where a trade has none. */
+/** Records with legacy's own figures: P&L is in points, and each trade has line 1, for want of a line. */
 const records: Readonly<Record<LegacyTable, (cells: Cells, tools: ReadingTools) => BridgeRecord>> = {
   processed_trades: (cells, { book }) => {
     cells.day("trade_date");

@@ -217,9 +217,9 @@ const exactText = (value: { readonly numerator: bigint; readonly denominator: bi
 const RecordRefused = Refused<RecordRefusalCode>;
 
 /**
- * Reads the records of one write into canonical rows. One bad record refuses the whole write. Text is kept
- * byte for byte: nothing is trimmed, rounded or replaced. A record is refused if no product is known for its
- * symbol. Removals come first; the other rows keep the order of the records.
+ * Reads the records of one write into canonical rows. One bad record refuses the whole write. Names are
+ * kept byte for byte; decimals and times become canonical text, without rounding. A record is refused if no
+ * product is known for its symbol. Removals come first; the other rows keep the order of the records.
  */
 export function takeRecords(
   records: unknown,

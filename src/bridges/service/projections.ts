@@ -77,7 +77,7 @@ function rows(answer: unknown, list: string, fields: readonly string[]): unknown
   return Array.isArray(given) ? given.map((row) => (isRow(row) ? picked(row, fields) : row)) : given;
 }
 
-/** Whether each trade is followed by older ones only. A time that cannot be parsed is ignored. */
+/** Whether no trade is followed by a newer one. A time that cannot be parsed is ignored. */
 function areNewestFirst(trades: unknown): boolean {
   if (!Array.isArray(trades)) return true;
   let lastUs = Number.POSITIVE_INFINITY;

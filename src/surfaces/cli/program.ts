@@ -19,9 +19,9 @@ const groups: Readonly<Record<string, string>> = {
     "A forward move needs open gates and advances one phase.",
   whitelist: "Lists and changes the users who get modern's answers, whatever the percentage",
   denylist: "Lists and changes the users who get legacy's answers, whatever the percentage",
-  db: "Prepares, watches and moves the two databases that hold the records",
+  db: "Prepares and watches the two databases that hold the records, and moves the authority between them",
   "watch review": "Lists, shows and decides the changes that wait for a person",
-  evidence: "Records evidence of the gates that people and other programs gather",
+  evidence: "Records evidence for the gates, gathered by people and other programs",
   causes: "Accepts known causes of differences, each within a limit and until a day; the audit keeps them",
   report:
     "Writes, compares and accepts the desk's daily Excel reports, and writes the report of the migration",

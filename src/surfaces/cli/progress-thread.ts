@@ -1,4 +1,4 @@
-/** Writes the latest text that it received to stderr, from two seconds after its start; see `progressOn`. */
+/** Writes to stderr the latest text that it received, from two seconds after its start; see `progressOn`. */
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { painter, progressAfterMs } from "./terminal.ts";

@@ -17,8 +17,8 @@ const flushMsMax = 2_000;
 const waitingBytesMax = 4_194_304;
 
 /**
- * Opens the log of a server: one JSON line on stderr for each event. A reader that stalls delays neither a
- * call nor the shutdown.
+ * Opens the log of a server: one JSON line on stderr for each event. A reader that stalls delays no call, and
+ * the shutdown by two seconds at most.
  */
 export function openServerLog(): ServerLog {
   let [isAbandoned, dropped] = [false, 0];
@@ -55,7 +55,7 @@ export function openServerLog(): ServerLog {
   const close = async (): Promise<void> => {
     const written = Promise.withResolvers<void>();
     const limit = setTimeout(written.resolve, flushMsMax);
-    // A flush ends with the write that is under way, and leaves the lines that came after its begin.
+    // `end` also writes the lines that came during the write that is under way; `flush` would leave them out.
     destination.once("close", written.resolve);
     destination.end();
     await written.promise;

@@ -1,6 +1,7 @@
 /**
  * Computes the content that both stores must hold, from the content of the files alone. It shares no code
- * with the watcher: it parses by splitting, counts by sorting, and matches lots with the independent oracle.
+ * with the watcher: it parses by splitting, counts the equal rows of each file, and matches lots with the
+ * independent oracle.
  */
 import { type OracleTrade, oracle } from "../../../src/testing/slow-oracle.ts";
 

@@ -22,7 +22,7 @@ export const dashboardQuery = z.object({
     .string()
     .regex(/^\d{4}-\d\d-\d\d$/, "must be a day, YYYY-MM-DD")
     .optional()
-    .describe("limits days, chart and trades to a trading day"),
+    .describe("limits days and trades to a trading day, and the chart to the days up to it"),
   limit: z.coerce
     .number()
     .int()
