@@ -44,7 +44,7 @@ export async function databaseReconcile(): Promise<BenchResult> {
         },
         {
           case: "time a row, 1,000,000 rows",
-          measured: perSecond(sizes.few, times.reconcileFew.medianMs),
+          measured: `${Math.round((times.reconcileMany.medianMs * 1e6) / sizes.many)} ns`,
           ratio: ratio(perRow(times.reconcileMany, sizes.many), perRow(times.reconcileFew, sizes.few)),
           against: "250,000 rows",
           target: { atMost: 1.5 },

@@ -103,7 +103,7 @@ export async function databaseBench(): Promise<BenchResult> {
         },
         { case: "age of the mirror at 1,000 writes/s", measured: `p50 ${age(0.5)}, p99 ${age(0.99)}` },
         {
-          case: "peak memory of a process with one pair, 16 callers of 200 rows and the relay",
+          case: "peak memory of a process with one pair, its callers and the relay",
           measured: `${peakMb} MB`,
         },
       ],
@@ -116,7 +116,7 @@ export async function databaseBench(): Promise<BenchResult> {
 
 let turn = 0;
 
-/** The positions of one write; later writes have the same symbols with other figures. */
+/** The places of one write's positions. The writes take the symbols in turn, again and again. */
 const batch = (write: number, rows: number): readonly number[] =>
   Array.from({ length: rows }, (_, row) => write * rows + row);
 

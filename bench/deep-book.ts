@@ -34,7 +34,7 @@ export async function deepBook(): Promise<BenchResult> {
   ]);
   const naive = { shallow: shiftAll(shallow), deep: shiftAll(deep) };
   rows.push({ case: `naive Array.shift(), ${shallow} lots`, measured: milliseconds(naive.shallow.ms) });
-  const part = naive.deep.closed === deep ? "" : ` (stopped after ${naive.deep.closed})`;
+  const part = naive.deep.closed === deep ? "" : ` (stopped after ${naive.deep.closed} lots)`;
   const perLot = naive.deep.ms / naive.deep.closed / (times.fifo.deepOnce.medianMs / deep);
   rows.push({
     case: `naive Array.shift(), ${deep} lots${part}`,

@@ -185,7 +185,7 @@ interface Way {
   readonly times: Times;
 }
 
-/** Returns the rows per second of a baseline, and of the watcher, which must reach a part of them. */
+/** Returns the rows per second of a baseline, and of our code, which must reach a share of the baseline's. */
 function rates(rows: number, [base, ours]: readonly [Way, Way], atLeast: number): readonly BenchRow[] {
   const rate = ({ times }: Way) => `${Math.round((rows * 1_000) / times.medianMs)} rows/s`;
   return [

@@ -269,7 +269,10 @@ export const probes: Readonly<Record<string, Probe>> = {
         await service.$bridge.idle();
         const { equal = 0 } = service.$bridge.counters.calculate?.verdicts ?? {};
         const { garbage, unknown } = system.counters;
-        return { ok: answered.ok && equal === 1, what: `equal, ${garbage + unknown} lines ignored` };
+        return {
+          ok: answered.ok && equal === 1,
+          what: `${equal} of 1 equal, ${garbage + unknown} lines ignored`,
+        };
       }),
   },
   "is killed": {
@@ -284,7 +287,7 @@ export const probes: Readonly<Record<string, Probe>> = {
         const errors = service.$bridge.counters.calculate?.errors;
         return {
           ok: answered.ok && errors === 1,
-          what: `answered, ${errors} error: ${service.$bridge.samples[0]?.modern.error}`,
+          what: `${answered.what}, counted errors: ${errors}: ${service.$bridge.samples[0]?.modern.error}`,
         };
       }),
   },
@@ -316,7 +319,7 @@ export const probes: Readonly<Record<string, Probe>> = {
         const error = service.$bridge.samples[0]?.modern.error ?? "no error";
         return {
           ok: answered.ok && error.startsWith("TOO_LARGE") && peak < 100e6,
-          what: `answered, ${error.split(":")[0]}, ${Math.round(peak / 1e6)} MB more`,
+          what: `${answered.what}, ${error.split(":")[0]}, ${Math.round(peak / 1e6)} MB more`,
         };
       }),
   },

@@ -167,7 +167,7 @@ async function inTab(browser: Browser, url: string): Promise<readonly BenchRow[]
   await tab.goto(`${url}/#/pnl?compare=no`);
   await tab.locator("[data-state=live]").waitFor();
   await tab.locator(".card data").first().waitFor();
-  // The policy of an answer that is no page permits no script.
+  // The content security policy of an answer that is no page permits no script.
   const polling = await browser.newPage({ bypassCSP: true });
   await polling.goto(`${url}/healthz`);
   await polling.evaluate(`
@@ -202,7 +202,7 @@ async function inTab(browser: Browser, url: string): Promise<readonly BenchRow[]
 
 /**
  * The times from changes at random moments until the tab shows them or later ones. The figure that the tab
- * shows is the time at which the system was asked, so each moment before it has reached the screen.
+ * shows is the time at which the system was asked, so the tab shows every change before that time.
  */
 async function latencies(tab: Page): Promise<readonly number[]> {
   const shown = await tab.evaluate<[atMs: number, value: number][]>(`(async () => {
@@ -297,7 +297,7 @@ async function afterHiding(url: string): Promise<readonly BenchRow[]> {
       measured: milliseconds(ms),
       ...{ ratio: ms / 1_000, against: "1 s", target: { atMost: 1 } },
     },
-    await longestTask(tab, "meanwhile and then", 200),
+    await longestTask(tab, "while it is hidden and after the return", 200),
   ];
 }
 
@@ -318,7 +318,7 @@ async function fillEvidence(path: string): Promise<void> {
   await store.close();
 }
 
-/** The list of many comparisons: its first rows, and the way to its end. */
+/** Measures the list of many comparisons: the time to its first rows, and scrolling to its end. */
 async function manyComparisons(browser: Browser, url: string): Promise<readonly BenchRow[]> {
   const tab = await browser.newPage();
   await tab.goto(`${url}/#/health`);
@@ -346,7 +346,7 @@ async function manyComparisons(browser: Browser, url: string): Promise<readonly 
       measured: milliseconds(firstMs),
       ...{ ratio: firstMs / 1_000, against: "1 s", target: { atMost: 1 } },
     },
-    await longestTask(tab, "on the way to the last one", 100),
+    await longestTask(tab, "while it scrolls to the last comparison", 100),
     {
       case: "heap of the tab with all of them",
       measured: megabytes(heap),

@@ -17,9 +17,9 @@ const lookUps = 1_000_000;
 const repetitions = 9;
 
 /**
- * Measures the translation of ledger symbols into Bloomberg's names, for new texts and for cached texts,
- * against look-ups of the same texts in a plain Map. A large number of known instruments may slow the
- * bridge down only as much as it slows down the Map.
+ * Measures the translation of new ledger symbols into Bloomberg's names, and the reading of cached ones,
+ * against look-ups of the same texts in a plain Map. Many known instruments may make a new text cost half as
+ * much again, and a cached one may cost ten look-ups in a Map of as many texts.
  */
 export async function symbols(): Promise<BenchResult> {
   const all = ledgerTexts(many + few);
@@ -62,7 +62,7 @@ export async function symbols(): Promise<BenchResult> {
   return {
     name: "symbols",
     what:
-      `ledger symbols to Bloomberg's names, median of ${repetitions}; ` +
+      `new ledger symbols to Bloomberg's names, cached ones to instruments, median of ${repetitions}; ` +
       "expected on an idle machine: 0.3 M/s for new symbols, 5 M/s for cached ones",
     rows: [
       {

@@ -1,6 +1,5 @@
 /**
  * The built-in systems, one row each, and the properties that a configuration declares for the other systems.
- * No other file names a built-in system.
  */
 import type { BuiltinConfig, Config, SystemConfig } from "../config/index.ts";
 import { defaultTradingDayRule, type TradingDayRuleName } from "../domain/market/trading-day.ts";

@@ -20,7 +20,7 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** Tries everything that pnl-bridge needs once, on a small scale. Never throws: a failure is a finding. */
+/** Tries on a small scale everything that pnl-bridge needs. Never throws: a failure is a finding. */
 export async function examine(configPath?: string): Promise<readonly Finding[]> {
   const load = async (): Promise<Config> =>
     configPath === undefined ? defaultConfig : loadConfig(configPath);

@@ -876,7 +876,7 @@ function* releaseHeld(changed: Changed): Work<void> {
   );
 }
 
-/** Whether exactly one field other than id, instrument and second differs. */
+/** Whether two trades of one id and second differ in exactly one field, apart from the fee. */
 const isSimilar = (was: LedgerTrade, is: LedgerTrade): boolean =>
   was.instrument === is.instrument &&
   (["timeUs", "book", "side", "quantity", "price"] as const).filter((field) => was[field] !== is[field])

@@ -1,6 +1,7 @@
 /**
- * The bounds for a number of trials that is fixed beforehand. Tests compare the gates' statistics with them,
- * and show what goes wrong if somebody looks at them after every trial.
+ * The Clopper-Pearson bounds of a rate, which hold for a number of trials that is fixed beforehand. Tests
+ * compare the gates' statistics with them, and show what goes wrong if somebody looks at them after every
+ * trial.
  */
 import type { Count } from "../control/evidence/statistics.ts";
 

@@ -77,7 +77,7 @@ export function fileFinderContract(name: string, make: () => Promise<FinderPlace
       expect(good(looks[0]).identity).not.toBe(good(looks[1]).identity);
     });
 
-    it("only names that a pattern includes exist, and no database or file beside one", async () => {
+    it("only files whose names a pattern includes are found, and neither databases nor the files beside them", async () => {
       const others = [
         ".trades_1.csv.a1B2c3",
         "trades_1.csv.filepart",

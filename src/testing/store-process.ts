@@ -48,7 +48,7 @@ export class StoreProcess {
     await Promise.race([enough.promise, ended]).finally(() => this.#onLine.delete(look));
   }
 
-  /** Ends the standard input, for which a program may wait, and waits for the end of the process. */
+  /** Ends the standard input. A program may wait for that before it ends itself. */
   finish(): void {
     this.#child.stdin?.end();
   }

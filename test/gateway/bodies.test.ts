@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ask, desk } from "./desk.ts";
 
 const json = "application/json";
-/** Every route that reads a body, with a valid body. */
+/** Routes of each kind that read a body, with a valid body. */
 const routes = [
   { method: "POST", path: "/pnl/totals", body: '{"book":"UST"}' },
   { method: "POST", path: "/pnl/nowhere", body: "{}", status: 400 },

@@ -479,7 +479,7 @@ describe("limits", () => {
     expect(said).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("do not change the answer for an unknown route, which is a problem document", async () => {
+  it("an unknown route and a route without its service answer with a problem document", async () => {
     const { url } = await desk();
     for (const path of [
       "/api/v1/dashboards",

@@ -165,7 +165,7 @@ describe("/metrics", () => {
     });
   });
 
-  it("has the gates and the metrics of the migration, from tallies and lane days alone, and a scrape does not count as a look at the evidence", async () => {
+  it("has the gates and the metrics of the migration even if no comparison is stored, and a scrape does not count as a look at the evidence", async () => {
     const looks: boolean[] = [];
     const facts = async ({ isLook }: { readonly isLook: boolean }) => {
       looks.push(isLook);

@@ -267,7 +267,7 @@ describe("openapi.json", () => {
 
   const symbol = "XCMEFFDPSX20250919U0ZN";
   const trades = [{ id: "1", symbol, side: "B", quantity: "2", price: 110.5 }];
-  /** A request for each operation, with its path if it differs from the operation's. */
+  /** A request for most operations, with its path if it differs from the operation's. */
   const asked: readonly { readonly at: string; readonly path?: string; readonly body?: object }[] = [
     { at: "post /api/v1/pnl/calculatePnl", body: { trades } },
     { at: "post /api/v1/pnl/openPositions", body: {} },

@@ -88,7 +88,7 @@ describe("GET /api/v1/session", () => {
     });
   });
 
-  it("says that every caller is an admin without tokens, and may change nothing without a control store", async () => {
+  it("says that every caller is an admin if there are no tokens, and may change nothing if there is no control store", async () => {
     const { url } = await desk({ withControl: false });
     expect((await ask(`${url}/api/v1/session`)).body).toMatchObject({
       ...{ name: "amy", role: "admin", hasToken: false, mayChange: false, mayCompare: true },

@@ -261,7 +261,7 @@ const commitsOfShortRun = 5;
 
 /**
  * The moment of a power cut: while a commit runs that has an intent, while that intent is cleared, or before
- * the next statement. It is named by the number of steps since the commit began.
+ * the next statement. The value is the number of steps since the commit began.
  */
 const moments = { commit: 2, clearing: 4, after: 5 } as const;
 
@@ -307,7 +307,7 @@ it.each<[string, keyof typeof moments, Fates, readonly string[]]>([
   ["whose intent was just being cleared", "clearing", "any", []],
   ["that was just done", "after", "any", []],
 ])(
-  "a power cut at a commit %s loses no acknowledged write, and each write is done or not, unless legacy's rows do not show its outcome",
+  "a power cut at a commit %s loses no acknowledged write; each write is done completely or not at all, or waits for a person if legacy's rows do not show its outcome",
   async (what, moment, fates, mayWait) => {
     const waited = new Set<string>();
     let tried = 0;

@@ -421,7 +421,7 @@ class Simulation {
 /** Returns the side that answers a call without user and book. */
 const answerOf = (plan: MigrationPlan) => routeOf(plan, {}, 0).answer;
 
-it("a fleet obeys only legal plans, advances only by verdicts, can always go back, and keeps each call in one epoch", async () => {
+it("a fleet obeys only legal plans, advances only by verdicts, can go back until its legacy window is closed, and keeps each call in one epoch", async () => {
   const seen = { runs: 0, phases: new Set<Phase>(), answered: 0, rollbacks: 0 };
   await overSeeds("control-plane", shortRuns, async (seed) => {
     const simulation = new Simulation(seed);

@@ -1,8 +1,8 @@
 /**
- * Kills real processes on a pair of databases at random moments (`KILLS` times, whatever time that takes): writers with their relay and backfill,
- * moves of the authority, and a program that writes legacy without the bridge. Afterwards every acknowledged
- * write must be in both stores once, every refused one in neither, and every unresolved one in both or
- * neither, without a person's help.
+ * Kills real processes on a pair of databases at random moments: writers with their relay and backfill, moves
+ * of the authority, and a program that writes legacy without the bridge. Afterwards every acknowledged write
+ * must be in both stores once, every refused one in neither, and every unresolved one in both or neither,
+ * without a person's help. With `KILLS` the test makes that number of kills, whatever time they take.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -23,7 +23,7 @@ import {
 const kinds = ["SQLite to SQLite", "SQLite to PostgreSQL", "PostgreSQL to SQLite"] as const;
 const isLong = isLongRun("db-kill");
 const killsMax = Number(process.env.KILLS ?? (isLong ? 500 : 4));
-/** 0 for none: a count of kills takes whatever time it needs. */
+/** The time limit of the test. 0 means none, because a given number of kills takes whatever time it needs. */
 const timeLimitMs = process.env.KILLS === undefined ? undefined : 0;
 const killsOfEpisode = isLong ? 20 : 2;
 const hasPython = pythonMissing() === undefined;

@@ -37,7 +37,10 @@ const asked = [
 const isKnown = ([, states]: readonly [number, readonly string[]]): boolean => states.length === 1;
 const by = { actor: "amy", reason: "a random move" };
 
-/** The trade of a quantity among those that change. Legacy stores one of them for each file. */
+/**
+ * Returns one of the trades that change; its quantity identifies it in the model. Legacy can store only one
+ * of them for each file.
+ */
 const changing = (quantity: number, fee: string, file: string) => ({
   ...tradeRecord(7),
   id: changingId,
@@ -53,8 +56,8 @@ class Desk {
   readonly lines: Line[] = [];
   readonly acknowledged = new Set<number>();
   /**
-   * The writes of the last group of which a write was acknowledged. They ran at the same time, so the stored
-   * position may come from any of them.
+   * The acknowledged writes of the last group that had any. They ran at the same time, so the stored position
+   * may come from any of them.
    */
   last: readonly number[] = [];
   /** Maps the quantity of each trade that changes to its possible states, `file fee` or absent. */
@@ -329,7 +332,7 @@ it.skipIf(pythonMissing() !== undefined)(
 describe.runIf(isLongRun("db-model") && postgresMissing() === undefined && pythonMissing() === undefined)(
   "with modern in PostgreSQL",
   () => {
-    it("a trader's program writes to legacy meanwhile, and all its trades are in modern", async () => {
+    it("a trader's program writes to legacy during the move and back, and all its trades are in modern", async () => {
       const server = await startPostgres();
       try {
         await journey(server.url);

@@ -264,7 +264,7 @@ it("processes that watch folders and are killed lose no row, double none, and ne
   if (isLong) console.info(`files-kill: ${kills} kills`);
 });
 
-/** A program that writes the ledgers of a day like a desk's exporter, in some seconds. */
+/** A program that writes the ledgers of two days like a desk's exporter, in some seconds. */
 const exporterProgram = `
 import datetime, os, random, sys, time
 folder = sys.argv[1]

@@ -134,7 +134,7 @@ describe("the identity of a file", () => {
     expect([claims(world), ids(world)]).toEqual([before + 1, upTo(6)]);
   });
 
-  it("a restart reads none of the known files but those that have changed, and so does each look", async () => {
+  it("a restart and each look read only those known files that have changed", async () => {
     const names = Array.from({ length: 60 }, (_, at) => `trades_20250723_${at}.csv`);
     const world = await watched({}, Object.fromEntries(names.map((name, at) => [name, ledger(row(at))])));
     const read = vi.spyOn(world.disk, "read");
@@ -399,7 +399,7 @@ describe("re-publication", () => {
     expect(reviews(world)).toMatchObject([{ added: 0, removed: 0, changed: 0 }]);
   });
 
-  it("rows of one second in another order change the profit as replay does, once they are applied", async () => {
+  it("rows of one second in another order give the profit of the new order, once they are applied", async () => {
     const time = "2025-07-24 08:00:00";
     const trades = [
       row(1, { time, side: "B", price: "100" }),
@@ -595,7 +595,7 @@ describe("the last row and readiness", () => {
     expect([ids(world), quarantine(world)]).toEqual(["1", []]);
   });
 
-  it("a file is not settled because its time is old, so a slow copy is never cut", async () => {
+  it("an old time does not make a file settled, so a slow copy is never cut", async () => {
     // All times on this disk are equal.
     const world = await watched({ tickMs: 1e15 });
     const content = ledger(rowsOfYesterday(1, 9));

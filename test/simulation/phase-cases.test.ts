@@ -314,7 +314,7 @@ interface Case {
   readonly to: Phase;
   readonly way: WayBack;
   readonly variation: Variation;
-  /** Whether a short run has the case. It has each pair, each way back and each variation in one case. */
+  /** Whether a short run has the case. It has each pair, way back and variation in at least one case. */
   readonly inShort: boolean;
 }
 const wayNames = Object.keys(waysBack) as WayBack[];
@@ -452,7 +452,7 @@ describe.each(Object.entries(worlds))("forward, back, forward again on %s", (nam
 
   // One test for each phase. Its failure names the case.
   it.skipIf(missing !== undefined).each(phases.slice(1))(
-    `%s is the same state, whichever case leads to it ${missing ?? ""}`,
+    `%s has the same state when it is reached again after each case's way back ${missing ?? ""}`,
     async (to) => {
       for (const one of casesOn(name).filter((each) => each.to === to)) {
         await run(rig, one).catch((cause) => {

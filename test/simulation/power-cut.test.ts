@@ -1,6 +1,7 @@
 /**
- * A power cut while the bridge writes one of its own files that it reads back later. Whatever unsynced writes
- * are lost, torn or kept, the file holds its old or its new state, and the new one once the write is answered.
+ * Tests of power cuts while the bridge writes one of its own files that it reads back later. Whatever
+ * unsynced writes are lost, torn or kept, the file holds its old or its new state, and the new one once the
+ * write is answered.
  * The files beside legacy's database are in beside-failpoints.test.ts.
  */
 

@@ -1,10 +1,10 @@
 /**
  * A night of shadowed calls with a misbehaving modern side. It answers wrong, throws (even the number 0),
  * rejects, hangs, answers or rejects after the deadline, keeps its inputs, and listens to signals for ever.
- * Callbacks and the evidence store fail now and then, plans change, and calls come in bursts. Every caller
- * must get the right answer, every comparison must be accounted for, no rejection may be unhandled, and the
- * heap must not grow. Random choices come from the seed; the interleaving of calls and timers depends on the
- * machine.
+ * Callbacks and the evidence store fail now and then, plans change, and calls come in bursts. In shadow_mode
+ * every caller must get the right answer. In every phase every comparison must be accounted for, no rejection
+ * may be unhandled, and the heap must not grow. Random choices come from the seed; the interleaving of calls
+ * and timers depends on the machine.
  */
 
 import { setFlagsFromString } from "node:v8";

@@ -7,7 +7,7 @@ import { root } from "../cli/run-cli.ts";
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const tests = globSync("{src,test}/**/*.test.ts", { cwd: root }).map((file) => file.replaceAll("\\", "/"));
 
-it("each campaign runs every test file that has a long version for it, and says whether it ends by time", () => {
+it("each campaign runs every test file that has a long version for it, and declares whether it goes on until its time is over", () => {
   for (const [name, { files, ...campaign }] of Object.entries(campaigns)) {
     const mention = new RegExp(`(isLongRun|overSeeds)\\(\\s*"${name}"`);
     const long = tests.filter((file) => mention.test(read(file)));

@@ -69,7 +69,7 @@ describe.skipIf(!hasPython)("docs/leaving.md (needs python3)", () => {
     },
   );
 
-  it("names every kind of evidence, with the option by which a person vouches for it", async () => {
+  it("lists exactly the kinds of evidence for which a person can vouch", async () => {
     const { out } = await pnlBridge(["db", "archive", "--help"]);
     const [, names = ""] = /vouch,\s+one\s+or\s+more\s+of\s+([a-z,\s]+);/.exec(out) ?? [];
     const rows = [...page.matchAll(/^\| `(\w+)` \| /gm)].map(([, name]) => name);

@@ -2,7 +2,7 @@ import { plain } from "../../base/plain-text.ts";
 import type { AcceptedUnder, Explanation, WitnessTrade } from "../../ports/explanation.ts";
 import { align, figure, none, paragraphs } from "./text.ts";
 
-/** The most trades and lanes of one explanation that the text lists. */
+/** The most trades, lanes and tried rules of one explanation that the text lists. */
 const [tradesMax, lanesMax, triedMax] = [20, 4, 8];
 
 /**

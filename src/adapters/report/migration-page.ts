@@ -101,7 +101,7 @@ function impact({ impact: found }: MigrationMetrics): string {
       ["For how long", `${count(found.wrongMinutes)} minutes until it was corrected or last seen`],
       ["Money", `largest ${amount(found.largest)}; sum over books and days ${amount(found.money)}`],
       ["Legacy answered instead", reasons.join("; ") || "never"],
-      ["Saw a stale answer", `${users(found.stale)} with a mark, ${users(found.unmarked)} without one`],
+      ["Saw a stale answer", `${users(found.stale)} marked as stale, ${users(found.unmarked)} not marked`],
       [
         "Not compared",
         found.unobserved === null

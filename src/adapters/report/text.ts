@@ -14,9 +14,9 @@ const figureMax = 40;
 const textMax = 16;
 
 /**
- * The shown text of a figure: rounded to 6 decimals, with its whole digits in groups of three (`-1,140.625`);
- * a smaller or very long value has an exponent (`3e-15`). A value other than 0 is never shown as 0. A text
- * that is not a number is shortened; null is a dash.
+ * The shown text of a figure: rounded to 6 decimals, with its whole digits in groups of three (`-1,140.625`).
+ * A value that would round to 0 or be very long has an exponent (`3e-15`), so a value other than 0 is never
+ * shown as 0. A text that is not a number is shortened; null is a dash.
  */
 export function figure(text: string | null, placesMin = 0): string {
   if (text === null) return none;

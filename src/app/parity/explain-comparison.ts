@@ -21,7 +21,7 @@ import { asRead, byDifference, historyOf } from "./explain.ts";
 import { explainedWorld } from "./explained-world.ts";
 import { pinnedPrices } from "./pnl-run.ts";
 
-/** The parts of a configuration that an explanation needs; the folder is that of its paths. */
+/** The parts of a configuration that an explanation needs, and the folder where its relative paths start. */
 export interface ExplainSettings {
   readonly config: Pick<Config, "systems" | "watch" | "validation" | "exclusions">;
   readonly folder: string;

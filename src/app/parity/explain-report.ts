@@ -96,7 +96,7 @@ async function checkUnchanged(inputs: readonly InputFile[]): Promise<void> {
     throw new BridgeError("REFUSED", {
       what:
         isRead === true
-          ? "an input of the report has changed since"
+          ? "an input of the report has changed since the report was made"
           : "an input of the report cannot be read",
       where: path,
       fix: "restore the file, or make a new report",

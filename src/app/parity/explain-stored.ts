@@ -40,7 +40,7 @@ export const explainStored = (
     if (found === undefined)
       throw new BridgeError("BAD_USAGE", {
         what: `the comparison ${JSON.stringify(options.id)} does not exist`,
-        fix: "pnl-bridge comparisons lists them with their ids",
+        fix: "pnl-bridge comparisons lists the comparisons with their ids",
       });
     if (!("text" in found)) return { ...found, settings, explanations: [] };
     return { ...found, settings, explanations: await explainComparison(found, settings, wholeBudget) };

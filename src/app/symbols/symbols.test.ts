@@ -157,7 +157,7 @@ describe("computePnl", () => {
   const half = (multiplier: string): string => `${Number(multiplier) / 2}`;
 
   it.each([...wholeYears, ...oneDigit])(
-    "%s has the multiplier %s by default, by the time of its trades",
+    "%s has the default multiplier %s at the time of its trades or of the request",
     (symbol, multiplier, currency, instrument) => {
       expect(realized({ trades: trip(symbol, time) })).toEqual([[half(multiplier), currency]]);
       expect(realized({ trades: trip(symbol), asOf: time })).toEqual([[half(multiplier), currency]]);

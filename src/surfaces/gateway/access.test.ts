@@ -103,7 +103,7 @@ describe("a gateway with tokens", () => {
 
 describe("the start fails, without a secret in the message, with", () => {
   it.each([
-    ["no tokens beyond this machine", { host: "0.0.0.0" }, {}],
+    ["no tokens for an address beyond this machine", { host: "0.0.0.0" }, {}],
     ["a token that is not set", { tokens: variables.slice(2) }, {}],
     ["a token that is too short", { tokens: variables.slice(2) }, { ADMIN: "hunter2" }],
     ["one token for two roles", { tokens: variables }, { ...env, ADMIN: env.VIEWER }],

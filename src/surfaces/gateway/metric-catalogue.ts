@@ -24,7 +24,7 @@ export const signals = {
   fallbacks: counter(
     "fallbacks_total",
     ["method", "reason"],
-    "Calls that legacy answered because modern could not",
+    "Calls for which legacy was asked instead of modern, by the reason",
   ),
   modernFailed: counter(
     "modern_failed_total",
@@ -203,7 +203,8 @@ export const signals = {
     "impact_users",
     ["what"],
     "Different users that modern answered (`seen`), that saw a wrong figure (`wrong`), an answer of legacy that " +
-      "lacked writes (`stale`), one without a mark (`unmarked`), or a fall-back (`fell_back_…`)",
+      "lacked writes and was marked stale (`stale`), one that lacked writes and was not marked (`unmarked`), " +
+      "or a fall-back (`fell_back_…`)",
   ),
   impactBooks: gauge("impact_books", [], "Number of books with a wrong figure that a user saw"),
   impactMoney: gauge(

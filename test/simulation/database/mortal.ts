@@ -86,7 +86,10 @@ async function sent<T>(of: Life, run: () => Promise<T>): Promise<T> {
   return answer;
 }
 
-/** Makes every statement a step of `mortal.life`, until `vi.restoreAllMocks`. */
+/**
+ * Makes every `run`, `all` and `exec` of SQLite and every query to PostgreSQL a step of `mortal.life`, until
+ * `vi.restoreAllMocks`.
+ */
 export function watchStatements(): void {
   vi.spyOn(Database.prototype, "prepare").mockImplementation(function (this: Database.Database, sql: string) {
     const made: Database.Statement<unknown[], unknown> = prepare.call(this, sql);

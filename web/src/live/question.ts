@@ -20,7 +20,7 @@ export interface Asked<Answer> {
 }
 
 interface QuestionOptions {
-  /** The query of each request, at its time. */
+  /** Returns the query of a request; called anew for each request. */
   readonly query?: () => NonNullable<RequestOptions["query"]>;
   /** The events after which the answer may be another one. Default: `plan`, `freshness` and `resync`. */
   readonly on?: readonly EventName[];

@@ -119,7 +119,7 @@ const exactNumbers = (asked: PnlMethod): SystemCheck => ({
     const floats = floatsIn(await ask(examined, asked, asked === "calculatePnl" ? roundTrip : {}));
     if (floats.length > 0)
       throw new Error(`these numbers are floats: ${floats.slice(0, 3).join(", ")}; answer with decimal text`);
-    return "prices, quantities and P&L are decimal text";
+    return "no number in the answer is a float";
   },
 });
 
@@ -143,7 +143,7 @@ const badInput: SystemCheck = {
       throw new Error(`a bad trade must be refused, not ${failure.failure}`);
     await ask(examined, "calculatePnl", roundTrip);
     return failure === undefined
-      ? "the answer reports a bad trade, and the next call works"
+      ? "a bad trade causes no failure, and the next call works"
       : "a bad trade is refused, and the next call works";
   },
 };

@@ -183,7 +183,7 @@ describe("what a point is worth", () => {
     });
   });
 
-  it("does not replace a currency that the system names itself", () => {
+  it("a currency that the system names itself is not replaced", () => {
     const answer = { positions: [position("ACME", { currency: "EUR" })] };
     expect(positionsOf(answerInMoney("openPositions", answer, {}))[0]).toMatchObject({ currency: "EUR" });
   });

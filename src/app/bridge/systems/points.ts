@@ -86,16 +86,16 @@ function convertedParts(method: PnlMethod, { positions, matches, daily, position
 }
 
 /**
- * Returns a part without P&L. Throws for points that cannot be converted, which would otherwise count as
- * money.
+ * Returns the part unchanged if it holds no P&L other than 0. Otherwise throws, because points that cannot be
+ * converted would count as money.
  */
 function refusingPoints(method: PnlMethod, part: JsonValue, name = ""): JsonValue {
   if (!holdsPoints(part, name)) return part;
   throw new SystemFailure(
     "GARBLED",
     `${method} answers ${name === "" ? "" : `${name} with `}P&L in points that cannot become money: ` +
-      "answer rows that name their symbols, with totals beside their positions; " +
-      "or answer money, and leave pnl_in out",
+      "return rows that name their symbols, and totals together with their positions; " +
+      "or return money, and remove pnl_in from the configuration",
     { code: "POINTS_NOT_CONVERTED" },
   );
 }

@@ -27,7 +27,8 @@ const program = fileURLToPath(new URL("../../../../python/pnl_bridge_adapter.py"
 /**
  * Checks that an adapter can be written, and returns a function that writes it for the methods that were
  * found. That function returns a text with the next step. `pnl_bridge_adapter.py` does the work in the desk's
- * own Python; it calls each proposed method once to learn its fields.
+ * own Python. To learn the fields of the answers, it calls each configured or proposed method once, except
+ * calculatePnl and methods with unknown required arguments.
  *
  * Throws BAD_USAGE for a system that is not a Python worker and for a file name that Python cannot import;
  * UNWRITABLE for a file that already exists.

@@ -121,7 +121,7 @@ export const gateReport = named("GateReport", "The gates before a phase", {
         clean: z.number().optional().describe("further trials without an event"),
         withOneBreak: z.number().optional().describe("further trials if one of them is an event"),
         days: z.number().nullable().optional().describe("trading days until then, at the present pace"),
-        missing: names.optional().describe("what has never been seen"),
+        missing: names.optional().describe("the product classes or kinds of days that the evidence lacks"),
       })
       .optional()
       .describe("what is missing until the gate can open"),
@@ -235,7 +235,9 @@ export const moveResult = named("MoveResult", "A move of the phase", {
 
 const switchRollback = z.object({
   via: z.literal("switch_file"),
-  path: z.string().describe("the switch file; legacy answers in every process whose state is in its folder"),
+  path: z
+    .string()
+    .describe("the switch file; legacy answers in every process that keeps its state in the same folder"),
   why: z.string().describe("why the control store cannot be written"),
 });
 const storeRollback = z
