@@ -379,7 +379,7 @@ def build(maker, arguments, read_only):
 
 
 def describe_methods(value):
-    """Returns a description of each method of an object, also a private one, and the public methods by name."""
+    """Returns a description of each method of an object, private or not, and the public methods by name."""
     found, public = [], {}
     for name in dir(value):
         if name.startswith("__") or name == "set_read_only":

@@ -43,8 +43,7 @@ export const campaigns = {
   },
   "db-kill": {
     files: ["test/simulation/database-kill.test.ts"],
-    proves:
-      "processes on a pair of databases that are killed 500 times at random moments lose and double no write",
+    proves: "processes on a pair of databases lose and double no write if they are killed up to 500 times",
     isOverSeeds: true,
   },
   "db-points": {
@@ -81,8 +80,7 @@ export const campaigns = {
   },
   "files-kill": {
     files: ["test/simulation/files-kill.test.ts"],
-    proves:
-      "processes that watch folders and are killed 200 times at random moments lose and double no row of a ledger",
+    proves: "processes that watch folders lose and double no row if they are killed up to 200 times",
     isOverSeeds: true,
   },
   stores: {

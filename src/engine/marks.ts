@@ -1,8 +1,9 @@
 import type { Fraction } from "../base/fraction.ts";
 
 /**
- * The kinds of a mark: the running price, a day's closing price, its settlement (the next day's opening
- * value), the price of the last trade, or a price that the caller gave.
+ * The kinds of a mark: the running price, a day's closing price, its opening value (the settlement of the day
+ * before), its settlement (the opening value of the next day), the price of the last trade, or a price that
+ * the caller gave.
  */
 export const markKinds = ["now", "close", "sod_today", "sod_tomorrow", "last_trade", "given"] as const;
 export type MarkKind = (typeof markKinds)[number];

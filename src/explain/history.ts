@@ -445,7 +445,7 @@ class Worlds {
  * earlier row of the same file has (`earlier`), and those whose id a later row has (`later`).
  */
 function sharedIds(trades: TradeColumns, groups: readonly (readonly number[])[]): RowSource["sharedIds"] {
-  // Ids are compared only for trades whose hash occurs more than once, and at least once in a given trade.
+  // Ids are compared only for trades whose hash several trades have, at least one of them a given trade.
   const bits = Math.max(8, Math.ceil(Math.log2(4 * trades.length + 1)));
   const bucketOf = (trade: number): number => trades.idHash(trade) >>> (32 - bits);
   const buckets = new Uint8Array(2 ** bits);

@@ -26,8 +26,8 @@ export interface PlanSnapshots {
 }
 
 /**
- * A file whose existence is the kill switch of every process whose state is in its folder. It works even
- * while the store is down.
+ * A file whose existence is the kill switch of every process whose own files are in the same folder. It works
+ * even while the store is down.
  */
 export interface SwitchFile {
   readonly path: string;

@@ -3,7 +3,7 @@ import type { Phase, Side } from "../domain/migration/phase.ts";
 import type { JsonValue } from "./system.ts";
 import type { EvidenceSource } from "./tallies.ts";
 
-/** Users or books: the number of different ones, and the sum of their numbers on each trading day. */
+/** Users or books: the number of different ones, and the sum of the numbers of the single trading days. */
 export interface Affected {
   readonly distinct: number;
   readonly days: number;
@@ -31,10 +31,10 @@ export interface UserImpact {
   readonly money: number;
   /** Users to whom legacy answered because modern could not, by reason. */
   readonly fellBack: Readonly<Record<string, Affected>>;
-  /** Users to whom legacy answered without writes that it was owed, with a mark that says so. */
+  /** Users to whom legacy gave an answer that lacked owed writes and was marked as stale. */
   readonly stale: Affected;
   readonly staleMs: number;
-  /** Users to whom legacy answered without a mark while it was no longer written. */
+  /** Users to whom legacy gave an answer that lacked writes and was not marked as stale. */
   readonly unmarked: Affected;
   /** The share of modern's answers that were not compared; null while modern has answered nothing. */
   readonly unobserved: number | null;

@@ -127,9 +127,7 @@ export interface SummedPair {
 }
 
 export interface CauseGroup {
-  /**
-   * Codes; several if only all of these rules together give legacy's figure. Empty if no cause is known.
-   */
+  /** Codes; several if only all of these rules together give the figure. Empty if no cause is known. */
   readonly causes: readonly string[];
   readonly figures: Readonly<Partial<Record<Verdict, number>>>;
   readonly money: readonly CauseMoney[];

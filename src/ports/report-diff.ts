@@ -30,7 +30,8 @@ export interface ReportDiff {
   readonly order: readonly OrderNote[];
   readonly tieOut: readonly TieOut[];
   /**
-   * The signed sum of the differences within tolerance, by column; with the sheet if several have the column.
+   * The signed sum of the differences within tolerance, by column; by sheet and column if several sheets have
+   * the column.
    */
   readonly drift: Readonly<Record<string, string>>;
   /** The columns whose drift is above the tolerance of P&L times the number of paired rows. */
@@ -53,7 +54,7 @@ export interface ReportDifference {
   /** modern - legacy, of two numbers. */
   readonly difference?: string;
   readonly tolerance?: string;
-  /** A cause of the comparison, or `unexplained`; absent where the class needs none. */
+  /** The cause of the difference, or `unexplained`; absent where the class needs none. */
   readonly cause?: string;
   /** The compared property, of the classes `format`, `formula` and `appearance`. */
   readonly what?: string;

@@ -37,7 +37,7 @@ export interface RowImage {
   readonly kind: RecordKind;
   /** Absent if the write stores the row. */
   readonly does?: TradeChange | undefined;
-  /** The table and key of the row, which its versions count. */
+  /** The table and key of the row; the row's versions are counted under this name. */
   readonly aggregate: string;
   readonly values: Readonly<Record<string, string | null>>;
   /** Money per point of the instrument, decimal text. */

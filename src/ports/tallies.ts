@@ -17,7 +17,7 @@ export interface LaneDay {
   readonly book: string;
   /** A symbol, or `#` and the request for an answer that has no rows with symbols. */
   readonly symbol: string;
-  /** The class of the product, for which a rate is proved: `future`, `option`, `summary`, … */
+  /** The class of the product: `future`, `option`, `summary`, …; the gates judge each class separately. */
   readonly group: string;
   /** The time of the comparison, ISO 8601, UTC. */
   readonly at: string;

@@ -533,7 +533,7 @@ describe("several rows", () => {
     ]);
   });
 
-  it("many copies are counted beyond the first few that are listed", () => {
+  it("a finding lists the first few of many copies, and counts the others", () => {
     const copies = Array.from({ length: 12 }, (_, index) =>
       rowOf(future, 3 + index, { "Option Symbol": `ZQ${index}`, CME: "ZN1Q5" }),
     );

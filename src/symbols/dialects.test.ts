@@ -158,6 +158,7 @@ const noted: readonly Row[] = [
   ["actant-trades", "XCMEFFDPSX20250918U0TY", "ZNU2025 CODE_ALIAS LAST_DAY_MISMATCH"],
   ["actant-trades", "XCMEFFDPSX20250919U0US", "ZBU2025 CODE_ALIAS"],
   ["actant-trades", "XCMEFFDPSX20250919U0UXY", "TNU2025 CODE_ALIAS"],
+  ["actant-trades", "XCMEFFDPSX20250908U0RX", "RXU2025 CODE_ALIAS"],
   // Bare roots.
   ["bloomberg", "TY", "ZNU2025 FRONT_CONTRACT", "2025-07-16"],
   ["cme", "ZN", "ZNU2025 FRONT_CONTRACT", "2025-07-16"],
@@ -213,7 +214,6 @@ const silent: readonly Row[] = [
   ["broker", "CALL AUG 25 CBT 10YR TNOTE WED WK1 112", "ZN-2025-08-WY1-C112.000"],
   ["actant-trades", "XCMEOCADPS20250714N0VY2/109.50", "ZN-2025-07-VY2-C109.500"],
   ["actant-trades", "XCMEOCADPS20250714N0VY2/111.00", "ZN-2025-07-VY2-C111.000"],
-  ["actant-trades", "XCMEFFDPSX20250908U0RX", "RXU2025 CODE_ALIAS"],
   ["actant-risk", "XCME.VY3.21JUL25.111:50.C", "ZN-2025-07-VY3-C111.500"],
   ["actant-risk", "XCME.VY3.21JUL25.100:0.C", "ZN-2025-07-VY3-C100.000"],
   ["bloomberg", "VBYN25C3 111.75 Comdty", "ZN-2025-07-VY3-C111.750"],

@@ -261,7 +261,7 @@ describe("the series of a day", () => {
     expect(calendar.seriesOn(zn, family, day(on))).toBeUndefined();
   });
 
-  it("is the monthly option on that option's Friday, also by week of the month", () => {
+  it("is the monthly option for the nth Friday of a month only if that Friday is the monthly option's", () => {
     expect(calendar.standardOfFriday(zn, 2025, 7, 4)?.name).toBe("ZN-2025-08-OZN");
     expect(calendar.standardOfFriday(zn, 2020, 12, 4)?.name).toBe("ZN-2021-01-OZN");
     expect(calendar.standardOfFriday(zn, 2025, 7, 3)).toBeUndefined();
@@ -306,7 +306,7 @@ describe("the whole calendar", () => {
     expect(count).toBeGreaterThan(20_000);
   });
 
-  it("lists the series of a month by day, with the monthly one last, under distinct names", () => {
+  it("lists the series of a month by week and weekday, with the monthly one last, under distinct names", () => {
     expect(calendar.seriesExpiringIn(zn, 2025, 7).map(({ name }) => name.slice("ZN-2025-".length))).toEqual([
       ...["07-VY1", "07-GY1", "07-WY1", "07-HY1", "07-ZN1", "07-VY2", "07-GY2", "07-WY2", "07-HY2", "07-ZN2"],
       ...["07-VY3", "07-GY3", "07-WY3", "07-HY3", "07-ZN3", "07-VY4", "07-GY4", "07-WY4", "07-HY4"],
@@ -381,7 +381,7 @@ describe("a desk's own expiries", () => {
     expect(formatDay(own.lastTradingDay(zn, 2025, 12) as DayNumber)).toBe("2025-12-19");
   });
 
-  it("print and read back in ledger symbols even if every expiry of a year is a day later", () => {
+  it("are printed and read back in ledger symbols even if every expiry of a year is a day later", () => {
     const months = Array.from({ length: 12 }, (_, at) => at + 1);
     const ofYear = months.flatMap((month) => calendar.seriesExpiringIn(zn, 2026, month));
     const later = new Map(ofYear.map(({ name, expiry }) => [name, expiry + 1]));

@@ -143,8 +143,8 @@ export class ExpiryCalendar {
   }
 
   /**
-   * Returns every series of a product that expires in a month: the weekly ones by week and weekday, then the
-   * standard one.
+   * Returns every series of a product whose nominal day is in a month: the weekly ones by week and weekday,
+   * then the standard one.
    */
   seriesExpiringIn(product: Product, year: number, month: number): readonly OptionSeries[] {
     const found: OptionSeries[] = [];

@@ -13,7 +13,7 @@ const levels: Readonly<Record<Cause["level"], readonly [tone: Tone, word: string
   reduces: ["warn", "explains a part"],
 };
 
-/** The causes that leave the fewest rows come first. */
+/** The largest number of tried causes that are shown; those that leave the fewest rows come first. */
 const triedMax = 8;
 
 export function Explanation({ id }: { readonly id: string }) {
@@ -58,7 +58,7 @@ function ExplainedGroup({ group }: GroupProps) {
           {unexplained === "0" ? "nothing" : (unexplained ?? "not known")}
         </Fact>
         {alternatives.length > 0 && (
-          <Fact name="These causes give the same figures">
+          <Fact name="Other causes that give the same figures">
             {alternatives.map((codes) => codes.join(" + ")).join(", or ")}
           </Fact>
         )}
@@ -99,7 +99,7 @@ function ExplainedGroup({ group }: GroupProps) {
       </Table>
       {witness !== null && (
         <>
-          <h3>The trades that show it{witness.minimal && ", the fewest possible"}</h3>
+          <h3>The trades that show it{witness.minimal && "; none can be left out"}</h3>
           <Table
             label="Trades that show the difference"
             head={["Trade", "Book", "Symbol", "Side", "Quantity", "Price", "Time", "From"]}

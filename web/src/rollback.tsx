@@ -108,7 +108,7 @@ function Done({ answer }: { readonly answer: RollbackAnswer }) {
     return (
       <p>
         <State tone="warn">switch file set</State> The control store cannot be written ({answer.why}). Legacy
-        answers in every process whose state is in the folder of <code>{answer.path}</code>.
+        answers in every process whose own files are in the folder of <code>{answer.path}</code>.
       </p>
     );
   const { epoch, committedMs, owedToLegacy, why } = answer;

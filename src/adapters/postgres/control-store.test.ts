@@ -516,7 +516,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(() => epoch, { timeout: 3_000 }).toBe(2);
   });
 
-  test("a change whose connection breaks during the commit is reported as done, and done once", async () => {
+  test("a change whose connection breaks during the commit is reported truthfully, and made at most once", async () => {
     const wire = await wireTo();
     const store = await open({}, wire.url);
     for (const [lost, code] of [

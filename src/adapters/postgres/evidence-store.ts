@@ -306,7 +306,7 @@ function countsOf(records: readonly ComparisonRecord[]): Value[][] {
   ];
 }
 
-/** The tables' checks permit no other values. */
+/** Only this store writes these columns, and it writes no other values. */
 type CountRow = Row & Pick<ComparisonRecord, "method" | "kind" | "verdict">;
 type ComparisonRow = CountRow &
   Pick<ComparisonRecord, "answered" | "request"> &
@@ -332,6 +332,6 @@ const comparisonOf = (row: ComparisonRow): StoredComparison => ({
   request: row.request ?? null,
 });
 
-/** A positive integer below 2^63 in its canonical form. */
+/** A positive integer of at most 18 digits in its canonical form. */
 const isId = (text: string): boolean => /^[1-9]\d{0,17}$/.test(text);
 const numberOrNull = (text: string | null | undefined): number | null => (text == null ? null : Number(text));

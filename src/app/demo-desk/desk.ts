@@ -51,8 +51,8 @@ const firstDay = dayNumber(2025, 7, 14);
 
 /**
  * Writes the files of an invented Treasury desk: ledgers and prices of some days, in the formats of a real
- * desk and with its oddities. The same options write the same bytes. The oddities of each day, up to the last
- * one:
+ * desk and with its oddities. The same options write the same bytes. The oddities of the days that the desk
+ * has:
  *
  * | day | in its ledger |
  * |---|---|

@@ -61,7 +61,7 @@ export const frontFuture = (root: string): FutureContract =>
   );
 
 /**
- * The option of the ten-year note with one expiry. `expiry` must be a business day from Monday to Friday,
+ * The option of the ten-year note with this right, expiry and strike. `expiry` must be a business day,
  * `strike` a multiple of an eighth.
  */
 export function optionOf(right: "C" | "P", expiry: DayNumber, strike: number): OptionContract {

@@ -137,7 +137,7 @@ class Desk {
         await this.#write(day, 15 * hourMs + index * 12 * 60_000, false);
   }
 
-  /** One trade, now. The two-year note is traded only if `isTwoYearTraded`. */
+  /** Writes a trade of the present time. The two-year note is traded only if `isTwoYearTraded`. */
   async trade(isTwoYearTraded: boolean): Promise<void> {
     const { day, sinceMs } = chicago();
     await this.#write(day, sinceMs, isTwoYearTraded);

@@ -94,7 +94,7 @@ export async function filesStatus(sources: StatusSources): Promise<FilesStatus> 
   };
 }
 
-/** Returns the totals for the metrics. */
+/** The totals for the metrics. */
 export interface FilesSummary extends Omit<JournalTotals, "sinks"> {
   readonly sinks: FilesStatus["sinks"];
 }
@@ -206,7 +206,10 @@ export const fileStatus = (
 ): FileStatus => ({
   ...{ path, root, state, rowsApplied, rowsElsewhere, rowsRefused },
   ...(state === "waiting" && {
-    waiting: { why: why === "" ? "UNSETTLED not read yet" : why, sinceMs: Math.max(0, nowMs - sinceMs) },
+    waiting: {
+      why: why === "" ? "UNSETTLED because it is not read yet" : why,
+      sinceMs: Math.max(0, nowMs - sinceMs),
+    },
   }),
   ...(state === "refused" &&
     refusal !== undefined && { refused: { ...refusal, since: new Date(sinceMs).toISOString() } }),

@@ -1,6 +1,6 @@
 /**
  * Compares two workbooks: sheets by name, columns by header, rows by key. Each difference has one class, both
- * raw texts, and a cause where the two values or the caller give one. Linear in the cells of both.
+ * raw texts, and a cause where the class needs one. Linear in the cells of both.
  */
 import { absolute, add, compare, type Fraction, fraction, multiply, zero } from "../../base/fraction.ts";
 import {
@@ -147,7 +147,7 @@ class WorkbookDiff {
     const names = commonInOrder(tables.legacy.columns, tables.modern.columns);
     if (tables.legacy.sheet.rowNumbers.length === 0 || tables.modern.sheet.rowNumbers.length === 0) return;
     const compared = new RowComparison(tables, names, this.#options, this.#judging);
-    // The texts of two headers are equal, so only their looks can differ.
+    // The texts of two headers are equal, so only their looks and formulas can differ.
     for (const { column, found, cells } of compared.row(0, 0))
       if (found.class === "appearance" || found.class === "formula")
         this.#addCell({

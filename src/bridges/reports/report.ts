@@ -76,7 +76,7 @@ function writtenCell(value: ReportValue, column: ReportColumn): WrittenCell {
   return { value: number, format, ...(formula !== undefined && { formula }) };
 }
 
-/** The number of the workbook. It is rounded if the exact value has more digits, or no end. */
+/** The number that the workbook stores. It is rounded if the exact value has more digits, or no end. */
 function storedNumber(text: string): number {
   const plain = Number(text);
   if (text.length <= digitsMax && Number.isFinite(plain)) return plain;

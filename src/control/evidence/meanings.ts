@@ -84,12 +84,12 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   latency_p50: {
     proves: "modern takes at most 1.1 times as long in the median, paired, one pair a minute",
     lacks: "speed under a load that has not occurred",
-    otherwise: "profile modern; measure A/A for the order effect",
+    otherwise: "profile modern; set `shadow.control_percentage` to measure what the order of calls changes",
   },
   latency_p99: {
     proves: "modern takes at most 1.1 times as long in the slowest calls, paired, one pair a minute",
     lacks: "speed under a load that has not occurred",
-    otherwise: "profile modern; measure A/A for the order effect",
+    otherwise: "profile modern; set `shadow.control_percentage` to measure what the order of calls changes",
   },
   memory: {
     proves: "modern needs at most 1.25 times legacy's memory",

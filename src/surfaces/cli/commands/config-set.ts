@@ -7,7 +7,7 @@ import { type CommandResult, jsonResult, type Streams } from "../terminal.ts";
 export const commands: readonly CommandSpec[] = [
   {
     name: "config set",
-    about: "Changes one value in the file and keeps every other character, comments included",
+    about: "Changes one value in the file; comments and order stay",
     example: "config set gateway.listen 127.0.0.1:9090",
     options: [option.file(), option.json()],
     argument: new Argument("<change...>", "a dotted key and its value; without a value the key is removed"),

@@ -11,7 +11,7 @@ export const commands: readonly CommandSpec[] = [
       "Makes a small desk with trades and prices, runs both systems over it, and prints the parity table; then writes two databases at once and kills the writer; then serves the page over a living desk until ctrl-C",
     example: "demo --once",
     options: [
-      new Option("--once", "end after the table, without the living desk and its page"),
+      new Option("--once", "end after the comparisons, without the living desk and its page"),
       new Option("--keep <dir>", "keep the desk in this new folder"),
       new Option("--seed <number>", "the seed of the random trades and prices").default("1"),
     ],

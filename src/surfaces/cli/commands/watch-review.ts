@@ -26,8 +26,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "watch review apply",
     about:
-      "Takes a file as it is now: its rows are added, removed and changed in both stores; " +
-      "or accepts a folder that has replaced another one",
+      "Accepts a change: a file counts as it is now, both of two similar rows count, a folder that has " +
+      "replaced another one is read, or a person has changed the rows in legacy",
     example: "watch review apply 3",
     options,
     argument: review(),
@@ -36,7 +36,9 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "watch review ignore",
-    about: "Leaves the applied rows as they are, and continues from the end of the present file",
+    about:
+      "Leaves the applied rows as they are: reading continues at the end of the present file, the later of " +
+      "two similar rows never counts, and a new folder stays refused",
     example: "watch review ignore 3",
     options,
     argument: review(),
