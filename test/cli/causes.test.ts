@@ -66,7 +66,7 @@ it("a difference counts as accepted while explain proves it under the terms of t
   }));
 
 it.each([
-  [["NIFO"], /"NIFO" is no cause that explain can prove; did you mean LIFO\?/],
+  [["NIFO"], /"NIFO" is no cause that an explanation can prove; did you mean LIFO\?/],
   [["LIFO", "--scope", "desk=east"], /the scope "desk=east" cannot be read; write all, or pairs of symbol/],
   [["LIFO", "--limit", "-1"], /the limit "-1" is no amount; write an amount of money of 0 or more/],
   [["LIFO", "--until", "soon"], /"soon" is no day; write the last day/],

@@ -541,7 +541,7 @@ describe("a rollback that a process does not acknowledge", () => {
     expect(out).toMatch(
       new RegExp(
         "^rolled back: .*\nwritten after \\d+ ms; not acknowledged by \\S+/\\d+\n" +
-          "until it acknowledges or its lease ends, it may still answer from modern: stop it, or check status\n$",
+          "until a process acknowledges or its lease ends, it may still answer from modern: stop it, or check status\n$",
       ),
     );
     const again = await desk.json("rollback", ...because);

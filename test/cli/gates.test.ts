@@ -105,7 +105,7 @@ it("replay --record is refused before the replay if no control store is configur
     });
   }));
 
-it("replay --record counts under a key: a comment in the file leaves it, another tolerance changes it, and the old tolerance brings it and its evidence back", async () => {
+it("replay --record counts under a key: a comment in the file does not change it, another tolerance does, and the old tolerance restores it with its evidence", async () => {
   const systems = {
     legacy: { kind: "builtin", name: "modern-engine" },
     modern: { kind: "builtin", name: "modern-engine" },

@@ -324,7 +324,7 @@ describe("a file whose applied rows have changed", () => {
   });
 });
 
-describe("what a watcher cannot do", () => {
+describe("a watcher that cannot work", () => {
   it("exits with 2 while a folder is lost, and takes it back, or another one that a person accepts", async () => {
     const desk = new Desk();
     desk.write(name, header + rows(1));
@@ -452,7 +452,7 @@ describe("a journal of another format", () => {
   });
 });
 
-describe("watch.legacy_sink and the phase", () => {
+describe("the watcher, as watch.legacy_sink and the phase say,", () => {
   it("has the built-in desk store its files itself, and pairs its rows with modern's", async () => {
     const desk = new Desk({ legacy_sink: "own_entry" });
     desk.write(name, header + rows(1, 2));

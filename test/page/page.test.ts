@@ -314,7 +314,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
         }).format(new Date(instant));
         expect(text).toMatch(new RegExp(`^${shown.replace(",", "")} C[SD]T$`));
         await page.getByText("2025-07-24 10:00:00 -05:00").first().waitFor();
-        // It ends the override too.
+        // Detaching also ends the override of the time zone.
         await emulation.detach();
       },
     );
@@ -351,7 +351,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       const page = await pages.show(relay.url);
       await live(page);
       await page.evaluate("window.isSame = true");
-      // It ends the streams first.
+      // The gateway ends the streams before it closes.
       await first.gateway.close();
       await page.getByRole("alert").getByText("No connection since").waitFor();
       const second = await desk({
@@ -400,7 +400,8 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await until(() => times("view=screen") > before);
       const seen = await gaps();
       for (const seq of [999, 1_000, 1]) stream().beat(seq);
-      // A change of the plan makes the page ask for its session: then it has read everything before.
+      // A change of the plan makes the page ask for its session. When it asks, it has read all earlier
+      // events.
       const sessions = times("/session");
       await until(() => {
         stream().send("plan", {});
@@ -429,7 +430,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       }
       await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
       const elapsedS = (performance.now() - startedMs) / 1_000;
-      // Each new stream asks at once, and a slow machine may lose its stream.
+      // The page asks at once for each new stream, and on a slow machine it may lose its stream.
       expect(asked() - before).toBeLessThanOrEqual(3 * elapsedS + 5);
     });
 

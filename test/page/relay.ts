@@ -11,7 +11,7 @@ export interface Relay extends AsyncDisposable {
   cut(): void;
   /** Swallows all bytes in both directions until `heal`. */
   stall(): void;
-  /** Refuses new connections and ends the others, as a gateway that is gone, until `heal`. */
+  /** Refuses new connections and ends the others, as if the gateway were gone, until `heal`. */
   down(): void;
   heal(): void;
   /** The address that the relay passes bytes on to; a gateway that starts again has another one. */

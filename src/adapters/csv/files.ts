@@ -13,8 +13,9 @@ interface Wanted {
 }
 
 /**
- * Returns the files that a path names: the file itself, or the files of a folder whose names match, sorted by
- * name. Throws BridgeError: UNREADABLE, or NO_INPUT for a folder without such files.
+ * Returns the files that a path names: the file itself, or the files of a folder and then of its subfolders
+ * whose names match, each folder's sorted by name. Throws BridgeError: UNREADABLE, or NO_INPUT for a folder
+ * without such files.
  */
 export async function filesOf(path: string, wanted: Wanted): Promise<readonly string[]> {
   const stats = await statOf(path);
@@ -32,7 +33,7 @@ export async function filesOf(path: string, wanted: Wanted): Promise<readonly st
     throw new BridgeError("NO_INPUT", {
       what: `the folder holds no ${wanted.shown}`,
       where: path,
-      fix: "name the folder or the files themselves",
+      fix: "name the folder that holds them, or the files themselves",
     });
   return found;
 }

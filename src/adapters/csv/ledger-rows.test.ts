@@ -337,7 +337,7 @@ describe("byte-order marks", () => {
     }
   });
 
-  it("inside a row refuse the row", () => {
+  it("inside a row make it a refused row", () => {
     const read = readGrowing(header + row(`1${bom}`) + row(2));
     expect([idsOf(read), codesOf(read)]).toEqual([["2"], ["2 NOT_TEXT"]]);
   });

@@ -45,7 +45,7 @@ export const noSuchMethod: ForeignError = {
 
 /**
  * The failure of a call whose method threw. The failure's code is the error's own code, or else the name of
- * the error's class; by this code the errors of the two systems are compared.
+ * the error's class unless that is `Error`; by this code the errors of the two systems are compared.
  */
 export function refusal(
   { name, message, code }: ForeignError,

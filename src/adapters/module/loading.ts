@@ -17,7 +17,7 @@ export interface ModuleAddress {
 export function moduleAddress(module: string | URL, baseFolder: string): ModuleAddress {
   const text = String(module);
   const [, path = text, name] = /^(.*)#([\p{ID_Start}$_][\p{ID_Continue}$]*)$/u.exec(text) ?? [];
-  if (path === "") throw badModule("names no module", text);
+  if (path === "") throw badModule("has no path", text);
   if (!isUrl(path)) return { href: pathToFileURL(resolve(baseFolder, path)).href, exportName: name };
   if (!path.startsWith("file:")) throw badModule("must be a path or a file: URL", text);
   return { href: pathToFileURL(fileURLToPath(path)).href, exportName: name };

@@ -26,7 +26,7 @@ systemContract(
   }),
   {
     aBusyProcessorIsCutOff: "nothing can stop a function of this thread",
-    vanished: "an object in this process cannot vanish without it",
+    vanished: "an object in this process vanishes only with the process",
   },
   floats,
 );

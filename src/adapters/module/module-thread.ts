@@ -70,7 +70,7 @@ export class ModuleThread {
   readonly #ending = new Set<Promise<unknown>>();
   #methods: ReadonlySet<string> | undefined;
   #found: readonly FoundMethod[] | undefined;
-  /** Threads in a row that ended without an answer. */
+  /** Unexpected ends in a row; the end of a thread that has answered is the first of a new row. */
   #endsInARow = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;

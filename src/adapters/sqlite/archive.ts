@@ -37,7 +37,7 @@ export function archiveSqlite(from: string, to: string): Archive {
   try {
     return reading(from, (database) => {
       orUnwritable(() => database.prepare("VACUUM INTO ?").run(draft));
-      // SQLite has closed the file, so this process holds no lock on it.
+      // SQLite has closed the file, so `sync`, which closes it again, releases no lock of this process.
       orUnwritable(() => sync(draft));
       const tables = verified(database, from, draft, new Set());
       orUnwritable(() => linkSync(draft, out));
@@ -119,7 +119,7 @@ interface SchemaRow {
   readonly stored: number;
 }
 
-/** Each row as one text that distinguishes every stored type and byte, in the order of these texts. */
+/** Hashes each row as one text that distinguishes every stored type and byte, in the order of these texts. */
 function contentOf(database: Database.Database, side: "main" | "archive", table: string): ArchivedTable {
   const columns = database
     .prepare<[string], string>("SELECT name FROM pragma_table_info(?, 'main') ORDER BY cid")

@@ -297,7 +297,7 @@ export class Beside {
     try {
       run(access.changing(changeAgain(row), 0, row.before === null));
     } catch (failure) {
-      // A row of another program forbids this row now. The next comparison of all rows finds that it is gone.
+      // A row of another program forbids this row now. The next comparison of all rows reports its absence.
       if (!(failure instanceof StatementRefused)) throw failure;
     }
   }

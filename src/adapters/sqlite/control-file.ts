@@ -35,7 +35,7 @@ const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const nowMs = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
 
 /**
- * Every function throws SqliteError SQLITE_BUSY, and changes nothing, while another connection holds the
+ * Any function may throw SqliteError SQLITE_BUSY, and then changes nothing, while another connection holds a
  * lock: try again.
  */
 export class ControlFile {

@@ -100,7 +100,7 @@ export type CountRow = readonly [
 ];
 
 /**
- * Every function throws SqliteError SQLITE_BUSY, and changes nothing, while another connection holds the
+ * Any function may throw SqliteError SQLITE_BUSY, and then changes nothing, while another connection holds a
  * lock: try again.
  */
 export class EvidenceFile {

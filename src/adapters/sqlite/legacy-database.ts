@@ -52,7 +52,7 @@ export function readLegacyDatabase(path: string, given: Partial<ReadOptions> = {
 
 /**
  * Whether the desk's database holds a trade; undefined if that is not known now (locked, or no such table).
- * Reads one row, under a lock of that moment.
+ * Reads one row, and holds a lock only while it reads.
  */
 export function hasLegacyTrades(path: string): boolean | undefined {
   let database: Database.Database | undefined;

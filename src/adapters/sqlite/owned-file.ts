@@ -25,8 +25,8 @@ export interface OwnedKind {
 /**
  * Opens the file and brings its schema to the current version. Creates the file and its folder where they are
  * missing, unless `mustExist`. Throws BAD_DATABASE for another program's file, and SqliteError SQLITE_BUSY,
- * with nothing changed, while another connection holds the lock. Opening a file of the current version writes
- * nothing and takes no lock that blocks a writer.
+ * with nothing changed, while another connection holds a lock that is needed. Opening a file of the current
+ * version writes nothing and takes no lock that blocks a writer.
  */
 export function openOwned(path: string, kind: OwnedKind, { mustExist = false } = {}): Database.Database {
   if (!mustExist) mkdirSync(dirname(path), { recursive: true });
@@ -34,8 +34,8 @@ export function openOwned(path: string, kind: OwnedKind, { mustExist = false } =
   // SQLite treats a file that is shorter than a header as empty, and would overwrite it.
   if (found?.isFile() && found.size > 0 && found.size < 512)
     throw badOwned(path, kind, "the file is not an SQLite database");
-  // No busy timeout: waiting inside SQLite blocks readers too, and its pauses lose against a writer in a
-  // tight loop.
+  // No busy timeout: a wait inside SQLite blocks the thread's reads too, and its pauses lose against a writer
+  // in a tight loop.
   const database = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
     const version = versionOf(database, path, kind);

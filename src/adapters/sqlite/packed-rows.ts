@@ -1,7 +1,7 @@
 /**
  * The rows of a call are sent between threads as text, because copying so many small objects would cost more
  * than the disk write. A text has the names of the fields once, and the values of each row as a list. Many
- * rows are several texts, because memory for large texts costs more than the texts themselves.
+ * rows become several texts, because to get memory for a large text costs more than to fill it.
  */
 import { at as itemAt } from "../../base/present.ts";
 import type { RecordCall } from "../../ports/record-store.ts";

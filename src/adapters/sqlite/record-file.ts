@@ -289,8 +289,8 @@ export class RecordFile {
   }
 
   /**
-   * Opens the bridge's own files beside legacy's. The bridge's tables are found there, because legacy's has
-   * none.
+   * Opens the bridge's own files beside legacy's. SQLite finds the bridge's tables there by their names
+   * alone, because legacy's file has none of them.
    */
   #attach(database: Database.Database): void {
     const { path, side, creates } = this.#options;
@@ -363,7 +363,7 @@ const hasBridge = (database: Database.Database): boolean => hasTable(database, "
 const newestTable = "pnlb_unstorable";
 
 /**
- * Whether an intent stores a statement: it changes the bridge's tables, or belongs to a savepoint around one.
+ * Whether an intent stores a statement: one that changes the bridge's tables, or that is about a savepoint.
  */
 const isKept = ({ source, readonly }: Database.Statement): boolean =>
   /^(SAVEPOINT|RELEASE|ROLLBACK TO) /.test(source) || (!readonly && source.includes("pnlb_"));
@@ -379,7 +379,7 @@ const dialectOf = (side: Side): Dialect => ({
   keepsMigrations: false,
 });
 
-/** Whether the handle may show pages that never reached the disk after a failure. */
+/** Whether, after this failure, the handle may show pages that never reached the disk. */
 const isLost = (failure: unknown): boolean =>
   failure instanceof Database.SqliteError && /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(failure.code);
 

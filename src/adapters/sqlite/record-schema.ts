@@ -1,6 +1,7 @@
 /**
  * The tables of the database bridge in SQLite. Modern's own tables are STRICT and keep decimals as text. The
- * bridge's tables begin with `pnlb_` and are in both files. Nothing else in a file is changed.
+ * bridge's tables begin with `pnlb_`. Both databases have them, legacy's in its file or in one beside it. No
+ * other table is created or altered.
  */
 
 const decimal = (column: string): string =>
@@ -27,7 +28,7 @@ CREATE TABLE IF NOT EXISTS newpnl_marks (
   version INTEGER NOT NULL, PRIMARY KEY (instrument, mark_kind, trading_day)) STRICT, WITHOUT ROWID;`;
 
 /**
- * No number `pnlb_outbox.seq` is given twice, because the entry with the highest one is never deleted. In
+ * No value of `pnlb_outbox.seq` is used twice, because the entry with the highest one is never deleted. In
  * `pnlb_fence`, `forgotten` is the highest number and `forgotten_place` the highest place of the deleted
  * entries of the outbox. `relay_token` is the highest token of a lease under which entries were applied, and
  * `applied` the place of the last applied entry. `pnlb_versions` is not WITHOUT ROWID, because its rows are

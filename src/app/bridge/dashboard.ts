@@ -97,9 +97,9 @@ function controllerSource(
 }
 
 /**
- * Whether legacy has trades, according to its database. The ledgers decide if there is no database, and for a
- * book of a database that has trades, because the database knows no books. Undefined if there are no ledgers
- * to decide.
+ * Whether legacy has trades, according to its database. The ledgers decide if the database is missing or
+ * cannot be read now, and for a book of a database that has trades, because the database knows no books.
+ * Undefined if there are no ledgers to decide.
  */
 async function hasTrades(
   book: string | undefined,

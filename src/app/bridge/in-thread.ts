@@ -15,7 +15,7 @@ export interface InThreadOptions extends Partial<ThreadOptions> {
   readonly name?: string;
   /** Time limit of a call for which the service bridge sets no deadline. Default: none. */
   readonly timeoutMs?: number;
-  /** Default 32 MiB, serialized. */
+  /** The largest answer, in serialized form. Default 32 MiB. */
   readonly answerBytesMax?: number;
   /** The maximum number of calls under way; a further call fails BUSY. Default 256. */
   readonly inFlightMax?: number;

@@ -63,7 +63,7 @@ export async function revokeCause(id: string, options: StoreOptions & ByOptions)
       fix:
         register.length === 0
           ? "no cause is accepted"
-          : `name one that causes list shows: ${register.map((one) => one.id).join(", ")}`,
+          : `name an id that \`pnl-bridge causes list\` shows: ${register.map((one) => one.id).join(", ")}`,
     });
   await withOperator(options, "changes", ({ store }) =>
     store.note({ ...byOf(options), action: auditActions.revokeCause, evidence: { id } }),
@@ -136,7 +136,7 @@ function checkedCode(code: string): string {
   if (Object.hasOwn(explainedCauses, code)) return code;
   const meant = nearest(code, Object.keys(explainedCauses));
   throw new BridgeError("BAD_USAGE", {
-    what: `${JSON.stringify(code)} is no cause that explain can prove`,
+    what: `${JSON.stringify(code)} is no cause that an explanation can prove`,
     fix: meant === undefined ? "docs/explain.md lists the causes" : `did you mean ${meant}?`,
   });
 }

@@ -29,7 +29,7 @@ interface Reading {
   readonly evidence: () => EvidenceStore | undefined | Promise<EvidenceStore | undefined>;
   /** Default: the clock of this machine. */
   readonly clock?: Clock | undefined;
-  /** The edge features that the history has; undefined asks for all of them. */
+  /** The edge features that the history has; if undefined, the gates require all known ones. */
   readonly features?: readonly string[] | undefined;
 }
 

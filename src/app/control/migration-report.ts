@@ -58,7 +58,7 @@ async function migrationReport(
     risks: [
       ...(found.outOfUse === null ? [] : [`modern is out of use: ${found.outOfUse}`]),
       ...(found.switchFile === null ? [] : [`the switch file ${found.switchFile} is set on this machine`]),
-      ...found.held.map(({ value, asked, why }) => `held: ${value} ${asked}: ${why}`),
+      ...found.held.map(({ value, asked, why }) => `${value} ${asked} was requested and is held: ${why}`),
       ...found.instances
         .filter(({ state }) => state !== "live")
         .map(({ name, state }) => `the process ${name} is ${state}`),

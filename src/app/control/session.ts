@@ -33,7 +33,7 @@ export interface OperatorSession {
   readonly operator: Operator;
   readonly store: ControlStore;
   readonly alerts: AlertSink & { close(): void };
-  /** The status by an overview, by default a new one. */
+  /** The status that an overview shows; by default a new overview. */
   status(overview?: Overview): Promise<Status>;
   verifyAudit(): Promise<AuditReport>;
   close(): Promise<void>;
@@ -105,7 +105,10 @@ export interface ByOptions {
   readonly actor?: string;
 }
 
-/** Reads a command's settings. Throws BAD_USAGE if nothing is named and the usual file is missing. */
+/**
+ * Reads a command's settings. Throws BAD_USAGE if nothing is named and the usual file is missing, or if
+ * `store` is not the address of a store, and BAD_CONFIG or UNREADABLE for a file that cannot be used.
+ */
 export async function settingsOf({ config: path, store }: StoreOptions): Promise<ControlSettings> {
   const file = path ?? (existsSync(usualFile) ? usualFile : undefined);
   if (file === undefined && store === undefined)

@@ -45,8 +45,8 @@ export interface DailyOptions extends StoreOptions {
   /** The workbook to write. */
   readonly out?: string;
   /**
-   * A folder, in which the workbook gets a name like the desk's. An earlier workbook with the same content
-   * keeps its file.
+   * A folder, in which the workbook gets a name like the desk's. If an earlier workbook has the same content,
+   * no new one is written.
    */
   readonly dir?: string;
   readonly side?: Side | "active";

@@ -79,8 +79,8 @@ interface WrittenFiles {
 
 /**
  * Writes the workbook, its exact figures and the comparison beside it, each whole or not at all; without a
- * comparison, removes that of an earlier report. Throws UNWRITABLE, and changes nothing, if a workbook that must be written is open in a spreadsheet program.
- * Returns the SHA-256 of the workbook's bytes.
+ * comparison, removes that of an earlier report. Throws UNWRITABLE, and changes nothing, if a workbook that
+ * must be written is open in a spreadsheet program. Returns the SHA-256 of the workbook's bytes.
  */
 export async function writeReport(
   { report, diff }: PreparedReport,

@@ -50,7 +50,7 @@ export class StoreSink extends ClaimSink {
   readonly #options: StoreSinkOptions;
   readonly #figures: Figures;
   protected override readonly forgets: boolean;
-  /** The claim whose figures are computed. */
+  /** The last claim whose figures were computed, or are being computed; 0 for none. */
   #claim = 0;
   /** The claim whose records were made last. */
   #ready: { readonly claim: number; readonly records: Promise<readonly BridgeRecord[]> } | undefined;

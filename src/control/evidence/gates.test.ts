@@ -238,7 +238,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     {
       tallies: [
         tally("bins", "totals first 20 20", { n: 1_000 }),
-        // Both slow together: concordant pairs say nothing.
+        // Both are slow together; such concordant pairs say nothing.
         tally("bins", "totals later 30 30", { n: 500 }),
         tally("bins", "totals later 30 20", { n: 20 }),
         tally("order", "totals 20", { n: 200 }),
@@ -411,7 +411,7 @@ describe("trials", () => {
     expect(found([served, laneDay({ day: second, source: "replay" })]).apartNow).toEqual([served]);
   });
 
-  test("a process that died voids the days that it had open, and none that another one compared later", () => {
+  test("a process that died voids the days that it had open, except those that another process compared later", () => {
     const before = laneDay({ symbol: "early", at: "2026-11-27T14:00:00.000Z" });
     const after = laneDay({ symbol: "late", at: "2026-11-27T16:00:00.000Z" });
     const earlier = laneDay({ symbol: "early", day: "2026-11-25", at: "2026-11-25T14:00:00.000Z" });
@@ -484,7 +484,7 @@ describe("harm is proved", () => {
       }),
     );
 
-  test("by a rate that is surely above the limit, with the number of watched classes counted in", () => {
+  test("by a rate that is surely above the limit, although several classes are watched", () => {
     expect(harmOf(served(1, 3))).toMatch(
       /^modern showed 3 of 25 instrument-days of the class g0 wrong: the true rate is at least 1\.\d+ %; the limit is 1 %$/,
     );

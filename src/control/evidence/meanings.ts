@@ -62,7 +62,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   coverage: {
     proves:
       "at least 95 % of the calls and instrument-days that were due were compared, by count and by money",
-    lacks: "that the others agree",
+    lacks: "that what was not compared agrees",
     otherwise: "find what was lost: shed calls, methods that modern lacks",
   },
   sampling: {
@@ -124,7 +124,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "set `migration.monitoring.alert_url`; run `evidence add`",
   },
   team_trained: {
-    proves: "two people of the desk are trained, and one of them ran a drill, within 90 days",
+    proves: "two people of the desk were trained within 90 days, and one of them has run a drill",
     lacks: null,
     otherwise: "run `sign-off team_trained` and `rollback --drill`",
   },

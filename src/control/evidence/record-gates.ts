@@ -240,8 +240,8 @@ export const recordGates: readonly EvidenceGate[] = [
         ...{ stale: impact.stale.days, unmarked },
       };
       const why =
-        `${wrong} of ${many(seen, "user-day")} saw a wrong figure ` +
-        `in ${many(impact.wrongMinutes, "minute")}, the largest wrong by ${dollars(impact.largest)}; ` +
+        `${wrong} of ${many(seen, "user-day")} had a wrong figure ` +
+        `(${many(impact.wrongMinutes, "minute")}; the largest was wrong by ${dollars(impact.largest)}); ` +
         `the limit is ${percent(impactMax)}`;
       if (critical.length > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain it`, evidence);
@@ -260,7 +260,8 @@ export const recordGates: readonly EvidenceGate[] = [
       const { hasPair, owed, quarantined, nowMs } = facts;
       if (owed > 0 || (quarantined ?? 0) > 0)
         return closed(
-          `${many(owed, "write is", "writes are")} owed and ${quarantined ?? 0} in quarantine; run db drain`,
+          `${many(owed, "write is", "writes are")} owed, and ` +
+            `${many(quarantined ?? 0, "row is", "rows are")} in quarantine; run db drain`,
           {
             owed,
             quarantined,
@@ -372,7 +373,8 @@ export const recordGates: readonly EvidenceGate[] = [
       if (!usesReports) return open("use_new_reports is off, so users get legacy's reports");
       if (lastReport === undefined)
         return inconclusive(
-          "no trading day that has ended has compared reports; run report daily --date DAY (without reports, waive it)",
+          "the reports of no ended trading day were compared; " +
+            "run report daily --date DAY (a desk without reports waives the gate)",
         );
       const { date, state, because } = lastReport;
       if (state === "accepted") return open(because, { date });

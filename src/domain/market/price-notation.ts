@@ -24,7 +24,7 @@ export const priceNotations = {
   "futures-32nds": {
     describes:
       "32nds after an apostrophe or a dash, then a truncated eighth of a 32nd: 112'20, 112'200, " +
-      "104'282 = 104 + 28.25/32; or decimals: 110-16.5. Written with three digits",
+      "104'282 = 104 + 28.25/32; or decimals: 110-16.5; this program writes three digits",
     source:
       "CME's fractional pricing display examples (NDDP 3) and its course on Treasury pricing (2, 5, 7); " +
       "the other eighths from the ticks of ZT",

@@ -39,7 +39,7 @@ export const commands: readonly CommandSpec[] = [
     name: "causes revoke",
     about: "Withdraws the acceptance of a cause",
     example: 'causes revoke 14 --reason "legacy is fixed"',
-    argument: new Argument("<id>", "the id that causes list shows"),
+    argument: new Argument("<id>", "the id that `causes list` shows"),
     options: changes(),
     run: revoke,
   },

@@ -44,8 +44,8 @@ async function run(options: Options, { out }: Streams): Promise<CommandResult> {
   const findings = await (system === undefined
     ? examine(config)
     : examineSystem(system, config, writeAdapter));
-  // A system's module may hold a timer or a socket that keeps this process alive. The findings are printed by
-  // then.
+  // A system's module may hold a timer or a socket that keeps this process alive. So the process ends a
+  // second later, when the findings are printed.
   if (options.system !== undefined) setTimeout(() => process.exit(), 1_000).unref();
   const fine = findings.every(({ ok }) => ok);
   if (options.json) return jsonResult({ ok: fine, findings }, fine);

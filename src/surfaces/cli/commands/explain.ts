@@ -16,10 +16,13 @@ export const commands: readonly CommandSpec[] = [
     example: "explain ./parity/report.json --row 12",
     argument: new Argument(
       "<report>",
-      "a report.json of replay or compare, or the id of a comparison that comparisons lists",
+      "a report.json of replay or compare, or the id of a comparison that `comparisons` lists",
     ),
     options: [
-      new Option("--row <n>", "only the component of this row of the report, from 1").argParser(wholeNumber),
+      new Option(
+        "--row <n>",
+        "explain only the instruments that belong with this row of the report; rows count from 1",
+      ).argParser(wholeNumber),
       option.fleetConfig(),
       option.store(),
       option.json(),

@@ -126,7 +126,7 @@ function reportText(report: RollbackReport, paint: Paint): string {
     ...(waiting.length === 0
       ? []
       : [
-          "until it acknowledges or its lease ends, it may still answer from modern: stop it, or check status",
+          "until a process acknowledges or its lease ends, it may still answer from modern: stop it, or check status",
         ]),
     ...(gone.length === 0 ? [] : [`gone, silent for longer than its lease: ${gone.map(plain).join(", ")}`]),
     ...(owedToLegacy === 0

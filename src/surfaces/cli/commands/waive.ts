@@ -8,7 +8,7 @@ export const commands: readonly CommandSpec[] = [
     name: "waive",
     about: "Records that a person waives a gate until a day; the waiver counts once two people have given it",
     example: 'waive memory --actor amy --until 2026-12-15 --reason "new host"',
-    argument: new Argument("<gate>", "a gate that gates shows"),
+    argument: new Argument("<gate>", "a gate that `gates` shows"),
     options: [
       new Option("--actor <name>", "the person who waives it").makeOptionMandatory(),
       new Option("--until <day>", "the last day of the waiver, at most 30 days ahead").conflicts("revoke"),

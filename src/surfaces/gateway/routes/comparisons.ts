@@ -24,7 +24,10 @@ const missing = (id: string): HttpProblem =>
 
 type Wanted = Pick<z.output<typeof comparisonQuery>, "method" | "verdict">;
 
-/** Counts the kept comparisons with this method and verdict; with any, if the method or verdict is absent. */
+/**
+ * Counts the comparisons with this method and verdict, pruned ones included. An absent method or verdict
+ * matches all.
+ */
 async function countOf({ evidence }: GatewayBridge, wanted: Wanted): Promise<number> {
   const counts = await keptEvidence(evidence).counts();
   return counts

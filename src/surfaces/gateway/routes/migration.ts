@@ -161,6 +161,13 @@ function addMoves(app: App, plane: Plane): void {
       const result = await plane.control.operator.move(asked, by, { dryRun, from, epoch });
       if (dryRun) return result;
       if (result.moved) return plane.done(request, result);
+      if (result.authority?.open === false)
+        throw new HttpProblem(
+          409,
+          "REFUSED",
+          `the authority over the records did not move: ${result.authority.why}`,
+          { fix: "remove the reason, then try again" },
+        );
       const closed = result.gates?.gates.filter(({ open }) => !open) ?? [];
       const why = closed.map(({ name, why }) => `${name}: ${why}`).join("; ");
       throw new HttpProblem(409, "REFUSED", `a gate before ${result.target} is closed: ${why}`, {
