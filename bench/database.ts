@@ -70,7 +70,7 @@ export async function databaseBench(): Promise<BenchResult> {
     return {
       name: "database",
       what:
-        `SQLite to SQLite, positions that are known, each commit on disk and no checkpoint, median of ${repetitions}; ` +
+        `SQLite to SQLite, positions that legacy has already, each commit on disk, no checkpoints, median of ${repetitions}; ` +
         `one caller waits for each answer, as the bare program does`,
       rows: [
         ...shapes.flatMap((shape) => {

@@ -62,7 +62,7 @@ function contentOf(system: SystemConfig, folder: string, databases: ReadonlySet<
   }
 }
 
-/** The hashes with files, each with the state in which its files were. */
+/** The hashes of systems that name files, each with the state that the files had. */
 const kept = new Map<string, { readonly state: string; readonly hash: string }>();
 
 /** Reads the files only if one of them has changed, because a page may ask for the key every second. */

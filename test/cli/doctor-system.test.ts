@@ -217,6 +217,10 @@ describe("the checks report a system", () => {
         "quantity (probably called qty), averagePrice (probably called avgPrice), " +
         "realized (probably called realized_pnl), unrealized (probably called open_pnl)",
     ],
+    [
+      "({ positions: [row, { symbol: 'A' }] })",
+      "a row in positions of calculatePnl lacks quantity, averagePrice",
+    ],
     ["({ sum: () => 1 })", "the answer is not JSON: a function"],
     ["({ sum: NaN })", "the answer is not JSON: NaN"],
   ])("whose answer has another shape: %s", async (answer, why) => {

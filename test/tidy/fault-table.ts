@@ -1,4 +1,4 @@
-/** The check of a table of faults: each fault has a test, or a reason why none is needed. */
+/** The check of a table of faults: each fault has a test, a reason why none is needed, or the word `open`. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

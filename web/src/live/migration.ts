@@ -1,4 +1,4 @@
-/** The state of the migration, which the header and several views show, and whose epoch commands carry. */
+/** The state of the migration. The header and several views show it, and commands send its epoch. */
 import type { Migration } from "../wire.ts";
 import { question } from "./question.ts";
 

@@ -39,16 +39,16 @@ export function checkedRows(method: PnlMethod, answer: JsonValue): readonly Row[
       );
     throw new Error(`the answer of ${method} lacks ${missingText(part, Object.keys(answer))}`);
   }
-  const [first] = rows;
-  if (first === undefined) return rows;
-  const missing = fields.filter((field) => first[field] === undefined);
-  if (missing.length > 0) {
-    const others = Object.keys(first).filter((key) => !fields.includes(key));
-    const lacking = missing.map((field) => missingText(field, others));
-    throw new Error(`a row in ${part} of ${method} lacks ${lacking.join(", ")}`);
+  for (const row of rows) {
+    const missing = fields.filter((field) => row[field] === undefined);
+    if (missing.length > 0) {
+      const others = Object.keys(row).filter((key) => !fields.includes(key));
+      const lacking = missing.map((field) => missingText(field, others));
+      throw new Error(`a row in ${part} of ${method} lacks ${lacking.join(", ")}`);
+    }
+    if (method === "tradeHistory" && row.side !== "B" && row.side !== "S")
+      throw new Error(`side in trades of ${method} is ${JSON.stringify(row.side)}, not "B" or "S"`);
   }
-  if (method === "tradeHistory" && first.side !== "B" && first.side !== "S")
-    throw new Error(`side in trades of ${method} is ${JSON.stringify(first.side)}, not "B" or "S"`);
   return rows;
 }
 

@@ -146,7 +146,7 @@ export const answerOf = <Value extends z.ZodType>(value: Value) =>
     stale: z.boolean().describe("legacy answered and lacks some writes"),
     staleMs: z.number().optional().describe("age of the oldest write that legacy lacks"),
     fellBack: z
-      .enum(["FAILED", "TIMEOUT", "BREAKER_OPEN", "NO_METHOD"])
+      .enum(["FAILED", "REFUSED", "TIMEOUT", "BREAKER_OPEN", "NO_METHOD"])
       .optional()
       .describe("why legacy answered a call that modern should have answered"),
   });
