@@ -28,7 +28,7 @@ test("the text of the defaults sets every key", () => {
 
 test.each([
   [
-    "nothing and the defaults",
+    "keys that have their default values",
     "",
     "migration:\n  phase: shadow_mode\n  triggers: { error_rate: 5e-1 }\n".replace("5e-1", "0.50"),
   ],
@@ -64,8 +64,8 @@ test.each([
   monitoring: { log_all_calculations: false, performance_tracking: false, alert_url: http://x }`,
     "",
   ],
-  ["the other sections", "gateway: { listen: 127.0.0.1:1 }\ncontrol: { instance: a }", ""],
-])("files that mean the same have the same text: %s", (_, one, other) => {
+  ["the sections other than `migration`", "gateway: { listen: 127.0.0.1:1 }\ncontrol: { instance: a }", ""],
+])("files that differ only in %s have the same text", (_, one, other) => {
   expect(sectionOf(one)).toBe(sectionOf(other));
 });
 

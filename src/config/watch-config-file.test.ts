@@ -31,7 +31,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Waits for longer than a content must stay unchanged. */
 const settled = (): Promise<void> => pause(250);
 
-/** The path of a file to be written, in a folder of its own. */
+/** Makes a folder, and returns it with the path of a file in it and a function that watches the file. */
 function newDesk() {
   const folder = mkdtempSync(join(root, "desk-"));
   const path = join(folder, "desk.yaml");

@@ -146,7 +146,7 @@ describe("the plan of a record", () => {
     });
   });
 
-  it("lets legacy answer if a value is impossible, and reports the value as held", () => {
+  it("lets legacy answer if a value is impossible, and reports the phase as held for that reason", () => {
     const published = { phase: "primary_switch", flags: { storage: true, calculator: true } } as const;
     const broken = recordWith({}, { newSystemPercentage: 400 });
     const { plan, held } = effectivePlan(broken, published, false);

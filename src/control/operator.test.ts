@@ -145,7 +145,7 @@ describe("a move", () => {
     });
   });
 
-  it("needs a reason and a name", async () => {
+  it("such as a rollback needs a reason and a name", async () => {
     for (const by of [
       { actor: "", reason: "x" },
       { actor: "amy", reason: "  " },
@@ -316,7 +316,7 @@ describe("rollback", () => {
     expect(await rollback).toMatchObject({ acknowledged: ["one", "hasty"], gone: [], waiting: [] });
   });
 
-  it("removes a killed process after a day, and lists a live one again after its next heartbeat", async () => {
+  it("a killed process leaves the fleet after a day, and a live one is listed again after its next heartbeat", async () => {
     const dead = {
       id: "d",
       name: "dead",

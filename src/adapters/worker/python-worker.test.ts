@@ -267,7 +267,7 @@ describe.skipIf(pythonMissing !== undefined)(`pnl_bridge_worker.py${because(pyth
     await failureOf(call("_private"), "REFUSED");
   });
 
-  it("offers only the methods that the bridge names, and describes all of them", async () => {
+  it("offers only those methods that the bridge names, and also describes the others", async () => {
     const system = make(worker("desk:Connected"), {
       methods: ["positions", "_secret", "connection", "absent"],
     });

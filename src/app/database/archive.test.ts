@@ -184,7 +184,7 @@ describe("the archive of legacy's database", () => {
 });
 
 describe("the removal of the bridge", () => {
-  it("lists the objects to remove, changes nothing without a confirmation, and then leaves both databases as if there had never been a bridge", async () => {
+  it("lists the objects to remove, changes nothing without a confirmation, and then leaves no table of the bridge in either database", async () => {
     const { archived, objects, removed } = await archive({ removeBridge: true });
     expect([archived, removed]).toEqual([false, false]);
     for (const [side, path] of [

@@ -462,7 +462,7 @@ describe("a pair of SQLite files", () => {
     opened = undefined;
   });
 
-  it("only a write from a file may replace a trade that the backfill has copied", async () => {
+  it("only a write with keepsUnstorable may replace a trade that the backfill has copied", async () => {
     const { bridge, backfill, close } = await open();
     using legacy = connectionTo(paths.legacy, { timeout: 5_000 });
     legacy.exec(foreignTrade(1));

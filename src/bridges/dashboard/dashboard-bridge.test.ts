@@ -612,7 +612,7 @@ describe("DashboardDataBridge", () => {
     expect((await bridge.getPnlData({})).value.summary?.totals.USD?.total).toBe("0");
   });
 
-  it("asks for all books if a system cannot select the book, and names the book", async () => {
+  it("asks for all books if a system cannot select the book, and gives the reason", async () => {
     const { bridge } = opened({ allBooks: "legacy knows no books" });
     expect((await bridge.getPnlData({ book: "UST" })).allBooks).toBe("legacy knows no books");
     expect((await bridge.getPnlData({})).allBooks).toBeUndefined();

@@ -238,7 +238,7 @@ describe.each(["legacy", "modern"] as const)("with %s as the authority", (author
     expect(before[0]).toEqual(contents("legacy"));
   });
 
-  it("a dry run counts and changes nothing", async () => {
+  it("a dry run counts the rows and changes nothing", async () => {
     desk(deskTrade(1), deskTrade(2, { symbol: "QQQQ" }));
     const before = [contents("legacy"), contents("modern")];
     expect(await backfill().run({ pass: "backfill", dryRun: true })).toMatchObject({
