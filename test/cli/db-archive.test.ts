@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("db archive", () => {
-  it("exits with 1 and names the missing evidence, also where no control store can have it", async () => {
+  it("exits with 1 and names the missing evidence, also if no control store is configured", async () => {
     const { code, out } = await archive("--json", "--remove-bridge", "--yes");
     expect(code).toBe(1);
     const { archived, removed, evidence } = JSON.parse(out);

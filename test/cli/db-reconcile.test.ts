@@ -121,7 +121,7 @@ it("prints its report and writes the plan of a repair if the pass cannot be note
     expect(await readFile(join(folder, "plan.json"), "utf8")).toContain("authority");
   }));
 
-it("repeats with --follow until it is interrupted, and its death at any moment disturbs no writer", () =>
+it("repeats with --follow until it is killed, and its death disturbs no writer", () =>
   withPair(async (folder) => {
     await writeFile(join(folder, "pnl_migration_config.yaml"), withControl);
     const { bridge, close } = await openPair(folder);

@@ -314,7 +314,7 @@ describe("a file whose applied rows have changed", () => {
   it.each([
     ["apply", ["1"]],
     ["ignore", ["1", "2"]],
-  ])("loses rows under the policy %s as the policy says", async (republished, left) => {
+  ])("that has lost rows is treated as the policy %s says", async (republished, left) => {
     const desk = new Desk({ republished });
     desk.write(name, header + rows(1, 2));
     await desk.once();
@@ -391,7 +391,7 @@ describe("a journal of another format", () => {
     using journal = connectionTo(join(desk.folder, ".pnl-bridge/files.db"));
     journal.exec(sql);
   };
-  /** As a version leaves it that digests rows and files in another way. */
+  /** Makes the journal one of a version that digests rows and files in another way. */
   const otherFormat = `UPDATE lease SET format = 0;
     UPDATE contents SET digest = 'other ' || digest;
     UPDATE checkpoints SET digest = 'other ' || digest;
@@ -419,7 +419,7 @@ describe("a journal of another format", () => {
     expect(desk.read(state, ".pnl-bridge/files.db")).toEqual([{ format: journalFormat, digests: "32" }]);
   });
 
-  it("whose rows are read in another way now is a re-publication", async () => {
+  it("whose rows are read in another way now leads to a review", async () => {
     const desk = new Desk();
     desk.write(name, header + rows(1, 2));
     expect(await desk.once()).toMatchObject({ code: 0 });

@@ -36,7 +36,7 @@ describe("an answer as JSON", () => {
     ["an object with toJSON", { toJSON: (key: string) => `as ${key}` }, "as "],
     ["an instance of a class", new Position(), { quantity: "1.5" }],
     ["an object without prototype", Object.assign(Object.create(null), { a: 0.5 }), { a: "0.5" }],
-    ["a boxed list in a list", [[0.5], []], [["0.5"], []]],
+    ["lists in a list", [[0.5], []], [["0.5"], []]],
   ])("%s is copied as JSON.stringify would write it, but with exact numbers", (_, answer, json) => {
     expect(jsonAnswer(answer, limits)).toStrictEqual(json);
   });

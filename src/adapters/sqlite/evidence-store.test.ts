@@ -133,7 +133,7 @@ test("the file has the expected schema", async () => {
   expect(schemaDump(path)).toBe(schema);
 });
 
-test("every query uses an index", async () => {
+test("a query by method, by verdict or by both uses an index", async () => {
   await (await open()).close();
   using database = connectionTo(path, { readonly: true });
   for (const where of [

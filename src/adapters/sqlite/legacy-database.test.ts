@@ -208,7 +208,7 @@ describe("the stored data of a desk", () => {
     expect((await readLegacyDatabase(link)).trades).toHaveLength(1);
   });
 
-  test("is read even if an index of it is no longer valid for SQLite", async () => {
+  test("is read even if one of its indexes is no longer valid for SQLite", async () => {
     const path = create(
       newPath(),
       `${trades} CREATE TABLE risk (at);
@@ -388,7 +388,7 @@ const write = database.transaction(() => {
 console.log("ready");
 let pauseMs = performance.now() + 1_000;
 while (!existsSync(end) && transactions < 20_000) {
-  // No read ends while a writer never pauses, if the machine is slow.
+  // On a slow machine no read ends while the writer never pauses.
   if (performance.now() > pauseMs) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
     pauseMs = performance.now() + 1_000;

@@ -732,17 +732,19 @@ describe("a call", () => {
     expect(bridge.service.counters.totals).toMatchObject({ answered: { legacy: 1, modern: 0 } });
   });
 
-  it("of a method that modern lacks is answered by legacy and not compared", async () => {
+  it("of a method that modern lacks is answered by legacy and compared as an error", async () => {
     const files = {
       ...modules,
       "modern.mjs": "export default { openPositions: () => ({ positions: [] }) };",
     };
-    const { bridge } = await open(deskFolder({ migration: modernAnswers, systems }, files));
+    const { bridge, comparisons } = await open(deskFolder({ migration: modernAnswers, systems }, files));
     expect(await bridge.service.call("totals", {})).toMatchObject({
       source: "legacy",
       value: { by: "legacy" },
     });
     expect(await bridge.service.call("totals", {})).toHaveProperty("fellBack");
+    await bridge.service.idle();
+    expect(comparisons.map(({ verdict }) => verdict)).toEqual(["error", "error"]);
   });
 
   it("fails if the answering legacy fails, whatever modern answers", async () => {

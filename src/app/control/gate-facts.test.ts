@@ -96,7 +96,7 @@ test("fault 8: each change of the configuration, also back to earlier values, be
     const gate = judgeEvidence("dual_write", facts).find(({ name }) => name === "accuracy/live");
     return { key: facts.key, attempt: facts.attempt, looks: facts.looks, state: gate?.state };
   };
-  /** 100 clean trials, which are enough, or one event among 70, which is not. */
+  /** Records trials. The gate opens with 100 clean ones, and not with 70 of which one is an event. */
   const record = (key: string, trials: number, events: number) =>
     evidence.append([], {
       ...{ key, process: key, at: days(0), day: days(-1), ended: true, tallies: [] },
