@@ -12,8 +12,8 @@ export interface Alert {
 export interface AlertSink {
   send(alert: Alert): void;
   /**
-   * Resolves when every alert is delivered or given up, at the latest after `withinMs`, with the number not
-   * delivered.
+   * Resolves when every alert is delivered or given up, at the latest after `withinMs`, with the number of
+   * alerts that are not delivered.
    */
   settled(withinMs: number): Promise<number>;
 }

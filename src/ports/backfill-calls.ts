@@ -35,9 +35,10 @@ export interface AdoptAnswer {
    * - `differs`: somebody else has changed the row, or the store has another row in its place.
    * - `repeated`: the aggregate already belongs to another row of legacy.
    * - `gone`, `moved`: legacy's row was deleted, or changed, since it was read.
+   * - `unclaimed`: the row has no version, and may not get one.
    */
   readonly kind: "adopted" | "known" | "written" | "differs" | "repeated" | "gone" | "moved" | "unclaimed";
-  /** The row that the store holds or was last given, if it is not the row in question; otherwise null. */
+  /** The other row, if the answer is about one, as the store holds it or as it was last written; else null. */
   readonly has: StoredRow | null;
 }
 

@@ -83,7 +83,7 @@ export interface Dialect {
 
 export interface DialectForm {
   readonly what: string;
-  /** Readable grammar. */
+  /** The grammar of the form, for people. */
   readonly form: string;
   readonly example: string;
 }

@@ -31,7 +31,7 @@ interface ReportedPosition {
   readonly averagePrice: string | null;
   readonly priorMark: string | null;
   readonly mark: string | null;
-  /** The mark is a close or settlement price, and not a trade or a quote. */
+  /** Whether the mark is a close or settlement price, and not a trade or a quote. */
   readonly isClose: boolean;
   readonly multiplier: string;
   readonly realized: string;
