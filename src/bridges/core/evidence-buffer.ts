@@ -60,6 +60,7 @@ export class EvidenceBuffer {
   readonly requests: Record<RequestState, number> = { kept: 0, too_large: 0, daily_limit: 0, not_json: 0 };
   readonly #tally: EvidenceTally | undefined;
   #wroteMs = Number.NEGATIVE_INFINITY;
+  #tookMs = Number.NEGATIVE_INFINITY;
   /** Comparisons that were not kept. */
   dropped = 0;
   /** Batches that the store refused. */
@@ -150,7 +151,7 @@ export class EvidenceBuffer {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#options.batchMax);
       this.#unanswered = batch.length;
-      const isWritten = await this.#append(batch, false);
+      const isWritten = await this.#append(batch, false, this.#waiting.length > 0);
       this.#unanswered = 0;
       if (isWritten) continue;
       if (!this.#closed) this.#putBack(batch);
@@ -159,9 +160,15 @@ export class EvidenceBuffer {
     if (this.#clock.monotonicMs() - this.#wroteMs >= this.#options.aliveMs) await this.#append([], false);
   }
 
-  /** Writes comparisons with the evidence that was counted since the last write. Never throws. */
-  async #append(batch: readonly Waiting[], ended: boolean): Promise<boolean> {
-    const delta = this.#tally === undefined || this.#tally.key === "" ? undefined : this.#tally.take(ended);
+  /**
+   * Writes comparisons with the evidence that was counted since the last write. If more comparisons wait, the
+   * evidence goes with a later batch, at most `flushMs` later. Never throws.
+   */
+  async #append(batch: readonly Waiting[], ended: boolean, moreWaits = false): Promise<boolean> {
+    const isDue = !moreWaits || this.#clock.monotonicMs() - this.#tookMs >= this.#options.flushMs;
+    const delta =
+      isDue && this.#tally !== undefined && this.#tally.key !== "" ? this.#tally.take(ended) : undefined;
+    if (delta !== undefined) this.#tookMs = this.#clock.monotonicMs();
     if (batch.length === 0 && delta === undefined) return true;
     try {
       await this.#store.append(batch.map(recordOf), delta);

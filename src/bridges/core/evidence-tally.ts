@@ -34,11 +34,11 @@ export class EvidenceTally {
   readonly #clock: Clock;
   readonly #beforeTake: () => void;
   /** By source and day, book, and symbol. */
-  readonly #laneDays = new Map<string, Map<string, Map<string, LaneDay>>>();
+  readonly #laneDays = new Map<string, Map<string, Map<string, PendingLaneDay>>>();
   /** By source, signal and stratum. Counts change in place, since each comparison changes several of them. */
   readonly #tallies = new Map<string, Map<string, Map<string, Counted>>>();
-  /** The minute in which each method was last seen, by source, and what was counted in it. */
-  readonly #minutes = new Map<string, Map<string, Minute>>();
+  /** What nearly every comparison counts, by source and method. It joins the tallies when they are taken. */
+  readonly #methods = { live: new Map<string, MethodCounts>(), served: new Map<string, MethodCounts>() };
   readonly #pairs = new Map<string, number>();
   /** The lanes of each book that modern's last answer about them got wrong. */
   readonly #wrong = new Map<string, Set<string>>();
@@ -72,7 +72,8 @@ export class EvidenceTally {
     this.#laneDays.clear();
     this.#open = undefined;
     this.#tallies.clear();
-    this.#minutes.clear();
+    this.#methods.live.clear();
+    this.#methods.served.clear();
     this.#pairs.clear();
     this.#wrong.clear();
     for (const [method, count] of pairs) this.#pairs.set(method, count);
@@ -81,20 +82,25 @@ export class EvidenceTally {
   add(draft: ComparisonDraft): void {
     if (this.#key === "") return;
     const { method, kind, verdict, seen } = draft;
-    const source: EvidenceSource = seen.served ? "served" : "live";
+    const source = seen.served ? "served" : "live";
     if (kind === "aa") {
       this.#addControl(draft);
       return;
     }
-    this.#count(source, "ab", method, { k: agrees(verdict) || seen.outcome === "both_failed" ? 0 : 1 });
-    if (draft.excluded > 0 || seen.values > 0)
-      this.#count(source, "excluded", method, { n: seen.values + draft.excluded, k: draft.excluded });
+    const counts = this.#countsOf(source, method);
+    counts.comparisons += 1;
+    if (!agrees(verdict) && seen.outcome !== "both_failed") counts.apart += 1;
+    counts.values += seen.values + draft.excluded;
+    counts.excluded += draft.excluded;
     if (seen.outcome === "lost") this.lost(method, source, "not_comparable", undefined);
     else {
-      const weight = seen.lanes?.reduce((sum, lane) => sum + lane.weight, 0) ?? 0;
-      this.#count(source, "coverage", method, { amount: weight, largest: weight });
+      counts.covered += 1;
+      let weight = 0;
+      for (const lane of seen.lanes ?? []) weight += lane.weight;
+      counts.weight += weight;
+      counts.largest = Math.max(counts.largest, weight);
     }
-    this.#addMinute(draft, source);
+    this.#addMinute(draft, source, counts);
     this.#addLanes(draft, source);
   }
 
@@ -126,6 +132,8 @@ export class EvidenceTally {
   /** Returns the evidence that was counted since the last `take`, and starts again at zero. */
   take(ended: boolean): EvidenceDelta {
     this.#beforeTake();
+    for (const source of ["live", "served"] as const)
+      for (const [method, counts] of this.#methods[source]) this.#join(source, method, counts);
     const delta: EvidenceDelta = {
       key: this.#key,
       process: this.#options.process,
@@ -173,24 +181,25 @@ export class EvidenceTally {
   #addMinute(
     { method, legacyMs, modernMs, seen, modernError }: ComparisonDraft,
     source: EvidenceSource,
+    now: MethodCounts,
   ): void {
     if (seen.outcome === "both_failed" || seen.outcome === "lost") return;
-    const minutes = within(this.#minutes, source);
     const minute = Math.floor(this.#clock.nowMs() / minuteMs);
     const failed = seen.outcome === "modern_failed";
-    let now = minutes.get(method);
-    if (now?.minute !== minute) {
-      now = { minute, failed: false, paired: false };
-      minutes.set(method, now);
+    if (now.minute !== minute) {
+      now.minute = minute;
+      now.failed = false;
+      now.paired = false;
       this.#count(source, "errors", method, {});
     }
     if (failed && !now.failed) {
       now.failed = true;
       this.#count(source, "errors", method, { n: 0, k: 1 });
     }
+    if (now.paired) return;
     const isLate = failed && modernError?.startsWith("TIMEOUT") === true;
     const tookMs = isLate ? Number.POSITIVE_INFINITY : failed ? null : modernMs;
-    if (now.paired || legacyMs === null || tookMs === null) return;
+    if (legacyMs === null || tookMs === null) return;
     now.paired = true;
     const before = this.#pairs.get(method) ?? 0;
     this.#pairs.set(method, before + 1);
@@ -210,25 +219,24 @@ export class EvidenceTally {
     const ofDay = this.#lanesOf(source, day);
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
-      const { book, symbol, money, signed, quantityApart, weight } = lane;
+      const { book, symbol, signed, quantityApart, weight } = lane;
       const apart = failed ? "error" : lane.apart;
-      const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
-      // Without spreads, because each comparison makes one for each lane.
-      const laneDay: LaneDay = {
-        source,
-        day,
-        book,
-        symbol,
-        group,
-        at,
-        apart,
-        accepted: null,
-        money: failed ? 0 : money,
-        quantityApart,
-        signed,
-        weight,
-      };
-      within(ofDay, book).set(symbol, laneDay);
+      const money = failed ? 0 : lane.money;
+      const inBook = within(ofDay, book);
+      const known = inBook.get(symbol);
+      // Without an object for each comparison, since each replaces what the one before said of its lanes.
+      if (known === undefined) {
+        const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
+        const facts = { source, day, book, symbol, group, at, apart, accepted: null };
+        inBook.set(symbol, { ...facts, money, quantityApart, signed, weight });
+      } else {
+        known.at = at;
+        known.apart = apart;
+        known.money = money;
+        known.quantityApart = quantityApart;
+        known.signed = signed;
+        known.weight = weight;
+      }
     }
     if (source === "served") this.#addImpact(day, seen, { lanes, failed });
   }
@@ -298,6 +306,25 @@ export class EvidenceTally {
     return day;
   }
 
+  #countsOf(source: "live" | "served", method: string): MethodCounts {
+    const methods = this.#methods[source];
+    let counts = methods.get(method);
+    if (counts === undefined) {
+      counts = { ...noCounts, minute: -1, failed: false, paired: false };
+      methods.set(method, counts);
+    }
+    return counts;
+  }
+
+  /** Moves the counts of a method to the tallies. */
+  #join(source: EvidenceSource, method: string, counts: MethodCounts): void {
+    const { comparisons, apart, values, excluded, covered, weight, largest } = counts;
+    if (comparisons > 0) this.#count(source, "ab", method, { n: comparisons, k: apart });
+    if (values > 0) this.#count(source, "excluded", method, { n: values, k: excluded });
+    if (covered > 0) this.#count(source, "coverage", method, { n: covered, amount: weight, largest });
+    Object.assign(counts, noCounts);
+  }
+
   #count(
     source: EvidenceSource,
     signal: string,
@@ -320,16 +347,21 @@ export class EvidenceTally {
 interface OpenDay {
   readonly source: EvidenceSource;
   readonly day: string;
-  readonly lanes: Map<string, Map<string, LaneDay>>;
+  readonly lanes: Map<string, Map<string, PendingLaneDay>>;
 }
 
-type Counted = { -readonly [Name in keyof Tally]: Tally[Name] };
+type Changeable<T> = { -readonly [Name in keyof T]: T[Name] };
+type Counted = Changeable<Tally>;
+type PendingLaneDay = Changeable<LaneDay>;
 
-interface Minute {
-  readonly minute: number;
+/** The counts of a method's comparisons since they were last taken. */
+const noCounts = { comparisons: 0, apart: 0, values: 0, excluded: 0, covered: 0, weight: 0, largest: 0 };
+type MethodCounts = typeof noCounts & {
+  /** The last minute with a comparison, and whether a failure and a pair of latencies were counted in it. */
+  minute: number;
   failed: boolean;
   paired: boolean;
-}
+};
 
 /** The inner map under a key, which is created if it is missing. */
 function within<Inner, Value>(maps: Map<string, Map<Inner, Value>>, key: string): Map<Inner, Value> {
