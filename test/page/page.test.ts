@@ -169,7 +169,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       );
     });
 
-    it("follow the store within the next look of the gateway, without a reload", async () => {
+    it("follow the system within the next look of the gateway, without a reload", async () => {
       const held = figures();
       const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
       const page = await pages.show(url);

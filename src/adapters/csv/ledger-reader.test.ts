@@ -898,7 +898,7 @@ describe("unusable files", () => {
     expect(bytesRead).toBe(0);
   });
 
-  it("must be regular files", async () => {
+  it("that are missing, or are not regular files, are refused", async () => {
     const [path = ""] = await put({ "trades_20250724.csv": header });
     await expect(readLedgers([join(path, "..")], options)).rejects.toMatchObject({ code: "UNREADABLE" });
     await expect(readLedgers([`${path}x`], options)).rejects.toMatchObject({ code: "UNREADABLE" });

@@ -371,7 +371,7 @@ describe("a header between the rows", () => {
   });
 });
 
-describe("a file that is refused as a whole", () => {
+describe("a file that is refused", () => {
   const utf16 = (text: string) => Buffer.from(text, "utf16le");
   it.each<[what: string, content: Buffer | string, code: string, why: string]>([
     ["UTF-16", utf16(bom + header + row(1)), "UTF16", "UTF-16"],

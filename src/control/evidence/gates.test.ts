@@ -678,7 +678,7 @@ test.each<readonly [string, Guarded, string, Given]>([
   expect(judged(name, before, given)).toMatchObject({ state });
 });
 
-test("every gate says its numbers in one line, and no name is used twice", () => {
+test("every gate gives its reason in one line, and no name is used twice", () => {
   const names = evidenceGates.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const before of ["dual_write", "primary_switch", "cleanup", "window", "ramp"] as const)
