@@ -201,7 +201,9 @@ export function databaseStatusText(status: DatabaseStatus): string {
       : [`other writers ${foreignRows.imported} rows of legacy's own programs entered modern`]),
     ...(!quarantine && !reviews
       ? []
-      : [`waiting       ${quarantine ?? "unknown"} rows that modern cannot hold, ${reviews} rows to review`]),
+      : [
+          `waiting       ${quarantine ?? "an unknown number of"} rows that modern cannot hold, ${reviews} rows to review`,
+        ]),
     ...(unstorable === 0
       ? []
       : [
