@@ -38,7 +38,7 @@ export interface AdoptAnswer {
    * - `unclaimed`: the row has no version, and may not get one.
    */
   readonly kind: "adopted" | "known" | "written" | "differs" | "repeated" | "gone" | "moved" | "unclaimed";
-  /** The other row, if the answer is about one, as the store holds it or as it was last written; else null. */
+  /** The other row, if the answer is about one: as the store holds it or as last written; otherwise null. */
   readonly has: StoredRow | null;
 }
 

@@ -48,7 +48,7 @@ export async function migrate(
 }
 
 /**
- * The bytes of the text "pnle". All programs of a database share its advisory locks, so ours have a class of their own. All stores
- * use this class, because they may create the same schema.
+ * The bytes of the text "pnle". All programs of a database share its advisory locks, so ours have a class of
+ * their own. All stores use this class, because they may create the same schema.
  */
 const lockClass = 0x706e6c65;
