@@ -13,6 +13,7 @@ import type {
   ChunkRecord,
   ClaimedRow,
   LegacyCell,
+  LegacyRow,
   MissingRow,
   PassName,
   PassState,
@@ -75,22 +76,32 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "adopted", has: null };
   }
 
-  const currentOf = ({ id, change: { table: name } }: ClaimedRow): Statement =>
-    statement(`SELECT * FROM ${dialect.rowsOf(name)} WHERE rowid = ?`, id);
+  /** Reads the rows of one table of legacy as they are now, by their ids. */
+  function* currentRows(rows: readonly ClaimedRow[]): Work<ReadonlyMap<number, StoredRow>> {
+    const ids = rows.map(({ id }) => id);
+    const found = yield* ask(
+      `SELECT rowid AS row_id, * FROM ${dialect.rowsOf(rows[0]?.change.table ?? "")} WHERE rowid BETWEEN ? AND ?`,
+      Math.min(...ids),
+      Math.max(...ids),
+    );
+    return new Map(found.map((row) => [numberIn(row, "row_id"), row]));
+  }
 
-  let lastClaiming = { table: "", columns: "", sql: "" };
-
-  /** The statement that stores the version of a row, if the row is as it was read and has no version yet. */
-  function claiming({ aggregate, claim, id, change: { table: name, key, set } }: ClaimedRow): Statement {
-    const columns = Object.keys({ ...key, ...set });
-    if (lastClaiming.table !== name || lastClaiming.columns !== columns.join()) {
-      const same = columns.map((column) => `"${column}" COLLATE BINARY IS ?`).join(" AND ");
-      const sql = `INSERT INTO ${versions} (aggregate, claim, version, written) SELECT ?, ?, 0, ?
-        FROM ${dialect.rowsOf(name)} WHERE rowid = ? AND ${same} ON CONFLICT DO NOTHING`;
-      lastClaiming = { table: name, columns: columns.join(), sql };
-    }
-    const stored = [...Object.values(key), ...Object.values(set ?? {})];
-    return statement(lastClaiming.sql, aggregate, claim, JSON.stringify(set), id, ...stored);
+  /** Reads a row of legacy with the types of its values. */
+  function* typedCells(name: string, columns: readonly string[], id: number): Work<LegacyRow["cells"]> {
+    const typed = columns.map(
+      (column, at) => `typeof("${column}") AS t${at}, CASE typeof("${column}")
+        WHEN 'integer' THEN CAST("${column}" AS TEXT) WHEN 'blob' THEN hex("${column}") ELSE "${column}" END AS v${at}`,
+    );
+    const [row = {}] = yield* ask(
+      `SELECT ${typed.join(", ")} FROM ${dialect.rowsOf(name)} WHERE rowid = ?`,
+      id,
+    );
+    const cellAt = (at: number): LegacyCell => {
+      const [type, value = null] = [row[`t${at}`], row[`v${at}`]];
+      return type === "integer" || type === "blob" ? { type, value: String(value) } : value;
+    };
+    return Object.fromEntries(columns.map((column, at) => [column, cellAt(at)]));
   }
 
   /**
@@ -98,16 +109,18 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
    * row, then the others one by one.
    */
   function* claimRows(rows: readonly ClaimedRow[]): Work<readonly AdoptAnswer[]> {
+    if (rows.length === 0) return [];
+    const current = yield* currentRows(rows);
     const sharesNothing = sharingNothing();
-    const free = rows.filter((row) => sharesNothing(row) && row.claim !== null && row.mayClaim);
-    const inserted = yield free.map(claiming);
-    const adopted = new Set(free.filter((_, at) => inserted[at]?.length === 1));
-    const others = rows.filter((row) => !adopted.has(row));
-    const found = yield others.map(currentOf);
-    const current = new Map(others.map((row, at) => [row, found[at]?.[0]]));
+    const adopted = yield* insertNew(
+      rows.filter(
+        (row) =>
+          sharesNothing(row) && row.claim !== null && row.mayClaim && isAsRead(row, current.get(row.id)),
+      ),
+    );
     const answers: AdoptAnswer[] = [];
     for (const row of rows)
-      answers.push(adopted.has(row) ? newlyAdopted : yield* claimRow(row, current.get(row)));
+      answers.push(adopted.has(row) ? newlyAdopted : yield* claimRow(row, current.get(row.id)));
     return answers;
   }
 
@@ -160,8 +173,11 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       .filter((row) => stored.get(row) === undefined)
       .map(({ change }) => access.changing(change, 0, true));
     const answers: AdoptAnswer[] = [];
-    for (const row of rows)
-      answers.push(fresh.has(row) ? yield* compared(row, stored.get(row)) : yield* adoptRow(row));
+    for (const row of rows) {
+      const before = stored.get(row);
+      if (!fresh.has(row)) answers.push(yield* adoptRow(row));
+      else answers.push(before === undefined ? newlyAdopted : yield* compared(row, before));
+    }
     return answers;
   }
 
@@ -266,21 +282,20 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       return numberIn(row, "upper");
     },
     *rowsAfter({ table: name, columns, after, upTo, limit }) {
-      const cells = columns.map(
-        (column, at) => `typeof("${column}") AS t${at}, CASE typeof("${column}")
-          WHEN 'integer' THEN CAST("${column}" AS TEXT) WHEN 'blob' THEN hex("${column}") ELSE "${column}" END AS v${at}`,
-      );
       const rows = yield* ask(
-        `SELECT rowid AS row_id, ${cells.join(", ")} FROM ${dialect.rowsOf(name)}
+        `SELECT rowid AS row_id, ${listOf(columns)} FROM ${dialect.rowsOf(name)}
          WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?`,
         after,
         upTo,
         limit,
       );
-      return rows.map((row) => ({
-        id: numberIn(row, "row_id"),
-        cells: Object.fromEntries(columns.map((column, at) => [column, cellIn(row, at)])),
-      }));
+      const found: LegacyRow[] = [];
+      for (const { row_id, ...cells } of rows) {
+        const id = Number(row_id);
+        const isPlain = Object.values(cells).every(isExact);
+        found.push({ id, cells: isPlain ? cells : yield* typedCells(name, columns, id) });
+      }
+      return found;
     },
     *repeats({ table: name, key, columns }) {
       const rows = dialect.rowsOf(name);
@@ -416,11 +431,12 @@ const versionIn = (row: StoredRow): Version => ({
   written: JSON.parse(textIn(row, "written")),
 });
 
-function cellIn(row: StoredRow, at: number): LegacyCell {
-  const value = row[`v${at}`] ?? null;
-  const isInfinite = value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
-  return { type: textIn(row, `t${at}`) as LegacyCell["type"], value: isInfinite ? String(value) : value };
-}
+/**
+ * Whether a value that SQLite returns is the stored one. A large number may stand for another integer, and a
+ * blob is an object.
+ */
+const isExact = (value: StoredValue): boolean =>
+  typeof value === "string" || value === null || (typeof value === "number" && Math.abs(value) < 2 ** 53);
 
 const listOf = (columns: readonly string[]): string => columns.map((column) => `"${column}"`).join(", ");
 

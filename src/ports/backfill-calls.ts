@@ -1,11 +1,10 @@
 import type { RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
 
-/** A value of legacy's file with the type that SQLite stored, whatever type its column declares. */
-export interface LegacyCell {
-  readonly type: "null" | "integer" | "real" | "text" | "blob";
-  /** Digits for an integer, hexadecimal text for a blob, `Infinity` or `-Infinity` for an infinite real. */
-  readonly value: StoredValue;
-}
+/** A value of legacy's file as SQLite stores it, whatever type its column declares. */
+export type LegacyCell =
+  | StoredValue
+  /** A value that the program cannot hold as it is: the digits of an integer, or a blob as hexadecimal text. */
+  | { readonly type: "integer" | "blob"; readonly value: string };
 
 export interface LegacyRow {
   /** SQLite's rowid, which is the column `id`. */
@@ -117,7 +116,10 @@ export interface BackfillCalls {
     readonly key: readonly string[];
     readonly columns: readonly string[];
   }): readonly { readonly id: number; readonly occurrence: number; readonly place: number }[];
-  /** Gives version 0 to rows of legacy that have none, as long as they hold what was read. Changes no row. */
+  /**
+   * Gives version 0 to rows of one page of legacy that have none, as long as they hold what was read. Changes
+   * no row.
+   */
   claimRows(given: { readonly rows: readonly ClaimedRow[] }): readonly AdoptAnswer[];
   /**
    * Inserts rows that no write has touched yet, and leaves every other row alone. Returns one answer for each

@@ -1,7 +1,6 @@
 /**
- * The rows of a call are sent between threads as text, because copying so many small objects would cost more
- * than the disk write. A text has the names of the fields once, and the values of each row as a list. Many
- * rows become several texts, because to get memory for a large text costs more than to fill it.
+ * The rows of a call are sent between threads as lists of values with the names of the fields once, because
+ * copying so many small objects would cost more than the disk write.
  */
 import { at as itemAt } from "../../base/present.ts";
 import type { RecordCall } from "../../ports/record-store.ts";
@@ -12,21 +11,21 @@ type Fields = readonly (readonly [name: string, fields: Fields | null])[];
 /** A row, or a write or an entry with its rows. */
 type Item = { readonly rows?: readonly object[] };
 
-/** Items that follow each other. */
-interface Part {
+/** Items in the form in which they are sent. */
+interface Packed {
   /** The items without their rows; null if they are rows. */
   readonly rest: readonly object[] | null;
-  /** The fields of the rows, then the values of each row, in lists by item if the items have rows. */
-  readonly text: string;
+  readonly known: readonly Fields[];
+  /** For each row the index of its fields in `known` and its values; in lists by item if the items have rows. */
+  readonly values: readonly unknown[][];
 }
 
 /** The names of the arguments that are lists of items. */
 const lists = ["rows", "writes", "entries"] as const;
-const itemsMax = 100;
 
 /** Packs the items of a call's argument. An argument without items stays as it is. */
 export const packGiven = (given: unknown): unknown => inList(given, (items) => pack(items as Item[]));
-export const unpackGiven = (given: unknown): unknown => inList(given, (parts) => unpack(parts as Part[]));
+export const unpackGiven = (given: unknown): unknown => inList(given, (packed) => unpack(packed as Packed));
 
 /** The calls whose answers are items. */
 const answersItems: ReadonlySet<RecordCall> = new Set<RecordCall>([
@@ -41,7 +40,7 @@ const answersItems: ReadonlySet<RecordCall> = new Set<RecordCall>([
 export const packAnswer = (name: RecordCall, answer: unknown): unknown =>
   answersItems.has(name) ? pack(answer as Item[]) : answer;
 export const unpackAnswer = (name: RecordCall, answer: unknown): unknown =>
-  answersItems.has(name) ? unpack(answer as Part[]) : answer;
+  answersItems.has(name) ? unpack(answer as Packed) : answer;
 
 function inList(given: unknown, change: (list: unknown) => unknown): unknown {
   if (!isObject(given)) return given;
@@ -49,27 +48,20 @@ function inList(given: unknown, change: (list: unknown) => unknown): unknown {
   return name === undefined ? given : { ...given, [name]: change(given[name as keyof typeof given]) };
 }
 
-function pack(items: readonly Item[]): readonly Part[] {
-  const parts: Part[] = [];
-  for (let from = 0; from < items.length; from += itemsMax) {
-    const some = items.slice(from, from + itemsMax);
-    const known: Fields[] = [];
-    const values = some.map((item) =>
-      item.rows === undefined ? packed(item, known) : item.rows.map((row) => packed(row, known)),
-    );
-    const rest = some[0]?.rows === undefined ? null : some.map(({ rows, ...others }) => others);
-    parts.push({ rest, text: JSON.stringify([known, values]) });
-  }
-  return parts;
+function pack(items: readonly Item[]): Packed {
+  const known: Fields[] = [];
+  const values = items.map((item) =>
+    item.rows === undefined ? packed(item, known) : item.rows.map((row) => packed(row, known)),
+  );
+  const rest = items[0]?.rows === undefined ? null : items.map(({ rows, ...others }) => others);
+  return { rest, known, values };
 }
 
-const unpack = (parts: readonly Part[]): readonly object[] =>
-  parts.flatMap(({ rest, text }) => {
-    const [known, values]: [Fields[], unknown[][]] = JSON.parse(text);
-    if (rest === null) return values.map((row) => unpacked(row, known));
-    const rowsOf = (at: number) => itemAt(values, at).map((row) => unpacked(row as unknown[], known));
-    return rest.map((item, at) => ({ ...item, rows: rowsOf(at) }));
-  });
+function unpack({ rest, known, values }: Packed): readonly object[] {
+  if (rest === null) return values.map((row) => unpacked(row, known));
+  const rowsOf = (at: number) => itemAt(values, at).map((row) => unpacked(row as unknown[], known));
+  return rest.map((item, at) => ({ ...item, rows: rowsOf(at) }));
+}
 
 /** Returns the index of a row's fields in `known`, then the row's values. Adds new fields to `known`. */
 function packed(row: object, known: Fields[]): unknown[] {

@@ -50,24 +50,32 @@ export function nameOfSymbol(symbols: SymbolTranslationBridge, symbol: string, d
  * traded, and has no description.
  */
 export function describeSymbol(symbol: string, asOf: DayNumber | undefined): DescribedSymbol | undefined {
-  const key = `${asOf ?? ""} ${symbol}`;
-  const known = remembered.get(key);
+  const [onDay, onAnyDay] = [`${asOf ?? "none"} ${symbol}`, `any ${symbol}`];
+  const sameOnAnyDay = asOf === undefined ? undefined : remembered.get(onAnyDay);
+  const known = sameOnAnyDay === undefined ? remembered.get(onDay) : sameOnAnyDay;
   if (known !== undefined) return known ?? undefined;
-  const found = describeAnew(symbol, asOf);
+  let needsDay = asOf === undefined;
+  const context = {
+    calendar,
+    get asOf() {
+      needsDay = true;
+      return asOf ?? earliest;
+    },
+  };
+  const among = asOf === undefined ? wholeYears : Object.values(dialects);
+  const found = described(symbol, readAs(symbol, among, context), asOf);
   if (symbol.length > rememberedLengthMax) return found;
   if (remembered.size >= rememberedMax) remembered.clear();
-  remembered.set(key, found ?? null);
+  remembered.set(needsDay ? onDay : onAnyDay, found ?? null);
   return found;
 }
 
-/** A cache, since a desk asks for the same symbols with every call. Null marks an unknown symbol. */
+/**
+ * A cache, since a desk asks for the same symbols with every call: by the day and the symbol, or by the symbol
+ * alone if it means the same on every day. Null marks an unknown symbol.
+ */
 const remembered = new Map<string, DescribedSymbol | null>();
 const [rememberedMax, rememberedLengthMax] = [10_000, 100];
-
-function describeAnew(symbol: string, day: DayNumber | undefined): DescribedSymbol | undefined {
-  const among = day === undefined ? wholeYears : Object.values(dialects);
-  return described(symbol, readAs(symbol, among, { asOf: day ?? earliest, calendar }), day);
-}
 
 /**
  * Describes a traded symbol from its reading. A symbol whose instrument is uncertain may still have a certain

@@ -134,7 +134,7 @@ describe("fromLegacy", () => {
       "BAD_TIME",
       "eod_pnl",
       { trade_date: "20250715" },
-      /trade_date holds the integer "20250715"/,
+      /trade_date holds the number 20250715/,
     ],
     ["a day that does not exist", "BAD_TIME", "processed_trades", { trade_date: "2025-02-30" }, /trade_date/],
     [
@@ -165,6 +165,13 @@ describe("fromLegacy", () => {
       { price: "awaiting data" },
       /price holds the text "awaiting data"/,
     ],
+    [
+      "an integer that no double holds",
+      "NOT_REPRESENTABLE",
+      "eod_pnl",
+      { closing_position: "9007199254740993" },
+      /cannot hold 9007199254740993/,
+    ],
     ["infinity", "BAD_NUMBER", "positions", { unrealized_pnl: Number.POSITIVE_INFINITY }, /unrealized_pnl/],
     [
       "a quantity of zero",
@@ -187,15 +194,17 @@ describe("fromLegacy", () => {
     const database = new Database(":memory:");
     const [broken] = database.prepare("SELECT CAST(x'ff41' AS TEXT) AS text").pluck().all();
     database.close();
-    const legacy = stored("positions", bare.positions);
-    const holding = (type: "text" | "blob", value: string): LegacyRow => ({
-      ...legacy,
-      cells: { ...legacy.cells, instrument_name: { type, value } },
-    });
-    expect(fromLegacy("positions", holding("text", String(broken)), tools)).toMatchObject({
+    const holding = (text: unknown) => ({ ...bare.positions, instrument_name: text as string });
+    const [text, blob] = [
+      stored("positions", bare.positions),
+      stored("positions", holding(Buffer.from("Z"))),
+    ];
+    const cells = { ...text.cells, instrument_name: String(broken) };
+    expect(fromLegacy("positions", { id: 1, cells }, tools)).toMatchObject({ code: "BAD_TEXT" });
+    expect(fromLegacy("positions", blob, tools)).toMatchObject({
       code: "BAD_TEXT",
+      because: 'instrument_name holds the blob "5A"; it must hold text',
     });
-    expect(fromLegacy("positions", holding("blob", "FF41"), tools)).toMatchObject({ code: "BAD_TEXT" });
   });
 
   const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 });

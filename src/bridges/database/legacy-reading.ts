@@ -3,7 +3,7 @@ import { present } from "../../base/present.ts";
 import { Refused } from "../../base/refused.ts";
 import { formatInstant, parseDay, readInstant } from "../../domain/market/chicago-time.ts";
 import { legacyKeys, placeOfClaim } from "../../durable/legacy-places.ts";
-import type { LegacyRow } from "../../ports/backfill-calls.ts";
+import type { LegacyCell, LegacyRow } from "../../ports/backfill-calls.ts";
 import type { RowChange, StoredRow, StoredValue } from "../../ports/record-store.ts";
 import type { BridgeRecord, RecordKind } from "../../ports/records.ts";
 import type { RowPlace } from "../../ports/repair-calls.ts";
@@ -161,9 +161,15 @@ function storedOf(table: LegacyTable, { cells }: LegacyRow): RowChange {
   return { table, key: values(key), set: values(set), initial: {} };
 }
 
-/** Returns a cell's value in the form in which a plain read of the database returns it. */
-const plainValue = (cell: LegacyRow["cells"][string] | undefined): StoredValue =>
-  cell === undefined ? null : cell.type === "integer" ? Number(cell.value) : cell.value;
+/**
+ * Returns a cell's value in the form in which a plain read of the database returns it; a blob as hexadecimal
+ * text, and an infinite number as text, because JSON has no infinite numbers.
+ */
+function plainValue(cell: LegacyCell | undefined): StoredValue {
+  if (cell === undefined || cell === null || typeof cell === "string") return cell ?? null;
+  if (typeof cell === "object") return cell.type === "integer" ? Number(cell.value) : cell.value;
+  return Number.isFinite(cell) ? cell : String(cell);
+}
 
 /** The columns of a row that differ from those of the record: P&L becomes money, and a trade has no line. */
 const ofLegacy: Readonly<Record<RecordKind, (row: Row) => Row["values"]>> = {
@@ -276,13 +282,12 @@ class Cells {
   }
 
   isNull(column: string): boolean {
-    return this.#cells[column]?.type === "null";
+    return this.#cells[column] === null;
   }
 
   text(column: string): string {
-    const cell = this.#cells[column];
-    if (cell?.type !== "text") throw this.#refusal("BAD_TEXT", column, "text");
-    const text = String(cell.value);
+    const text = this.#cells[column];
+    if (typeof text !== "string") throw this.#refusal("BAD_TEXT", column, "text");
     if (text.includes("\ufffd"))
       throw new ReadingRefused("BAD_TEXT", `${column} holds U+FFFD, or bytes that are not UTF-8`);
     return text;
@@ -297,29 +302,31 @@ class Cells {
   /** Returns the shortest decimal text that reads back as the stored number. */
   number(column: string): string {
     const cell = this.#cells[column];
-    const isNumber = cell?.type === "real" || cell?.type === "integer";
-    const value = isNumber ? canonicalDecimal(String(cell.value)) : undefined;
+    const digits = typeof cell === "object" && cell?.type === "integer" ? cell.value : cell;
+    const isNumber = typeof cell === "number" || digits !== cell;
+    const value = isNumber ? canonicalDecimal(String(digits)) : undefined;
     if (value === undefined) throw this.#refusal("BAD_NUMBER", column, "a finite number");
     return value;
   }
 
   day(column: string): string {
-    const cell = this.#cells[column];
-    if (cell?.type !== "text" || parseDay(String(cell.value)) === undefined)
+    const day = this.#cells[column];
+    if (typeof day !== "string" || parseDay(day) === undefined)
       throw this.#refusal("BAD_TIME", column, "a day such as 2025-07-24, as text");
-    return String(cell.value);
+    return day;
   }
 
   /** Returns the instant of a Chicago wall time. */
   time(column: string): string {
-    const cell = this.#cells[column];
-    if (cell?.type !== "text") throw this.#refusal("BAD_TIME", column, "a time, as text");
-    return wallTime(String(cell.value), `${column} holds`);
+    const time = this.#cells[column];
+    if (typeof time !== "string") throw this.#refusal("BAD_TIME", column, "a time, as text");
+    return wallTime(time, `${column} holds`);
   }
 
   #refusal(code: string, column: string, wants: string): Error {
-    const { type, value } = this.#cells[column] ?? { type: "null", value: null };
-    const found = type === "null" ? "NULL" : `the ${type} ${JSON.stringify(value)}`;
+    const cell = this.#cells[column] ?? null;
+    const type = typeof cell === "string" ? "text" : typeof cell === "number" ? "number" : cell?.type;
+    const found = cell === null ? "NULL" : `the ${type} ${JSON.stringify(plainValue(cell))}`;
     return new ReadingRefused(code, `${column} holds ${found}; it must hold ${wants}`);
   }
 }

@@ -464,15 +464,7 @@ const formOf = (claim: string) => ({ isKept: true, isPlaceTaken: isUnstorable(cl
 const tableOf = (claim: string): LegacyTable => JSON.parse(claim)[0];
 
 /** Returns a stored row in the form that `fromLegacy` reads. */
-const legacyRow = (stored: StoredRow) => ({
-  id: Number(stored.id ?? 0),
-  cells: Object.fromEntries(
-    Object.entries(stored).map(([column, value]) => {
-      const type = value === null ? "null" : typeof value === "number" ? "real" : "text";
-      return [column, { type, value } as const];
-    }),
-  ),
-});
+const legacyRow = (stored: StoredRow) => ({ id: Number(stored.id ?? 0), cells: stored });
 
 /**
  * Returns a place for an aggregate whose row's place is unknown, so that only its version is read. No row has
