@@ -42,8 +42,8 @@ const pythonDesk: Desk = {
 const modernEngine: Desk = { calculatePnl: async (request) => computePnl(request) };
 
 /**
- * Returns the fields that both systems have. The engine has more (instrument, kind of mark, ...), which are
- * not compared.
+ * Returns the fields that are compared: quantities, prices, P&L and fees. The other fields of the answers
+ * (instrument, mark, lots, ...) are left out.
  */
 const project = (answer: unknown): unknown => {
   const { positions, totals } = answer as PnlResult;

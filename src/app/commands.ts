@@ -1,4 +1,4 @@
-/** The exports for the commands over ledgers. Other commands load their own module of the application. */
+/** Exports for the commands over ledgers and for causes, demo and doctor. Others load their own module. */
 import { join } from "node:path";
 import { parityDocument, renderParityPage } from "../adapters/report/index.ts";
 import { jsonPieces } from "../base/json-pieces.ts";

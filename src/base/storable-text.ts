@@ -9,7 +9,7 @@ export const storable = (text: string): string =>
     ? text
     : text.replaceAll(/[\0\p{Cs}]/gu, (character) => plain(character));
 
-/** The JSON of a value whose texts are all made storable. */
+/** The JSON of a value whose texts, except the names of properties, are made storable. */
 export function storableJson(value: unknown): string {
   const text = JSON.stringify(value);
   if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;

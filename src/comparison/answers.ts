@@ -80,8 +80,8 @@ export interface AnswerComparison {
   /** Number of values under excluded paths. */
   readonly excluded: number;
   /**
-   * The unequal fields, at most `fieldsMax`: the worst verdict first, then in order of the answers. A path
-   * appears a second time only if every other path fits.
+   * The unequal fields, at most `fieldsMax`: the worst verdict first, then in order of the answers. Within a
+   * verdict, a path appears a second time only if every other path of that verdict fits.
    */
   readonly fields: readonly FieldDifference[];
   /** Number of unequal fields beyond `fields`. */
@@ -183,7 +183,7 @@ export class AnswerComparer {
 
 /**
  * A placeholder for a part of an answer that is no evidence, such as a panel that a system cannot show. The
- * part counts as not comparable.
+ * part counts as not comparable, unless both answers have the placeholder.
  */
 export const notComparable: object = Object.freeze(new (class NotComparable {})());
 

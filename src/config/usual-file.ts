@@ -1,5 +1,2 @@
-/**
- * The configuration file that a command with `--config` uses if none is named and this one exists in the
- * working folder.
- */
+/** The file of the working folder that a command reads if its option `--config` is not given. */
 export const usualFile = "pnl_migration_config.yaml";

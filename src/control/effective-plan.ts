@@ -42,7 +42,8 @@ export type PublishedPlan = Omit<PlanInput, "epoch" | "legacyWindow">;
 /**
  * Computes the plan of a record and the published section. An operator's column takes precedence over the
  * section; a trigger's latch and the switch file take precedence over both. Pure and total: a request that
- * cannot be obeyed is listed in `held`, and the plan is then closer to legacy, never closer to modern.
+ * cannot be obeyed is listed in `held`. While the window to legacy is open, the plan is then closer to
+ * legacy, never closer to modern.
  *
  * - A phase after the granted one is held, because the verdict of its gates is not recorded.
  * - A phase whose flags are not set is replaced by the last earlier phase whose flags are set.

@@ -128,7 +128,7 @@ class Shrinking {
     return rows;
   }
 
-  /** Whether rows, as new ledgers, show the difference, and every cause contributes to it. */
+  /** Whether rows, written into new ledgers, show the difference, and every cause contributes to it. */
   #isApart(rows: readonly Row[]): boolean {
     const fresh = renumbered(rows);
     const run = (side: Side, without?: number): Lanes =>

@@ -14,7 +14,7 @@ import {
 /** The dialect of a text, or `auto` to detect it. */
 export type Source = DialectName | "auto";
 
-/** A reading and its dialect, which is null if no dialect or several dialects fit. */
+/** A reading and its dialect; null if the text is refused and no single dialect refused it. */
 export type Detected = DetectedAmong<DialectName>;
 type DetectedAmong<Name extends string> =
   | (Read & { readonly dialect: Name })

@@ -610,7 +610,7 @@ export function evidenceStoreContract(
         for (const { id } of before) expect(await store.get(id)).toBeUndefined();
       });
 
-      it("with a rowsMax of 0, keeps only the counts, and never reuses an id afterwards", async () => {
+      it("with a rowsMax of 0, keeps only the counts, and keeps comparisons again under a larger rowsMax", async () => {
         const none = await open({ rowsMax: 0 });
         await none.append(comparisons(3));
         expect(await all(none)).toEqual([]);

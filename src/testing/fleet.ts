@@ -123,8 +123,8 @@ export class Process {
   }
 
   /**
-   * Ends the process like `kill -9`: without a message or cleanup; code that waits for a timer or for the
-   * store never continues.
+   * Ends the process like `kill -9`: without a message or cleanup. Its timers never fire again, and every
+   * later call of the store fails.
    */
   kill(): void {
     for (const stop of this.#timers) stop();

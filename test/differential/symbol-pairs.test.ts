@@ -282,7 +282,7 @@ describe.skipIf(!hasSharedData)("the desk's ledgers (skipped if the published fi
       const name = reading.ok ? reading.instrument.name : "";
       const right = /^XCMEO([CP])/.exec(symbol)?.[1];
       const strike = /\/(.+)$/.exec(symbol)?.[1];
-      // All symbols are of 2025, and a root may be Bloomberg's.
+      // All symbols are of 2025. The root is not compared, because the name may have Bloomberg's root.
       if (right === undefined) expect([symbol, name.slice(2)]).toEqual([symbol, `${symbol.charAt(18)}2025`]);
       else expect([symbol, name.slice(-8)]).toEqual([symbol, `${right}${Number(strike).toFixed(3)}`]);
     }

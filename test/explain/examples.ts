@@ -171,7 +171,7 @@ export function exampleOf(code: CauseCode): ShownExample {
         explanation: found.explanation,
       };
     }
-  throw new Error(`explain names ${code} alone for no rule of its example`);
+  throw new Error(`no rule of the example of ${code} makes explain name only ${code}`);
 }
 
 const lineOf = ({ id, symbol, time, side, quantity, price, book }: LedgerRow): string =>

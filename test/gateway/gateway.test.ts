@@ -217,7 +217,9 @@ describe("the control plane", () => {
       "amy sign-off looked at it",
       "amy rollback it burns",
     ]);
-    expect(logged.filter(({ message }) => message === "the migration was changed").length).toBe(12);
+    expect(logged.filter(({ message }) => message === "a command on the migration succeeded").length).toBe(
+      12,
+    );
   });
 
   it.each([

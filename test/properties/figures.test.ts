@@ -311,7 +311,7 @@ describe("the figures of the stores", () => {
     expect(await world.apply({ marks: [{ ...mark, day: day0 + 4 }] })).toEqual([]);
   });
 
-  it("move to the symbol of the first source, and leave no quantity under the former symbol", async () => {
+  it("move to the symbol of the trade whose source comes first, and leave no quantity under the former symbol", async () => {
     const world = new World("fifo");
     await world.apply({ added: [trade("2", {})] });
     await world.apply({ added: [trade("1", { day: day0 + 1, symbol: "XCMEFFDPSX20250919U0ZN" })] });

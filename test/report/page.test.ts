@@ -216,7 +216,7 @@ describe.skipIf(chromiumPath === undefined)(
         }),
     );
 
-    // axe reads all 2,053 figures.
+    // axe takes long on the page of all ledgers.
     it.runIf(hasSharedData && isLongRun("pages"))(
       "of all real ledgers has no accessibility fault that axe can find",
       () => ofRealLedgers(async (page) => expect(await axeFindings(page)).toEqual([])),

@@ -622,7 +622,7 @@ describe("the last row and readiness", () => {
     expect([ids(world), claims(world)]).toEqual(["1", 1]);
   });
 
-  it("a file of its final size is read as its bytes arrive", async () => {
+  it("a file that has its final size from the start is read as its bytes replace the zeros", async () => {
     const content = ledger(rows(1, 6));
     const world = await watched();
     world.disk.write(ledgers, today, new Uint8Array(content.length));

@@ -36,7 +36,7 @@ const spread = (expected: number): number => 4 * Math.sqrt((expected * (1 - expe
 function expectAbout(actual: number, expected: number): void {
   expect(Math.abs(actual - expected)).toBeLessThanOrEqual(spread(expected));
 }
-/** The stated level, with the tolerance of the number of runs. */
+/** Expects a share of at most `level`, plus the tolerance for this number of runs. */
 function expectAtMost(actual: number, level: number): void {
   expect(actual).toBeLessThanOrEqual(level + spread(level));
 }
@@ -73,7 +73,7 @@ describe.each([0.01, 0.001])("a gate of a rate, limit %d, judged after every tri
     return { ours: share(counts.ours), fixed: share(counts.fixed), streak: share(counts.streak) };
   };
 
-  test("opens in under 5 % of runs if the true rate is the limit; with a fixed bound it opens in over 20 %, with a streak in nearly all", () => {
+  test("opens in under 5 % of runs if the true rate is the limit; a rule with a fixed bound opens in over 20 %, and a rule that wants enough clean trials in a row in nearly all", () => {
     const { ours: opened, fixed: naive, streak: always } = found(1);
     expectAtMost(opened, alpha);
     expectAbout(opened, limit === 0.01 ? 0.0456 : 0.0469);
@@ -81,7 +81,7 @@ describe.each([0.01, 0.001])("a gate of a rate, limit %d, judged after every tri
     expect(always).toBeGreaterThan(0.99);
   });
 
-  test("opens in at most 1.3 % of runs at 1.5 times the limit; with a streak it opens in nearly all", () => {
+  test("opens in at most 1.3 % of runs at 1.5 times the limit; a rule that wants enough clean trials in a row opens in nearly all", () => {
     const { ours: opened, fixed: naive, streak: nearly } = found(1.5);
     expect(opened).toBeLessThan(0.013);
     expect(naive).toBeLessThan(0.03);

@@ -545,7 +545,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(() => notifications).toBeGreaterThan(0);
   });
 
-  test("close leaves no connection open, even with calls in progress and a watch", async () => {
+  test("close leaves no connection open, even after several calls at once and with a watch", async () => {
     const store = await open();
     const connections = async (): Promise<number> => {
       const { rows } = await admin.query(

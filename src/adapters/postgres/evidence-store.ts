@@ -306,7 +306,7 @@ function countsOf(records: readonly ComparisonRecord[]): Value[][] {
   ];
 }
 
-/** Only this store writes these columns, and it writes no other values. */
+/** Only this store writes these columns, so their texts are always values of these types. */
 type CountRow = Row & Pick<ComparisonRecord, "method" | "kind" | "verdict">;
 type ComparisonRow = CountRow &
   Pick<ComparisonRecord, "answered" | "request"> &

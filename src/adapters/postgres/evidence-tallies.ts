@@ -1,6 +1,6 @@
 /**
  * The evidence of the gates in PostgreSQL: one row for each lane and day, and tables of counts, of processes
- * and of attempts. Each statement takes its rows as one JSON text. `schema` is the escaped name of the
+ * and of attempts. Lane days and counts are sent as one JSON text each. `schema` is the escaped name of the
  * schema.
  */
 import type { PoolClient } from "pg";

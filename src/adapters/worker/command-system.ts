@@ -85,7 +85,10 @@ interface CommandLimits {
   readonly overdueMaxMs: number;
   /** On closing, the time from the end of stdin to SIGTERM, and again from SIGTERM to SIGKILL. */
   readonly closeMs: number;
-  /** The first pause before a restart; it doubles up to `pauseMaxMs`. */
+  /**
+   * The pause after a first failed start; each further failure doubles it, up to `pauseMaxMs`. A worker that
+   * was up is restarted without a pause after its first failure.
+   */
   readonly pauseMs: number;
   readonly pauseMaxMs: number;
   /** Once a worker has been up for this time, earlier failures no longer count. */

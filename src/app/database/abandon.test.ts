@@ -73,7 +73,7 @@ async function pairThatOwes(): Promise<void> {
   await close(alone);
 }
 
-/** Returns the gate for lost data as `gates` shows it. */
+/** Returns the gate `no_quarantine` as `gates` shows it. */
 async function quarantineGate() {
   const session = await openOperator(await settingsOf({ config }));
   const { gates } = await session.operator.gates("dual_write");

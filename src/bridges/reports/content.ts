@@ -4,8 +4,9 @@ import { cellTypes } from "../../ports/workbook.ts";
 import { cellIndex, keysOf, rowKeyOf, tableOf, typeAt } from "./sheet-table.ts";
 
 /**
- * The content of a workbook as lines of text, for a hash: sheet, key, column, type, raw text and number
- * format of every cell that is not blank. Looks, widths, footers and document properties are left out.
+ * The content of a workbook as lines of text, for a hash: sheet, key, column, type, raw text, formula and
+ * number format (none for a text) of every cell that has a value or a formula. Looks, widths, footers
+ * and document properties are left out.
  */
 export function* contentLines({ sheets, styles }: Workbook): Generator<string> {
   for (const sheet of sheets) {

@@ -83,7 +83,7 @@ export interface ReadInstant {
  * offset such as `-05:00`. Without an offset it is Chicago wall time: `reading` says whether that time occurs
  * once, twice (the earlier one counts) or never (extrapolated from before the change). A date alone means its
  * midnight in Chicago. Undefined for impossible dates and times (Feb 30, 25:00, 24:00, second 60), years
- * outside 1967-2100, offsets beyond 14 h, digits beyond microseconds, and any other text.
+ * outside 1967-2100, offsets beyond 14 h, digits other than 0 beyond microseconds, and any other text.
  */
 export function readInstant(text: string): ReadInstant | undefined {
   if (text !== lastRead.text) lastRead = { text, instant: readAnew(text) };

@@ -32,7 +32,10 @@ export class PowerCut {
   #commit: readonly (readonly [file: string, synchronous: number])[] = [];
   #atDeath = new Map<string, Content>();
 
-  /** Follows the statements of a process; `files` are all its databases, and `journals` is an unused path. */
+  /**
+   * Follows the statements of a process. `files` are all its databases; removed journals are kept in files
+   * whose paths begin with `journals`.
+   */
   constructor(life: Life, files: readonly string[], journals: string) {
     this.#files = files;
     this.#journals = journals;

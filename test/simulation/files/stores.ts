@@ -1,4 +1,4 @@
-/** A pair of stores in memory that keeps the promises of the database bridge, and an independent view of it. */
+/** A pair of stores in memory that keeps the promises of the database bridge and shows what it holds. */
 import type { RecordWriter } from "../../../src/bridges/files/index.ts";
 import type { BridgeRecord, PositionRecord, TradeRecord } from "../../../src/ports/records.ts";
 

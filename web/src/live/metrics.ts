@@ -26,7 +26,7 @@ export interface Sample {
   readonly loopLagS: number;
   /** Users of the whole fleet by what they saw since the evidence began; undefined if it cannot be read. */
   readonly impact: Readonly<Record<string, number>> | undefined;
-  /** The calls of the whole fleet that both systems answered, by method. */
+  /** The pairs of times that the whole fleet counted for the gates, by method. */
   readonly paired: ReadonlyMap<string, PairedCalls>;
 }
 

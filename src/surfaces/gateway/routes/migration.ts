@@ -51,10 +51,13 @@ class Plane {
     return this.#context.caller(request, "operator").actor;
   }
 
-  /** Logs a change, and returns its result. */
+  /** Logs a command that succeeded, and returns its result. */
   done<Result>(request: FastifyRequest, result: Result): Result {
     const change = `${request.method} ${request.routeOptions.url}`;
-    this.#context.log.info({ actor: this.actorOf(request), change, result }, "the migration was changed");
+    this.#context.log.info(
+      { actor: this.actorOf(request), change, result },
+      "a command on the migration succeeded",
+    );
     return result;
   }
 }
@@ -166,7 +169,7 @@ function addMoves(app: App, plane: Plane): void {
           409,
           "REFUSED",
           `the authority over the records did not move: ${result.authority.why}`,
-          { fix: "remove the reason, then try again" },
+          { fix: "correct what keeps the authority from moving, then try again" },
         );
       const closed = result.gates?.gates.filter(({ open }) => !open) ?? [];
       const why = closed.map(({ name, why }) => `${name}: ${why}`).join("; ");

@@ -114,7 +114,7 @@ const explanation = {
       runs: z.int(),
     })
     .nullable()
-    .describe("the trades that, as new ledgers, show the difference"),
+    .describe("the trades that alone, written into new ledgers, show the difference"),
   tried: rows({ code: z.string(), rowsLeft: z.int() }),
   budget: z.object({
     runs: z.int(),

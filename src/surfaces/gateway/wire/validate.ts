@@ -29,5 +29,5 @@ export const answersValidated = named("Validation", "What two answers differ in"
     .array(comparedField)
     .readonly()
     .describe("the fields beyond tolerance, at most 1000, the worst first"),
-  more: z.int().describe("how many further fields are beyond tolerance"),
+  more: z.int().describe("how many unequal fields there are beyond the worst 1000"),
 });
