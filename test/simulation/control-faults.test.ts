@@ -160,7 +160,10 @@ async function expectWholeAudit(session: OperatorSession): Promise<void> {
 /** The tests below have fewer rounds and fewer faults in a short run than in a long one, or are left out. */
 const isLong = isLongRun("faults");
 const inLong = it.runIf(isLong);
-/** The processes of a fault that concerns each process by itself. To start one is most of a test's cost. */
+/**
+ * The processes in the tests of faults that concern each process by itself. A short run has one process,
+ * because the start of a process is most of a test's cost.
+ */
 const each = isLong ? ["one", "two"] : ["one"];
 
 describe("kill -9", () => {

@@ -129,8 +129,8 @@ async function write({ bridge }: Process, lines: Line[], ...ids: readonly number
 }
 
 /**
- * Returns a trade that has the same id and file as its rivals and another quantity; legacy can hold only one
- * of them.
+ * Returns one of several trades that have the same id and file and differ in their quantity. Legacy can hold
+ * only one of them.
  */
 const rival = (quantity: number) => ({ ...tradeRecord(7), id: changingId, quantity: String(quantity) });
 

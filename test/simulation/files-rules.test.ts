@@ -779,7 +779,7 @@ describe("missing bytes", () => {
     expect(world.stores.trades()).toHaveLength(61);
   });
 
-  it("another folder at a root's path is read once a person accepts it", async () => {
+  it("another folder at a root's path is read as soon as a person accepts it", async () => {
     const world = await watched({}, { [yesterday]: ledger(row(1)) });
     world.disk.mount(ledgers);
     world.disk.write(ledgers, today, ledger(row(2)));

@@ -30,8 +30,8 @@ function remembered(of: (k: number) => number): (k: number) => number {
   };
 }
 
-/** The share of runs, and its tolerance of four standard errors of a share that is close to `expected`. */
 const share = (count: number): number => count / runs;
+/** The tolerance of a share that should be `expected`: about four of its standard errors. */
 const spread = (expected: number): number => 4 * Math.sqrt((expected * (1 - expected)) / runs) + 1 / runs;
 function expectAbout(actual: number, expected: number): void {
   expect(Math.abs(actual - expected)).toBeLessThanOrEqual(spread(expected));
@@ -41,7 +41,7 @@ function expectAtMost(actual: number, level: number): void {
   expect(actual).toBeLessThanOrEqual(level + spread(level));
 }
 
-/** Whether a rule opens before the horizon: it does as soon as `needed(k)` trials hold at most `k` events. */
+/** Whether a rule opens within `trials` trials: it opens when `needed(k)` trials have at most `k` events. */
 function opens(rate: number, trials: number, needed: (k: number) => number, random: Random): boolean {
   for (let k = 0, n = 0; n < trials; k++) {
     n += nextEvent(rate, random);
@@ -176,7 +176,7 @@ describe("the unit of evidence", () => {
   });
 });
 
-describe("a gate of latency, judged after every pair, if modern is slower by just the refused ratio", () => {
+describe("a gate of latency, judged after every pair, if modern is slower by exactly the ratio that the gate refuses", () => {
   const needed = remembered((k) => trialsNeeded(k, 0.5, alpha));
   const [pairs, ratio] = [4_000, 1.1];
   const some = isLongRun("gates", 60) ? 2_000 : 100;
@@ -185,7 +185,7 @@ describe("a gate of latency, judged after every pair, if modern is slower by jus
     readonly shared: number;
     /** The correlation of successive values of modern's own noise. */
     readonly own: number;
-    /** One in so many values becomes a pair. */
+    /** One of this number of successive values becomes a pair. */
     readonly every: number;
   }
   /** The share of runs in which each rule opens. */

@@ -314,7 +314,7 @@ interface Case {
   readonly to: Phase;
   readonly way: WayBack;
   readonly variation: Variation;
-  /** Whether a short run has the case. It has each pair, way back and variation in at least one case. */
+  /** Whether a short run has the case. Short runs have each pair, way back and variation at least once. */
   readonly inShort: boolean;
 }
 const wayNames = Object.keys(waysBack) as WayBack[];

@@ -1,7 +1,7 @@
 /**
  * Tests of power cuts while the bridge writes one of its own files that it reads back later. Whatever
- * unsynced writes are lost, torn or kept, the file holds its old or its new state, and the new one once the
- * write is answered.
+ * unsynced writes are lost, torn or kept, the file holds its old or its new state, and after the write is
+ * answered its new state.
  * The files beside legacy's database are in beside-failpoints.test.ts.
  */
 
@@ -92,7 +92,7 @@ const ownFiles: Readonly<Record<string, OwnFile>> = {
 };
 
 it.each(Object.entries(ownFiles))(
-  "%s has its old or its new state after a power cut, and the new one once its write is answered",
+  "%s has its old or its new state after a power cut, and its new state if the write was answered before",
   async (_, { before = async () => {}, write, read }) => {
     await before(folder);
     const old = await read(folder);
@@ -112,7 +112,7 @@ it.each(Object.entries(ownFiles))(
   },
 );
 
-it("a store of the bridge's own kind has each transaction whole after a power cut, and every answered one", () => {
+it("after a power cut, a store of the bridge's own kind has no half transaction, and has every answered one", () => {
   const path = join(folder, "own.db");
   const kind = {
     applicationId: 7,

@@ -5,7 +5,7 @@ import { complaintsOf, shadowNight } from "./shadow-night.ts";
 it("a modern side that leaks, hangs and throws leaves each of 100,000 calls accounted for and no memory behind", async () => {
   await overSeeds("shadow", 1, async (seed) => {
     const report = await shadowNight(100_000, seed);
-    // If each call's input alone were kept, the heap would grow by 15 MB.
+    // If only the inputs of the calls were kept, the heap would grow by 15 MB.
     expect(complaintsOf(report, 1_500_000)).toEqual([]);
     // Each kind of failure has occurred. The numbers of comparisons and of shed calls depend on the machine.
     const all = Object.values(report.counters);

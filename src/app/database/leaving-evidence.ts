@@ -119,8 +119,11 @@ const writesOf = ({ pair, days }: Asked): Promise<Finding> =>
     const { acknowledgedMs } = await legacy.call("lastMove", null);
     const { settledMs } = await modern.call("lastMove", null);
     const ms = Math.max(acknowledgedMs, settledMs);
-    const last = ms === 0 ? "hold none" : `have the last one at ${new Date(ms).toISOString()}`;
-    const why = `writes to legacy: the outboxes ${last}; ${days} days without one are required`;
+    const last =
+      ms === 0
+        ? "the outboxes hold none"
+        : `the last one in the outboxes was at ${new Date(ms).toISOString()}`;
+    const why = `writes to legacy: ${last}; ${days} days without one are required`;
     return { holds: isLongAgo(ms, days), why };
   });
 

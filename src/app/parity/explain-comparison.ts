@@ -35,7 +35,7 @@ export interface KeptComparison {
 }
 
 /**
- * Explains a kept comparison, the largest difference first. The rows are those that both systems answered.
+ * Explains a kept comparison, the largest difference first. The rows are those of the two answers.
  * The trades are those of the request, or the ledgers of the configuration up to the as-of time of the
  * request, as the files are now. Throws the errors of reading the ledgers.
  */
