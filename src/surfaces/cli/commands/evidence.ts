@@ -11,9 +11,9 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "evidence add",
     about:
-      "Records a result file of tests, benchmarks, memory, a scrape or an alert in the audit, for the gates",
+      "Records in the audit, for the gates, a result file of tests, benchmarks, memory, a leak run, a scrape, an alert or legacy's readers",
     example: "evidence add .node/tests.json --actor amy",
-    argument: new Argument("<file>", "a result file: JSON with kind, at, build and counts (docs/gates.md)"),
+    argument: new Argument("<file>", "a result file: JSON with the fields of its kind (docs/gates.md)"),
     options: [
       new Option("--actor <name>", "the person who records it").makeOptionMandatory(),
       option.fleetConfig(),
