@@ -142,7 +142,8 @@ export const campaigns = {
   },
   shadow: {
     files: ["test/simulation/shadow-night.test.ts"],
-    proves: "a modern side that leaks, hangs and throws leaves every call accounted for and no memory behind",
+    proves:
+      "a modern side that leaks, hangs and throws leaves no memory behind, and every call is accounted for",
     isOverSeeds: true,
   },
   histories: {
