@@ -44,10 +44,14 @@ export function parseDecimal(text: string, longest = digitsMax): Decimal | undef
  * Returns the text of a decimal as `formatDecimal` writes it; undefined if `parseDecimal` refuses the text.
  */
 export function canonicalDecimal(text: string): string | undefined {
-  if (text.length <= digitsMax && canonicalPattern.test(text)) return text;
+  if (isCanonicalDecimal(text)) return text;
   const value = parseDecimal(text);
   return value && formatDecimal(value);
 }
+
+/** Whether a text is a decimal as `formatDecimal` writes it. */
+export const isCanonicalDecimal = (text: string): boolean =>
+  text.length <= digitsMax && canonicalPattern.test(text);
 
 /** Returns the sum of two decimals in canonical text, as canonical text. */
 export function sum(a: string, b: string): string {

@@ -1,7 +1,6 @@
 /** Builds the dashboard bridge of a configuration, with the source of each side's figures. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { systemClock } from "../../adapters/host/index.ts";
 import { hasLegacyTrades } from "../../adapters/sqlite/index.ts";
 import { assert } from "../../base/errors.ts";
 import { sqliteFile } from "../../base/store-address.ts";
@@ -15,6 +14,7 @@ import {
 import { excludedPaths, type PnLServiceBridge } from "../../bridges/service/index.ts";
 import type { Config } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { BridgedSystem } from "../../ports/system.ts";
 import { dayRulesOf, netsBooks } from "../builtin-systems.ts";
 import type { ControlPlane } from "../control/control-plane.ts";
@@ -29,6 +29,9 @@ interface DashboardParts extends ControlSettings {
   readonly controller: BridgedSystem | undefined;
   /** The ledgers as legacy reads them; undefined if none are configured. */
   readonly ledgers: LedgerWorld | undefined;
+  readonly clock: Clock;
+  /** Whether the systems are those of a rehearsal, which show one day: zeros are then right on a quiet day. */
+  readonly isRehearsed: boolean;
 }
 
 /** The time limit of a method of the desk's own dashboard, if the configuration sets none. */
@@ -41,6 +44,8 @@ export function dashboardOf({
   control,
   controller,
   ledgers,
+  clock,
+  isRehearsed,
   ...settings
 }: DashboardParts): DashboardDataBridge {
   const { config } = settings;
@@ -61,7 +66,7 @@ export function dashboardOf({
     legacy: {
       ...legacy,
       ...(controller !== undefined && controllerSource(controller, config)),
-      hasTrades: (book) => hasTrades(book, { settings, ledgers }),
+      ...(!isRehearsed && { hasTrades: (book) => hasTrades(book, { settings, ledgers }) }),
     },
     pin: () => service.pin(),
     generation: () => control()?.follower.record.cacheGeneration ?? 0,
@@ -70,7 +75,7 @@ export function dashboardOf({
       return freshness === "fresh" ? undefined : `the control store does not confirm the plan: ${freshness}`;
     },
     exclusions: excludedPaths(config.exclusions),
-    clock: systemClock,
+    clock,
     intervalMs: config.dashboard.intervalMs,
   });
 }

@@ -197,7 +197,7 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
       { clock, load: options.load ?? monitor, draw: stage?.draw ?? Math.random },
     );
     const dashboard = dashboardOf({
-      ...{ config, folder, service, controller },
+      ...{ config, folder, service, controller, clock, isRehearsed: stage !== undefined },
       control: () => control,
       ledgers: worldOf("legacy"),
     });

@@ -22,6 +22,7 @@ import { dayUs, wallOfInstant } from "../../domain/market/chicago-time.ts";
 import { tradingDayRules } from "../../domain/market/trading-day.ts";
 import { phasePolicies } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { FileJournal, FileKind, JournalReport } from "../../ports/file-journal.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import type { FileFinder } from "../../ports/watched-files.ts";
@@ -43,6 +44,8 @@ export interface FileWatcherOptions {
   readonly plan: () => MigrationPlan;
   readonly onEvent: (event: FileEvent) => void;
   readonly log?: ((line: string) => void) | undefined;
+  /** Default: the clock of this machine. */
+  readonly clock?: Clock;
 }
 
 export interface OpenedFiles {
@@ -93,7 +96,7 @@ export const legacyWay = ({ watch }: Config, { phase }: MigrationPlan): Config["
  */
 export async function openFileWatcher(
   settings: ControlSettings,
-  { write, plan, onEvent, log }: FileWatcherOptions,
+  { write, plan, onEvent, log, clock = systemClock }: FileWatcherOptions,
 ): Promise<OpenedFiles> {
   const { config } = settings;
   const { mode, include, scanMs, settleMs, republished, leaseMs } = config.watch;
@@ -107,7 +110,7 @@ export async function openFileWatcher(
       return write(records, { ...given, keepsUnstorable: true, ...(legacyHasOwn && { legacyHasOwn }) });
     },
   };
-  const shared = { journal, clock: systemClock, draw: Math.random, onEvent };
+  const shared = { journal, clock, draw: Math.random, onEvent };
   const figures = { ...shared, describe: describeSymbol, method: "fifo" } as const;
   const sinks = [
     new StoreSink({ ...figures, name: sinkNames.stores, writer }),
@@ -138,7 +141,7 @@ export async function openFileWatcher(
         typeof bytes === "string" ? before + bytes : Buffer.concat([Buffer.from(before), bytes]),
       ),
     today: () => {
-      const wallUs = wallOfInstant(systemClock.nowMs() * 1_000);
+      const wallUs = wallOfInstant(clock.nowMs() * 1_000);
       // The day rule that uses file names gives no day without a file.
       return dayRule.dayOf(wallUs, undefined) ?? Math.floor(wallUs / dayUs);
     },

@@ -12,10 +12,13 @@ type Row = Record<string, JsonValue>;
 export class DaySystem implements BridgedSystem {
   readonly name: string;
   readonly kind = "builtin";
-  readonly methods: ReadonlySet<string> = new Set(["dailyPnl"]);
+  /** The methods that a dashboard asks for. All but `dailyPnl` are refused. */
+  readonly methods: ReadonlySet<string> = new Set(["dailyPnl", "totals", "openPositions", "tradeHistory"]);
   readonly #side: Side;
   readonly #clock: SimulatedClock;
   readonly #callMs: () => number;
+  /** One failure for all refused calls, because a new one takes longer than the rest of the call. */
+  readonly #refusal: SystemFailure;
   #daily: readonly Row[] = [];
 
   /** `callMs` returns the simulated time of the next call. */
@@ -24,6 +27,9 @@ export class DaySystem implements BridgedSystem {
     this.name = name;
     this.#clock = clock;
     this.#callMs = callMs;
+    this.#refusal = new SystemFailure("REFUSED", `a history has only daily rows of ${name}`, {
+      code: "UNKNOWN_METHOD",
+    });
   }
 
   /** Sets the rows of the day. Rows with an accepted difference are left out, as by an exclusion. */
@@ -46,8 +52,7 @@ export class DaySystem implements BridgedSystem {
   }
 
   async invoke(method: string, request: JsonValue): Promise<JsonValue> {
-    if (method !== "dailyPnl")
-      throw new SystemFailure("REFUSED", `${this.name} has no method ${method}`, { code: "UNKNOWN_METHOD" });
+    if (method !== "dailyPnl") throw this.#refusal;
     this.#clock.advance(this.#callMs());
     const book = typeof request === "object" && request !== null ? Reflect.get(request, "book") : undefined;
     return { daily: book === undefined ? this.#daily : this.#daily.filter((row) => row.book === book) };

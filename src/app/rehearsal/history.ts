@@ -1,18 +1,15 @@
 /** The history of a desk, divided into the days on which its files land. */
-import { basename } from "node:path";
 import { dayInName } from "../../adapters/csv/ledger-lines.ts";
 import { findPriceFiles } from "../../adapters/csv/price-files.ts";
-import { formatDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { at } from "../../base/present.ts";
 import type { Config } from "../../config/index.ts";
-import { dayUs, formatDay, formatInstant, hourUs, instantOfWall } from "../../domain/market/chicago-time.ts";
+import { formatDay } from "../../domain/market/chicago-time.ts";
 import { type DayNumber, nextBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Explanation } from "../../ports/explanation.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
-import type { BridgeRecord, TradeRecord } from "../../ports/records.ts";
-import { type PnlRun, pinnedPrices } from "../parity/pnl-run.ts";
+import type { PnlRun } from "../parity/pnl-run.ts";
 import { type ReplayOptions, replay } from "../parity/replay.ts";
 
 export interface PlayedDay {
@@ -26,7 +23,6 @@ export interface PlayedDay {
   readonly lanes: number;
   /** The daily rows of both systems that follow from these files. */
   readonly rows: readonly ParityRow[];
-  readonly records: readonly BridgeRecord[];
 }
 
 export interface DeskHistory {
@@ -50,8 +46,7 @@ export interface HistoryOptions extends ReplayOptions {
 }
 
 /**
- * Runs both systems once over the whole history, and divides their daily rows, the files and the records into
- * days. Every business day between the first and the last day is a day, with or without files. Throws the
+ * Runs both systems once over the whole history, and divides their daily rows and the files into days. Every business day between the first and the last day is a day, with or without files. Throws the
  * errors of `replay`, and NO_INPUT if no trade or no day is left to play.
  */
 export async function deskHistory(options: HistoryOptions): Promise<DeskHistory> {
@@ -159,17 +154,13 @@ function daysOf(
 ): readonly PlayedDay[] {
   const days = new Map<DayNumber, Growing>();
   const dayOf = (day: DayNumber): Growing => {
-    const found = days.get(day) ?? { ledgers: [], prices: [], rows: [], records: [], trades: 0 };
+    const found = days.get(day) ?? { ledgers: [], prices: [], rows: [], trades: 0 };
     days.set(day, found);
     return found;
   };
   const landed = new Map<string, DayNumber>();
   for (const { path, day } of ledgers) dayOf(day).ledgers.push(path);
-  for (const [day, records] of tradeRecords(world, ledgers, landed)) {
-    const found = dayOf(day);
-    found.records.push(...records);
-    found.trades += records.length;
-  }
+  for (const [day, count] of tradesByDay(world, ledgers, landed)) dayOf(day).trades += count;
   for (const row of report.rows) {
     const { book = "", symbol, tradingDay } = row.key;
     if (row.kind !== "daily" || tradingDay === undefined) continue;
@@ -177,7 +168,6 @@ function daysOf(
     const day = landed.get(`${tradingDay}\n${book}\n${symbol}`) ?? parseDay(tradingDay) ?? 0;
     dayOf(day).rows.push(row);
   }
-  for (const record of figureRecords(world)) dayOf(parseDay(record.tradingDay) ?? 0).records.push(record);
   const played = [...days.keys()].toSorted((one, other) => one - other);
   const [first = 0, last = 0] = [played[0], played.at(-1)];
   const end = Math.max(last, (to === undefined ? undefined : parseDay(to)) ?? last);
@@ -197,61 +187,23 @@ interface Growing {
   readonly ledgers: string[];
   readonly prices: string[];
   readonly rows: ParityRow[];
-  readonly records: BridgeRecord[];
   trades: number;
 }
 
-/** The trades of each landing day. Notes in `landed` when the last file of each lane and day lands. */
-function tradeRecords(
+/** The number of trades that land on each day. Notes in `landed` when the last file of each lane and day lands. */
+function tradesByDay(
   { input: { trades } }: PnlRun,
   ledgers: readonly Landing[],
   landed: Map<string, DayNumber>,
-): ReadonlyMap<DayNumber, readonly TradeRecord[]> {
-  const records = new Map<DayNumber, TradeRecord[]>();
-  const equal = new Map<string, number>();
+): ReadonlyMap<DayNumber, number> {
+  const counts = new Map<DayNumber, number>();
   for (let trade = 0; trade < trades.length; trade++) {
-    const { file, line } = trades.placeOf(trade);
-    const { path, day } = at(ledgers, file);
+    const { day } = at(ledgers, trades.placeOf(trade).file);
     const { symbol, book } = trades.instrumentAt(trade);
     const own = Math.max(day, trades.dayAt(trade));
     const lane = `${formatDay(trades.dayAt(trade))}\n${book ?? ""}\n${symbol}`;
     landed.set(lane, Math.max(landed.get(lane) ?? 0, own));
-    const record: TradeRecord = {
-      ...{ kind: "trade", id: trades.id(trade), symbol, side: trades.sideAt(trade) > 0 ? "B" : "S" },
-      ...(book !== undefined && { book }),
-      quantity: formatDecimal(trades.quantity.at(trade)),
-      price: formatDecimal(trades.price.at(trade)),
-      time: formatInstant(trades.timeAt(trade)),
-      file: basename(path),
-      line,
-    };
-    const { line: _, ...identity } = record;
-    const id = JSON.stringify(identity);
-    const occurrence = (equal.get(id) ?? 0) + 1;
-    equal.set(id, occurrence);
-    const ofDay = records.get(day) ?? [];
-    records.set(day, ofDay);
-    ofDay.push({ ...record, occurrence });
+    counts.set(day, (counts.get(day) ?? 0) + 1);
   }
-  return records;
-}
-
-/** The daily rows and the closing prices, as modern's engine has them. */
-function figureRecords(
-  world: PnlRun,
-): readonly Extract<BridgeRecord, { readonly kind: "daily_pnl" | "price" }>[] {
-  const daily = Array.from(
-    world.statement.daily,
-    ({ tradingDay, symbol, book, quantity, realized, unrealized }) => ({
-      kind: "daily_pnl" as const,
-      ...{ tradingDay, symbol, quantity, realized, unrealized },
-      ...(book !== undefined && { book }),
-    }),
-  );
-  const closes = pinnedPrices({ ...world, ...world.input }).map(({ symbol, tradingDay, price }) => ({
-    kind: "price" as const,
-    ...{ symbol, mark: price, markKind: "close", tradingDay },
-    at: formatInstant(instantOfWall((parseDay(tradingDay) ?? 0) * dayUs + 16 * hourUs)),
-  }));
-  return [...daily, ...closes];
+  return counts;
 }

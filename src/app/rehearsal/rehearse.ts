@@ -25,7 +25,6 @@ import {
   people,
   reconcile,
   type StagedBridge,
-  write,
 } from "./staged-bridge.ts";
 
 export interface RehearseOptions extends HistoryOptions {
@@ -77,7 +76,7 @@ export interface Rehearsal {
   readonly took: { readonly historyMs: number; readonly daysMs: number };
 }
 
-const callsPerDayDefault = 100;
+const callsPerDayDefault = 80;
 const minuteMs = 60_000;
 const [operator] = people;
 const reason = "rehearsal";
@@ -154,8 +153,7 @@ class Migration {
     try {
       await this.#recordReplay(stage, before);
       for (const day of before) await this.#land(day);
-      const earlier = before.flatMap(({ records }) => records);
-      await write(stage.database, earlier, "before");
+      await stage.files.carry();
       const played: RehearsedDay[] = [];
       let last: GateReport["gates"] = [];
       for (const [index, day] of days.entries()) {
@@ -185,21 +183,22 @@ class Migration {
       const waiting = last.filter(({ open }) => !open).map(marked);
       return { days: played, waiting, stopped: this.#stopped(last, stage) };
     } finally {
+      await stage.files.close();
       await stage.bridge.close();
     }
   }
 
-  /** The files land, both systems compute, records are written, and the desk asks its questions. */
+  /** The files land and are read into the databases, both systems compute, and the desk asks its questions. */
   async #trade(stage: StagedBridge, played: PlayedDay): Promise<string[]> {
-    const { day, rows, records } = played;
-    const { bridge, systems, database, times } = stage;
+    const { day, rows } = played;
+    const { bridge, systems, files, times } = stage;
     const closeMs = this.#closeMs(day);
     const { books } = this.#history;
     const calls = Math.max(this.#options.callsPerDay ?? callsPerDayDefault, books.length);
     this.#clock.moveTo(closeMs - (calls + 10) * minuteMs);
     await this.#land(played);
     for (const system of Object.values(systems)) system.show(rows, this.#history.accepted);
-    const refusals = await write(database, records, day);
+    const notes = await files.carry();
     const asOf = formatInstant(closeMs * 1_000);
     if (rows.length > 0)
       for (let call = 0; call < calls; call++) {
@@ -210,6 +209,9 @@ class Migration {
         // The bridge counts a question that fails.
         await bridge.service.call("dailyPnl", { asOf, ...ofBook }, { user, ...ofBook }).catch(() => {});
         await bridge.service.idle();
+        times.next();
+        await bridge.dashboard.getPnlData({ user, ...ofBook }).catch(() => {});
+        await bridge.service.idle();
         this.#clock.advance(minuteMs);
       }
     await this.#recordReplay(stage, [{ rows }]);
@@ -217,15 +219,12 @@ class Migration {
     // Without this, a write that ends after the clock has moved would count as a sign of life of the next
     // morning.
     await bridge.service.core.flush();
-    return [
-      ...(refusals.length === 0 ? [] : [`${refusals.length} records were refused, such as: ${refusals[0]}`]),
-      ...(await this.#report(stage, played)),
-    ];
+    return [...notes, ...(await this.#report(stage, played))];
   }
 
-  async #land({ day, ledgers, prices }: PlayedDay): Promise<void> {
-    this.#ledgers.push(...(await land(ledgers, join(this.#folder, "trades", day))));
-    this.#prices.push(...(await land(prices, join(this.#folder, "prices", day))));
+  async #land({ ledgers, prices }: PlayedDay): Promise<void> {
+    this.#ledgers.push(...(await land(ledgers, this.#folder, "trades")));
+    this.#prices.push(...(await land(prices, this.#folder, "prices")));
   }
 
   /** Builds the daily report of the first day with trades in each phase. It holds all trades up to its day. */
@@ -373,6 +372,8 @@ class Migration {
     // Evidence gates come first, because the other gates, such as `databases_ready`, depend on them.
     const closed = waits.filter(({ state }) => state === "closed");
     const gate =
+      // A lane that is apart now is the reason why other gates are closed.
+      closed.find(({ name }) => name === "standing") ??
       closed.find(({ name }) => evidenceGates.some((one) => one.name === name)) ??
       closed[0] ??
       waits.toSorted((one, other) => daysOf(other) - daysOf(one))[0];

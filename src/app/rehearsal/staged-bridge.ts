@@ -1,8 +1,8 @@
 /** The bridge of a rehearsal: the product's own, over stores in a scratch folder and in simulated time. */
+import { existsSync } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
-import { pause } from "../../base/pause.ts";
 import type { Config } from "../../config/index.ts";
 import type { Operator } from "../../control/index.ts";
 import type { Phase, Side } from "../../domain/migration/phase.ts";
@@ -11,7 +11,6 @@ import { LegacyDesk } from "../../legacy-desk/index.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { ReconcileReport } from "../../ports/reconcile.ts";
-import type { BridgeRecord } from "../../ports/records.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { createPnlBridge, type PnlBridge } from "../bridge/pnl-bridge.ts";
 import { auditActions } from "../control/audit-rows.ts";
@@ -22,6 +21,7 @@ import { reconcileApart } from "../database/reconcile-apart.ts";
 import type { DatabaseService } from "../database/service.ts";
 import { randomFrom } from "../demo-desk/random.ts";
 import { evidenceKey, programBuild } from "../evidence-key.ts";
+import { type OpenedFiles, openFileWatcher } from "../files/open.ts";
 import { CallTimes, DaySystem } from "./day-system.ts";
 import type { DeskHistory } from "./history.ts";
 import type { SimulatedClock } from "./simulated-clock.ts";
@@ -30,17 +30,17 @@ import type { SimulatedClock } from "./simulated-clock.ts";
 export const people = ["simulated operator", "simulated second person"] as const;
 const [operator] = people;
 
-const controlPercentageDefault = 20;
+const controlPercentageDefault = 10;
 const dayMs = 86_400_000;
 /** So long that in simulated time no lease ends and no plan becomes stale. */
 const endlessMs = 1e13;
-const recordsMax = 500;
 const legacyName = "pnl_tracker.db";
 
 export interface StagedBridge {
   readonly bridge: PnlBridge;
   readonly control: ControlPlane;
   readonly database: DatabaseService;
+  readonly files: LandedFiles;
   readonly evidence: EvidenceStore;
   readonly key: string;
   readonly times: CallTimes;
@@ -63,6 +63,7 @@ export async function openStage(
   },
 ): Promise<StagedBridge> {
   const config = stagedConfig(given, history, folder);
+  for (const name of Object.values(landed)) await mkdir(join(folder, name), { recursive: true });
   // The desk's own database, without rows yet.
   await new LegacyDesk({ database: join(folder, legacyName) }).history({ ledgers: [] });
   const random = randomFrom(1);
@@ -87,7 +88,9 @@ export async function openStage(
     { config, folder: process.cwd() },
     { position: positionThreshold, pnl: comparisonThreshold },
   );
-  return { bridge, control, database, evidence, key, times, systems, settings: { config, folder } };
+  const settings = { config, folder };
+  const files = await LandedFiles.open(settings, { bridge, database }, clock);
+  return { bridge, control, database, files, evidence, key, times, systems, settings };
 }
 
 /** The desk's configuration with stores in the scratch folder, all flags set, and nothing that calls the world. */
@@ -112,7 +115,18 @@ function stagedConfig(config: Config, history: DeskHistory, folder: string): Con
       legacy: store(legacyName),
       modern: store("newpnl.db"),
     },
-    watch: { ...config.watch, tradeLedger: null, marketPrices: [] },
+    watch: {
+      ...config.watch,
+      tradeLedger: join(folder, landed.trades),
+      marketPrices: [join(folder, landed.prices)],
+      include: ["*"],
+      mode: "poll",
+      // Files land as a whole.
+      settleMs: 0,
+      // Legacy's own method for files belongs to the desk's real legacy system.
+      legacySink: "records",
+      leaseMs: endlessMs,
+    },
     dashboard: { ...config.dashboard, legacy: null },
     shadow: {
       ...config.shadow,
@@ -122,51 +136,97 @@ function stagedConfig(config: Config, history: DeskHistory, folder: string): Con
     // A move of the authority is measured in real time on this machine, so the desk's own budget does not
     // apply.
     database: { ...config.database, cutoverBudgetMs: 60_000 },
-    control: { ...config.control, pollMs: 50, staleMs: endlessMs, leaseMs: endlessMs },
+    control: { ...config.control, pollMs: 500, staleMs: endlessMs, leaseMs: endlessMs },
   };
 }
 
-/** Copies files of a day into a folder, and returns the copies. Files of one name stay apart. */
-export async function land(files: readonly string[], folder: string): Promise<readonly string[]> {
+/** The folders into which the files of a day land; the file watcher reads them. */
+const landed = { trades: "trades", prices: "prices" } as const;
+
+/** Copies files into a watched folder, and returns the copies. Files of one name stay apart. */
+export async function land(
+  files: readonly string[],
+  folder: string,
+  kind: keyof typeof landed,
+): Promise<readonly string[]> {
   const copies: string[] = [];
-  for (const [index, file] of files.entries()) {
-    const own = join(folder, String(index));
-    await mkdir(own, { recursive: true });
-    copies.push(join(own, basename(file)));
-    await copyFile(file, join(own, basename(file)));
+  for (const file of files) {
+    let copy = join(folder, landed[kind], basename(file));
+    for (let same = 2; existsSync(copy); same++)
+      copy = join(folder, landed[kind], String(same), basename(file));
+    await mkdir(dirname(copy), { recursive: true });
+    await copyFile(file, copy);
+    copies.push(copy);
   }
   return copies;
 }
 
-const writeMsMax = 60_000;
+/** The codes with which a write is refused for a moment, for example while the authority moves. */
+const passing: ReadonlySet<string> = new Set(["DRAINING", "AUTHORITY_DIFFERS", "SYSTEM_DOWN"]);
+const carryMsMax = 60_000;
 
-/** Writes the records of a day through the database bridge. Returns why records were refused. */
-export async function write(
-  database: DatabaseService,
-  records: readonly BridgeRecord[],
-  day: string,
-): Promise<readonly string[]> {
-  const refusals: string[] = [];
-  const send = async (part: readonly BridgeRecord[], idempotencyKey: string): Promise<void> => {
-    const endMs = systemClock.monotonicMs() + writeMsMax;
-    for (;;) {
-      const answer = await database.write(part, { idempotencyKey, keepsUnstorable: true });
-      if (answer.kind === "acknowledged") return;
-      // While the authority moves, a write is refused for a moment.
-      const isPassing =
-        answer.kind === "unresolved" ||
-        ["DRAINING", "AUTHORITY_DIFFERS", "SYSTEM_DOWN"].includes(answer.code);
-      if (isPassing && systemClock.monotonicMs() < endMs) await pause(systemClock, 20);
-      else if (part.length === 1) return void refusals.push(answer.because);
-      else {
-        for (const [index, record] of part.entries()) await send([record], `${idempotencyKey} ${index}`);
-        return;
-      }
-    }
-  };
-  for (let from = 0; from < records.length; from += recordsMax)
-    await send(records.slice(from, from + recordsMax), `${day} ${from}`);
-  return refusals;
+/** The product's file watcher, in simulated time. It reads the files that have landed. */
+export class LandedFiles {
+  readonly #files: OpenedFiles;
+  readonly #clock: SimulatedClock;
+  readonly #events: CarryEvents;
+
+  private constructor(files: OpenedFiles, clock: SimulatedClock, events: CarryEvents) {
+    this.#files = files;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  static async open(
+    settings: StagedBridge["settings"],
+    { bridge, database }: Pick<StagedBridge, "bridge" | "database">,
+    clock: SimulatedClock,
+  ): Promise<LandedFiles> {
+    const events: CarryEvents = { refusals: [], failure: undefined };
+    const files = await openFileWatcher(settings, {
+      clock,
+      plan: () => bridge.plan,
+      write: async (records, options) => {
+        const answer = await database.write(records, options);
+        // After a refusal the watcher sends each record alone.
+        if (answer.kind === "refused" && records.length === 1 && !passing.has(answer.code))
+          events.refusals.push(answer.because);
+        return answer;
+      },
+      onEvent: (event) => {
+        if (event.kind === "sink_failed" || event.kind === "watch_failed") events.failure = event.why;
+      },
+    });
+    return new LandedFiles(files, clock, events);
+  }
+
+  /** Carries the rows of the landed files to the databases. Returns notes about rows that did not arrive. */
+  async carry(): Promise<readonly string[]> {
+    const endMs = systemClock.monotonicMs() + carryMsMax;
+    this.#events.refusals = [];
+    do {
+      this.#events.failure = undefined;
+      await this.#files.watcher.once(0);
+      // After a failure the watcher pauses for up to five seconds of the simulated time.
+      this.#clock.advance(5_000);
+    } while (this.#events.failure !== undefined && systemClock.monotonicMs() < endMs);
+    const { refusals, failure } = this.#events;
+    return [
+      ...(refusals.length === 0 ? [] : [`${refusals.length} records were refused, such as: ${refusals[0]}`]),
+      ...(failure === undefined ? [] : [`rows of the files did not reach the databases: ${failure}`]),
+    ];
+  }
+
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+}
+
+interface CarryEvents {
+  /** Why the databases refused single records. */
+  refusals: string[];
+  /** Why rows could not be carried. */
+  failure: string | undefined;
 }
 
 const drainMsMax = 60_000;
@@ -199,7 +259,7 @@ export const assumed = [
   "a person accepts the differences of the two daily reports on each morning",
   "two people are trained; rows that a ledger reader refuses are reviewed on the same day",
   "both sides take equally long for a call, unless a foreign modern took two seconds longer for the whole history",
-  "a fifth of the calls is asked twice to measure noise, unless the configuration says otherwise",
+  "a tenth of the calls is asked twice to measure noise, unless the configuration says otherwise",
 ] as const;
 
 const weekly = (features: readonly string[]): readonly JsonValue[] => {

@@ -1,6 +1,20 @@
-import { canonicalDecimal } from "../../base/decimal.ts";
+import {
+  canonicalDecimal,
+  figureDigitsMax,
+  isCanonicalDecimal,
+  parseDecimal,
+  powerOfTen,
+} from "../../base/decimal.ts";
 import type { JsonValue } from "../../base/exact-json.ts";
-import { add, formatFraction, parseFigure, parseFraction, roundHalfAway, zero } from "../../base/fraction.ts";
+import {
+  add,
+  formatFraction,
+  fromScaled,
+  parseFigure,
+  parseFraction,
+  roundHalfAway,
+  zero,
+} from "../../base/fraction.ts";
 
 /** An object of an answer. */
 export type Row = Readonly<Record<string, JsonValue>>;
@@ -21,6 +35,7 @@ const written = /^(\()?([-+−])?\$?([-+−])?((?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\
 export function figureText(value: JsonValue | undefined): string | undefined {
   if (typeof value === "number") return canonicalDecimal(String(value));
   if (typeof value !== "string") return undefined;
+  if (isCanonicalDecimal(value)) return value;
   const text = value.trim();
   if (text.includes("/")) return parseFigure(text) === undefined ? undefined : text;
   const [, open, before = "", after = "", digits = "", close] = written.exec(text) ?? [];
@@ -35,13 +50,23 @@ export function figureText(value: JsonValue | undefined): string | undefined {
 
 /** Returns the exact sum of figures; null if one of them is missing. */
 export function sumOf(figures: readonly (string | null)[]): string | null {
-  let sum = zero;
+  let [coefficient, scale] = [0n, 0];
+  let quotients = zero;
   for (const figure of figures) {
-    const value = figure === null ? undefined : parseFigure(figure);
-    if (value === undefined) return null;
-    sum = add(sum, value);
+    if (figure === null) return null;
+    const decimal = parseDecimal(figure, figureDigitsMax);
+    if (decimal === undefined) {
+      const quotient = parseFigure(figure);
+      if (quotient === undefined) return null;
+      quotients = add(quotients, quotient);
+    } else {
+      const places = Math.max(scale, decimal.scale);
+      coefficient =
+        coefficient * powerOfTen(places - scale) + decimal.coefficient * powerOfTen(places - decimal.scale);
+      scale = places;
+    }
   }
-  return formatFraction(sum).text;
+  return formatFraction(add(fromScaled(coefficient, scale), quotients)).text;
 }
 
 export const isZeroText = (figure: string | null): boolean =>

@@ -90,7 +90,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const [worst] = strata.toSorted((one, other) => other.upper - one.upper);
     const { group = "", k = 0, n = 0, upper = 1 } = worst ?? {};
     const evidence = { k, n, upper, limit, alpha, strata };
-    const of = groups.length > 1 ? ` of ${group}s` : "";
+    const of = groups.length > 1 ? ` of ${group === "summary" ? "summaries" : `${group}s`}` : "";
     const why =
       `${k} of ${many(n, "instrument-day")}${of} remained unexplained, ` +
       `a rate of at most ${percent(upper)}; the limit is ${percent(limit)}`;
@@ -117,7 +117,8 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
 });
 
 function waysToExplain(trials: readonly Trial[]): string {
-  const { day, book, symbol } = trials.findLast(({ event }) => event) ?? {};
+  const events = trials.filter(({ event }) => event);
+  const { day, book, symbol } = events.findLast(({ group }) => group !== "summary") ?? events.at(-1) ?? {};
   const last = [day, book, symbol].filter(Boolean).join(" ");
   return `explain the last break (${last}), then accept its cause or repair modern`;
 }
@@ -170,11 +171,14 @@ export const figureGates: readonly EvidenceGate[] = [
     before: moves,
     isWaivable: false,
     judge({ trials: { trials, apartNow }, today }) {
-      const [first] = apartNow.toSorted((one, other) => (other.money ?? Infinity) - (one.money ?? Infinity));
+      const ofInstruments = apartNow.filter(({ group }) => group !== "summary");
+      // Answers without symbols, such as those of a dashboard, are named only if no instrument is apart.
+      const named = ofInstruments.length > 0 ? ofInstruments : apartNow;
+      const [first] = named.toSorted((one, other) => (other.money ?? Infinity) - (one.money ?? Infinity));
       if (first !== undefined) {
         const { day, book, symbol, apart } = first;
         // A lane may be apart in a replay, in the shadow and in modern's answers at once.
-        const lanes = new Set(apartNow.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
+        const lanes = new Set(named.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
         return closed(
           `${many(lanes, "lane is", "lanes are")} apart now, ` +
             `such as ${[book, symbol].filter(Boolean).join(" ")} (${apart}) since ${day}; ` +
@@ -330,7 +334,10 @@ export const figureGates: readonly EvidenceGate[] = [
             `${aa.n} A/A calls were made; the gate needs ${controlsMin} a method${missing}${way}`,
             evidence,
             {
-              clean: controlsMin * Math.max(1, methods.length) - aa.n,
+              clean:
+                methods.length === 0
+                  ? controlsMin
+                  : lacking.reduce((missed, one) => missed + controlsMin - sum(tallies, "aa", one).n, 0),
               missing: lacking,
             },
           );

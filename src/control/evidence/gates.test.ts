@@ -381,6 +381,21 @@ test("fault 30: a process of another build still writes evidence, which is named
   expect(found("accuracy/live")).toMatchObject({ state: "inconclusive", evidence: { n: 3 } });
 });
 
+test("standing names an instrument that is apart, and an answer without symbols only if no instrument is", () => {
+  const summary = broken({ day: today, symbol: "#dashboard 1", group: "summary", money: null });
+  const whyOf = (...apart: readonly LaneDay[]) =>
+    judged("standing", "dual_write", { laneDays: [...clean(20, 10), ...apart] }).why;
+  expect(whyOf(summary, broken({ day: today }))).toMatch(/^1 lane is apart now, such as EGB ZNZ6 /);
+  expect(whyOf(summary)).toMatch(/^1 lane is apart now, such as EGB #dashboard 1 /);
+});
+
+test("noise needs the A/A calls of each method that lacks some, whatever the others have", () => {
+  const tallies = ["totals", "dailyPnl"].map((method) => tally("ab", method, { n: 1_000 }));
+  const controls = [tally("aa", "totals", { n: 500 }), tally("aa", "dailyPnl", { n: 150 })];
+  const { needs } = judged("noise", "dual_write", { tallies: [...tallies, ...controls] });
+  expect(needs).toEqual({ clean: 50, missing: ["dailyPnl"] });
+});
+
 describe("trials", () => {
   const found = (laneDays: readonly LaneDay[], processes: readonly EvidenceProcess[] = []) =>
     trialsOf({ laneDays, processes }, { today, nowMs });
