@@ -10,8 +10,9 @@ The client is one file and needs only Python 3.9 or newer: copy it to your calle
 server.
 
 Arguments may be dicts, dataclasses, named tuples, Decimal, int, float, dates, enums, pandas frames and
-series, and numpy numbers. A float is sent as its shortest text and never rounded. In rows of trades and in
-records, NaN means a missing value; elsewhere it is refused.
+series, and numpy numbers. A float is sent as its shortest text and never rounded. In rows of trades, in
+records, in pandas frames and in the fields of a dashboard request, NaN means a missing value; elsewhere it
+is refused.
 
 Answers are objects whose keys are also attributes, as the bridge writes them or in snake case
 (`averagePrice`, `average_price`). Prices, quantities and P&L are Decimal. An error is a BridgeError with

@@ -29,9 +29,10 @@ Answers are written as JSON exactly; a value that JSON cannot hold is reported:
 | list, tuple, deque, range,   | list                                                                        |
 | generator, numpy array       |                                                                             |
 | set, frozenset               | list, sorted by its JSON text                                               |
-| pandas DataFrame             | list of rows, as objects by column; an index other than 0, 1, 2, ...        |
-|                              | becomes a column, named `index` if the index has no name                    |
-| pandas Series                | list; an object if its index is not 0, 1, 2, ...                            |
+| pandas DataFrame             | list of rows, as objects by column; an index other than pandas' own counter |
+|                              | (a RangeIndex 0, 1, 2, ... without a name) becomes a column, named `index`  |
+|                              | if the index has no name                                                    |
+| pandas Series                | list; an object if its index is not pandas' own counter                     |
 | any other with to_dict()     | the value that to_dict() returns                                            |
 | any other                    | the call fails with the place and the type of the value                     |
 

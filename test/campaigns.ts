@@ -60,7 +60,7 @@ export const campaigns = {
   explain: {
     files: ["test/explain/campaign.test.ts", "test/foreign-desk/foreign-desk.test.ts"],
     proves:
-      "explain names hidden rules, alone and in pairs, from their rows, and no known rule for an unknown one",
+      "explain finds hidden rules and pairs of them from rows, and blames no known rule for an unknown one",
   },
   gates: {
     files: ["test/simulation/gates.test.ts"],

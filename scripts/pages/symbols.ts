@@ -83,8 +83,8 @@ function meaningOf(text: string, source: DialectName | "auto"): string {
 }
 
 /**
- * Returns the row of the first series of a family that a holiday moves, from July 2025 on, when all families
- * are listed.
+ * Returns the row of a family's first series that a holiday moves. The search begins in July 2025: by then
+ * all families are listed.
  */
 function movedRow(family: Family): readonly string[] {
   const calendar = new ExpiryCalendar();

@@ -4,9 +4,9 @@
  * `pnlb_versions` has one row for each aggregate that a write or the backfill has touched: the version, the
  * columns that were written last (which reveal a change by somebody else), and the claim, which is the row of
  * legacy that belongs to the aggregate. `pnlb_inbox` has, for each entry from the other store, that store's
- * incarnation, the entry's number, and its place: a count that grows by one with each applied entry. On
- * PostgreSQL the numbers of an outbox do not follow the order of the commits. So the writes that a mirror has
- * lost are found by their places, never by their numbers.
+ * incarnation, the entry's number, and its place: a count that grows with every entry that is offered, so
+ * that places rise and may have gaps. On PostgreSQL the numbers of an outbox do not follow the order of the
+ * commits. So the writes that a mirror has lost are found by their places, never by their numbers.
  */
 import { BridgeError } from "../base/errors.ts";
 import { at as itemAt } from "../base/present.ts";
@@ -235,7 +235,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       );
       if (held === undefined)
         throw new BridgeError("CONFLICT", {
-          what: "another process delivers the writes to this store now",
+          what: "another process now delivers the writes to this store, or this store has the authority",
         });
       const before = numberIn(held, "applied") - entries.length;
       const numbers = entries.map(({ seq }) => seq);
@@ -581,8 +581,8 @@ class RowRules {
   }
 
   /**
-   * Finds the place of each new row. A trade whose place another row has gets its unstorable form, if the
-   * write allows that.
+   * Finds the place of each new row. If another row has the place of a trade, the trade gets its unstorable
+   * form, if the write allows that.
    */
   *#placed(rows: readonly RowWrite[], kept: Kept): Work<readonly Placing[]> {
     const owners = yield rows.map(({ aggregate, claim }) => this.#otherOwner(aggregate, claim));

@@ -242,7 +242,10 @@ function position(statementLane: StatementLane, options: StatementOptions): Valu
   return { row: text.rounded ? { ...row, rounded: true } : row, realized, unrealized };
 }
 
-/** A lane's position after its last close, valued on a day. Constant time. */
+/**
+ * A lane's position after its last close, valued on a day. Constant time, except that the marks `last_trade`
+ * search the closes of each sibling.
+ */
 export function standingOf(
   lane: ValuedLane,
   day: number,

@@ -373,8 +373,8 @@ export interface FileJournalCalls {
   decide(given: { readonly review: number; readonly decision: Decision; readonly nowMs: number }): null;
   quarantine(given: { readonly limit: number }): readonly QuarantinedRow[];
   /**
-   * Returns the state of the roots, files, reviews and sinks. `owed` is the number of writes of the newest
-   * claims that have not reached the other store. With `only`, one file is listed.
+   * Returns the state of the roots, files, reviews and sinks. `owed` is the number of the newest claims whose
+   * writes have not reached the other store. With `only`, one file is listed.
    */
   report(
     given: {

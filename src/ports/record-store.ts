@@ -154,8 +154,8 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   known(given: { readonly idempotencyKey: string }): number | null;
   progress(given: null): Progress;
   /**
-   * Returns the place of the entry that was applied last, and the highest number of an entry from one store;
-   * 0 if there is none.
+   * Returns the highest place that was given out, and the highest number of an entry from one store; 0 if
+   * there is none.
    */
   applied(given: { readonly source: string }): { readonly place: number; readonly seq: number };
   /**

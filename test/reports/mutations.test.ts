@@ -122,7 +122,7 @@ function sheetOf(book: RawWorkbook, name: string): RawSheet {
   return found;
 }
 
-/** Replaces properties of one cell; rows and columns count from 1 as in the sheet. */
+/** Replaces one cell; `place` is its address in the sheet, such as F3. */
 const cell =
   (sheet: string, place: string, change: RawCell): Change =>
   (book) => {

@@ -304,7 +304,7 @@ describe.concurrent("the last line of ./run test counts", () => {
       ])
         await put(folder, step, "");
       await put(folder, "scripts/package.ts", "");
-      // One process runs all test files, as in this project.
+      // Test files share a process without isolation, as in this project.
       const config = "export default { test: { isolate: false, maxWorkers: 1 } };";
       await put(folder, "vitest.config.ts", config);
       await put(folder, "scripts/result-file.ts", "export const writeResult = (): void => {};");

@@ -41,7 +41,7 @@ export function apiUrl(path: string, query: RequestOptions["query"] = {}): URL {
   return url;
 }
 
-/** The headers of a request with a token. It is sent in a header only, never in an address. */
+/** The headers of a request with a token. The token is sent in a header only, never in an address. */
 export const authorization = (token: string | undefined): Readonly<Record<string, string>> =>
   token === undefined ? {} : { authorization: `Bearer ${token}` };
 

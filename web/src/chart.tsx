@@ -1,5 +1,5 @@
 /**
- * A chart of lines or bars over days or instants. Numbers become binary only here, for their place on the
+ * A chart of lines or bars over days or instants. Exact numbers become binary only for their place on the
  * screen; the legend shows the exact texts. uPlot's own times are not used, since it formats them in the
  * browser's zone and not in the desk's.
  */

@@ -1,6 +1,6 @@
 /**
  * Times of the page. Ages are computed from the gateway's clock, because the clock of this computer may be
- * wrong; durations come from the monotonic clock.
+ * wrong. Durations come from the monotonic clock and the wall clock of this computer: see `sinceMs`.
  */
 import { createStore, useStore } from "./store.ts";
 

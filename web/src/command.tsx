@@ -1,5 +1,5 @@
 /**
- * A command of an operator: a button that opens a dialog, which sends the command once and shows its outcome.
+ * A command of an operator: a button that opens a dialog, which sends the command and shows its outcome.
  * Viewers have no commands: `Command` shows nothing to a caller who may not change the plan.
  */
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
@@ -12,7 +12,7 @@ import { useStore } from "./store.ts";
 interface Given {
   /** The reason that the person typed. The audit keeps it. */
   readonly reason: string;
-  /** The idempotency key of this attempt: the same for all repetitions of one command. */
+  /** An idempotency key: the same for all attempts of one opened dialog. */
   readonly key: string;
   /** The other fields of the dialog. */
   readonly fields: FormData;
@@ -38,7 +38,7 @@ export interface CommandProps<Answer> {
   readonly send: (given: Given) => Promise<Answer>;
   /** The part that the dialog shows below the form while the command is under way. */
   readonly sending?: ReactNode;
-  /** The part that the dialog shows afterwards. */
+  /** The part that the dialog shows after the command has succeeded. */
   readonly done: (answer: Answer) => ReactNode;
 }
 

@@ -1,4 +1,7 @@
-/** The commands of an operator that change the plan. Each carries the epoch that the person saw. */
+/**
+ * The commands of an operator that change the plan. Each carries the epoch that the person saw, except a
+ * lower percentage and a change of a list towards legacy.
+ */
 import { useEffect, useState } from "react";
 import { ApiError, asApiError, post, request } from "./api.ts";
 import { Command } from "./command.tsx";
@@ -195,7 +198,7 @@ const changeList = (
   body: { readonly reason: string; readonly epoch?: number | undefined },
 ): Promise<ListAnswer> => request(`migration/${list}/${encodeURIComponent(user)}`, { method, body });
 
-/** A change towards legacy is accepted at any epoch. */
+/** Whether a change of a list is towards modern. A change towards legacy is accepted at any epoch. */
 const isForward = (list: List, method: "PUT" | "DELETE"): boolean =>
   (list === "whitelist") === (method === "PUT");
 

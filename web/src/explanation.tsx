@@ -1,4 +1,4 @@
-/** The proved causes of a comparison's differences, and the trades that show them. */
+/** The causes of a comparison's differences, proved or not, and the trades that show the differences. */
 import { Figure } from "./figure.tsx";
 import { onlyOnce, useQuestion } from "./live/question.ts";
 import { Fact, Facts, State, Table, type Tone } from "./panel.tsx";
@@ -86,7 +86,7 @@ function ExplainedGroup({ group }: GroupProps) {
             <td>
               <State tone={levels[level][0]}>{levels[level][1]}</State>
             </td>
-            <td>{side} departs</td>
+            <td>{side} departs from the reference</td>
             <td>
               <Figure value={amount} isChange />
             </td>

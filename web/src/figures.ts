@@ -3,7 +3,7 @@ import { type Fraction, parseFigure, roundHalfAway } from "../../src/base/fracti
 
 /** The decimals of money. */
 const moneyPlaces = 2;
-/** A number that needs more decimals than this to differ from zero is shown as a power of ten. */
+/** A number whose first two digits need more decimals than this is shown with a power of ten. */
 const smallPlacesMax = 6;
 
 interface FigureText {

@@ -1,7 +1,7 @@
 /**
- * A table of many rows. Only the visible ones are in the document, so its rows have one height and it scrolls
- * in a box of its own. It can be used with the keyboard alone: arrows, Page Up and Down, Home and End move
- * between cells, Enter on a header sorts, and Enter on a cell opens its row.
+ * A table of many rows. Only the rows near the visible part are in the document. So all rows have one height,
+ * and the table scrolls in a box of its own. It can be used with the keyboard alone: arrows, Page Up and
+ * Down, Home and End move between cells, Enter on a header sorts, and Enter on a cell opens its row.
  */
 import {
   createSortedRowModel,
@@ -45,7 +45,7 @@ interface SharedProps<Row> {
   readonly keyOf: (row: Row) => string;
   /** Returns a class for the whole row, such as that of a verdict. */
   readonly classOf?: (row: Row) => string | undefined;
-  /** The height of the box in rows. Default 18. */
+  /** The largest height of the box in rows. Default 18. */
   readonly visibleRows?: number;
   /** The text that is shown if there is no row. */
   readonly empty: string;
@@ -215,7 +215,7 @@ export function Sheet<Row extends object>(props: SheetProps<Row>) {
   );
 }
 
-/** The widths of the columns: numbers and the first column have room for their longest text. */
+/** The column widths. Numbers and the first column have room for their longest text, up to a limit. */
 function templateOf<Row>(columns: readonly GridColumn<Row>[], rows: readonly Row[]): string {
   const widths = columns.map(({ width, value, isNumber = false }, index) => {
     if (!isNumber && index > 0) return `${width}ch`;

@@ -1,4 +1,7 @@
-/** The way back to legacy, which is in the header of every view and is never disabled. */
+/**
+ * The way back to legacy. Its button is in the header of every view for each caller who may change the plan,
+ * and is never disabled.
+ */
 import { useState } from "react";
 import { ApiError, request } from "./api.ts";
 import { Command } from "./command.tsx";
@@ -41,8 +44,8 @@ export function Rollback() {
 
 /**
  * Sends the rollback until the gateway answers, each time under the same key, so that it happens once. After
- * the first silence the event stream of this tab is closed, because a browser keeps few connections to one
- * gateway.
+ * the first silence the event stream of this tab is closed and opened anew, because a browser keeps few
+ * connections to one gateway.
  */
 async function rollBack(
   { reason, key }: { readonly reason: string; readonly key: string },
@@ -128,7 +131,7 @@ function Done({ answer }: { readonly answer: RollbackAnswer }) {
   );
 }
 
-/** Which processes follow an epoch, and in which no call of an older one still runs. */
+/** Which processes follow an epoch, and in which of them calls of an older epoch still run. */
 function Acknowledged({
   epoch,
   instances,

@@ -1,4 +1,4 @@
-/** The system that made figures. Its shape differs as well as its word. */
+/** A badge of the system that made figures. The two systems differ in its shape as well as in its word. */
 export const Source = ({
   source,
   fellBack,

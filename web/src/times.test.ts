@@ -9,7 +9,7 @@ it.each([
   [65_000, "1 min 05 s"],
   [3_600_000, "1 h 00 min"],
   [59 * 3_600_000, "2 d 11 h"],
-])("an age of %d ms is shown as %s, which is never more than it is", (ms, text) => {
+])("an age of %d ms is shown as %s: cut, never rounded up, and never below zero", (ms, text) => {
   expect(ageText(ms)).toBe(text);
 });
 

@@ -83,7 +83,7 @@ describe("rows", () => {
     expect(await outcome(content)).toEqual({ rows: [`${line} VY3N5 ${monday} 840`], refused: [] });
   });
 
-  it("keep the text of a quoted or foreign cell", async () => {
+  it("keep the text of a cell with quotes or letters that are not ASCII", async () => {
     const { rows } = await read(`${header}7/21/2025 14:00,VY3N5,"a, ""b"" é"\n`);
     expect(rows[0]?.cells.get("CME")).toBe('a, "b" é');
   });

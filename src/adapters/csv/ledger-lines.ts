@@ -82,7 +82,7 @@ export class LedgerLines {
   readonly fields = new RowFields();
   /** Number of data rows of all files, without blank lines. */
   rows = 0;
-  /** Number of further rows of the file to read. */
+  /** Number of rows of the present file that may still be read; the rows after them are ignored. */
   rowsLeft = Number.POSITIVE_INFINITY;
   readonly #trades: TradeColumns;
   readonly #dayRule: TradingDayRule;

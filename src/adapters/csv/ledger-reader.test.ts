@@ -122,7 +122,7 @@ describe("the reader of one file", () => {
   it.each<[string, Content]>([
     ["no newline at the end", header + good],
     ["CRLF", `${header}${good}\n`.replaceAll("\n", "\r\n")],
-    ["CRLF without the last", `${header}${good}`.replaceAll("\n", "\r\n")],
+    ["CRLF, and no newline at the end", `${header}${good}`.replaceAll("\n", "\r\n")],
     ["a BOM", bytesOf(bom, header, good)],
     ["a BOM before its row", bytesOf(header, bom, good)],
     ["a BOM and CRLF", bytesOf(bom, `${header}${good}\n`.replaceAll("\n", "\r\n"))],
@@ -205,7 +205,7 @@ describe("the reader of one file", () => {
     expect(tradesOf(input)).toEqual([goodTrade]);
   });
 
-  it("distinguishes books that differ in one byte of another encoding", async () => {
+  it("distinguishes books that differ in one byte, in a file that is not UTF-8", async () => {
     const row = (byte: number) =>
       Buffer.concat([Buffer.from(`${good},Caf`), Buffer.from([byte]), Buffer.from("\n")]);
     const input = await readOne(
@@ -283,7 +283,7 @@ describe("a bad row goes to quarantine", () => {
     ["no time", "7,X,,B,1,1", "BAD_TIME"],
     ["a date alone", "7,X,2025-07-24,B,1,1", "BAD_TIME"],
     ["a date that does not exist", "7,X,2025-02-29 09:00:00,B,1,1", "BAD_TIME", "2025-02-29"],
-    ["the same, unpadded", "7,X,2025-2-29 09:00:00,B,1,1", "BAD_TIME"],
+    ["a date that does not exist, without its zeros", "7,X,2025-2-29 09:00:00,B,1,1", "BAD_TIME"],
     ["an hour that does not exist", "7,X,2025-07-24 24:00:00,B,1,1", "BAD_TIME"],
     ["a minute that does not exist", "7,X,2025-07-24 09:60:00,B,1,1", "BAD_TIME"],
     ["a leap second", "7,X,2025-07-24 09:59:60,B,1,1", "BAD_TIME"],
@@ -291,14 +291,18 @@ describe("a bad row goes to quarantine", () => {
     ["half a microsecond", "7,X,2025-07-24 09:00:00.0000005,B,1,1", "BAD_TIME"],
     ["a letter in the fraction", "7,X,2025-07-24 09:00:00.00O,B,1,1", "BAD_TIME"],
     ["a year before Chicago's clock is known", "7,X,1066-10-14 09:00:00,B,1,1", "BAD_TIME"],
-    ["a year after it", "7,X,9999-12-31 09:00:00,B,1,1", "BAD_TIME"],
+    ["a year for which Chicago's clock is not known yet", "7,X,9999-12-31 09:00:00,B,1,1", "BAD_TIME"],
     [
       "an hour that daylight time skips",
       "7,X,2025-03-09 02:30:00,B,1,1",
       "BAD_TIME",
       "does not exist in Chicago",
     ],
-    ["the same, unpadded", "7,X,2025-3-9 02:30:00,B,1,1", "BAD_TIME"],
+    [
+      "an hour that daylight time skips, on a date without its zeros",
+      "7,X,2025-3-9 02:30:00,B,1,1",
+      "BAD_TIME",
+    ],
     ["a missing column", "7,X,2025-07-24 09:00:00,B,1", "MISSING_COLUMN", "only 5 of the 6"],
     ["two quotes", '""', "MISSING_COLUMN"],
     ["one quote", '"', "BAD_QUOTING"],
@@ -782,7 +786,7 @@ describe("the ledger reader", () => {
       }),
       { numRuns: runs(80, 400) },
     );
-    // The generated ledgers contain enough rows of both kinds.
+    // The generated ledgers contain enough accepted and enough refused rows.
     expect(Math.min(accepted, refused)).toBeGreaterThan(runs(30, 200));
   });
 
@@ -834,7 +838,7 @@ describe("unusable files", () => {
       "tradeId,instrumentName,marketTradeTime,buySell,quantity\n",
       "lacks price",
     ],
-    ["a header with a column of its own", `${header.trim()},trader\n`, "trader"],
+    ["a header with an unknown column", `${header.trim()},trader\n`, "trader"],
     ["a header with a column twice", `${header.trim()},price\n`, "repeated column: price"],
     [
       "a header in another case",
@@ -848,8 +852,8 @@ describe("unusable files", () => {
     ],
     ["a header that ends in a comma", `${header.trim()},\n`, "column 7 has no name"],
     ["UTF-16", Buffer.from(`\ufeff${header}`, "utf16le"), "it is UTF-16 text; save it as UTF-8"],
-    ["UTF-16 the other way round", Buffer.from(`\ufeff${header}`, "utf16le").swap16(), "it is UTF-16 text"],
-    ["UTF-16 without its mark", Buffer.from(header, "utf16le"), "it is UTF-16 text"],
+    ["big-endian UTF-16", Buffer.from(`\ufeff${header}`, "utf16le").swap16(), "it is UTF-16 text"],
+    ["UTF-16 without a byte-order mark", Buffer.from(header, "utf16le"), "it is UTF-16 text"],
     [
       "columns separated by semicolons",
       header.replaceAll(",", ";"),
@@ -1007,7 +1011,7 @@ describe.skipIf(!existsSync(desk))("the desk's own ledgers", () => {
     );
   });
 
-  it("have the same nine trades in 0722 with microseconds and in 0722 with milliseconds", async () => {
+  it("have the same nine trades in both files of 0722, in microseconds and in milliseconds", async () => {
     const input = await ledgers("ledgers/trades_20250722.csv", "ledgers-module/trades_20250722.csv");
     expect(counts(input)).toEqual([18, 9, 9, 0]);
   });

@@ -50,7 +50,7 @@ export interface LedgerInput {
   readonly repeated: readonly number[];
   /** Numbers of trades, of rows and of repeated rows after each file. */
   readonly ends: readonly { readonly trades: number; readonly rows: number; readonly repeated: number }[];
-  /** Maps a symbol to the first symbol of the same instrument, which its trades carry. */
+  /** Maps each later symbol of an instrument to its first one, which all trades of the instrument carry. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Whether any trade has a book. */
   readonly books: boolean;

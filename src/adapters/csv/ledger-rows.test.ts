@@ -376,8 +376,8 @@ describe("a file that is refused", () => {
   it.each<[what: string, content: Buffer | string, code: string, why: string]>([
     ["UTF-16", utf16(bom + header + row(1)), "UTF16", "UTF-16"],
     ["UTF-16, big-endian", utf16(bom + header + row(1)).swap16(), "UTF16", "UTF-16"],
-    ["UTF-16 without its mark", utf16(header + row(1)), "UTF16", "UTF-16"],
-    ["big-endian UTF-16 without its mark", utf16(header + row(1)).swap16(), "UTF16", "UTF-16"],
+    ["UTF-16 without a byte-order mark", utf16(header + row(1)), "UTF16", "UTF-16"],
+    ["big-endian UTF-16 without a byte-order mark", utf16(header + row(1)).swap16(), "UTF16", "UTF-16"],
     ["semicolons in its header", header.replaceAll(",", ";"), "SPREADSHEET", "semicolons"],
     ["a header with a tail of semicolons", header.replace("\n", ";;;\n"), "SPREADSHEET", "semicolons"],
     ["a line sep=", `sep=,\n${header}`, "SPREADSHEET", "sep="],

@@ -116,8 +116,8 @@ class PieceReader implements LineTaker {
 
   refuse([code, why]: Refusal, bytes: Uint8Array, from: number, to: number): boolean {
     const text = RowFields.excerpt(bytes, from, to);
-    // The code is NOT_TEXT however the line is divided into pieces, although with all its NUL bytes it may be
-    // too long.
+    // A line with NUL bytes has the code NOT_TEXT however it is divided into pieces, even if it is also too
+    // long.
     if (code === "LINE_TOO_LONG" && bytes.subarray(from, Math.min(to, from + lineBytesMax)).includes(0))
       return this.#refuse(...notText, text);
     if (code === "LINE_TOO_LONG" || code === "NOT_TEXT") return this.#refuse(code, why, text);

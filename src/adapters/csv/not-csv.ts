@@ -2,7 +2,7 @@
 export interface NotCsv {
   readonly what: string;
   readonly fix: string;
-  /** For the two cases in which the rows of a ledger may be in the file. */
+  /** Present in the two cases in which the file may contain the rows of a ledger. */
   readonly code?: "UTF16" | "SPREADSHEET";
 }
 

@@ -399,9 +399,14 @@ describe("a file as a whole", () => {
       "the header of another family",
       "Options_20250716_1400.csv",
       `${futures1}TY,110.2,1,\n`,
-      "those of a Futures_ file",
+      "(Futures_ files have them)",
     ],
-    ["the same in an ignored window", "Futures_20250716_1500.csv", options1, "those of a Options_ file"],
+    [
+      "the header of another family, at a time that gives no marks",
+      "Futures_20250716_1500.csv",
+      options1,
+      "(Options_ files have them)",
+    ],
     [
       "no time in the name",
       "Futures_20250716.csv",

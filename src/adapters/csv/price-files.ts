@@ -555,7 +555,7 @@ function familyOf(path: string, name: Family["name"], columns: readonly string[]
   if (family !== undefined) return family;
   const found = Buffer.from(named.join(","));
   const other = families.find(fits);
-  const hint = other === undefined ? "" : ` (those of a ${other.name}_ file)`;
+  const hint = other === undefined ? "" : ` (${other.name}_ files have them)`;
   throw badFile(
     path,
     `no ${name}_ file has the columns ${RowFields.excerpt(found, 0, found.length)}${hint}`,

@@ -26,7 +26,7 @@ export class RowFields {
   quoted = false;
   /** Whether a quoted field is not closed in its line, or text follows its closing quote. */
   misquoted = false;
-  /** Whether the line contains a NUL byte, as at the end of a file after a crash; text never does. */
+  /** Whether the line contains a NUL byte, as at the end of a file after a crash; text never contains one. */
   binary = false;
   /** The offset after the line. */
   next = 0;

@@ -108,7 +108,7 @@ describe("alerts by webhook", () => {
     expect(got.map(({ request }) => request.url?.startsWith("/hooks/"))).toEqual([true]);
   });
 
-  it("time out while they wait for an answer, or for the rest of one", async () => {
+  it("time out while they wait for an answer, and do not wait for the rest of one", async () => {
     const alerts = open({ pausesMs: [5], timeoutMs: 100 });
     answers = [never, never];
     alerts.send(alert("one"));

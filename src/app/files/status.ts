@@ -230,7 +230,7 @@ export const reviewText = ({ id, kind, path, added, removed, changed, decision }
 
 /** Returns one line for each matter that needs a person; no line if all is well. */
 export function attentionOf({ roots, sinks, files, reviews }: FilesStatus): {
-  /** The reasons why the watcher cannot continue. */
+  /** The folders that are lost, and the stores that lack rows. */
   readonly failures: readonly string[];
   /** The matters that wait for a person, or for the writer of a file. */
   readonly waiting: readonly string[];

@@ -51,8 +51,8 @@ export interface ReplayOptions extends PnlRunOptions {
 /**
  * Runs one trading history through both systems and compares the results row by row. Both get the same ledger
  * files and, for each symbol and day, the same price (from the price files, the given marks, or the last
- * trade). Both follow legacy's day rule unless `dayRule` names another for modern. Throws BridgeError, as
- * `runPnl` does, and UNWRITABLE.
+ * trade). Modern follows legacy's day rule unless `dayRule` or its own configuration names another. Throws
+ * BridgeError, as `runPnl` does, and UNWRITABLE.
  */
 export async function replay(options: ReplayOptions): Promise<ParityReport> {
   const recorded: Readonly<Record<Side, SystemAnswer | undefined>> = {

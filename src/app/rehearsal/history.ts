@@ -128,7 +128,10 @@ interface Landings {
   readonly prices: readonly Landing[];
 }
 
-/** A file lands on the day in its name; without one, on the last trading day in it. */
+/**
+ * A ledger lands on the day in its name, or else on its last trading day. A price file without a day in its
+ * name is left out.
+ */
 async function landings(world: PnlRun, prices: readonly string[]): Promise<Landings> {
   const { trades } = world.input;
   const lastDay = world.ledgers.map(() => 0);

@@ -89,8 +89,8 @@ const ramp = { steps: [10, 25, rampEnd], dwellMs: 20 * 3_600_000, endsIn: "stay"
 /** The longest time without a judgement of the gates. */
 const unjudgedDaysMax = 5;
 /**
- * Both databases are compared in full when all other gates are open, and after this number of days with writes,
- * because a comparison takes as long as the whole history.
+ * Both databases are compared in full when all other gates are open, and after this number of judged days on
+ * which both databases are written. A comparison takes as long as the whole history.
  */
 const reconcileDays = 20;
 
@@ -378,7 +378,7 @@ class Migration {
       closed[0] ??
       waits.toSorted((one, other) => daysOf(other) - daysOf(one))[0];
     const last = this.#history.days.at(-1)?.day ?? "";
-    // After a move on the last day, every gate that was judged last is open, so none is named.
+    // If every gate that was judged last is open, none is named.
     if (gate === undefined)
       return { tradingDay: last, gate: "days", why: `the history ends in ${bridge.plan.phase}` };
     return { tradingDay: this.#blockedSince.get(gate.name) ?? last, gate: gate.name, why: gate.why };

@@ -53,7 +53,8 @@ function eventsOf(day: RehearsedDay, before: RehearsedDay | undefined): readonly
 const many = (rows: number): string => (rows === 1 ? "1 row is" : `${rows} rows are`);
 
 /** The outcome of the migration in a few words. */
-export function outcomeOf({ reached, stopped, days }: Rehearsal): string {
+export function outcomeOf({ reached, stopped, waiting, days }: Rehearsal): string {
   if (stopped === undefined) return `reached ${reached} on ${days.at(-1)?.tradingDay}`;
+  if (waiting.length === 0) return `${stopped.why} on ${stopped.tradingDay}, and no gate is closed`;
   return `stopped in ${reached} at ${stopped.gate}, which has blocked since ${stopped.tradingDay}`;
 }

@@ -45,8 +45,8 @@ export interface DailyOptions extends StoreOptions {
   /** The workbook to write. */
   readonly out?: string;
   /**
-   * A folder, in which the workbook gets a name like the desk's. If an earlier workbook has the same content,
-   * no new one is written.
+   * A folder, in which the workbook gets a name like the desk's. With a control store, no new one is written
+   * if an earlier workbook of this side has the same content and still exists unchanged.
    */
   readonly dir?: string;
   readonly side?: Side | "active";

@@ -1,4 +1,4 @@
-/** Hands out the workbook of a day: the one that the plan gives the user, named as the desk names it. */
+/** Hands out the workbook of a day: that of the named side, or else the one that the plan gives the user. */
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { messageOf } from "../../base/errors.ts";

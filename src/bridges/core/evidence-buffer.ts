@@ -37,7 +37,7 @@ const evidenceBufferDefaults: EvidenceBufferOptions = Object.freeze({
   aliveMs: 30_000,
 });
 
-/** A comparison whose request is text already, since its answers belong to the systems. */
+/** A comparison whose request and answers are text, because the systems may change their answers later. */
 type Waiting = Omit<ComparisonDraft, "answers"> & Pick<NewComparison, "request" | "requestText">;
 
 /**
@@ -193,8 +193,8 @@ function recordOf({ input, seen: _, ...draft }: Waiting): NewComparison {
 }
 
 /**
- * Requests that JSON cannot express share one fingerprint, so the count of distinct requests is never too
- * high.
+ * Returns the text of a request; "" if JSON cannot express it even with bigints as text. Such requests share
+ * one fingerprint, so the count of distinct requests is never too high.
  */
 function textOf(input: readonly unknown[]): string {
   // A replacer costs several times as much, and nearly no request needs one.

@@ -56,7 +56,10 @@ export interface BackfillLimits {
   readonly chunkMs: number;
   /** The backfill waits while a write has been owed to the mirror for longer than this. */
   readonly lagMsMax: number;
-  /** If legacy took longer than this for a chunk, the backfill pauses for as long as the chunk took. */
+  /**
+   * If a chunk took longer than this in both stores together, the backfill pauses for as long as the chunk
+   * took.
+   */
   readonly latencyMsMax: number;
 }
 

@@ -60,7 +60,7 @@ export interface RepairPlan {
   readonly incarnation: string;
   /** The place up to which the authority's entries count as applied after the repair. */
   readonly place: number;
-  /** Whether every row that differs has an action. */
+  /** Whether the plan has looked at every row that differs; false if there were too many. */
   readonly complete: boolean;
   readonly actions: readonly RepairAction[];
 }
@@ -218,7 +218,7 @@ class Planner {
 
   /**
    * Returns the action for an aggregate; undefined if both stores meanwhile have the same row at the same
-   * version.
+   * version, or if it is not known which row of legacy belongs to the aggregate.
    */
   async #action(aggregate: string, subject: Subject, authority: Side): Promise<RepairAction | undefined> {
     const { stores } = this.#options;

@@ -161,7 +161,7 @@ describe("the as-of day", () => {
 });
 
 describe("a cached reading", () => {
-  it("is the same object for each dialect and as-of month", () => {
+  it("is one object within a dialect and as-of month, and another one in others", () => {
     const symbols = bridge();
     const reading = symbols.canonical(VY3);
     expect(symbols.canonical(VY3)).toBe(reading);
@@ -354,7 +354,7 @@ describe("the log of translations with a note", () => {
     expect(symbols.counters).toMatchObject({ translated: 3, noted: 3, unlogged: 2 });
   });
 
-  it("is replaced by the latest thousand translations in memory if the options name none", () => {
+  it("is replaced by the latest translations in memory, at most 1 000, if the options name none", () => {
     const symbols = bridge();
     const texts = strikes.map((strike) => `zn-2025-07-vy3-p${strike}`);
     for (const [index, text] of texts.entries()) {

@@ -30,7 +30,7 @@ export interface SymbolBridgeOptions {
   readonly asOf: string | DayNumber;
   /** The desk's own expiries. */
   readonly overrides?: ExpiryOverrides;
-  /** Receives translations that carry a note. Without it, `noted` keeps the latest thousand. */
+  /** Receives translations that carry a note. Without it, `noted` keeps the latest ones, at most 1 000. */
   readonly log?: TranslationLog;
   /** The largest number of cached readings for each dialect and as-of month. Default 65 536. */
   readonly cacheMax?: number;

@@ -40,7 +40,7 @@ export const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
       return { method, isFirst: phase === "first", legacy: Number(legacy), modern: Number(modern), n };
     });
 
-/** The smallest step that a share of the pairs does not exceed on one side; infinite without pairs. */
+/** The smallest step that a share of the pairs does not exceed in one system; infinite without pairs. */
 export function quantile(bins: readonly Bin[], share: number, of: (bin: Bin) => number): number {
   const total = bins.reduce((all, { n }) => all + n, 0);
   let below = 0;

@@ -27,14 +27,14 @@ import {
   percent,
 } from "./verdict.ts";
 
-/** Money limits in the currency of the row: one row, a mean of instrument-days, a book's drift in a month. */
+/** Limits of money: for one row, for the mean of instrument-days, and for the drift of a book in a month. */
 const [rowMax, meanMax, driftMax] = [1_000, 10, 100];
 const coverageMin = 0.95;
 const [errorMax, minutesMin] = [0.01, 200];
 const [pairsMin, controlsMin] = [200, 200];
 const liveMax = 0.05;
 const excludedMax = 0.01;
-/** The time for which another key counts as in use after its last write. */
+/** The time for which another evidence key counts as in use after its last write. */
 const otherKeysMs = 3_600_000;
 const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
 const moves: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
@@ -54,7 +54,10 @@ function daysFor(clean: number, seen: readonly LaneDay[]): number | null {
   return days === 0 ? null : Math.ceil(clean / (seen.length / days));
 }
 
-/** The limit of the rate of unexplained instrument-days. Before modern takes over, it is stricter. */
+/**
+ * The limit of the rate of unexplained instrument-days. For replayed and shadowed ones it is stricter before
+ * modern takes over.
+ */
 function accuracyLimit(
   { limits: { accuracy } }: EvidenceFacts,
   source: EvidenceSource,
@@ -79,7 +82,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const limit = accuracyLimit(facts, source, before);
     const { trials } = facts.trials;
     const own = ofSources(trials, source);
-    // The desk trades a class that another source has seen, so its evidence is missing here.
+    // The desk trades a group that another source has seen, so this source needs trials of it too.
     const groups = [...new Set(trials.filter(({ group }) => group !== "summary").map(({ group }) => group))];
     for (const { group } of own) if (!groups.includes(group)) groups.push(group);
     const strata = groups.map((group) => {
@@ -256,7 +259,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const e = evidenceOfShares(signs, [0.5, 0.5]);
       const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
       const why =
-        `${plus} of ${within.length} differences within tolerance favour modern ` +
+        `modern is higher in ${plus} of ${within.length} differences within tolerance ` +
         `(E = ${Number(e.toPrecision(3))}); they add up to at most ${dollars(drift)} a book and month; ` +
         `the limit is ${dollars(driftMax)}`;
       const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
@@ -303,7 +306,7 @@ export const figureGates: readonly EvidenceGate[] = [
   },
   {
     name: "noise",
-    title: "each system's own noise is measured, and exclusions are few and owned",
+    title: "the answering system's own noise is measured; exclusions are few, and none has ended",
     before: ["dual_write", "primary_switch"],
     isWaivable: true,
     judge({ stored: { tallies }, exclusions, date, isNoiseMeasured }, { alpha }) {
@@ -367,14 +370,14 @@ export const figureGates: readonly EvidenceGate[] = [
   },
   {
     name: "latency_p50",
-    title: "modern is not slower than legacy in the median",
+    title: "modern takes at most 1.1 times as long as legacy in the median",
     before: latencyMoves,
     isWaivable: true,
     judge: ({ stored: { tallies } }, { alpha }) => medianVerdict(tallies, alpha),
   },
   {
     name: "latency_p99",
-    title: "modern's slowest calls are not slower than legacy's",
+    title: "modern's slowest calls take at most 1.1 times as long as legacy's",
     before: latencyMoves,
     isWaivable: true,
     judge: ({ stored: { tallies } }, { alpha }) => tailVerdict(tallies, alpha),
@@ -391,8 +394,8 @@ function monthlySums(within: readonly LaneDay[]): readonly number[] {
 }
 
 /**
- * If the money of a lost comparison is unknown, it counts as the largest answer of its method. Instrument-days
- * that are void, since a process died, are lost too.
+ * If the money of a lost comparison is unknown, the comparison counts with the money of the largest answer of
+ * its method. Instrument-days that are void, since a process died, are lost too.
  */
 export function coverageOf(
   all: readonly Tally[],
@@ -442,7 +445,10 @@ export function coverageOf(
   return Math.min(byCount, byMoney) >= coverageMin ? open(why, evidence) : inconclusive(why, evidence);
 }
 
-/** The proved factor by which the second of two calls of one system is faster, in steps of the ratio 1.1. */
+/**
+ * The proved factor by which the second of two calls of one system is faster: in `steps` of the ratio 1.1,
+ * and as its inverse `m`.
+ */
 function orderEffect(
   tallies: readonly Tally[],
   alpha: number,
@@ -507,23 +513,22 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
     const b = count(({ legacy, modern }) => modern > slowAt && legacy <= threshold);
     const c = count(({ legacy, modern }) => legacy > threshold && modern <= slowAt);
     const state = judgeRate({ k: b, n: b + c }, 0.5, alpha, methods.length);
-    const thresholdMs = Number((1.1 ** threshold).toPrecision(3));
-    return { method, b, c, state, pairs: count(() => true), thresholdMs };
+    const [thresholdMs, slowMs] = [threshold, slowAt].map((step) => Number((1.1 ** step).toPrecision(3)));
+    return { method, b, c, state, pairs: count(() => true), thresholdMs, slowMs };
   });
   const slower = strata.find(({ state }) => state === "closed");
   const worst = slower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
-  const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0 } = worst ?? {};
+  const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0, slowMs = 0 } = worst ?? {};
   const why =
-    `${method === "" ? "" : `${method}: `}${b + c} of ${many(pairs, "pair")} are discordant, ` +
-    `and modern was slower than ${thresholdMs} ms in ${b} of them`;
+    `${method === "" ? "" : `${method}: `}in ${b + c} of ${many(pairs, "pair")} only one system was slow ` +
+    `(legacy above ${thresholdMs} ms, modern above ${slowMs} ms); in ${b} of them it was modern`;
   const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
   if (slower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
   const isOpen = strata.every(({ state }) => state === "open");
   if (strata.length > 0 && isOpen && order.n >= controlsMin) return open(why, evidence);
   const clean = Math.max(0, trialsNeeded(b, 0.5, alpha) - b - c);
   return inconclusive(
-    `${why}; the gate needs ${clean} more discordant pairs in which modern is not slower` +
-      controlsText(order.n),
+    `${why}; the gate needs ${clean} more pairs in which only legacy is slow${controlsText(order.n)}`,
     evidence,
     { clean },
   );

@@ -28,7 +28,7 @@ const laneDay = (given: Partial<LaneDay> = {}): LaneDay => ({
   ...{ money: 0, quantityApart: false, signed: 0, weight: 1_000, ...given },
 });
 
-/** Clean instrument-days: lanes on each of some days. */
+/** Returns clean instrument-days: those of `lanes` lanes on each of the last `days` business days. */
 const clean = (days: number, lanes: number, given: Partial<LaneDay> = {}): readonly LaneDay[] =>
   businessDays(days).flatMap((day) =>
     Array.from({ length: lanes }, (_, lane) => laneDay({ day, symbol: `S${lane}`, ...given })),
@@ -73,7 +73,7 @@ const judged = (name: string, before: Guarded, given: Given) => {
 };
 const stateOf = (name: string, before: Guarded, given: Given): string => judged(name, before, given).state;
 
-/** As a store keeps them: one for each lane and day. */
+/** Returns the lane days as a store keeps them: the last one for each lane and day. */
 const lastOfEach = (laneDays: readonly LaneDay[]): readonly LaneDay[] => [
   ...new Map(laneDays.map((one) => [`${one.source} ${one.day} ${one.symbol}`, one])).values(),
 ];
@@ -83,7 +83,7 @@ const result = (kind: string, content: EvidenceFacts["records"][number]["content
   ...{ kind, atMs: nowMs - 3_600_000, actor: "amy", build, content },
 });
 
-/** The faults where a naive gate is wrong: the case, the gate that must see it, and its verdict. */
+/** Cases in which a naive gate is wrong: the case, the gate that must be right, and its verdict. */
 const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
   ["1: there is no comparison at all", "accuracy/live", "dual_write", "inconclusive", {}],
   [
@@ -143,7 +143,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { laneDays: clean(20, 5, { apart: "daily[].realized", accepted: "DAY_RULE" }) },
   ],
   [
-    "11: an accepted cause hides a real loss, so that it does not explain the whole difference",
+    "11: an accepted cause explains only a part of a difference, and the rest is a real loss",
     "material",
     "dual_write",
     "closed",
@@ -169,7 +169,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "14: a hedged book is 2 dollars apart of a net P&L of 3",
+    "14: a hedged book with a net P&L of 3 dollars is 2 dollars apart",
     "material",
     "dual_write",
     "open",
@@ -238,7 +238,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     {
       tallies: [
         tally("bins", "totals first 20 20", { n: 1_000 }),
-        // Both are slow together; such concordant pairs say nothing.
+        // Pairs in which both are slow say nothing.
         tally("bins", "totals later 30 30", { n: 500 }),
         tally("bins", "totals later 30 20", { n: 20 }),
         tally("order", "totals 20", { n: 200 }),
@@ -260,7 +260,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { tallies: [tally("ab", "totals", { n: 1_000, k: 20 }), tally("aa", "totals", { n: 20, k: 1 })] },
   ],
   [
-    "22: the candidate fails, and legacy is fine",
+    "22: modern fails, and legacy is fine",
     "accuracy/live",
     "dual_write",
     "closed",
@@ -269,14 +269,14 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "23: both fail alike, which is counted apart",
+    "23: both systems fail alike, which does not count as a failure of modern",
     "errors",
     "dual_write",
     "open",
     { tallies: [tally("errors", "totals", { n: 400, k: 0 }), tally("ab", "totals", { n: 900, k: 0 })] },
   ],
   [
-    "24: the test file is of yesterday's build",
+    "24: the recorded test run is of another build",
     "tests_passed",
     "dual_write",
     "inconclusive",
@@ -290,7 +290,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { records: [result("tests", { passed: 0, failed: 0, skipped: 0 })] },
   ],
   [
-    "25: the tail is judged by the first pairs of the key, and never by a later, slower week",
+    "25: modern becomes slow in the pairs after the first ones, which set the limit",
     "latency_p99",
     "dual_write",
     "closed",
@@ -326,7 +326,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "28: accuracy was open, and a break comes before the grant",
+    "28: accuracy was open, and a lane breaks before the move is granted",
     "standing",
     "dual_write",
     "closed",
@@ -340,7 +340,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { exclusions: [{ path: "*.unrealized", owner: "bob", until: "2026-11-01" }] },
   ],
   [
-    "29: an exclusion leaves out a large share",
+    "29: an exclusion leaves out a large share of the values",
     "noise",
     "dual_write",
     "closed",

@@ -28,7 +28,10 @@ export type JudgedGate = EvidenceVerdict & {
   readonly open: boolean;
 };
 
-/** Judges the evidence gates before a move. Without facts all are inconclusive, with the reason. */
+/**
+ * Judges the evidence gates before a move. If `facts` is the reason why they cannot be read, all gates are
+ * inconclusive for it.
+ */
 export function judgeEvidence(before: Guarded, facts: EvidenceFacts | string): readonly JudgedGate[] {
   return evidenceGates
     .filter((gate) => gate.before.includes(before))
@@ -53,7 +56,7 @@ export function judgeEvidence(before: Guarded, facts: EvidenceFacts | string): r
           title,
           ...found,
           open: false,
-          why: `${found.why}; ${first} waives it, a second person must too`,
+          why: `${found.why}; ${first} waives it, and a second person must too`,
         };
       const why = `${found.why}; waived until ${waiver.until} by ${waiver.actors.join(" and ")}: ${waiver.reason}`;
       return { name, title, ...found, open: true, why };

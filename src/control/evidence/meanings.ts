@@ -72,7 +72,8 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   noise: {
     proves:
-      "each system's own noise is measured with 200 A/A calls a method; exclusions are few and have not ended",
+      "the answering system's noise is measured by 200 A/A calls a method; exclusions are few, and none has " +
+      "ended",
     lacks: null,
     otherwise: "set `shadow.control_percentage`; end exclusions",
   },
@@ -105,7 +106,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     proves:
       "no user saw a material error, no stale answer went unmarked, and at most 1 % of user-days had a wrong " +
       "figure",
-    lacks: "answers that were not compared; their share must be below 5 %",
+    lacks: "answers that were not compared; their share must be at most 5 %",
     otherwise: "roll back, then explain it",
   },
   nothing_lost: {

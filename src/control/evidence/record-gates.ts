@@ -1,5 +1,6 @@
 /**
- * The gates that judge what people and programs have recorded: test runs, drills, sign-offs, reconciliations.
+ * The other evidence gates. Most judge what people and programs have recorded, such as test runs, drills and
+ * reconciliations.
  */
 
 import { kindsOfDay } from "./day-kinds.ts";
@@ -160,7 +161,7 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "memory",
-    title: "modern needs no more memory than legacy",
+    title: "modern needs at most 1.25 times legacy's memory",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
     judge: (facts, { alpha }) =>
@@ -188,7 +189,7 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "leak",
-    title: "modern's memory does not grow",
+    title: "modern's memory grows by at most 1 % an hour",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
     judge: (facts) =>
@@ -215,7 +216,7 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "user_impact",
-    title: "nobody is shown a wrong figure",
+    title: "users see hardly any wrong figure, and no materially wrong one",
     before: ["ramp", "primary_switch", "cleanup"],
     isWaivable: true,
     judge({ stored: { tallies }, trials: found }) {
@@ -335,8 +336,8 @@ export const recordGates: readonly EvidenceGate[] = [
       return trained.size >= 2 && drilled
         ? open(why, evidence)
         : inconclusive(
-            `${why}; the gate needs two: sign-off team_trained --actor NAME --note TEXT, ` +
-              "rollback --drill --actor NAME",
+            `${why}; the gate needs two trained people and a drill by one of them: ` +
+              "run sign-off team_trained --actor NAME --note TEXT, and rollback --drill --actor NAME",
             evidence,
           );
     },

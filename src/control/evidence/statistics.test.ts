@@ -14,7 +14,7 @@ import {
   upperBound,
 } from "./statistics.ts";
 
-/** To seven digits. */
+/** Expects a number up to an error of 6e-7 of it. */
 const near = (actual: number, expected: number): void =>
   expect(Math.abs(actual - expected)).toBeLessThanOrEqual(Math.abs(expected) * 6e-7);
 
@@ -107,7 +107,7 @@ test.each([
   },
 );
 
-test("only noise that legacy shows against itself is subtracted", () => {
+test("only noise that a system proves to have against itself is subtracted", () => {
   const aa = (k: number, n: number) => ({ k, n });
   expect(excessOverNoise({ k: 0, n: 10_000 }, aa(0, 500), 0.05)).toBeCloseTo(0.00041, 5);
   expect(excessOverNoise({ k: 20, n: 10_000 }, aa(10, 1000), 0.05)).toBeCloseTo(0.00097, 5);

@@ -10,7 +10,7 @@ interface Bet {
   readonly factor: number;
 }
 
-/** Bets that the rate is lower than the hypothesis. */
+/** Bets that the rate is lower than the hypothetical one. */
 const lowerBets: readonly Bet[] = [
   { factor: 0, weight: 1 / 2 },
   { factor: 0.1, weight: 1 / 8 },
@@ -18,7 +18,7 @@ const lowerBets: readonly Bet[] = [
   { factor: 0.5, weight: 1 / 8 },
   { factor: 0.8, weight: 1 / 8 },
 ];
-/** Bets that the rate is higher than the hypothesis. */
+/** Bets that the rate is higher than the hypothetical one. */
 const higherBets: readonly Bet[] = [1.25, 1.5, 2, 4, 10, 40].map((factor) => ({ factor, weight: 1 / 6 }));
 
 /** Trials, and how many of them were events. Events may be fractions, for events of different weight. */
@@ -110,7 +110,7 @@ export function evidenceOfShares(counts: readonly number[], shares: readonly num
   return Math.exp(log);
 }
 
-/** By Stirling's series from 20 on, with an error below 1e-13. */
+/** The logarithm of n!, from 20 on by Stirling's series, with an error below 1e-13. */
 function logFactorial(n: number): number {
   if (n < 20) {
     let product = 1;
@@ -132,8 +132,9 @@ export const meanBound = (
 ) => cap * upperBound({ k: sum, n }, alpha);
 
 /**
- * The largest share of differences that noise does not explain: legacy differs from itself in `aa`, from
- * modern in `ab`. Only noise that `aa` proves is subtracted.
+ * The upper bound of the share of differences that noise does not explain. `ab` counts the calls in which the
+ * two systems differ, and `aa` those in which the answering system differs from itself. Only noise that `aa`
+ * proves is subtracted.
  */
 export const excessOverNoise = (ab: Count, aa: Count, alpha: number): number =>
   Math.max(0, upperBound(ab, alpha / 2) - lowerBound(aa, alpha / 2));

@@ -15,7 +15,7 @@ export interface Needs {
   readonly clean?: number;
   /** Further trials if one more of them is an event. */
   readonly withOneBreak?: number;
-  /** Trading days until then, at the present pace; null if there is no pace yet. */
+  /** Trading days until the gate can open, at the present pace; null if there is no pace yet. */
   readonly days?: number | null;
   /** Names of what has never been seen. */
   readonly missing?: readonly string[];
@@ -23,7 +23,7 @@ export interface Needs {
 
 export interface EvidenceVerdict {
   readonly state: State;
-  /** The numbers, then the limit, then the cheapest step that helps to open the gate. */
+  /** If there are any: the numbers, then the limit, then the cheapest step that helps to open the gate. */
   readonly why: string;
   readonly evidence?: JsonValue;
   readonly needs?: Needs;

@@ -4,11 +4,14 @@
 export const recordCodes = {
   BAD_RECORD: {
     status: 422,
-    meaning: "a record lacks a field, or has one that is unknown or of a wrong type",
+    meaning: "records are malformed: a field is missing, unknown or wrong, or two records are one row",
   },
   BAD_TEXT: { status: 422, meaning: "a text holds NUL or half of a surrogate pair" },
-  BAD_NUMBER: { status: 422, meaning: "a number is not a decimal" },
-  BAD_TIME: { status: 422, meaning: "a time does not exist, or lacks its offset" },
+  BAD_NUMBER: { status: 422, meaning: "a number is not a decimal, or a trade's quantity is not above zero" },
+  BAD_TIME: {
+    status: 422,
+    meaning: "a time does not exist, lacks its offset, or has more than six decimals of a second",
+  },
   UNKNOWN_SYMBOL: { status: 422, meaning: "no product is known for a symbol" },
   NOT_REPRESENTABLE: { status: 422, meaning: "legacy's doubles cannot hold a value exactly" },
   AMBIGUOUS_IN_LEGACY: {

@@ -48,7 +48,7 @@ const charts: readonly { readonly title: string; readonly series: readonly Measu
     series: latencies(0.5),
   },
   {
-    title: "Latency in ms within which 99 of 100 calls are answered",
+    title: "Latency in ms within which 99 of 100 compared calls end",
     series: latencies(0.99),
   },
   {
@@ -146,7 +146,7 @@ export function HealthView() {
 function Now({ before, now }: { readonly before: Sample; readonly now: Sample }) {
   const ms = (side: "legacy" | "modern", share: number): string => {
     const found = latencyMs(before, now, side, share);
-    return found === null ? "no calls" : `${msText(found)} ms`;
+    return found === null ? "no compared calls" : `${msText(found)} ms`;
   };
   const rate = mismatchRate(before, now);
   return (
