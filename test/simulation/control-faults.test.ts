@@ -349,7 +349,7 @@ describe("the control file", () => {
       },
     },
   ];
-  // A short run has one harm that no process notices, and one that each process does.
+  // A short run has one harm that no process notices, and one that every process notices.
   const harms = isLong ? allHarms : allHarms.slice(0, 2);
   it(`${harms.map(({ name }) => name).join(", ")}: the last plan stays in force, unsafe writes are refused, the switch file works, and a repaired file is followed`, async () => {
     const { desk, session, processes } = await deskIn("primary_switch", each, { writes: true });

@@ -135,9 +135,9 @@ async function write({ bridge }: Process, lines: Line[], ...ids: readonly number
 const rival = (quantity: number) => ({ ...tradeRecord(7), id: changingId, quantity: String(quantity) });
 
 /**
- * Returns the records that a write has beside its trade and position. The first writes store two trades of
- * one id, one of which goes to `pnlb_unstorable`. Each later write corrects or removes one of them, or stores
- * a removed one again.
+ * Returns the records that a write has beside its trade and position. Writes 1 and 3 store two trades of one
+ * id, one of which goes to `pnlb_unstorable`. Later writes correct or remove these two; the last write stores
+ * a third one.
  */
 const changesOf = (id: number): readonly BridgeRecord[] =>
   ({
@@ -221,7 +221,7 @@ async function dieAt(at: number, postgres: string | undefined): Promise<number> 
 }
 
 const isLong = isLongRun("db-points");
-/** The number of points in `./run test`. */
+/** The number of points of death that `./run test` tries. */
 const pointsOf = { SQLite: 15, PostgreSQL: 5 } as const;
 const missing = postgresMissing();
 

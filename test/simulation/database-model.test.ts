@@ -129,7 +129,10 @@ class Desk {
     return Array.from({ length: count }, () => ++this.#ids);
   }
 
-  /** Sends a write that was answered before: the same records again, or others under its key. */
+  /**
+   * Draws a write. If it was acknowledged, sends its records again, and then other records under its key;
+   * otherwise sends it.
+   */
   async writeAgain(random: Random): Promise<void> {
     const id = 1 + random.below(this.#ids + 1);
     if (!this.acknowledged.has(id)) return this.write([id]);

@@ -241,7 +241,7 @@ async function episode(random: Random, untilMs: number): Promise<number> {
     await until(async () => {
       await exporter.change();
       return isOver();
-    }, "a killed process has read a file");
+    }, "the process that is killed next has written a line");
     if (!isEarly) await sleep(random.below(150));
     await desk.kill();
   }
@@ -317,7 +317,7 @@ for hour in range(7, 17):
 `;
 
 it.skipIf(python === undefined)(
-  `a day of a desk's exporter reaches both databases through serve, and reconcile explains every difference (${pythonMissing ?? "with python3"})`,
+  `the ledgers that a desk's exporter writes reach both databases through serve, and reconcile explains every difference (${pythonMissing ?? "with python3"})`,
   async () => {
     await using desk = new WatchedDesk();
     const { hasWritten } = desk.start("auto", "serve");

@@ -800,10 +800,13 @@ describe("missing bytes", () => {
 });
 
 describe("claims and receipts", () => {
-  it("a ledger that has only refused rows is read once, and each row is refused once", async () => {
+  it("a ledger that has only refused rows is not read again at later looks, and each row is refused once", async () => {
     const world = await watched({}, { [today]: ledger("oops,,,\n".repeat(7)) });
     const refused = quarantine(world);
     expect(refused.map(({ line }) => line)).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    const read = vi.spyOn(world.disk, "read");
+    await world.looks(1_000, 6_000, 61_000);
+    expect(read).not.toHaveBeenCalled();
     await world.settle();
     await world.settle();
     expect([quarantine(world), fileOf(world, today)?.rowsRefused, claims(world)]).toEqual([refused, 7, 0]);
