@@ -72,7 +72,7 @@ export async function walk(page: Page, { url, token, at }: Walk): Promise<string
   await cell.dblclick();
   await page.getByRole("heading", { name: "Fields that differ" }).waitFor();
   await page.getByText("TU_MULTIPLIER").first().waitFor();
-  await page.getByRole("heading", { name: /^The trades that show it/ }).scrollIntoViewIfNeeded();
+  await page.getByRole("heading", { name: /^The trades that show the difference/ }).scrollIntoViewIfNeeded();
   await at("cause");
 
   await view("Files and data");

@@ -29,7 +29,7 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long the gateway may take. Default 35 s, which is longer than any limit of the gateway. */
+  /** How long the gateway may take. Default 35 s, longer than the gateway's limit for a request. */
   readonly deadlineMs?: number;
 }
 

@@ -128,7 +128,7 @@ export const SetTraffic = ({ now }: { readonly now: Migration }) => (
     }}
     done={trafficDone}
   >
-    <p>This ends a ramp that is under way.</p>
+    <p>Setting the share ends a ramp that is under way.</p>
     <label>
       Percent of the books or users that modern answers
       <input

@@ -99,7 +99,7 @@ function ExplainedGroup({ group }: GroupProps) {
       </Table>
       {witness !== null && (
         <>
-          <h3>The trades that show it{witness.minimal && "; none can be left out"}</h3>
+          <h3>The trades that show the difference{witness.minimal && "; none can be left out"}</h3>
           <Table
             label="Trades that show the difference"
             head={["Trade", "Book", "Symbol", "Side", "Quantity", "Price", "Time", "From"]}

@@ -61,8 +61,8 @@ interface PriceOptions {
 
 /**
  * Lists the price files of the given files and folders, each once, in the order of the moments in their
- * names. A folder contributes the files directly inside it and in its `futures` and `options`. Throws
- * BridgeError NO_INPUT, UNREADABLE.
+ * names. A folder contributes the files directly inside it and in its folders `futures` and `options`.
+ * Throws BridgeError NO_INPUT, UNREADABLE.
  */
 export async function findPriceFiles(paths: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(
@@ -505,7 +505,7 @@ function isNoNumber(text: string): boolean {
   return magnitude > errorsFrom * powerOfTen(number.scale);
 }
 
-/** All prices of the desk are below this magnitude, and the error numbers of a spreadsheet above. */
+/** All prices of the desk are below this magnitude, and the error numbers of spreadsheets are above it. */
 const errorsFrom = 1_000_000n;
 
 const samePrice = (a: Decimal, b: Decimal): boolean => a.coefficient === b.coefficient && a.scale === b.scale;
