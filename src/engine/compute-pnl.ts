@@ -5,6 +5,7 @@ import {
   compare,
   type Fraction,
   formatFraction,
+  fromDecimal,
   multiply,
   parseFraction,
   zero,
@@ -226,7 +227,7 @@ export function* closingTrades(engine: PnlEngine): Generator<ClosingTrade> {
   for (const { trade, lane: its, from, until } of tradesWithMatches(engine)) {
     let [closed, points] = [zero, zero];
     for (let match = from; match < until; match++) {
-      closed = add(closed, matchPrices(its.lane, engine.trades, match).quantity);
+      closed = add(closed, fromDecimal(its.lane.matcher.matches.quantity.at(match)));
       points = add(points, matchPnl(its.lane, engine.trades, match));
     }
     yield { trade, closed, realized: multiply(points, its.factor) };

@@ -1,3 +1,5 @@
+import type { LazyList } from "../base/lazy-list.ts";
+
 /** A workbook that is to be written. */
 export interface WrittenWorkbook {
   readonly title: string;
@@ -11,11 +13,12 @@ export interface WrittenWorkbook {
 export interface WrittenSheet {
   readonly name: string;
   readonly columns: readonly { readonly name: string; readonly format: string }[];
-  readonly rows: readonly (readonly WrittenCell[])[];
+  /** Read several times; they may be made each time, since a sheet may have a million of them. */
+  readonly rows: LazyList<readonly WrittenCell[]>;
 }
 
 export interface WrittenCell {
-  /** Null is a blank cell. The result, if there is a formula. */
+  /** Null is a blank cell. With a formula it is its result, a number. */
   readonly value: string | number | null;
   readonly format: string;
   readonly formula?: string;

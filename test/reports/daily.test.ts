@@ -8,6 +8,7 @@ import { join } from "node:path";
 import exceljs from "exceljs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readWorkbook, workbookBytes } from "../../src/adapters/xlsx/index.ts";
+import { generateLedgerFile } from "../../src/app/demo-desk/index.ts";
 import { contentHashOf } from "../../src/app/reports/build.ts";
 import { closeOfDay, dayOfText } from "../../src/app/reports/figures.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../src/base/fraction.ts";
@@ -320,6 +321,24 @@ describe("other readers", () => {
       expect(lines.map((line) => numbers(JSON.parse(line)))).toEqual(ours(await readWorkbook(path)));
     },
   );
+});
+
+describe("the report of many trades", () => {
+  it("needs little memory, because its rows are made while they are written", async () => {
+    const [trades, count] = [join(folder, "many"), 30_000];
+    await mkdir(trades);
+    await generateLedgerFile(join(trades, "trades_20250718.csv"), { trades: count });
+    const out = join(folder, "many.xlsx");
+    const config = join(folder, "read_only.yaml");
+    await writeFile(config, "migration: { phase: read_only }\n");
+    const args = ["--date", "2025-07-18", "--side", "modern", "--out", out, "--trades", trades];
+    // A program that holds the cells of the workbook ends here for lack of memory.
+    const env = { NODE_OPTIONS: "--max-old-space-size=96" };
+    const { code, err } = await pnlBridgeAlone(["report", "daily", "--config", config, ...args], { env });
+    expect({ code, err }).toMatchObject({ code: 0 });
+    const sheet = (await readWorkbook(out)).sheets.find(({ name }) => name === "Trades");
+    expect(sheet?.rowNumbers.length).toBe(1 + count);
+  });
 });
 
 describe("the files of a report", () => {

@@ -10,12 +10,15 @@ const partsMax = 10_000;
 
 /** The parts of a zip file. Part names are compared without regard to case, as the format demands. */
 export interface ZipParts {
+  /** The names as the file has them, in its order. */
+  readonly names: readonly string[];
   readonly has: (name: string) => boolean;
   /** Unpacks a part piece by piece, and checks its length and checksum. Throws BAD_WORKBOOK. */
   readonly text: (name: string) => AsyncGenerator<string>;
 }
 
 interface Entry {
+  readonly name: string;
   readonly method: number;
   readonly crc: number;
   readonly packed: number;
@@ -31,6 +34,7 @@ export async function openZip(path: string, content?: Uint8Array): Promise<ZipPa
   const entries = directoryOf(bytes, path);
   const entryOf = (name: string): Entry | undefined => entries.get(name.toLowerCase());
   return {
+    names: [...entries.values()].map(({ name }) => name),
     has: (name) => entryOf(name) !== undefined,
     text: (name) => {
       const entry = entryOf(name);
@@ -91,10 +95,12 @@ function directoryOf(bytes: Buffer, path: string): ReadonlyMap<string, Entry> {
     if (at + 46 > end || bytes.readUInt32LE(at) !== directorySignature)
       throw broken("the directory of the zip file is broken");
     const nameEnd = at + 46 + bytes.readUInt16LE(at + 28);
-    const name = bytes.toString("utf8", at + 46, nameEnd).toLowerCase();
+    const name = bytes.toString("utf8", at + 46, nameEnd);
     if ((bytes.readUInt16LE(at + 8) & 1) !== 0) throw broken("the parts of the zip file are encrypted");
-    if (entries.has(name)) throw broken(`the zip file has the part ${name} twice`);
-    entries.set(name, {
+    const key = name.toLowerCase();
+    if (entries.has(key)) throw broken(`the zip file has the part ${name} twice`);
+    entries.set(key, {
+      name,
       method: bytes.readUInt16LE(at + 10),
       crc: bytes.readUInt32LE(at + 16),
       packed: bytes.readUInt32LE(at + 20),

@@ -9,6 +9,7 @@ import { usualFile } from "../../config/usual-file.ts";
 import { formatInstant } from "../../domain/market/chicago-time.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { keepHeapSmall } from "../../platform/small-heap.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import { operatingSystemUser } from "../control/operator.ts";
@@ -76,6 +77,7 @@ export interface DailyResult {
 
 /** Writes the report of a day. If the configuration names a control store, the audit records who got it. */
 export async function writeDailyReport(options: DailyOptions): Promise<DailyResult> {
+  keepHeapSmall();
   const settings =
     options.config === undefined && options.store === undefined && !existsSync(usualFile)
       ? undefined

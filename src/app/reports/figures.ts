@@ -1,6 +1,7 @@
 import { formatDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { add, type Fraction, formatFraction, parseFigure, zero } from "../../base/fraction.ts";
+import { lazyMap } from "../../base/lazy-list.ts";
 import { at } from "../../base/present.ts";
 import type { DailyFigures, InstrumentType, ReportedTrade } from "../../bridges/reports/index.ts";
 import { dayUs, formatInstant, hourUs, instantOfWall, parseDay } from "../../domain/market/chicago-time.ts";
@@ -55,12 +56,16 @@ export function figuresOf(run: PnlRun, date: string): DailyFigures {
     return type;
   };
   const closed = new Map<string, Fraction>();
-  const trades: ReportedTrade[] = [];
+  const realizedBy: { readonly trade: number; readonly realized: string }[] = [];
   for (const { trade, closed: quantity, realized } of closingTrades(engine)) {
     const { symbol } = at(input.trades.instruments, input.trades.laneAt(trade));
     closed.set(symbol, add(closed.get(symbol) ?? zero, quantity));
+    realizedBy.push({ trade, realized: formatFraction(realized).text });
+  }
+  const trades = lazyMap(realizedBy, ({ trade, realized }): ReportedTrade => {
+    const { symbol } = at(input.trades.instruments, input.trades.laneAt(trade));
     const fee = input.trades.fee.get(trade);
-    trades.push({
+    return {
       id: input.trades.id(trade),
       time: formatInstant(input.trades.timeAt(trade)).slice(0, 19).replace("T", " "),
       symbol,
@@ -69,9 +74,9 @@ export function figuresOf(run: PnlRun, date: string): DailyFigures {
       price: formatDecimal(input.trades.price.at(trade)),
       fee: fee === undefined ? "0" : formatDecimal(fee),
       type: typeOf(symbol),
-      realized: formatFraction(realized).text,
-    });
-  }
+      realized,
+    };
+  });
   const prior = new Map<string, string>();
   for (const { symbol, tradingDay, price } of pinnedPrices({ ...run, ...input }))
     if (tradingDay < date) prior.set(symbol, price);

@@ -52,7 +52,7 @@ export async function prepareReport(options: HandOutOptions): Promise<PreparedRe
     const other = await buildReport(otherSide(side), world);
     const own = { workbook, contentHash: report.contentHash };
     const [legacy, modern] = side === "legacy" ? [own, other] : [other, own];
-    const found = diffBooks(legacy.workbook, modern.workbook, config);
+    const found = diffBooks(legacy.workbook(), modern.workbook(), config);
     return {
       side,
       because,

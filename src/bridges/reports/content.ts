@@ -1,31 +1,39 @@
 import { canonicalDecimal } from "../../base/decimal.ts";
-import type { Workbook } from "../../ports/workbook.ts";
+import type { Workbook, WorkbookSheet } from "../../ports/workbook.ts";
 import { cellTypes } from "../../ports/workbook.ts";
 import { cellIndex, keysOf, rowKeyOf, tableOf, typeAt } from "./sheet-table.ts";
+
+/** The sheets of a workbook, or pieces of them in order. Each piece begins with the names of the columns. */
+export interface Content extends Pick<Workbook, "styles"> {
+  readonly sheets: Iterable<WorkbookSheet>;
+}
 
 /**
  * The content of a workbook as lines of text, for a hash: sheet, key, column, type, raw text, formula and
  * number format (none for a text) of every cell that has a value or a formula. Looks, widths, footers
  * and document properties are left out.
  */
-export function* contentLines({ sheets, styles }: Workbook): Generator<string> {
+export function* contentLines({ sheets, styles }: Content): Generator<string> {
+  let last: string | undefined;
   for (const sheet of sheets) {
     const table = tableOf(sheet);
     const keys = keysOf(table, rowKeyOf(table, table));
-    const names = new Map([...table.columns].map(([name, column]) => [column, name]));
-    yield `${JSON.stringify([sheet.name, ...table.columns.keys()])}\n`;
+    const names = new Map([...table.columns].map(([name, column]) => [column, JSON.stringify(name)]));
+    if (sheet.name !== last) yield `${JSON.stringify([sheet.name, ...table.columns.keys()])}\n`;
+    last = sheet.name;
     for (const [at, row] of table.records.entries()) {
-      const cells: string[] = [];
+      let cells = "";
       for (let index = sheet.starts[row] ?? 0; index < (sheet.starts[row + 1] ?? 0); index++) {
         const type = cellTypes[sheet.types[index] ?? 0];
-        if (type === "blank" && !sheet.formulas.has(index)) continue;
+        const formula = sheet.formulas.get(index);
+        if (type === "blank" && formula === undefined) continue;
         const format = type === "text" ? "" : (styles[sheet.styles[index] ?? 0]?.format ?? "General");
-        const column = names.get(sheet.columns[index] ?? 0) ?? "";
-        cells.push(
-          JSON.stringify([column, type, sheet.texts[index], sheet.formulas.get(index) ?? "", format]),
-        );
+        const column = names.get(sheet.columns[index] ?? 0) ?? '""';
+        const text = JSON.stringify(sheet.texts[index]);
+        // Writes the brackets here, because that is faster than to stringify an array for each cell.
+        cells += ` [${column},"${type}",${text},${formula === undefined ? '""' : JSON.stringify(formula)},${JSON.stringify(format)}]`;
       }
-      yield `${JSON.stringify([sheet.name, keys[at]])} ${cells.join(" ")}\n`;
+      yield `${JSON.stringify([sheet.name, keys[at]])}${cells === "" ? " " : cells}\n`;
     }
   }
 }

@@ -8,6 +8,7 @@ import {
   parseFigure,
   zero,
 } from "../../base/fraction.ts";
+import { type LazyList, lazyMap } from "../../base/lazy-list.ts";
 import { formatPrice } from "../../domain/market/price-notation.ts";
 import type { ColumnKind, DailyReport, ReportColumn, ReportSheet, ReportValue } from "./report.ts";
 
@@ -15,7 +16,7 @@ import type { ColumnKind, DailyReport, ReportColumn, ReportSheet, ReportValue } 
 export interface DailyFigures {
   readonly positions: readonly ReportedPosition[];
   /** Every trade up to the day, in order of time. */
-  readonly trades: readonly ReportedTrade[];
+  readonly trades: LazyList<ReportedTrade>;
   /** The P&L of the day, of all symbols. */
   readonly dailyTotal: string;
 }
@@ -104,7 +105,7 @@ const overColumn = (name: "SUM" | "COUNT", sheet: string, column: string): strin
 };
 
 function summary({ positions: open, trades: all, dailyTotal }: DailyFigures): ReportSheet {
-  const realized = total(all.map((trade) => trade.realized));
+  const realized = total(lazyMap(all, (trade) => trade.realized));
   const unrealized = total(open.map((one) => one.unrealized ?? "0"));
   const counted = (sheet: string, column: string, count: number): ReportValue => ({
     formula: overColumn("COUNT", sheet, column),
@@ -154,13 +155,22 @@ const positions = ({ positions: open }: DailyFigures): ReportSheet => ({
   }),
 });
 
-const trades = ({ trades: all }: DailyFigures): ReportSheet => ({
-  name: "Trades",
-  columns: tradeColumns,
-  rows: all.map(({ id, time, symbol, side, quantity, price, fee, type, realized }) => [
-    ...[id, time, symbol, side, quantity, price, in32nds(price), fee, type, realized, ""],
-  ]),
-});
+function trades({ trades: all }: DailyFigures): ReportSheet {
+  // Many trades have the same price.
+  const written = new Map<string, string | null>();
+  const known = (price: string): string | null => {
+    const text = written.get(price) ?? in32nds(price);
+    written.set(price, text);
+    return text;
+  };
+  return {
+    name: "Trades",
+    columns: tradeColumns,
+    rows: lazyMap(all, ({ id, time, symbol, side, quantity, price, fee, type, realized }) => [
+      ...[id, time, symbol, side, quantity, price, known(price), fee, type, realized, ""],
+    ]),
+  };
+}
 
 const steps = Array.from({ length: 13 }, (_, at) => fraction(BigInt(at - 6), 2n));
 
@@ -233,5 +243,8 @@ function in32nds(price: string | null): string | null {
 
 const number = (figure: string): Fraction => parseFigure(figure) ?? zero;
 const text = (value: Fraction): string => formatFraction(value).text;
-const total = (figures: readonly string[]): Fraction =>
-  figures.reduce((sum, figure) => add(sum, number(figure)), zero);
+function total(figures: Iterable<string>): Fraction {
+  let sum = zero;
+  for (const figure of figures) sum = add(sum, number(figure));
+  return sum;
+}

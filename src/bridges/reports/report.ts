@@ -3,11 +3,13 @@
  * Numbers are exact: decimal text, or `p/q`.
  */
 import { parseFigure } from "../../base/fraction.ts";
+import { type LazyList, lazyMap } from "../../base/lazy-list.ts";
 import { nearestDouble } from "../../base/nearest-double.ts";
 import { present } from "../../base/present.ts";
 import type { CellStyle, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
 import { cellTypes } from "../../ports/workbook.ts";
 import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
+import type { Content } from "./content.ts";
 import { reportKeyword } from "./layout.ts";
 
 /** The kind of values in a column; it decides the type and the number format of its cells. */
@@ -32,7 +34,7 @@ export type ReportValue =
 export interface ReportSheet {
   readonly name: string;
   readonly columns: readonly ReportColumn[];
-  readonly rows: readonly (readonly ReportValue[])[];
+  readonly rows: LazyList<readonly ReportValue[]>;
 }
 
 export interface DailyReport {
@@ -89,23 +91,59 @@ export const writtenSheets = ({ sheets }: DailyReport): readonly WrittenSheet[] 
   sheets.map(({ name, columns, rows }) => ({
     name,
     columns: columns.map((column) => ({ name: column.name, format: formats[column.kind] })),
-    rows: rows.map((row) => columns.map((column, at) => writtenCell(valueAt(row, at), column))),
+    rows: lazyMap(rows, (row) => columns.map((column, at) => writtenCell(valueAt(row, at), column))),
   }));
 
 /** Returns the workbook of these sheets as a reader would return it from a file, without its layout. */
 export function asWorkbook(sheets: readonly WrittenSheet[]): Workbook {
-  const styles: CellStyle[] = [];
-  const styleOf = (format: string): number => {
-    const known = styles.findIndex((style) => style.format === format);
-    return known >= 0 ? known : styles.push({ format, isDate: false, look: "" }) - 1;
-  };
-  styleOf("General");
+  const { styles, styleOf } = styleTable();
   return {
     sheets: sheets.map((sheet) => asSheet(sheet, styleOf)),
     styles,
     isFrom1904: false,
     keywords: reportKeyword,
   };
+}
+
+/** Returns the content of these sheets, whose pieces are made while they are read. */
+export function contentOf(sheets: readonly WrittenSheet[]): Content {
+  const { styles, styleOf } = styleTable();
+  return {
+    styles,
+    sheets: {
+      *[Symbol.iterator]() {
+        for (const sheet of sheets)
+          for (const rows of pieces(sheet.rows)) yield asSheet({ ...sheet, rows }, styleOf);
+      },
+    },
+  };
+}
+
+const pieceRows = 128;
+
+/** At least one piece, which may be empty. */
+function* pieces<Row>(rows: Iterable<Row>): Generator<readonly Row[]> {
+  let piece: Row[] = [];
+  for (const row of rows) {
+    if (piece.length === pieceRows) {
+      yield piece;
+      piece = [];
+    }
+    piece.push(row);
+  }
+  yield piece;
+}
+
+function styleTable() {
+  const styles: CellStyle[] = [];
+  const places = new Map<string, number>();
+  const styleOf = (format: string): number => {
+    const place = places.get(format) ?? styles.push({ format, isDate: false, look: "" }) - 1;
+    places.set(format, place);
+    return place;
+  };
+  styleOf("General");
+  return { styles, styleOf };
 }
 
 function asSheet({ name, columns, rows }: WrittenSheet, styleOf: (format: string) => number): WorkbookSheet {
@@ -156,7 +194,7 @@ export const reportDocument = ({ sheets, ...facts }: DailyReport, contentHash: s
   sheets: Object.fromEntries(
     sheets.map(({ name, columns, rows }) => [
       name,
-      rows.map((row) =>
+      lazyMap(rows, (row) =>
         Object.fromEntries(columns.map((column, at) => [column.name, documentValue(valueAt(row, at))])),
       ),
     ]),
