@@ -166,7 +166,7 @@ const passing: ReadonlySet<string> = new Set(["DRAINING", "AUTHORITY_DIFFERS", "
 const carryMsMax = 60_000;
 
 /** The product's file watcher, in simulated time. It reads the files that have landed. */
-export class LandedFiles {
+class LandedFiles {
   readonly #files: OpenedFiles;
   readonly #clock: SimulatedClock;
   readonly #events: CarryEvents;
