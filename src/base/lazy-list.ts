@@ -1,6 +1,6 @@
 /**
- * A list whose entries may be made each time they are read, so that a long list is never in memory as a whole.
- * An array is one too.
+ * A list whose entries may be made each time they are read, so that a long list is never in memory as a
+ * whole. An array is one too.
  */
 export interface LazyList<T> extends Iterable<T> {
   readonly length: number;

@@ -37,8 +37,8 @@ const headStyle: CellStyle = { font: { bold: true } };
 const missingStyle: CellStyle = { font: { italic: true, color: { rgb: "808080" } }, numFmt: "General" };
 
 /**
- * Reads all rows once and returns what `workbookBytes` must know about them. Throws UNWRITABLE for a value or a
- * sheet that a workbook cannot hold.
+ * Reads all rows once and returns what `workbookBytes` must know about them. Throws UNWRITABLE for a value or
+ * a sheet that a workbook cannot hold.
  */
 export function checkWorkbook({ sheets }: WrittenWorkbook): CheckedWorkbook {
   const styles: Places<Style> = new Map([[headStyle, 0]]);
@@ -94,7 +94,7 @@ export async function workbookBytes(
   return zipOf(parts);
 }
 
-/** The workbook without its rows. The first row of its first sheet has a cell of each style, in their order. */
+/** The workbook without its rows. The first row of the first sheet has a cell of each style, in order. */
 function frameOf(
   { title, keywords, footer, sheets }: WrittenWorkbook,
   { styles, widths }: CheckedWorkbook,
@@ -154,7 +154,8 @@ async function* sheetPart(
     const computed = formula === undefined ? "" : `<f>${escaped(formula)}</f>`;
     return `<c r="${place}" s="${id}">${computed}<v>${value}</v></c>`;
   };
-  let piece = `<row r="1">${sheet.columns.map(({ name }, at) => cellOf(`${letters[at]}1`, name, headStyle)).join("")}</row>`;
+  const names = sheet.columns.map(({ name }, at) => cellOf(`${letters[at]}1`, name, headStyle));
+  let piece = `<row r="1">${names.join("")}</row>`;
   let line = 1;
   for (const row of sheet.rows) {
     line += 1;
@@ -171,7 +172,8 @@ async function* sheetPart(
 
 function* sharedTexts(texts: Places<string>): Generator<string> {
   const namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-  let piece = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><sst xmlns="${namespace}" count="${texts.size}" uniqueCount="${texts.size}">`;
+  const counts = `count="${texts.size}" uniqueCount="${texts.size}"`;
+  let piece = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><sst xmlns="${namespace}" ${counts}>`;
   for (const text of texts.keys()) {
     // A text that looks like the escape of a character would be read as that character.
     const stored = escaped(text.replaceAll(/_(?=x[0-9A-Fa-f]{4}_)/g, "_x005F_"));
@@ -185,7 +187,7 @@ function* sharedTexts(texts: Places<string>): Generator<string> {
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 
-/** The text in XML. Characters that XML cannot hold, or that its readers change, get the escape of the format. */
+/** The text in XML. Characters that XML cannot hold, or that its readers change, get the format's escape. */
 const escaped = (text: string): string =>
   text.replaceAll(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are replaced.

@@ -13,7 +13,7 @@ const noDay = 0x21;
 const version = 20;
 const deflated = 8;
 
-/** Returns the bytes of a zip file. Equal parts give equal bytes. Holds the packed parts, each of them once. */
+/** Returns the bytes of a zip file. Equal parts give equal bytes. Holds the packed parts twice at the end. */
 export async function zipOf(parts: Iterable<WrittenPart>): Promise<Uint8Array> {
   const written: Buffer[] = [];
   const directory: Buffer[] = [];

@@ -31,7 +31,7 @@ export function* contentLines({ sheets, styles }: Content): Generator<string> {
         const column = names.get(sheet.columns[index] ?? 0) ?? '""';
         const text = JSON.stringify(sheet.texts[index]);
         // Writes the brackets here, because that is faster than to stringify an array for each cell.
-        cells += ` [${column},"${type}",${text},${formula === undefined ? '""' : JSON.stringify(formula)},${JSON.stringify(format)}]`;
+        cells += ` [${column},"${type}",${text},${JSON.stringify(formula ?? "")},${JSON.stringify(format)}]`;
       }
       yield `${JSON.stringify([sheet.name, keys[at]])}${cells === "" ? " " : cells}\n`;
     }
