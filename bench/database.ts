@@ -1,7 +1,10 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { modernTables } from "../src/adapters/sqlite/record-schema.ts";
 import { type OpenedDatabase, openDatabase as openPair } from "../src/app/database/open.ts";
@@ -34,14 +37,13 @@ export async function databaseBench(): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
   const opened: { close(): unknown }[] = [];
   try {
-    // Runs first, so that the peak of memory is that of one pair.
+    // Runs first, because a process counts the memory of its parent at its start as its own.
+    const peakMb = await peakOfOnePair();
     const carrier = await bridged(folder, "relay");
     opened.push(carrier);
-    await throughBridge(carrier, { writes: 100, rows: 200 }, callers);
-    await relayed(carrier);
+    await loaded(carrier);
     const ages = await mirrorAges(carrier);
     const age = (part: number) => `${(ages[Math.floor(ages.length * part)] ?? 0).toFixed(0)} ms`;
-    const peakMb = Math.round(process.resourceUsage().maxRSS / 1_024);
     const candidates: Record<string, Candidate> = {};
     for (const { rows, writes } of shapes) {
       const bare = bareLegacy(folder, `bare-${rows}`);
@@ -115,6 +117,26 @@ export async function databaseBench(): Promise<BenchResult> {
 }
 
 let turn = 0;
+
+/** Returns the peak of memory in MB of another process, which has no other benchmark loaded. */
+async function peakOfOnePair(): Promise<number> {
+  const program = fileURLToPath(new URL("database-memory.ts", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program]);
+  return Number(stdout);
+}
+
+/** Opens one pair in the folder, puts the load on it whose memory is measured, and closes it. */
+export async function loadedPair(folder: string): Promise<void> {
+  const pair = await bridged(folder, "one");
+  await loaded(pair);
+  await pair.close();
+}
+
+/** Writes 200 rows at a time by all callers, then lets the relay carry single rows. */
+async function loaded(pair: Bridged): Promise<void> {
+  await throughBridge(pair, { writes: 100, rows: 200 }, callers);
+  await relayed(pair);
+}
 
 /** The places of one write's positions. The writes take the symbols in turn, again and again. */
 const batch = (write: number, rows: number): readonly number[] =>

@@ -1,0 +1,10 @@
+/** Prints the peak of memory, in MB, of a process with one pair of databases under load. `database.ts` runs it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadedPair } from "./database.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
+await loadedPair(folder);
+rmSync(folder, { recursive: true, force: true });
+console.log(Math.round(process.resourceUsage().maxRSS / 1_024));
