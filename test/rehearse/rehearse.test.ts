@@ -23,7 +23,8 @@ const gates: Config["gates"] = {
   ...defaultConfig.gates,
   accuracy: { replay: 0.2, live: 0.1, served: 0.1 },
 };
-const config: Config = { ...defaultConfig, gates };
+const shadow = { ...defaultConfig.shadow, controlPercentage: 10 };
+const config: Config = { ...defaultConfig, gates, shadow };
 // The days begin shortly before a day after a holiday and the end of a month, which the gates ask for.
 const days = daysFrom(34).slice(8);
 const ledgers = writeDesk(folder, days);

@@ -30,7 +30,7 @@ import {
 export interface RehearseOptions extends HistoryOptions {
   /** Called after the writes of each day. For tests that damage a store below the bridge. */
   readonly onDay?: ((day: string, folder: string) => Promise<void> | void) | undefined;
-  /** The questions that the desk asks each day. Default 100. */
+  /** The questions that the desk asks each day, and the dashboards that it opens. Default 60. */
   readonly callsPerDay?: number | undefined;
 }
 
@@ -76,7 +76,7 @@ export interface Rehearsal {
   readonly took: { readonly historyMs: number; readonly daysMs: number };
 }
 
-const callsPerDayDefault = 80;
+const callsPerDayDefault = 60;
 const minuteMs = 60_000;
 const [operator] = people;
 const reason = "rehearsal";

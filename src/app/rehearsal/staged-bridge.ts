@@ -30,7 +30,7 @@ import type { SimulatedClock } from "./simulated-clock.ts";
 export const people = ["simulated operator", "simulated second person"] as const;
 const [operator] = people;
 
-const controlPercentageDefault = 10;
+const controlPercentageDefault = 15;
 const dayMs = 86_400_000;
 /** So long that in simulated time no lease ends and no plan becomes stale. */
 const endlessMs = 1e13;
@@ -259,7 +259,7 @@ export const assumed = [
   "a person accepts the differences of the two daily reports on each morning",
   "two people are trained; rows that a ledger reader refuses are reviewed on the same day",
   "both sides take equally long for a call, unless a foreign modern took two seconds longer for the whole history",
-  "a tenth of the calls is asked twice to measure noise, unless the configuration says otherwise",
+  "15 % of the calls are asked twice to measure noise, unless the configuration says otherwise",
 ] as const;
 
 const weekly = (features: readonly string[]): readonly JsonValue[] => {
