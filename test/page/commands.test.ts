@@ -159,6 +159,20 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect(await audited(at, "rollback")).toHaveLength(1);
   });
 
+  it("a rollback whose answer is cut off is sent again under its key, and happens once", async () => {
+    const at = await served();
+    await using relay = await openRelay(at.url);
+    const page = await pages.show(relay.url, env.A);
+    await page.locator("[data-state=live]").waitFor();
+    const cut = relay.cutAnswerTo("POST /api/v1/migration/rollback");
+    await page.keyboard.press("Alt+r");
+    await page.keyboard.press("Enter");
+    await cut;
+    expect(await audited(at, "rollback")).toHaveLength(1);
+    await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
+    expect(await audited(at, "rollback")).toHaveLength(1);
+  });
+
   it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
     const at = await served();
     const count = isLongRun("page", 60) ? 100_000 : 2_000;

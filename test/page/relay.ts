@@ -14,6 +14,12 @@ export interface Relay extends AsyncDisposable {
   /** Refuses new connections and ends the others, as if the gateway were gone, until `heal`. */
   down(): void;
   heal(): void;
+  /**
+   * Passes the next request whose first line begins so to the gateway, and only the head of its answer to the
+   * client, whose connection then ends. Resolves then. Without the head, a browser would repeat the request by
+   * itself.
+   */
+  cutAnswerTo(request: string): Promise<void>;
   /** The address that the relay passes bytes on to; a gateway that starts again has another one. */
   target: string;
 }
@@ -21,6 +27,7 @@ export interface Relay extends AsyncDisposable {
 export async function openRelay(target: string): Promise<Relay> {
   const sockets = new Set<Socket>();
   const state = { isStalled: false, isDown: false, target };
+  let unanswered: { readonly request: string; readonly onCut: () => void } | undefined;
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
@@ -44,6 +51,16 @@ export async function openRelay(target: string): Promise<Relay> {
     const { hostname, port } = new URL(state.target);
     const behind = connect(Number(port), hostname);
     sockets.add(behind);
+    client.on("data", (bytes: Buffer) => {
+      if (unanswered === undefined || !bytes.includes(unanswered.request)) return;
+      const { onCut } = unanswered;
+      unanswered = undefined;
+      behind.removeAllListeners("data");
+      behind.once("data", (answer: Buffer) => {
+        client.end(answer.subarray(0, answer.indexOf("\r\n\r\n") + 4));
+        onCut();
+      });
+    });
     pass(client, behind);
     pass(behind, client);
   });
@@ -71,6 +88,10 @@ export async function openRelay(target: string): Promise<Relay> {
       if (state.isStalled) cut();
       Object.assign(state, { isStalled: false, isDown: false });
     },
+    cutAnswerTo: (request) =>
+      new Promise((onCut) => {
+        unanswered = { request, onCut };
+      }),
     [Symbol.asyncDispose]: async () => {
       server.close();
       cut();
