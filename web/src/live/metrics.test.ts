@@ -1,7 +1,8 @@
 import { expect, it, vi } from "vitest";
+import type { Sample } from "./metrics.ts";
 
 vi.stubGlobal("document", { baseURI: "http://127.0.0.1/", addEventListener: () => {} });
-const { latencyMs, sampleOf } = await import("./metrics.ts");
+const { latencyMs, sampleBefore, sampleOf, thinned } = await import("./metrics.ts");
 
 const text = (calls: readonly number[]) => `# HELP pnl_bridge_calls_total Calls
 pnl_bridge_calls_total{method="totals",source="modern"} 3
@@ -37,4 +38,16 @@ it("a latency is that of the calls between two samples, and there is none withou
   expect(latencyMs(before, now, "modern", 0.5)).toBeNull();
   // Of calls beyond the last limit only this limit is known.
   expect(latencyMs(before, sampleOf(text([5, 5, 9]), 2), "legacy", 0.5)).toBe(10);
+});
+
+it("of two hours of samples few are kept, and each has one that is a minute to 95 seconds older", () => {
+  const { atMs: _, ...counts } = sampleOf(text([0, 0, 0]), 0);
+  let samples: readonly Sample[] = [];
+  for (let atMs = 0; atMs <= 7_200_000; atMs += 5_000)
+    samples = [...thinned(samples, atMs), { atMs, ...counts }];
+  expect(samples).toHaveLength(141);
+  for (const [index, { atMs }] of samples.entries()) {
+    const before = sampleBefore(samples.slice(0, index + 1), 60_000)?.atMs ?? 0;
+    if (index > 3) expect(atMs - before).toSatisfy((ms: number) => ms >= 60_000 && ms < 95_000);
+  }
 });

@@ -36,8 +36,9 @@ type PairedCalls = Readonly<
 >;
 
 const everyMs = 5_000;
-/** An hour of samples. */
-const samplesMax = 720;
+/** Older samples than this are kept half a minute apart, up to an hour, so that the tab's memory stays small. */
+const allMs = 120_000;
+const [apartMs, keptMs] = [30_000, 3_600_000];
 
 export const samplesStore = createStore<readonly Sample[]>([]);
 
@@ -54,7 +55,7 @@ export function startSampling(): () => void {
       const last = before.at(-1);
       // Counters that have become smaller belong to another process.
       const isSame = last === undefined || total(last) <= total(sample);
-      samplesStore.set([...(isSame ? before : []), sample].slice(-samplesMax));
+      samplesStore.set([...(isSame ? thinned(before, sample.atMs) : []), sample]);
     }
     timer = setTimeout(takeSample, everyMs);
   };
@@ -64,6 +65,15 @@ export function startSampling(): () => void {
     clearTimeout(timer);
     samplesStore.set([]);
   };
+}
+
+export function thinned(samples: readonly Sample[], nowMs: number): readonly Sample[] {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return samples.filter(({ atMs }) => {
+    const isKept = nowMs - atMs <= allMs || (atMs - lastMs >= apartMs && nowMs - atMs <= keptMs);
+    if (isKept) lastMs = atMs;
+    return isKept;
+  });
 }
 
 const total = ({ answered }: Sample): number => answered.legacy + answered.modern;
