@@ -101,8 +101,12 @@ function plansOf(
   return plans;
 }
 
-/** Checks every answer and write against the plan of its epoch. Returns the violations. */
-async function breaches(desk: Desk, { store }: OperatorSession): Promise<readonly string[]> {
+/** Checks every answer and write against the plan of its epoch. Returns the first ten violations that are not expected. */
+async function breaches(
+  desk: Desk,
+  { store }: OperatorSession,
+  expected?: RegExp,
+): Promise<readonly string[]> {
   const plans = plansOf(await store.audit(0, 10_000));
   const found: string[] = [];
   const report = (name: string, what: string, of: object): void =>
@@ -134,7 +138,7 @@ async function breaches(desk: Desk, { store }: OperatorSession): Promise<readonl
   }
   for (const side of ["legacy", "modern"] as const)
     if (lines[side].length !== ledgers[side].size) found.push(`${side}: a write is recorded twice`);
-  return found.slice(0, 10);
+  return found.filter((what) => expected?.test(what) !== true).slice(0, 10);
 }
 
 const later = (processes: readonly DeskProcess[], sinceMs: number) =>
@@ -391,13 +395,9 @@ describe("the control file", () => {
       await healed.close();
     }
     const healed = await desk.operator();
-    const all = await breaches(desk, healed);
     // The switch file takes calls to legacy without a new epoch, so these two violations are expected.
-    expect(
-      all.filter(
-        (what) => !/legacy answered against the plan|a write went to the side without authority/.test(what),
-      ),
-    ).toEqual([]);
+    const expected = /legacy answered against the plan|a write went to the side without authority/;
+    expect(await breaches(desk, healed, expected)).toEqual([]);
     await expectWholeAudit(healed);
   });
 

@@ -1,5 +1,5 @@
 /**
- * The commands of an operator that change the plan. Each carries the epoch that the person saw, except a
+ * The commands of an operator that change the plan, and the sign-off of a gate. Each carries the epoch that the person saw, except a
  * lower percentage and a change of a list towards legacy.
  */
 import { useEffect, useState } from "react";
@@ -44,7 +44,7 @@ const PhaseMove = ({ target, tone, label }: PhaseMoveProps) => (
     send={({ reason, epoch }) => post("migration/phase", { move: "set", phase: target, reason, epoch })}
     done={({ epoch }) => (
       <p>
-        <State tone="good">done</State> The phase is {target} since epoch {epoch}.
+        <State tone="good">done</State> The phase is {target} in epoch {epoch}.
       </p>
     )}
   >

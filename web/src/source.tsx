@@ -1,4 +1,4 @@
-/** A badge of the system that made figures. The two systems differ in its shape as well as in its word. */
+/** A badge of the system that made figures. Legacy's has a frame and modern's is filled, so that they differ without colour. */
 export const Source = ({
   source,
   fellBack,
@@ -8,7 +8,7 @@ export const Source = ({
 }) => (
   <span
     className={`badge ${source}`}
-    title={fellBack === undefined ? undefined : `modern should have answered: ${fellBack}`}
+    title={fellBack === undefined ? undefined : `legacy answered because modern failed: ${fellBack}`}
   >
     {source.toUpperCase()}
     {fellBack !== undefined && " (fallback)"}

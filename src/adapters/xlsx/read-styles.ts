@@ -34,7 +34,7 @@ const builtinFormats: Readonly<Record<string, string>> = {
   49: "@",
 };
 
-/** The look of a cell is made of these parts; each is a list that a style names by index. */
+/** A style names an entry of each of these lists. They and the tags inside the style make the look of a cell. */
 const lookLists: Readonly<Record<string, string>> = { fonts: "fontId", fills: "fillId", borders: "borderId" };
 
 /** Reads the styles in the order of their indexes. A part without styles has one plain style. */
