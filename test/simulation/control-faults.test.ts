@@ -101,7 +101,10 @@ function plansOf(
   return plans;
 }
 
-/** Checks every answer and write against the plan of its epoch. Returns the first ten violations that are not expected. */
+/**
+ * Checks every answer and write against the plan of its epoch. Returns the first ten violations that are not
+ * expected.
+ */
 async function breaches(
   desk: Desk,
   { store }: OperatorSession,

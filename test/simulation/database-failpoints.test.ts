@@ -63,7 +63,7 @@ interface Process {
 
 let wanted: Side;
 
-/** Composes the bridge, backfill and cut-over as the application's `openDatabase` does, over stores in this thread. */
+/** Composes bridge, backfill and cut-over as the application's `openDatabase` does, over stores of this thread. */
 async function begin({ legacyPath, addresses }: PairOfDatabases, name: string): Promise<Process> {
   const stores: Record<Side, RecordStore> = {
     legacy: storeIn(legacyPath, "legacy"),

@@ -1,4 +1,7 @@
-/** A badge of the system that made figures. Legacy's has a frame and modern's is filled, so that they differ without colour. */
+/**
+ * A badge of the system that made figures. Legacy's has a frame and modern's is filled, so that they differ
+ * without colour.
+ */
 export const Source = ({
   source,
   fellBack,

@@ -34,7 +34,7 @@ const builtinFormats: Readonly<Record<string, string>> = {
   49: "@",
 };
 
-/** A style names an entry of each of these lists. They and the tags inside the style make the look of a cell. */
+/** A style names an entry of each of these lists. They and the tags inside the style are a cell's look. */
 const lookLists: Readonly<Record<string, string>> = { fonts: "fontId", fills: "fillId", borders: "borderId" };
 
 /** Reads the styles in the order of their indexes. A part without styles has one plain style. */
