@@ -2,7 +2,7 @@
 export interface NotCsv {
   readonly what: string;
   readonly fix: string;
-  /** Present in the two cases in which the file may contain the rows of a ledger. */
+  /** Present for UTF-16 text, and for what a spreadsheet program leaves in a CSV file. */
   readonly code?: "UTF16" | "SPREADSHEET";
 }
 

@@ -105,7 +105,7 @@ export const recordGates: readonly EvidenceGate[] = [
           if (passed === 0) return inconclusive(`${why}; run ./run test, then ${addTo}`, evidence);
           const named = listIn(content, "skippedTests").length;
           return named < skipped
-            ? inconclusive(`${why}; the file names ${named} of the skipped tests`, evidence)
+            ? inconclusive(`${why}; its skippedTests must name each of these, and names ${named}`, evidence)
             : open(why, evidence);
         },
       ),
@@ -135,7 +135,11 @@ export const recordGates: readonly EvidenceGate[] = [
       const why = `the evidence covers ${count - missing.length} of ${count} edge features`;
       return missing.length === 0
         ? open(why, evidence)
-        : inconclusive(`${why}; missing: ${missing.join("; ")}; run replay --record`, evidence, { missing });
+        : inconclusive(
+            `${why}; replayed instrument-days and tests that are missing: ${missing.join("; ")}; run replay --record, or add tests`,
+            evidence,
+            { missing },
+          );
     },
   },
   {

@@ -6,7 +6,7 @@
 
 interface Bet {
   readonly weight: number;
-  /** The alternative as a multiple of the hypothetical rate. */
+  /** The alternative is about this many times the hypothetical rate; exactly so for their log(1 - rate). */
   readonly factor: number;
 }
 
