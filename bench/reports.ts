@@ -5,12 +5,13 @@ import { writeXlsx } from "hucre/xlsx";
 import { SaxesParser } from "saxes";
 import { workbookBytes } from "../src/adapters/xlsx/index.ts";
 import { openZip } from "../src/adapters/xlsx/zip-parts.ts";
+import { generateLedgerFile } from "../src/app/demo-desk/index.ts";
 import { diffReports } from "../src/app/reports/diff.ts";
 import { defaultConfig } from "../src/config/index.ts";
 import type { WrittenWorkbook } from "../src/ports/written-workbook.ts";
-import { interleaved, ratio } from "./measure.ts";
+import { interleaved, ratio, timesOf } from "./measure.ts";
 import { builtProgram, run } from "./program.ts";
-import { type BenchResult, megabytes, milliseconds } from "./report.ts";
+import { type BenchResult, type BenchRow, megabytes, milliseconds } from "./report.ts";
 import { inTemporaryFolder } from "./temporary.ts";
 
 const repetitions = 3;
@@ -84,6 +85,7 @@ export async function reports(): Promise<BenchResult> {
     };
     const [half, whole] = [await pairOf(50_000), await pairOf(100_000)];
     const { peakBytes } = run([process.execPath, program, "report", "diff", ...whole], folder);
+    const daily = await dailyReports(program, folder);
     const comparing = await interleaved(
       {
         ours: { run: () => diffReports(whole, defaultConfig) },
@@ -130,6 +132,7 @@ export async function reports(): Promise<BenchResult> {
           against: "half of the rows",
           target: { atMost: 2.5 },
         },
+        ...daily,
         {
           case: "peak memory of report diff",
           measured: peakBytes === undefined ? "no GNU time" : megabytes(peakBytes),
@@ -142,6 +145,45 @@ export async function reports(): Promise<BenchResult> {
       ],
     };
   });
+}
+
+/**
+ * Measures `report daily` over 100,000 trades: modern's report alone, and with the comparison that phases
+ * after `read_only` make.
+ */
+async function dailyReports(program: string, folder: string): Promise<readonly BenchRow[]> {
+  const [ledger, config] = [join(folder, "trades_20250718.csv"), join(folder, "read_only.yaml")];
+  await generateLedgerFile(ledger, { trades: 100_000 });
+  await writeFile(config, "migration: { phase: read_only }\n");
+  const args = ["--date", "2025-07-18", "--trades", ledger, "--side", "modern"];
+  const rowsOf = (
+    name: string,
+    more: readonly string[],
+    target?: BenchRow["target"],
+  ): readonly BenchRow[] => {
+    const command = [process.execPath, program, "report", "daily", ...args, ...more];
+    const runs = Array.from({ length: repetitions }, () => run(command, folder));
+    const { medianMs } = timesOf(runs.map(({ ms }) => ms));
+    const peakBytes = Math.max(...runs.map((one) => one.peakBytes ?? Number.NaN));
+    const targeted = target && { target };
+    return [
+      {
+        case: `${name}, 100,000 trades`,
+        measured: milliseconds(medianMs),
+        ...{ ratio: medianMs / 3_000, against: "3 s", ...targeted },
+      },
+      {
+        case: `peak memory of ${name}`,
+        measured: Number.isNaN(peakBytes) ? "no GNU time" : megabytes(peakBytes),
+        ...(!Number.isNaN(peakBytes) && { ratio: peakBytes / 250e6, against: "250 MB", ...targeted }),
+      },
+    ];
+  };
+  const out = (name: string): readonly string[] => ["--out", join(folder, name)];
+  return [
+    ...rowsOf("report daily", [...out("alone.xlsx"), "--config", config], { atMost: 1 }),
+    ...rowsOf("report daily with a comparison", out("compared.xlsx")),
+  ];
 }
 
 /**
