@@ -33,7 +33,7 @@ export default defineConfig({
       },
       { extends: true, test: { name: "alone", include: alone } },
     ],
-    globalSetup: ["test/bundle.ts", "test/real-python.ts"],
+    globalSetup: ["test/memory-folder.ts", "test/bundle.ts", "test/real-python.ts"],
     sequence: { sequencer: LongestFirst },
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
