@@ -3,7 +3,7 @@
  * thousands of small databases and would wait for the disk at each commit. What the tests prove about lost power
  * does not depend on it: they simulate which writes a disk has kept.
  */
-import { existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
 
 const memory = "/dev/shm";
 const freeBytesMin = 4 * 2 ** 30;
@@ -14,6 +14,8 @@ export default function memoryFolder(): (() => void) | undefined {
   const { bavail, bsize } = statfsSync(memory);
   if (bavail * bsize < freeBytesMin) return undefined;
   const folder = mkdtempSync(`${memory}/pnl-bridge-`);
+  // PostgreSQL, and some programs that tests start, run as another user.
+  chmodSync(folder, 0o1777);
   process.env.TMPDIR = folder;
   return () => rmSync(folder, { recursive: true, force: true });
 }
