@@ -508,7 +508,7 @@ methods.endless = (id) => {
     const large = { a: "x".repeat(600_000), b: "" };
     const first = other.invoke("add", large, patient);
     expect((await failureOf(other.invoke("add", large, patient), "BUSY")).message).toContain(
-      "bytes of requests to read",
+      "desk has too many requests to read",
     );
     expect(await first).toEqual({ sum: large.a });
     expect(await other.invoke("add", large, patient)).toEqual({ sum: large.a });
