@@ -6,8 +6,10 @@ import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import exceljs from "exceljs";
+import { SaxesParser } from "saxes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readWorkbook, workbookBytes } from "../../src/adapters/xlsx/index.ts";
+import { openZip } from "../../src/adapters/xlsx/zip-parts.ts";
 import { generateLedgerFile } from "../../src/app/demo-desk/index.ts";
 import { contentHashOf } from "../../src/app/reports/build.ts";
 import { closeOfDay, dayOfText } from "../../src/app/reports/figures.ts";
@@ -321,6 +323,44 @@ describe("other readers", () => {
       expect(lines.map((line) => numbers(JSON.parse(line)))).toEqual(ours(await readWorkbook(path)));
     },
   );
+});
+
+it("has the elements of each sheet in the order of the format, else spreadsheet programs offer a repair", async () => {
+  const inOrder = [
+    ...[
+      "sheetPr",
+      "dimension",
+      "sheetViews",
+      "sheetFormatPr",
+      "cols",
+      "sheetData",
+      "autoFilter",
+      "mergeCells",
+    ],
+    ...[
+      "conditionalFormatting",
+      "dataValidations",
+      "printOptions",
+      "pageMargins",
+      "pageSetup",
+      "headerFooter",
+    ],
+  ];
+  const { path } = await written("modern");
+  const zip = await openZip(path, await readFile(path));
+  const parts = zip.names.filter((name) => name.startsWith("xl/worksheets/sheet"));
+  expect(parts).toHaveLength(5);
+  for (const part of parts) {
+    const found: string[] = [];
+    let depth = 0;
+    const parser = new SaxesParser();
+    parser.on("opentag", ({ name }) => void (++depth === 2 && found.push(name)));
+    parser.on("closetag", () => void depth--);
+    for await (const piece of zip.text(part)) parser.write(piece);
+    parser.close();
+    expect(found).toEqual(inOrder.filter((name) => found.includes(name)));
+    expect(found).toContain("sheetData");
+  }
 });
 
 describe("the report of many trades", () => {

@@ -2,12 +2,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { constants, deflateRawSync } from "node:zlib";
 import exceljs from "exceljs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readWorkbook } from "../../src/adapters/xlsx/index.ts";
 import { readSheet } from "../../src/adapters/xlsx/read-sheet.ts";
+import { openZip } from "../../src/adapters/xlsx/zip-parts.ts";
 import { cellTypes } from "../../src/ports/workbook.ts";
+import { zipOf } from "./raw-workbook.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -68,6 +71,23 @@ it("reads a shared formula at each of its cells, with shifted references", async
   expect([...(read?.formulas.values() ?? [])]).toEqual(["A1*2", "A2*2", "A3*2"]);
 });
 
+it("stops unpacking a part of 1 GB of zeros that claims to be small", async () => {
+  const zeros = deflateRawSync(Buffer.alloc(2 ** 24), { finishFlush: constants.Z_FULL_FLUSH });
+  const file = zipOf({ a: Buffer.concat(Array(64).fill(zeros)) }, false);
+  // Both headers of the part say that it is packed.
+  for (const at of [8, file.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 10]) file.writeUInt16LE(8, at);
+  const { text } = await openZip("bomb.xlsx", file);
+  let length = 0;
+  const unpack = async (): Promise<void> => {
+    for await (const piece of text("a")) length += piece.length;
+  };
+  await expect(unpack()).rejects.toMatchObject({
+    code: "BAD_WORKBOOK",
+    what: expect.stringContaining("more than 268435456 bytes"),
+  });
+  expect(length).toBeLessThanOrEqual(268_435_456);
+});
+
 describe("a cell of the plain form", () => {
   const cell = '<c r="A1" s="1"><v>7</v></c>';
   const sheet = (row: string): string => `<worksheet><sheetData>${row}</sheetData></worksheet>`;
@@ -98,6 +118,12 @@ describe("a cell of the plain form", () => {
   ])("%s, in pieces of any length", async (_, row, texts) => {
     for (let length = 1; length <= sheet(row).length; length++)
       expect(await textsOf(sheet(row), length)).toEqual(texts);
+  });
+
+  it("counts an ISO day as spreadsheet programs do, which have a 29 February 1900", async () => {
+    const days = ["1900-02-28", "1900-03-01", "2025-07-24T12:00:00"];
+    const cells = days.map((day, at) => `<c r="${"ABC"[at]}1" t="d"><v>${day}</v></c>`);
+    expect(await textsOf(sheet(`<row>${cells.join("")}</row>`), 1_000)).toEqual(["59", "61", "45862.5"]);
   });
 
   it.each([

@@ -184,7 +184,7 @@ export const figureGates: readonly EvidenceGate[] = [
         const lanes = new Set(named.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
         return closed(
           `${many(lanes, "lane is", "lanes are")} apart now, ` +
-            `such as ${[book, symbol].filter(Boolean).join(" ")} (${apart}) since ${day}; ` +
+            `such as ${[book, symbol].filter(Boolean).join(" ")} (${apart}) on ${day}; ` +
             "explain it, then accept its cause or repair modern",
           { apart: lanes },
         );
@@ -192,18 +192,16 @@ export const figureGates: readonly EvidenceGate[] = [
       const live = ofSources(trials, "live", "served");
       const last = daysOf(live).at(-1);
       const due = formatDay(businessDayBefore(parseDay(today) ?? 0));
-      if (last === undefined) return inconclusive("no lane has been compared live; shadow a trading day");
+      if (last === undefined)
+        return inconclusive("no lane has a comparison of a closed trading day; shadow a trading day");
       const groups = [...new Set(live.map(({ group }) => group))];
       const stale = groups.filter((group) => !live.some((one) => one.group === group && one.day >= due));
-      return stale.length === 0
-        ? open(`no lane is apart; the last trading day, ${due}, was compared`)
-        : inconclusive(
-            `the last trading day, ${due}, has no trial of ${stale.join(", ")}; the last one was ${last}`,
-            {
-              last,
-              due,
-            },
-          );
+      if (stale.length === 0) return open(`no lane is apart; the last trading day, ${due}, was compared`);
+      const latest = daysOf(live.filter(({ group }) => stale.includes(group))).at(-1);
+      return inconclusive(
+        `the last trading day, ${due}, has no trial of ${stale.join(", ")}, and the latest one was on ${latest}`,
+        { last, due },
+      );
     },
   },
   {
@@ -260,10 +258,10 @@ export const figureGates: readonly EvidenceGate[] = [
       const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
       const why =
         `modern is higher in ${plus} of ${within.length} differences within tolerance ` +
-        `(E = ${Number(e.toPrecision(3))}); they add up to at most ${dollars(drift)} a book and month; ` +
+        `(${againstChance(e, alpha)}); they add up to at most ${dollars(drift)} a book and month; ` +
         `the limit is ${dollars(driftMax)}`;
       const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
-      if (trials.length === 0) return inconclusive("nothing has been compared");
+      if (trials.length === 0) return inconclusive("no closed trading day has been compared");
       const way = "; look for a rounding or convention that one side lacks";
       return e >= 1 / alpha || drift > driftMax ? closed(`${why}${way}`, evidence) : open(why, evidence);
     },
@@ -295,7 +293,7 @@ export const figureGates: readonly EvidenceGate[] = [
         if (e >= 1 / alpha)
           return closed(
             `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)} ` +
-              `(E = ${Number(e.toPrecision(3))}); look for a program that keeps calls from the bridge`,
+              `(${againstChance(e, alpha)}); look for a program that keeps calls from the bridge`,
             { k, n, e, limit: ratio, alpha },
           );
       }
@@ -348,7 +346,7 @@ export const figureGates: readonly EvidenceGate[] = [
   },
   {
     name: "errors",
-    title: "modern fails in few minutes",
+    title: "modern fails in at most 1 % of minutes",
     before: moves,
     isWaivable: true,
     judge({ stored: { tallies, processes }, nowMs }, { alpha }) {
@@ -359,7 +357,8 @@ export const figureGates: readonly EvidenceGate[] = [
       const upper = upperBound(count, alpha);
       const evidence = { ...count, upper, limit: errorMax, alpha };
       const why =
-        `modern failed in ${count.k} of ${count.n} minutes, a rate of at most ${percent(upper)}; ` +
+        `modern failed in ${failed} of ${minutes} minutes, and ${many(killed, "process", "processes")} did not end ` +
+        `properly: together a rate of at most ${percent(upper)}; ` +
         `the limit is ${percent(errorMax)}`;
       const state = judgeRate(count, errorMax, alpha);
       if (state === "closed") return closed(`${why}; see comparisons --verdict error`, evidence);
@@ -461,13 +460,17 @@ function orderEffect(
   return { n, steps: Math.ceil(Math.log(faster) / Math.log(1.1)), m: 1 / faster };
 }
 
+/** How strongly counts show that shares differ from the expected ones: 1 / alpha closes a gate. */
+const againstChance = (e: number, alpha: number): string =>
+  `evidence against chance ${Number(e.toPrecision(3))}, which closes the gate at ${Number((1 / alpha).toPrecision(3))}`;
+
 function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
   const bins = binsOf(tallies);
   const methods = strataOf(tallies, "pairs");
   const strata = methods.map((method) => {
     const { n, k: exact } = sum(tallies, "pairs", method);
-    // With an order effect the limit is lower, and only the steps of the latencies are known.
+    // With an order effect the limit is below 1.1. Pairs are counted exactly for 1.1 only, so bins are used.
     const stepped = bins
       .filter((bin) => bin.method === method && bin.modern - bin.legacy >= 2 - order.steps)
       .reduce((total, bin) => total + bin.n, 0);

@@ -107,7 +107,7 @@ test.each([
   },
 );
 
-test("only noise that a system proves to have against itself is subtracted", () => {
+test("only the noise that is proved by calls of one system, compared with each other, is subtracted", () => {
   const aa = (k: number, n: number) => ({ k, n });
   expect(excessOverNoise({ k: 0, n: 10_000 }, aa(0, 500), 0.05)).toBeCloseTo(0.00041, 5);
   expect(excessOverNoise({ k: 20, n: 10_000 }, aa(10, 1000), 0.05)).toBeCloseTo(0.00097, 5);

@@ -40,7 +40,8 @@ const isApart = ({ apart, accepted }: LaneDay): boolean => apart !== null && acc
  *
  * A process that did not record its end may have lost its last comparisons. So the lane days from its latest
  * trading day on are void, unless they have a comparison more than a minute after its last sign of life. A
- * day that was apart is never void, so that the death of a process hides no event; nor is a replayed day.
+ * day that was apart without an accepted cause is never void, so that the death of a process hides no event;
+ * nor is a replayed day.
  */
 export function trialsOf(
   { laneDays, processes }: Pick<StoredEvidence, "laneDays" | "processes">,
