@@ -81,10 +81,7 @@ it("stops unpacking a part of 1 GB of zeros that claims to be small", async () =
   const unpack = async (): Promise<void> => {
     for await (const piece of text("a")) length += piece.length;
   };
-  await expect(unpack()).rejects.toMatchObject({
-    code: "BAD_WORKBOOK",
-    what: expect.stringContaining("more than 268435456 bytes"),
-  });
+  await expect(unpack()).rejects.toThrow(/more than 268435456 bytes/);
   expect(length).toBeLessThanOrEqual(268_435_456);
 });
 
