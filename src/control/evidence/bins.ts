@@ -23,7 +23,7 @@ export const strataOf = (tallies: readonly Tally[], signal: string): readonly st
   ),
 ];
 
-/** The number of pairs of calls with these latencies. A step of a latency is the factor 1.1. */
+/** The number of pairs of calls whose latencies end in these steps: step `s` ends at 1.1^s milliseconds. */
 export interface Bin {
   readonly method: string;
   readonly isFirst: boolean;

@@ -82,7 +82,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const limit = accuracyLimit(facts, source, before);
     const { trials } = facts.trials;
     const own = ofSources(trials, source);
-    // The desk trades a group that another source has seen, so this source needs trials of it too.
+    // If another source has seen a group, the desk trades it, so this source needs trials of it too.
     const groups = [...new Set(trials.filter(({ group }) => group !== "summary").map(({ group }) => group))];
     for (const { group } of own) if (!groups.includes(group)) groups.push(group);
     const strata = groups.map((group) => {

@@ -24,7 +24,7 @@ export const evidenceGates = [...recordGates, ...figureGates];
 export type JudgedGate = EvidenceVerdict & {
   readonly name: string;
   readonly title: string;
-  /** Whether it lets the move pass: it is open, or two people waive it. */
+  /** Whether the gate lets the move pass: it is open, or two people waive it. */
   readonly open: boolean;
 };
 

@@ -44,13 +44,14 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "wait for the days that are missing",
   },
   standing: {
-    proves: "no lane is apart now, and the last trading day was compared",
+    proves: "no lane is apart now without an accepted cause, and the last trading day was compared",
     lacks: "that tomorrow is like today",
     otherwise: "explain the lane; accept its cause or repair modern. It cannot be waived",
   },
   material: {
     proves:
-      "no row differs by more than $1 000 or in its quantity; an instrument-day differs by at most $10 on average",
+      "no row without an accepted cause differs by more than $1 000 or in its quantity; an instrument-day " +
+      "differs by at most $10 on average",
     lacks: "that small differences do not add up",
     otherwise: "explain the named row. It cannot be waived",
   },
@@ -72,10 +73,10 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   noise: {
     proves:
-      "the answering system's noise is measured by 200 A/A calls a method; exclusions are few, and none has " +
-      "ended",
+      "the answering system's own noise is measured: it was asked twice in 200 calls a method (A/A calls); " +
+      "exclusions are few, and none has ended",
     lacks: null,
-    otherwise: "set `shadow.control_percentage`; end exclusions",
+    otherwise: "set `shadow.control_percentage`; remove exclusions",
   },
   errors: {
     proves: "modern fails in at most 1 % of minutes",
@@ -85,12 +86,12 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   latency_p50: {
     proves: "modern takes at most 1.1 times as long in the median, paired, one pair a minute",
     lacks: "speed under a load that has not occurred",
-    otherwise: "profile modern; set `shadow.control_percentage` to measure what the order of calls changes",
+    otherwise: "profile modern; set `shadow.control_percentage` to measure how much faster a second call is",
   },
   latency_p99: {
     proves: "modern takes at most 1.1 times as long in the slowest calls, paired, one pair a minute",
     lacks: "speed under a load that has not occurred",
-    otherwise: "profile modern; set `shadow.control_percentage` to measure what the order of calls changes",
+    otherwise: "profile modern; set `shadow.control_percentage` to measure how much faster a second call is",
   },
   memory: {
     proves: "modern needs at most 1.25 times legacy's memory",
@@ -104,8 +105,8 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   user_impact: {
     proves:
-      "no user saw a material error, no stale answer went unmarked, and at most 1 % of user-days had a wrong " +
-      "figure",
+      "no instrument-day that modern answered ended with a material error, no stale answer went unmarked, " +
+      "and at most 1 % of user-days had a wrong figure",
     lacks: "answers that were not compared; their share must be at most 5 %",
     otherwise: "roll back, then explain it",
   },
@@ -136,8 +137,8 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   reports_accepted: {
     proves:
-      "the two daily reports of the last compared trading day agree, or a person has accepted exactly their " +
-      "content; open while `use_new_reports` is off",
+      "the two daily reports of the last compared trading day agree, or a person has accepted exactly " +
+      "their content; open while `use_new_reports` is off",
     lacks: "that the reports of later days were compared",
     otherwise: "run `report daily`, then `report diff` and `report accept`; a desk without reports waives it",
   },

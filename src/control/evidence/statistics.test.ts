@@ -131,7 +131,7 @@ test("five clean trials prove a rate below 1, and one event in each trial does n
   expect(trialsNeeded(0, 1, 0.05)).toBe(1);
 });
 
-test("a mean amount is bounded by the cap times the bound of its shares", () => {
+test("the bound of a mean amount is the cap times the bound of the mean share of the cap", () => {
   near(meanBound({ sum: 0.5, n: 1000 }, 1_000, 0.05), 6.222829);
 });
 
