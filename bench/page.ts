@@ -368,13 +368,20 @@ async function loaded({ url, pid, liveBytes }: Server): Promise<readonly BenchRo
   await load(url, 2 * serverS);
   const after = await liveBytes();
   for (const client of clients) client.destroy();
+  const passStreams = async (): Promise<void> => {
+    for (let round = 0; round < 10; round++) {
+      const passing = await Promise.all(
+        Array.from({ length: streams }, () => listen(`${url}/api/v1/events`)),
+      );
+      for (const client of passing) client.destroy();
+      // The server notices the end of a connection a little later, and has room for 100.
+      await sleep(500);
+    }
+  };
+  // The first streams fill Node's pool of HTTP parsers, which does not grow further.
+  await passStreams();
   const ended = await liveBytes();
-  for (let round = 0; round < 10; round++) {
-    const passing = await Promise.all(Array.from({ length: streams }, () => listen(`${url}/api/v1/events`)));
-    for (const client of passing) client.destroy();
-    // The server notices the end of a connection a little later, and has room for 100.
-    await sleep(500);
-  }
+  await passStreams();
   const left = (await liveBytes()) - ended;
   return [
     {
@@ -388,7 +395,7 @@ async function loaded({ url, pid, liveBytes }: Server): Promise<readonly BenchRo
       ...{ ratio: after / before, against: `its memory ${3 * serverS} s before`, target: { atMost: 1.1 } },
     },
     {
-      case: `live memory that ${10 * streams} streams leave behind`,
+      case: `live memory that ${10 * streams} streams leave behind, after as many others`,
       measured: `${(left / 1e6).toFixed(1)} MB`,
       ...{ ratio: Math.max(0, left) / 5e6, against: "5 MB", target: { atMost: 1 } },
     },

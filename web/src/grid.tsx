@@ -146,6 +146,8 @@ export function Sheet<Row extends object>(props: SheetProps<Row>) {
       aria-label={label}
       aria-rowcount={count + 1}
       aria-colcount={columns.length}
+      // Without rows and sorting, it holds nothing else that the keyboard reaches.
+      tabIndex={count === 0 && onSort === undefined ? 0 : undefined}
       style={{ height: (Math.min(Math.max(count, 1), visibleRows) + 1) * rowPx + 18 }}
       onKeyDown={(event) => {
         const row = rowAt(active.row);

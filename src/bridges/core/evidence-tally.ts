@@ -408,8 +408,9 @@ function questionJson([request, ...rest]: readonly unknown[]): string {
 }
 
 /** A text for a question that consists of texts, made in a fraction of the time of its JSON; else undefined. */
-function textsIn([request, ...rest]: readonly unknown[]): string | undefined {
-  if (typeof request !== "object" || request === null || rest.length > 0) return undefined;
+function textsIn(input: readonly unknown[]): string | undefined {
+  const request = input[0];
+  if (typeof request !== "object" || request === null || input.length > 1) return undefined;
   let texts = "";
   for (const name in request) {
     if (movingNames.has(name)) continue;

@@ -8,6 +8,8 @@ export interface EventStreamLimits {
   /** Largest number of unsent bytes for one client; a client with more is cut off. */
   readonly waitingBytesMax: number;
   readonly beatMs: number;
+  /** How long events wait for others, because a write of several costs hardly more than that of one. */
+  readonly gatherMs: number;
   /** Most comparisons between two beats; the beat counts the others. */
   readonly comparisonsMax: number;
 }
@@ -16,14 +18,20 @@ const eventStreamLimits: EventStreamLimits = Object.freeze({
   clientsMax: 100,
   waitingBytesMax: 1_048_576,
   beatMs: 1_000,
+  gatherMs: 50,
   comparisonsMax: 100,
 });
+
+/** The largest size of events that wait for others. */
+const gatheredMax = 65_536;
 
 interface Client {
   readonly response: ServerResponse;
   readonly comparisons: ComparisonChoice;
-  /** The number of the last event that was sent. */
+  /** The number of the last event. */
   seq: number;
+  /** The events that are not written yet. */
+  text: string;
 }
 
 /**
@@ -39,6 +47,8 @@ export class EventStream {
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   readonly #epoch: () => number;
+  #gathering: NodeJS.Timeout | undefined;
+  #gathered = 0;
   #wantsEqual = 0;
   /** The number of events of this process; new streams begin there. */
   #seq = 0;
@@ -63,7 +73,7 @@ export class EventStream {
 
   /** Adds a client by its response, whose head has been written, until it disconnects. */
   add(response: ServerResponse, comparisons: ComparisonChoice, hello: EventData["hello"]): void {
-    const client: Client = { response, comparisons, seq: this.#seq };
+    const client: Client = { response, comparisons, seq: this.#seq, text: "" };
     response.write(`retry: 1000\n\n${eventText("hello", withSeq(client.seq, jsonText(hello)))}`);
     this.#clients.add(client);
     if (comparisons === "all") this.#wantsEqual += 1;
@@ -96,6 +106,7 @@ export class EventStream {
   /** Ends all streams: their clients may connect to another process. */
   close(): void {
     clearInterval(this.#timer);
+    this.#flush();
     for (const { response } of [...this.#clients]) response.end();
   }
 
@@ -114,15 +125,25 @@ export class EventStream {
     const json = jsonText(data);
     for (const client of [...this.#clients]) {
       if (!isFor(client)) continue;
-      const { response } = client;
       client.seq += 1;
-      const text = eventText(event, withSeq(client.seq, json));
-      if (response.writableLength + text.length <= this.#limits.waitingBytesMax) response.write(text);
-      else {
-        this.dropped += 1;
-        this.#forget(client);
-        response.destroy();
-      }
+      client.text += eventText(event, withSeq(client.seq, json));
+      if (client.response.writableLength + client.text.length <= this.#limits.waitingBytesMax) continue;
+      this.dropped += 1;
+      this.#forget(client);
+      client.response.destroy();
+    }
+    this.#gathered += json.length;
+    if (this.#gathered > gatheredMax) this.#flush();
+    else this.#gathering ??= setTimeout(() => this.#flush(), this.#limits.gatherMs);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#gathered = 0;
+    for (const client of this.#clients) {
+      if (client.text !== "") client.response.write(client.text);
+      client.text = "";
     }
   }
 
