@@ -255,7 +255,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { tallies: [tally("ab", "totals", { n: 1_000, k: 20 }), tally("aa", "totals", { n: 1_000, k: 20 })] },
   ],
   [
-    "21: twenty A/A calls prove no noise",
+    "21: twenty A/A calls are too few to prove noise",
     "noise",
     "dual_write",
     "inconclusive",

@@ -21,7 +21,7 @@ test("user impact counts users, books, days and minutes, and not calls", () => {
         impact("2026-11-27 wrong bob", 60),
         impact("2026-11-27 wrong_book EGB", 60, 91),
         impact("2026-11-26 wrong_book EGB", 15),
-        // Two processes saw the book wrong: the store keeps the largest of both values.
+        // If two processes find the book wrong, the store keeps the larger value of each tally.
         impact("2026-11-27 wrong_from EGB", countdown(minute)),
         impact("2026-11-27 wrong_until EGB", minute + 11),
         // A correction on a day without a wrong figure adds nothing.
