@@ -84,14 +84,17 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "run `comparisons --verdict error`, and repair modern",
   },
   latency_p50: {
-    proves: "modern takes at most 1.1 times as long in the median, paired, one pair a minute",
+    proves:
+      "in the median, modern takes at most 1.1 times as long as legacy for the same call; one a minute counts",
     lacks: "speed under a load that has not occurred",
-    otherwise: "profile modern; set `shadow.control_percentage` to measure how much faster a second call is",
+    otherwise:
+      "profile modern; set `shadow.control_percentage` to measure how much faster a repeated call is",
   },
   latency_p99: {
-    proves: "modern takes at most 1.1 times as long in the slowest calls, paired, one pair a minute",
+    proves: "modern's slowest calls take at most 1.1 times as long as legacy's; one call a minute counts",
     lacks: "speed under a load that has not occurred",
-    otherwise: "profile modern; set `shadow.control_percentage` to measure how much faster a second call is",
+    otherwise:
+      "profile modern; set `shadow.control_percentage` to measure how much faster a repeated call is",
   },
   memory: {
     proves: "modern needs at most 1.25 times legacy's memory",

@@ -98,7 +98,7 @@ test.each([
   [10, 2, [2, 12, 27, 53, 82]],
   [50, 3, [7, 18, 35, 61]],
 ])(
-  "with %d strata watched, %d events and more prove harm within the known numbers of trials",
+  "with %d strata watched, %d events and more prove harm up to the known numbers of trials, and not beyond",
   (strata, from, known) => {
     for (const [place, last] of known.entries()) {
       const proves = (n: number): boolean => evidenceAbove({ k: from + place, n }, 0.01) >= strata / 0.05;

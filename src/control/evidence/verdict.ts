@@ -17,13 +17,13 @@ export interface Needs {
   readonly withOneBreak?: number;
   /** Trading days until the gate can open, at the present pace; null if there is no pace yet. */
   readonly days?: number | null;
-  /** Names of what has never been seen. */
+  /** Names of what has not been seen, or not often enough. */
   readonly missing?: readonly string[];
 }
 
 export interface EvidenceVerdict {
   readonly state: State;
-  /** If there are any: the numbers, then the limit, then the cheapest step that helps to open the gate. */
+  /** One line for people: the numbers, the limit and the cheapest step towards an open gate, if they exist. */
   readonly why: string;
   readonly evidence?: JsonValue;
   readonly needs?: Needs;
