@@ -108,7 +108,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { laneDays: clean(3, 1), tallies: [tally("ab", "totals", { n: 100_000 })] },
   ],
   [
-    "5: each call of a growing request has a new fingerprint",
+    "5: a request gets more trades during the day, so that each call looks like a new one",
     "accuracy/live",
     "dual_write",
     "inconclusive",

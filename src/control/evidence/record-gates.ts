@@ -105,7 +105,10 @@ export const recordGates: readonly EvidenceGate[] = [
           if (passed === 0) return inconclusive(`${why}; run ./run test, then ${addTo}`, evidence);
           const named = listIn(content, "skippedTests").length;
           return named < skipped
-            ? inconclusive(`${why}; its skippedTests must name each of these, and names ${named}`, evidence)
+            ? inconclusive(
+                `${why}; skippedTests in its file must name each skipped test, and names ${named}`,
+                evidence,
+              )
             : open(why, evidence);
         },
       ),
@@ -136,7 +139,7 @@ export const recordGates: readonly EvidenceGate[] = [
       return missing.length === 0
         ? open(why, evidence)
         : inconclusive(
-            `${why}; replayed instrument-days and tests that are missing: ${missing.join("; ")}; run replay --record, or add tests`,
+            `${why}; too few replayed instrument-days, or no test: ${missing.join("; ")}; run replay --record, or add tests`,
             evidence,
             { missing },
           );
@@ -199,7 +202,11 @@ export const recordGates: readonly EvidenceGate[] = [
     judge: (facts) =>
       onNewest(
         facts,
-        { kind: "leak", what: "memory series", way: `sample memory_bytes, then ${addTo}` },
+        {
+          kind: "leak",
+          what: "memory series",
+          way: `sample nodejs_heap_size_used_bytes for 6 hours, then ${addTo}`,
+        },
         ({ content }) => {
           const points = listIn(content, "points").flatMap((point) =>
             Array.isArray(point) ? [{ x: Number(point[0]), y: Number(point[1]) }] : [],
@@ -266,7 +273,7 @@ export const recordGates: readonly EvidenceGate[] = [
       if (owed > 0 || (quarantined ?? 0) > 0)
         return closed(
           `${many(owed, "write is", "writes are")} owed, and ` +
-            `${many(quarantined ?? 0, "row is", "rows are")} in quarantine; run db drain`,
+            `${many(quarantined ?? 0, "row is", "rows are")} in quarantine; run db drain, and decide the rows with db review`,
           {
             owed,
             quarantined,
@@ -365,7 +372,7 @@ export const recordGates: readonly EvidenceGate[] = [
           ? `ended on ${bad.until}`
           : bad.limit === null
             ? "has no limit in money"
-            : `ends on ${bad.until}, after ${latest}`;
+            : `ends on ${bad.until}, later than the last allowed day, ${latest}`;
       return closed(`${why}; ${bad.code} ${what}: revoke it (causes revoke), or accept it again`, evidence);
     },
   },
