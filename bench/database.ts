@@ -118,7 +118,7 @@ export async function databaseBench(): Promise<BenchResult> {
 
 let turn = 0;
 
-/** Returns the peak of memory in MB of another process, which has no other benchmark loaded. */
+/** Returns the peak memory, in MB, of a process of its own that loads no other benchmark. */
 async function peakOfOnePair(): Promise<number> {
   const program = fileURLToPath(new URL("database-memory.ts", import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [program]);

@@ -167,7 +167,7 @@ async function inTab(browser: Browser, url: string): Promise<readonly BenchRow[]
   await tab.goto(`${url}/#/pnl?compare=no`);
   await tab.locator("[data-state=live]").waitFor();
   await tab.locator(".card data").first().waitFor();
-  // The content security policy of an answer that is no page permits no script.
+  // An answer that is not a page has a content security policy that permits no script.
   const polling = await browser.newPage({ bypassCSP: true });
   await polling.goto(`${url}/healthz`);
   await polling.evaluate(`

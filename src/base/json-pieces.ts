@@ -1,6 +1,5 @@
 import { plainJson } from "./plain-text.ts";
-
-const pieceChars = 1 << 16;
+import { inPieces } from "./text-pieces.ts";
 
 /** A longer array inside an entry is split too, so that no part is much larger than the others. */
 const entriesWholeMax = 1_024;
@@ -13,14 +12,8 @@ const entriesWholeMax = 1_024;
  * JSON.stringify unchanged.
  */
 export function* jsonPieces(document: object): Generator<string> {
-  let piece = "";
-  for (const part of isWalked(document) ? partsOf(document) : [JSON.stringify(document)]) {
-    piece += part;
-    if (piece.length < pieceChars) continue;
-    yield plainJson(piece);
-    piece = "";
-  }
-  if (piece !== "") yield plainJson(piece);
+  const parts = isWalked(document) ? partsOf(document) : [JSON.stringify(document)];
+  for (const piece of inPieces(parts)) yield plainJson(piece);
 }
 
 function* partsOf(value: object): Generator<string> {

@@ -6,6 +6,7 @@
 import { text as wholeText } from "node:stream/consumers";
 import { type Cell, type CellStyle, colToLetter, type WriteSheet, writeXlsx } from "hucre/xlsx";
 import { BridgeError } from "../../base/errors.ts";
+import { inPieces } from "../../base/text-pieces.ts";
 import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
 import { readWorkbook } from "./read-workbook.ts";
 import { type WrittenPart, zipOf } from "./write-zip.ts";
@@ -14,8 +15,6 @@ import { openZip } from "./zip-parts.ts";
 const rowsMax = 1_048_576;
 const textMax = 32_767;
 const digitsMax = 15;
-/** The rows are packed in pieces of about so many characters. */
-const pieceChars = 2 ** 16;
 
 /** The fixed time in the file: the same figures give the same bytes. */
 const noTime = new Date(0);
@@ -86,7 +85,7 @@ export async function workbookBytes(
   const { names, text } = await openZip(book.title, frame);
   const styleIds = (await readWorkbook(book.title, frame)).sheets[0]?.styles ?? [];
   const parts = names.map((name): WrittenPart => {
-    if (name === "xl/sharedStrings.xml") return { name, pieces: sharedTexts(checked.texts) };
+    if (name === "xl/sharedStrings.xml") return { name, pieces: inPieces(sharedTexts(checked.texts)) };
     const sheet = book.sheets[Number(/^xl\/worksheets\/sheet(\d+)\.xml$/.exec(name)?.[1]) - 1];
     if (sheet === undefined) return { name, pieces: text(name) };
     return { name, pieces: sheetPart(text(name), sheet, checked, styleIds) };
@@ -139,13 +138,22 @@ const rangeOf = ({ columns, rows }: WrittenSheet): string =>
 async function* sheetPart(
   frame: AsyncIterable<string>,
   sheet: WrittenSheet,
-  { styles, texts }: CheckedWorkbook,
+  checked: CheckedWorkbook,
   styleIds: ArrayLike<number>,
 ): AsyncGenerator<string> {
   const [before = "", after = ""] = (await wholeText(frame))
     .replace(/<dimension ref="[^"]*"/, `<dimension ref="${rangeOf(sheet)}"`)
     .split(/(?<=<sheetData>).*(?=<\/sheetData>)/s);
   yield before;
+  yield* inPieces(rowTexts(sheet, checked, styleIds));
+  yield after;
+}
+
+function* rowTexts(
+  sheet: WrittenSheet,
+  { styles, texts }: CheckedWorkbook,
+  styleIds: ArrayLike<number>,
+): Generator<string> {
   const letters = sheet.columns.map((_, at) => colToLetter(at));
   const cellOf = (place: string, value: WrittenCell["value"], style: Style, formula?: string): string => {
     const id = styleIds[styles.get(style) ?? 0];
@@ -155,34 +163,27 @@ async function* sheetPart(
     return `<c r="${place}" s="${id}">${computed}<v>${value}</v></c>`;
   };
   const names = sheet.columns.map(({ name }, at) => cellOf(`${letters[at]}1`, name, headStyle));
-  let piece = `<row r="1">${names.join("")}</row>`;
+  yield `<row r="1">${names.join("")}</row>`;
   let line = 1;
   for (const row of sheet.rows) {
     line += 1;
-    piece += `<row r="${line}">`;
+    let text = `<row r="${line}">`;
     for (const [at, cell] of row.entries())
-      piece += cellOf(`${letters[at]}${line}`, cell.value, styleOf(cell, at, sheet), cell.formula);
-    piece += "</row>";
-    if (piece.length < pieceChars) continue;
-    yield piece;
-    piece = "";
+      text += cellOf(`${letters[at]}${line}`, cell.value, styleOf(cell, at, sheet), cell.formula);
+    yield `${text}</row>`;
   }
-  yield piece + after;
 }
 
 function* sharedTexts(texts: Places<string>): Generator<string> {
   const namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
   const counts = `count="${texts.size}" uniqueCount="${texts.size}"`;
-  let piece = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><sst xmlns="${namespace}" ${counts}>`;
+  yield `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><sst xmlns="${namespace}" ${counts}>`;
   for (const text of texts.keys()) {
     // A text that looks like the escape of a character would be read as that character.
     const stored = escaped(text.replaceAll(/_(?=x[0-9A-Fa-f]{4}_)/g, "_x005F_"));
-    piece += `<si><t${/^\s|\s$|[\t\n]/.test(text) ? ' xml:space="preserve"' : ""}>${stored}</t></si>`;
-    if (piece.length < pieceChars) continue;
-    yield piece;
-    piece = "";
+    yield `<si><t${/^\s|\s$|[\t\n]/.test(text) ? ' xml:space="preserve"' : ""}>${stored}</t></si>`;
   }
-  yield `${piece}</sst>`;
+  yield "</sst>";
 }
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { at } from "../../base/present.ts";
+import { inPieces } from "../../base/text-pieces.ts";
 import { dayNumber, nextBusinessDay } from "../../domain/market/trading-day.ts";
 import { symbolsMax, unwritable } from "./desk.ts";
 import { frontFutures, optionOf, optionTick } from "./instruments.ts";
@@ -16,7 +17,6 @@ interface LedgerFileOptions {
 
 const sessionMs = 23 * 3_600_000;
 const sessions = 5;
-const pieceChars = 1 << 16;
 
 /**
  * Writes one large ledger for benchmarks: any number of rows in time order, spread over one week of sessions,
@@ -37,18 +37,18 @@ export async function generateLedgerFile(
   };
   let bytes = 0;
   await using file = await open(path, "w").catch(fail);
-  for (const piece of pieces(randomFrom(seed), trades, symbols)) {
+  for (const piece of inPieces(lines(randomFrom(seed), trades, symbols))) {
     await file.appendFile(piece, "latin1").catch(fail);
     bytes += piece.length;
   }
   return { bytes };
 }
 
-function* pieces(random: Random, trades: number, symbolCount: number): Generator<string> {
+function* lines(random: Random, trades: number, symbolCount: number): Generator<string> {
   const lanes = lanesOf(symbolCount);
   const days = [dayNumber(2025, 7, 14)];
   while (days.length < sessions) days.push(nextBusinessDay(at(days, -1)));
-  let piece = `${ledgerHeader}\n`;
+  yield `${ledgerHeader}\n`;
   for (let trade = 0; trade < trades; trade++) {
     const lane = random.pick(lanes);
     lane.ticks = Math.max(lane.ticksMin, lane.ticks + random.below(5) - 2);
@@ -58,12 +58,8 @@ function* pieces(random: Random, trades: number, symbolCount: number): Generator
     const price = lane.ticks * lane.tick;
     const side = random.chance(0.5) ? "B" : "S";
     const priceText = Number.isInteger(price) ? `${price}.0` : price;
-    piece += `${trade + 1},${lane.symbol},${time},${side},${1 + random.below(20)}.0,${priceText}\n`;
-    if (piece.length < pieceChars) continue;
-    yield piece;
-    piece = "";
+    yield `${trade + 1},${lane.symbol},${time},${side},${1 + random.below(20)}.0,${priceText}\n`;
   }
-  yield piece;
 }
 
 interface GeneratedLane {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { checkWorkbook, readWorkbook, workbookBytes, workbookFile } from "../../adapters/xlsx/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
+import { inPieces } from "../../base/text-pieces.ts";
 import {
   asWorkbook,
   type Content,
@@ -132,19 +133,9 @@ function ownReport({
   return legacyReport({ ledgers: run.ledgers, closes: closesUpTo(run, date), date });
 }
 
-const pieceChars = 2 ** 16;
-
 /** SHA-256 of the content of a workbook, hexadecimal. */
 export function contentHashOf(content: Content): string {
   const hash = createHash("sha256");
-  // Few long texts are hashed faster than many short ones.
-  let piece = "";
-  for (const line of contentLines(content)) {
-    piece += line;
-    if (piece.length < pieceChars) continue;
-    hash.update(piece);
-    piece = "";
-  }
-  hash.update(piece);
+  for (const piece of inPieces(contentLines(content))) hash.update(piece);
   return hash.digest("hex");
 }
