@@ -235,8 +235,8 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
 
   test("a lock of another session fails the append in time, and the repeated append is stored once", async () => {
-    const store = await open({ statementMsMax: 100 });
-    await store.append(comparisons(1));
+    await (await open()).append(comparisons(1));
+    const store = await open({ statementMsMax: 1_000 });
     const other = await connected(server.url);
     try {
       await other.query(`BEGIN; LOCK TABLE ${inSchema("evidence_head")}`);
