@@ -92,7 +92,8 @@ describe("triggers", () => {
   });
 
   it("proved_harm fires when the evidence proves harm, unless it is switched off", () => {
-    const provedHarm = "modern showed ZNZ6 realized of 2026-11-27 wrong by $5000";
+    const provedHarm =
+      "modern was wrong about ZNZ6 (realized) on 2026-11-27 by up to $5000; the limit is $1000";
     expect(fired([{}, { provedHarm }])).toEqual([undefined, "proved_harm"]);
     expect(fired([{ provedHarm }], "dual_write", { provedHarm: false })).toEqual([undefined]);
   });

@@ -108,7 +108,9 @@ describe("a rehearsal", () => {
     const slow = { ...(await loadConfig(configFile)), gates };
     const rehearsal = await played({ trades: [few], config: slow, configFile, callsPerDay: 20 });
     expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["shadow_mode", "latency_p50"]);
-    expect(rehearsal.stopped?.why).toMatch(/modern took more than 1\.1 times as long in (\d+) of \1 pairs/);
+    expect(rehearsal.stopped?.why).toMatch(
+      /modern took more than 1\.1 times as long as legacy in (\d+) of \1 pairs/,
+    );
   });
 
   it("holds the ramp on a day without data, and stops before primary_switch at a write that was lost", async () => {

@@ -32,7 +32,7 @@ const report: MigrationReport = {
       open: true,
       why: "0 of 512 instrument-days unexplained",
     },
-    { ...gate, name: "standing", state: "closed", open: false, why: `2 lanes apart now, such as ${attack}` },
+    { ...gate, name: "standing", state: "closed", open: false, why: `2 lanes are apart now, such as ${attack}` },
     { ...gate, name: "days", state: "inconclusive", open: false, why: "12 days; 20 needed" },
     { ...gate, name: "memory", state: "inconclusive", open: true, why: "waived until 2026-12-15" },
     { ...gate, name: "approved", state: "closed", open: false, why: "nobody has approved", meaning: null },

@@ -1,9 +1,13 @@
-/** Sums over tallies, and the distribution of latencies, which tallies count in steps. */
+/**
+ * Reads tallies. A tally has the counts of one signal (what is counted) and one stratum, a text that begins
+ * with the method. A pair is one call with its latency in both systems. Latencies are counted in bins: bin
+ * `b` holds those above 1.1^(b - 1) milliseconds and up to 1.1^b milliseconds.
+ */
 import type { Tally } from "../../ports/tallies.ts";
 
 type Sums = Pick<Tally, "n" | "k" | "amount" | "largest">;
 
-/** The sum of a signal over all strata, or over those of a method. */
+/** Adds up the tallies of a signal: all of them, or those of one method. `largest` is the largest of all. */
 export function sum(tallies: readonly Tally[], signal: string, method?: string): Sums {
   const total = { n: 0, k: 0, amount: 0, largest: 0 };
   for (const one of tallies) {
@@ -16,19 +20,22 @@ export function sum(tallies: readonly Tally[], signal: string, method?: string):
   return total;
 }
 
-/** The methods for which tallies of a signal exist. */
-export const strataOf = (tallies: readonly Tally[], signal: string): readonly string[] => [
+/** Returns the methods for which tallies of a signal exist. */
+export const methodsOf = (tallies: readonly Tally[], signal: string): readonly string[] => [
   ...new Set(
     tallies.filter((one) => one.signal === signal).map(({ stratum }) => stratum.split(" ")[0] ?? ""),
   ),
 ];
 
-/** The number of pairs of calls whose latencies end in these steps: step `s` ends at 1.1^s milliseconds. */
+/** The pairs of a method that have the same two bins. */
 export interface Bin {
   readonly method: string;
+  /** Whether the pairs are among the first ones of the method, which set the limit of a slow call. */
   readonly isFirst: boolean;
+  /** The bin of legacy's latency, and that of modern's. */
   readonly legacy: number;
   readonly modern: number;
+  /** The number of pairs. */
   readonly n: number;
 }
 
@@ -40,7 +47,10 @@ export const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
       return { method, isFirst: phase === "first", legacy: Number(legacy), modern: Number(modern), n };
     });
 
-/** The smallest step that a share of the pairs does not exceed in one system; infinite without pairs. */
+/**
+ * Returns the smallest bin that at least a share of the pairs does not exceed; infinity without pairs. `of`
+ * selects legacy's or modern's bin of a pair.
+ */
 export function quantile(bins: readonly Bin[], share: number, of: (bin: Bin) => number): number {
   const total = bins.reduce((all, { n }) => all + n, 0);
   let below = 0;

@@ -6,7 +6,10 @@ import {
   weekday,
 } from "../../domain/market/trading-day.ts";
 
-/** The kinds of a trading day that evidence must cover. The third week of a month is its expiry week. */
+/**
+ * Returns the kinds of a trading day that evidence must cover; an ordinary day has none. The month-end is the
+ * last business day of a month, and the expiry week has the days 15 to 21.
+ */
 export function kindsOfDay(day: string): ReadonlySet<string> {
   const found = new Set<string>();
   const number = parseDay(day);
@@ -14,7 +17,7 @@ export function kindsOfDay(day: string): ReadonlySet<string> {
   const { month, date } = dateOfDay(number);
   if (dateOfDay(nextBusinessDay(number)).month !== month) found.add("month-end");
   if (date >= 15 && date <= 21) found.add("expiry week");
-  // On a Monday the weekday before is a Friday.
+  // The weekday before a Monday is the Friday three days earlier.
   if (!isBusinessDay(number - (weekday(number) === 1 ? 3 : 1))) found.add("day after a holiday");
   return found;
 }

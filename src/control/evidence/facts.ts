@@ -1,7 +1,7 @@
 import type { EvidenceSource, StoredEvidence } from "../../ports/tallies.ts";
 import type { Trials } from "./trials.ts";
 
-/** Something that a person or a program has recorded in the audit. */
+/** A result that a person or a program has recorded in the audit, such as that of a test run. */
 export interface EvidenceRecord {
   /**
    * `tests`, `benchmarks`, `memory`, `leak`, `alert`, `scrape`, `readers`, `drill`, `reconcile`, `training`.
@@ -9,65 +9,75 @@ export interface EvidenceRecord {
   readonly kind: string;
   readonly atMs: number;
   readonly actor: string;
-  /** The build of the program that the record is about; null if the record names no build. */
+  /** The build of pnl-bridge that the result is about; null if the record names no build. */
   readonly build: string | null;
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** An exception that people have made for a gate. It counts when two people have made it. */
+/** A decision that a move may pass although a gate is not open. The waiver counts once two people gave it. */
 export interface Waiver {
   readonly gate: string;
   readonly actors: readonly string[];
   readonly reason: string;
-  /** The last day, YYYY-MM-DD. */
+  /** The last day on which the waiver counts, YYYY-MM-DD. */
   readonly until: string;
 }
 
-/** What the audit says of the two daily reports of a trading day. */
+/** How legacy's and modern's daily reports of one trading day compare, as the audit has it. */
 export interface JudgedReport {
   /** YYYY-MM-DD. */
   readonly date: string;
   /** `not compared` if one of the two reports could not be built. */
   readonly state: "accepted" | "not accepted" | "not compared";
-  /** A sentence for people. */
+  /** The reason of the state, for people. */
   readonly because: string;
 }
 
-/** The facts that the evidence gates of a configuration judge. */
+/** What the evidence gates judge, under one configuration. */
 export interface EvidenceFacts {
+  /** The evidence key, its number, and how often gates were judged under it; see `ports/tallies.ts`. */
   readonly key: string;
   readonly attempt: number;
   readonly looks: number;
   readonly stored: StoredEvidence;
   readonly trials: Trials;
-  /** The time at which modern was taken back into use last; absent if it never was out of use. */
+  /** The time at which modern was last taken back into use; absent if modern was never out of use. */
   readonly backInUseMs?: number;
   readonly nowMs: number;
-  /** The calendar day and the running trading day, YYYY-MM-DD. */
+  /** The calendar day, YYYY-MM-DD. */
   readonly date: string;
+  /** The running trading day, YYYY-MM-DD. */
   readonly today: string;
+  /** The build of pnl-bridge that runs. */
   readonly build: string;
+  /** The configured limits of `gates.accuracy` (rates of events), and the least number of trading days. */
   readonly limits: {
     readonly accuracy: Readonly<Record<EvidenceSource, number>>;
     readonly days: number;
   };
   readonly records: readonly EvidenceRecord[];
   readonly waivers: readonly Waiver[];
+  /** The accepted causes: each explains differences of money up to its `limit`, until its last day. */
   readonly causes: readonly {
     readonly code: string;
     readonly limit: string | null;
     readonly until: string;
   }[];
+  /** The values that the configuration excludes from comparison until a last day. */
   readonly exclusions: readonly { readonly path: string; readonly owner: string; readonly until: string }[];
-  /** The edge features that the desk's business has; absent: all that are known. */
+  /** The names of the edge features that the desk's business has; if absent, it has all of them. */
   readonly features?: readonly string[];
+  /** Whether A/A calls are made (`shadow.control_percentage`). */
   readonly isNoiseMeasured: boolean;
   readonly hasAlertUrl: boolean;
+  /** Whether a pair of databases is configured. */
   readonly hasPair: boolean;
   /** Whether `use_new_reports` is on, so that modern's daily reports may be given to users. */
   readonly usesReports: boolean;
-  /** The reports of the last day that has ended and on which a comparison of both was tried. */
+  /** The last closed trading day on which a comparison of the two daily reports was tried. */
   readonly lastReport?: JudgedReport;
+  /** The number of writes that the mirror has not received yet. */
   readonly owed: number;
+  /** The number of rows in quarantine; null if it is not known. */
   readonly quarantined: number | null;
 }

@@ -1,7 +1,10 @@
-/** The gates that judge figures: counts of trials, money, errors and times. */
+/**
+ * The gates that judge counted evidence: trials, money, failures and latencies. A gate may judge several
+ * strata (classes of products, or methods), each by its own counts.
+ */
 import { businessDayBefore, formatDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
-import { type Bin, binsOf, quantile, strataOf, sum } from "./bins.ts";
+import { type Bin, binsOf, methodsOf, quantile, sum } from "./bins.ts";
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts } from "./facts.ts";
 import {
@@ -27,8 +30,10 @@ import {
   percent,
 } from "./verdict.ts";
 
-/** Limits of money: for one row, for the mean of instrument-days, and for the drift of a book in a month. */
-const [rowMax, meanMax, driftMax] = [1_000, 10, 100];
+/** The limit in dollars of one difference that no accepted cause explains. */
+const rowMax = 1_000;
+/** Limits in dollars: the mean difference of all trials, and a book's sum within tolerance in one month. */
+const [meanMax, driftMax] = [10, 100];
 const coverageMin = 0.95;
 const [errorMax, minutesMin] = [0.01, 200];
 const [pairsMin, controlsMin] = [200, 200];
@@ -39,24 +44,35 @@ const otherKeysMs = 3_600_000;
 const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
 const moves: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
 
-/** Whether a difference is one of quantity, or larger than the limit of a row. */
+/** Whether a quantity of an instrument-day differs, or an amount of money by more than `rowMax`. */
 export const isMaterial = ({ money, quantityApart }: LaneDay): boolean =>
   quantityApart || (money ?? 0) > rowMax;
+
+/** Describes a material difference and its limit. */
+export function materialText({ day, book, symbol, apart, money, quantityApart }: LaneDay): string {
+  const by = quantityApart
+    ? "in a quantity, which is never allowed"
+    : `by up to ${dollars(money ?? 0)}; the limit is ${dollars(rowMax)}`;
+  return `${[book, symbol].filter(Boolean).join(" ")} (${apart}) on ${day} ${by}`;
+}
 
 const countOf = (trials: readonly Trial[]): Count => ({
   n: trials.length,
   k: trials.filter(({ event }) => event).length,
 });
 
-/** The number of trading days until there are `clean` further trials, at the pace of the given lane days. */
+/**
+ * Returns the number of trading days that bring `clean` trials, if each day brings as many as the mean day of
+ * `seen`; null if `seen` is empty.
+ */
 function daysFor(clean: number, seen: readonly LaneDay[]): number | null {
   const days = daysOf(seen).length;
   return days === 0 ? null : Math.ceil(clean / (seen.length / days));
 }
 
 /**
- * The limit of the rate of unexplained instrument-days. For replayed and shadowed ones it is stricter before
- * modern takes over.
+ * Returns the limit of the rate of events. Before `primary_switch` the limit is a tenth of the configured one
+ * for replayed trials, and a fifth for shadowed ones.
  */
 function accuracyLimit(
   { limits: { accuracy } }: EvidenceFacts,
@@ -82,7 +98,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const limit = accuracyLimit(facts, source, before);
     const { trials } = facts.trials;
     const own = ofSources(trials, source);
-    // If another source has seen a group, the desk trades it, so this source needs trials of it too.
+    // If another source has trials of a class, the desk trades that class, so this source must have some too.
     const groups = [...new Set(trials.filter(({ group }) => group !== "summary").map(({ group }) => group))];
     for (const { group } of own) if (!groups.includes(group)) groups.push(group);
     const strata = groups.map((group) => {
@@ -96,7 +112,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const of = groups.length > 1 ? ` of ${group === "summary" ? "summaries" : `${group}s`}` : "";
     const why =
       `${k} of ${many(n, "instrument-day")}${of} remained unexplained, ` +
-      `a rate of at most ${percent(upper)}; the limit is ${percent(limit)}`;
+      `so the true rate is at most ${percent(upper)}; the limit is ${percent(limit)}`;
     if (strata.some(({ state }) => state === "closed"))
       return closed(`${why}; ${waysToExplain(ofSources(facts.trials.trials, source))}`, evidence);
     if (worst !== undefined && strata.every(({ state }) => state === "open")) return open(why, evidence);
@@ -106,12 +122,15 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
       clean,
       own.filter((trial) => trial.group === group),
     );
-    const pace = days === null ? "and its pace is not known yet" : `about ${many(days, "day")} at this pace`;
+    const pace =
+      days === null
+        ? "the days that this takes are not known yet"
+        : `about ${many(days, "day")} at the present pace`;
     const missing = strata.filter((one) => one.n === 0).map((one) => one.group);
-    const lacks = missing.length === 0 ? "" : `; it has never seen ${missing.join(", ")}`;
+    const lacks = missing.length === 0 ? "" : `; classes without a trial: ${missing.join(", ")}`;
     const next = source === "replay" ? "; run replay --record" : "";
     return inconclusive(
-      `${why}; the gate needs ${clean} more clean ones (${withOneBreak} with one break), ` +
+      `${why}; the gate needs ${clean} more clean instrument-days (${withOneBreak} if one remains unexplained), ` +
         `${pace}${lacks}${next}`,
       evidence,
       { clean, withOneBreak, days, ...(missing.length > 0 && { missing }) },
@@ -123,12 +142,15 @@ function waysToExplain(trials: readonly Trial[]): string {
   const events = trials.filter(({ event }) => event);
   const { day, book, symbol } = events.findLast(({ group }) => group !== "summary") ?? events.at(-1) ?? {};
   const last = [day, book, symbol].filter(Boolean).join(" ");
-  return `explain the last break (${last}), then accept its cause or repair modern`;
+  return `explain the last unexplained instrument-day (${last}), then accept its cause or repair modern`;
 }
 
 const dayNames = ["month-end", "expiry week", "day after a holiday", "busy day"] as const;
 
-/** The kinds of some days. A busy day is among the tenth of all days of the evidence with the most money. */
+/**
+ * Returns the kinds of `days`. A busy day is one of the tenth of the days in `all` with the largest sums of
+ * |quantity × price|; if `all` has fewer than ten days, none is busy.
+ */
 function dayTypes(days: readonly string[], all: readonly LaneDay[]): ReadonlySet<string> {
   const weights = new Map<string, number>();
   for (const { day, weight } of all) weights.set(day, (weights.get(day) ?? 0) + weight);
@@ -160,17 +182,17 @@ export const figureGates: readonly EvidenceGate[] = [
       const upper = upperBound({ k, n: days.length }, alpha);
       const evidence = { k, n: days.length, upper, limit: needed, alpha };
       const why =
-        `the evidence covers ${many(days.length, "day")}, at most ${percent(upper)} of them bad; ` +
-        `the gate needs ${needed}`;
+        `the evidence covers ${many(days.length, "day")}, ${k} of them with an unexplained instrument-day ` +
+        `(a true rate of at most ${percent(upper)}); the gate needs ${many(needed, "day")}`;
       const left = Math.max(0, needed - days.length);
       if (left === 0 && missing.length === 0) return open(why, evidence);
-      const lacks = missing.length === 0 ? "" : `; it has not seen: ${missing.join(", ")}`;
+      const lacks = missing.length === 0 ? "" : `; missing kinds of days: ${missing.join(", ")}`;
       return inconclusive(`${why}${lacks}`, evidence, { clean: left, days: left, missing });
     },
   },
   {
     name: "standing",
-    title: "no lane is apart now, and evidence is recent",
+    title: "no lane is apart now, and the last trading day was compared",
     before: moves,
     isWaivable: false,
     judge({ trials: { trials, apartNow }, today }) {
@@ -180,12 +202,12 @@ export const figureGates: readonly EvidenceGate[] = [
       const [first] = named.toSorted((one, other) => (other.money ?? Infinity) - (one.money ?? Infinity));
       if (first !== undefined) {
         const { day, book, symbol, apart } = first;
-        // A lane may be apart in a replay, in the shadow and in modern's answers at once.
+        // A lane that is apart in a replay and in the shadow or in modern's answers counts once.
         const lanes = new Set(named.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
         return closed(
           `${many(lanes, "lane is", "lanes are")} apart now, ` +
             `such as ${[book, symbol].filter(Boolean).join(" ")} (${apart}) on ${day}; ` +
-            "explain it, then accept its cause or repair modern",
+            "explain the difference, then accept its cause or repair modern",
           { apart: lanes },
         );
       }
@@ -193,20 +215,22 @@ export const figureGates: readonly EvidenceGate[] = [
       const last = daysOf(live).at(-1);
       const due = formatDay(businessDayBefore(parseDay(today) ?? 0));
       if (last === undefined)
-        return inconclusive("no lane has a comparison of a closed trading day; shadow a trading day");
+        return inconclusive(
+          "no closed trading day has a trial of the shadow or of modern's answers; shadow a trading day",
+        );
       const groups = [...new Set(live.map(({ group }) => group))];
       const stale = groups.filter((group) => !live.some((one) => one.group === group && one.day >= due));
-      if (stale.length === 0) return open(`no lane is apart; the last trading day, ${due}, was compared`);
+      if (stale.length === 0) return open(`no lane is apart now; the last trading day, ${due}, was compared`);
       const latest = daysOf(live.filter(({ group }) => stale.includes(group))).at(-1);
       return inconclusive(
-        `the last trading day, ${due}, has no trial of ${stale.join(", ")}, and the latest one was on ${latest}`,
+        `the last trading day, ${due}, has no trial of ${stale.join(", ")}; the latest such trial was on ${latest}`,
         { last, due },
       );
     },
   },
   {
     name: "material",
-    title: "no row is apart by much money or by quantity",
+    title: "no figure differs by much money, and no quantity differs",
     before: moves,
     isWaivable: false,
     judge({ trials: { trials, apart } }, { alpha }) {
@@ -215,39 +239,41 @@ export const figureGates: readonly EvidenceGate[] = [
         .toSorted((one, other) => (other.money ?? 0) - (one.money ?? 0));
       const absolute = apart.reduce((sum, { money }) => sum + (money ?? 0), 0);
       const largest = Math.max(0, ...apart.map(({ money }) => money ?? 0));
-      if (worst !== undefined) {
-        const { day, book, symbol, apart: field, money, quantityApart } = worst;
-        const by = quantityApart
-          ? "in quantity"
-          : `by ${dollars(money ?? 0)} (the limit is ${dollars(rowMax)})`;
-        return closed(
-          `${[book, symbol].filter(Boolean).join(" ")} is apart ${by} in ${field} on ${day}; explain it`,
-          {
-            largest,
-            absolute,
-            limit: rowMax,
-          },
-        );
-      }
+      if (worst !== undefined)
+        return closed(`the two sides differ in ${materialText(worst)}; explain the difference`, {
+          largest,
+          absolute,
+          limit: rowMax,
+        });
       const unknown = apart.filter(({ money }) => money === null).length;
       const sum = trials.reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
       const n = trials.length;
       const bound = n === 0 ? rowMax : meanBound({ sum, n }, rowMax, alpha);
       const evidence = { k: sum, n, upper: bound, limit: meanMax, alpha, largest, absolute };
       const why =
-        `the largest difference is ${dollars(largest)}, and the mean of ${many(n, "instrument-day")} ` +
-        `at most ${dollars(bound)}; the limit is ${dollars(meanMax)}`;
+        `the largest unexplained difference is ${dollars(largest)} (the limit is ${dollars(rowMax)}); after ` +
+        `${many(n, "instrument-day")} the true mean difference is at most ${dollars(bound)} (the limit is ${dollars(meanMax)})`;
       if (unknown > 0)
-        return inconclusive(`${why}; the money of ${many(unknown, "break")} is unknown`, evidence);
+        return inconclusive(
+          `${why}; the money of ${many(unknown, "unexplained difference")} is unknown`,
+          evidence,
+        );
       if (n > 0 && bound <= meanMax) return open(why, evidence);
       const clean = Math.max(1, trialsNeeded(sum, meanMax / rowMax, alpha) - n);
       const days = daysFor(clean, trials);
-      return inconclusive(`${why}; the gate needs ${clean} more clean ones`, evidence, { clean, days });
+      return inconclusive(
+        `${why}; the gate needs ${clean} more instrument-days without a difference`,
+        evidence,
+        {
+          clean,
+          days,
+        },
+      );
     },
   },
   {
     name: "bias",
-    title: "differences within tolerance have no direction",
+    title: "within tolerance, modern is not systematically higher or lower than legacy",
     before: moves,
     isWaivable: true,
     judge({ trials: { trials, voided } }, { alpha }) {
@@ -257,18 +283,18 @@ export const figureGates: readonly EvidenceGate[] = [
       const e = evidenceOfShares(signs, [0.5, 0.5]);
       const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
       const why =
-        `modern is higher in ${plus} of ${within.length} differences within tolerance ` +
-        `(${againstChance(e, alpha)}); they add up to at most ${dollars(drift)} a book and month; ` +
+        `modern is higher on ${plus} of ${many(within.length, "instrument-day")} that differ within tolerance ` +
+        `(${againstChance(e, alpha)}); the largest sum of a book and month is ${dollars(drift)}; ` +
         `the limit is ${dollars(driftMax)}`;
       const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
-      if (trials.length === 0) return inconclusive("no closed trading day has been compared");
+      if (trials.length === 0) return inconclusive("no closed trading day has a trial; shadow a trading day");
       const way = "; look for a rounding or convention that one side lacks";
       return e >= 1 / alpha || drift > driftMax ? closed(`${why}${way}`, evidence) : open(why, evidence);
     },
   },
   {
     name: "coverage",
-    title: "nearly everything that should be compared is compared, by count and by money",
+    title: "nearly all calls and instrument-days that were due were compared, by count and by money",
     before: moves,
     isWaivable: true,
     judge({ stored: { tallies, others }, trials, nowMs }) {
@@ -276,13 +302,15 @@ export const figureGates: readonly EvidenceGate[] = [
       const since = new Date(nowMs - otherKeysMs).toISOString();
       const writing = others.filter(({ at }) => at >= since).map(({ key }) => key);
       const named =
-        writing.length === 0 ? "" : `; other keys are in use and not counted: ${writing.join(", ")}`;
+        writing.length === 0
+          ? ""
+          : `; evidence under other keys is written and does not count: ${writing.join(", ")}`;
       return { ...verdict, why: `${why}${named}` };
     },
   },
   {
     name: "sampling",
-    title: "the share of shadowed calls is the one that the plan sets",
+    title: "the share of shadowed calls agrees with the plan",
     before: moves,
     isWaivable: true,
     judge({ stored: { tallies } }, { alpha }) {
@@ -292,47 +320,54 @@ export const figureGates: readonly EvidenceGate[] = [
         const e = evidenceOfShares([k, n - k], [ratio, 1 - ratio]);
         if (e >= 1 / alpha)
           return closed(
-            `${k} of ${n} calls were shadowed where the plan says ${percent(ratio)} ` +
+            `${k} of ${n} calls were shadowed, and the plan says ${percent(ratio)} ` +
               `(${againstChance(e, alpha)}); look for a program that keeps calls from the bridge`,
             { k, n, e, limit: ratio, alpha },
           );
       }
       if (tallies.every(({ source }) => source === "replay"))
-        return inconclusive("nothing has been shadowed");
-      return open(samples.length === 0 ? "every call is shadowed" : "the shadowed share is that of the plan");
+        return inconclusive("no call has been shadowed; send calls through the bridge");
+      return open(
+        samples.length === 0 ? "every call is shadowed" : "the share of shadowed calls agrees with the plan",
+      );
     },
   },
   {
     name: "noise",
-    title: "the answering system's own noise is measured; exclusions are few, and none has ended",
+    title: "A/A calls measure how often a system differs from itself; exclusions are few, and none has ended",
     before: ["dual_write", "primary_switch"],
     isWaivable: true,
     judge({ stored: { tallies }, exclusions, date, isNoiseMeasured }, { alpha }) {
       const ended = exclusions.find(({ until }) => until < date);
       if (ended !== undefined)
-        return closed(`the exclusion of ${ended.path} (${ended.owner}) ended on ${ended.until}; remove it`);
+        return closed(
+          `the exclusion of ${ended.path} (${ended.owner}) ended on ${ended.until}; remove the exclusion`,
+        );
       const values = sum(tallies, "excluded");
       const share = values.n === 0 ? 0 : values.k / values.n;
       if (share > excludedMax)
         return closed(
-          `${percent(share)} of the compared values are excluded; the limit is ${percent(excludedMax)}`,
+          `${percent(share)} of the values are excluded from comparison; the limit is ${percent(excludedMax)}; remove exclusions`,
           {
             k: values.k,
             n: values.n,
             limit: excludedMax,
           },
         );
-      const methods = strataOf(tallies, "ab");
+      const methods = methodsOf(tallies, "ab");
       const lacking = methods.filter((method) => sum(tallies, "aa", method).n < controlsMin);
       const excess = excessOverNoise(sum(tallies, "ab"), sum(tallies, "aa"), alpha);
       const aa = sum(tallies, "aa");
       const evidence = { k: aa.k, n: aa.n, excess, limit: controlsMin, alpha };
-      const missing = lacking.length === 0 ? "" : ` for ${lacking.join(", ")}`;
+      const missing = lacking.length === 0 ? "" : ` and has fewer of ${lacking.join(", ")}`;
       const way = isNoiseMeasured ? "" : "; set shadow.control_percentage";
       return methods.length > 0 && lacking.length === 0
-        ? open(`at most ${percent(excess)} of calls differ beyond the noise of ${aa.n} A/A calls`, evidence)
+        ? open(
+            `at most ${percent(excess)} of calls differ for other reasons than the noise that ${aa.n} A/A calls show`,
+            evidence,
+          )
         : inconclusive(
-            `${aa.n} A/A calls were made; the gate needs ${controlsMin} a method${missing}${way}`,
+            `${aa.n} A/A calls were made; the gate needs ${controlsMin} of each method${missing}${way}`,
             evidence,
             {
               clean:
@@ -346,25 +381,28 @@ export const figureGates: readonly EvidenceGate[] = [
   },
   {
     name: "errors",
-    title: "modern fails in at most 1 % of minutes",
+    title: "modern fails, and legacy does not, in at most 1 % of the minutes with calls",
     before: moves,
     isWaivable: true,
     judge({ stored: { tallies, processes }, nowMs }, { alpha }) {
-      // A killed process may have lost an error that it had not written yet.
-      const killed = processes.filter(({ ended, at }) => !ended && Date.parse(at) + 60_000 < nowMs).length;
+      // A process that died may have lost a failure that it had not written, so each counts as one failure.
+      const died = processes.filter(({ ended, at }) => !ended && Date.parse(at) + 60_000 < nowMs).length;
       const { k: failed, n: minutes } = sum(tallies, "errors");
-      const count = { k: failed + killed, n: minutes + killed };
+      const count = { k: failed + died, n: minutes + died };
       const upper = upperBound(count, alpha);
       const evidence = { ...count, upper, limit: errorMax, alpha };
       const why =
-        `modern failed in ${failed} of ${minutes} minutes, and ${many(killed, "process", "processes")} did not end ` +
-        `properly: together a rate of at most ${percent(upper)}; ` +
+        `modern failed in ${failed} of ${many(minutes, "minute")}, and ${many(died, "process", "processes")} died ` +
+        `(each counts as one more failure), so the true rate is at most ${percent(upper)}; ` +
         `the limit is ${percent(errorMax)}`;
       const state = judgeRate(count, errorMax, alpha);
-      if (state === "closed") return closed(`${why}; see comparisons --verdict error`, evidence);
+      if (state === "closed")
+        return closed(`${why}; run comparisons --verdict error, and repair modern`, evidence);
       if (state === "open" && count.n >= minutesMin) return open(why, evidence);
       const clean = Math.max(minutesMin, trialsNeeded(count.k, errorMax, alpha)) - count.n;
-      return inconclusive(`${why}; the gate needs ${clean} more clean ones`, evidence, { clean });
+      return inconclusive(`${why}; the gate needs ${clean} more minutes without a failure`, evidence, {
+        clean,
+      });
     },
   },
   {
@@ -393,8 +431,10 @@ function monthlySums(within: readonly LaneDay[]): readonly number[] {
 }
 
 /**
- * If the money of a lost comparison is unknown, the comparison counts with the money of the largest answer of
- * its method. Instrument-days that are void, since a process died, are lost too.
+ * Judges which share of the due comparisons was made, by count and by money, for each method. If some
+ * instrument-days are void, the share of the others is judged as well. A lost comparison was due and not
+ * made. If its money is unknown, it counts with the money of the largest answer of the method; this
+ * assumption alone cannot close the gate.
  */
 export function coverageOf(
   all: readonly Tally[],
@@ -402,7 +442,7 @@ export function coverageOf(
   sources: readonly EvidenceSource[],
 ): EvidenceVerdict {
   const tallies = all.filter(({ source }) => sources.includes(source));
-  const methods = [...new Set([...strataOf(tallies, "coverage"), ...strataOf(tallies, "lost")])];
+  const methods = [...new Set([...methodsOf(tallies, "coverage"), ...methodsOf(tallies, "lost")])];
   if (methods.length === 0)
     return inconclusive("nothing was due to be compared; send calls through the bridge");
   const strata = methods.map((method) => {
@@ -433,20 +473,20 @@ export function coverageOf(
   const reasons = tallies
     .filter(({ signal, stratum }) => signal === "lost" && stratum.startsWith(`${method} `))
     .toSorted((one, other) => other.n - one.n)
-    .map(({ stratum, n }) => `${n} ${stratum.slice(method.length + 1)}`);
+    .map(({ stratum, n }) => `${n} (${stratum.slice(method.length + 1)})`);
   const why =
     `${method}: ${percent(byCount)} by count and ${percent(byMoney)} by money were compared; ` +
-    `the limit is ${percent(coverageMin)}` +
-    (reasons.length === 0 ? "" : `; lost: ${reasons.join(", ")}`) +
-    (days === 0 ? "" : `; a process died, which voids ${many(days, "instrument-day")}`);
+    `the least allowed is ${percent(coverageMin)}` +
+    (reasons.length === 0 ? "" : `; not compared: ${reasons.join(", ")}`) +
+    (days === 0 ? "" : `; a process died, so ${many(days, "instrument-day is", "instrument-days are")} void`);
   const evidence = { byCount, byMoney, limit: coverageMin, voided: days };
   if (strata.some(({ surely }) => surely < coverageMin)) return closed(why, evidence);
   return Math.min(byCount, byMoney) >= coverageMin ? open(why, evidence) : inconclusive(why, evidence);
 }
 
 /**
- * The proved factor by which the second of two calls of one system is faster: in `steps` of the ratio 1.1,
- * and as its inverse `m`.
+ * Returns how much faster a repeated call is, as far as `n` A/A calls prove it. `m` is the median time of the
+ * second call divided by that of the first one. `steps` is the number of bins between both, rounded up.
  */
 function orderEffect(
   tallies: readonly Tally[],
@@ -460,17 +500,17 @@ function orderEffect(
   return { n, steps: Math.ceil(Math.log(faster) / Math.log(1.1)), m: 1 / faster };
 }
 
-/** How strongly counts show that shares differ from the expected ones: 1 / alpha closes a gate. */
+/** Prints evidence of `evidenceOfShares`, and the evidence from which on the gate is closed. */
 const againstChance = (e: number, alpha: number): string =>
-  `evidence against chance ${Number(e.toPrecision(3))}, which closes the gate at ${Number((1 / alpha).toPrecision(3))}`;
+  `evidence against chance: ${Number(e.toPrecision(3))}; ${Number((1 / alpha).toPrecision(3))} closes the gate`;
 
 function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
   const bins = binsOf(tallies);
-  const methods = strataOf(tallies, "pairs");
+  const methods = methodsOf(tallies, "pairs");
   const strata = methods.map((method) => {
     const { n, k: exact } = sum(tallies, "pairs", method);
-    // With an order effect the limit is below 1.1. Pairs are counted exactly for 1.1 only, so bins are used.
+    // If a repeated call is faster, the limit is below 1.1, and bins are used: `exact` is for 1.1 only.
     const stepped = bins
       .filter((bin) => bin.method === method && bin.modern - bin.legacy >= 2 - order.steps)
       .reduce((total, bin) => total + bin.n, 0);
@@ -480,23 +520,27 @@ function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdic
   const slower = strata.find(({ state }) => state === "closed");
   const worst = slower ?? strata.toSorted((one, other) => other.k / other.n - one.k / one.n)[0];
   const { method = "", k = 0, n = 0 } = worst ?? {};
-  const limit = 1.1 * order.m;
+  const limit = 1.1 ** (1 - order.steps);
+  const lowered = order.steps === 0 ? "" : " (1.1, lowered because a repeated call is faster)";
   const why =
     `${method === "" ? "" : `${method}: `}modern took more than ` +
-    `${Number(limit.toPrecision(3))} times as long in ${k} of ${many(n, "pair")}`;
+    `${Number(limit.toPrecision(3))} times${lowered} as long as legacy in ${k} of ${many(n, "pair")} of calls; ` +
+    "the limit is half of the pairs";
   const evidence = { k, n, limit, alpha, orderEffect: order.m, controls: order.n };
   if (slower !== undefined) return closed(`${why}; profile modern`, evidence);
   const few = strata.some((one) => one.n < pairsMin);
   if (strata.length > 0 && !few && order.n >= controlsMin && strata.every(({ state }) => state === "open"))
     return open(why, evidence);
   const clean = Math.max(0, Math.max(pairsMin, trialsNeeded(k, 0.5, alpha)) - n);
-  return inconclusive(`${why}; the gate needs ${clean} more pairs${controlsText(order.n)}`, evidence, {
-    clean,
-  });
+  return inconclusive(
+    `${why}; the gate needs ${clean} more pairs in which modern is not slower${controlsText(order.n)}`,
+    evidence,
+    { clean },
+  );
 }
 
 const controlsText = (n: number): string =>
-  n >= controlsMin ? "" : `; ${n} of ${controlsMin} A/A pairs were made: set shadow.control_percentage`;
+  n >= controlsMin ? "" : `; ${n} of ${controlsMin} A/A calls were made: set shadow.control_percentage`;
 
 function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict {
   const order = orderEffect(tallies, alpha);
@@ -513,6 +557,7 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
     const slowAt = threshold + 1 - order.steps;
     const count = (of: (bin: Bin) => boolean): number =>
       later.filter(of).reduce((total, { n }) => total + n, 0);
+    // The pairs in which only modern is slow (b), and those in which only legacy is slow (c).
     const b = count(({ legacy, modern }) => modern > slowAt && legacy <= threshold);
     const c = count(({ legacy, modern }) => legacy > threshold && modern <= slowAt);
     const state = judgeRate({ k: b, n: b + c }, 0.5, alpha, methods.length);
@@ -523,8 +568,8 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
   const worst = slower ?? strata.toSorted((one, other) => other.b - other.c - (one.b - one.c))[0];
   const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0, slowMs = 0 } = worst ?? {};
   const why =
-    `${method === "" ? "" : `${method}: `}in ${b + c} of ${many(pairs, "pair")} only one system was slow ` +
-    `(legacy above ${thresholdMs} ms, modern above ${slowMs} ms); in ${b} of them it was modern`;
+    `${method === "" ? "" : `${method}: `}in ${b + c} of ${many(pairs, "pair")} of calls only one system was slow ` +
+    `(legacy above ${thresholdMs} ms, modern above ${slowMs} ms); in ${b} of these modern was slow; the limit is half of these`;
   const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
   if (slower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
   const isOpen = strata.every(({ state }) => state === "open");

@@ -14,7 +14,7 @@ import {
 const nowMs = Date.parse("2026-11-30T18:00:00Z");
 const today = "2026-11-30";
 
-/** The last business days before today, oldest first. */
+/** Returns the last `count` business days before `today`, oldest first. */
 function businessDays(count: number): readonly string[] {
   const days: string[] = [];
   for (let day = (parseDay(today) ?? 0) - 1; days.length < count; day--)
@@ -28,11 +28,12 @@ const laneDay = (given: Partial<LaneDay> = {}): LaneDay => ({
   ...{ money: 0, quantityApart: false, signed: 0, weight: 1_000, ...given },
 });
 
-/** Returns clean instrument-days: those of `lanes` lanes on each of the last `days` business days. */
+/** Returns instrument-days that agree: those of `lanes` lanes on each of the last `days` business days. */
 const clean = (days: number, lanes: number, given: Partial<LaneDay> = {}): readonly LaneDay[] =>
   businessDays(days).flatMap((day) =>
     Array.from({ length: lanes }, (_, lane) => laneDay({ day, symbol: `S${lane}`, ...given })),
   );
+/** Returns an instrument-day that is apart. */
 const broken = (given: Partial<LaneDay> = {}): LaneDay =>
   laneDay({ apart: "positions[].realized", money: 50, ...given });
 
@@ -68,12 +69,12 @@ function factsOf({ laneDays = [], tallies = [], processes = [], ...given }: Give
 
 const judged = (name: string, before: Guarded, given: Given) => {
   const found = judgeEvidence(before, factsOf(given)).find((gate) => gate.name === name);
-  if (found === undefined) throw new Error(`${name} does not stand before ${before}`);
+  if (found === undefined) throw new Error(`there is no gate ${name} before ${before}`);
   return found;
 };
 const stateOf = (name: string, before: Guarded, given: Given): string => judged(name, before, given).state;
 
-/** Returns the lane days as a store keeps them: the last one for each lane and day. */
+/** Returns the instrument-days as a store keeps them: the last comparison of each lane and day. */
 const lastOfEach = (laneDays: readonly LaneDay[]): readonly LaneDay[] => [
   ...new Map(laneDays.map((one) => [`${one.source} ${one.day} ${one.symbol}`, one])).values(),
 ];
@@ -83,81 +84,84 @@ const result = (kind: string, content: EvidenceFacts["records"][number]["content
   ...{ kind, atMs: nowMs - 3_600_000, actor: "amy", build, content },
 });
 
-/** Cases in which a naive gate is wrong: the case, the gate that must be right, and its verdict. */
+/**
+ * Cases in which a gate could judge wrongly: the numbered case, the gate, the move that the gate guards, the
+ * right state of the gate, and the evidence.
+ */
 const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
   ["1: there is no comparison at all", "accuracy/live", "dual_write", "inconclusive", {}],
   [
-    "2: one class of products is clean and another one was never seen",
+    "2: one class of products agrees, and another one was replayed and never shadowed",
     "accuracy/live",
     "dual_write",
     "inconclusive",
     { laneDays: [...clean(20, 10), ...clean(20, 10, { source: "replay", group: "option" })] },
   ],
   [
-    "3: the same wrong trade in a thousand calls is one event",
+    "3: one wrong trade is in a thousand calls, and is one event",
     "accuracy/live",
     "dual_write",
     "open",
     { laneDays: [...clean(20, 10), broken()], tallies: [tally("ab", "totals", { n: 1_000, k: 1_000 })] },
   ],
   [
-    "4: a dashboard polls one clean book a hundred thousand times",
+    "4: a dashboard asks a hundred thousand times for one lane that agrees",
     "accuracy/live",
     "dual_write",
     "inconclusive",
     { laneDays: clean(3, 1), tallies: [tally("ab", "totals", { n: 100_000 })] },
   ],
   [
-    "5: a request gets more trades during the day, so that each call looks like a new one",
+    "5: a request grows during the day, so that each of its calls looks like a new trial",
     "accuracy/live",
     "dual_write",
     "inconclusive",
     { laneDays: clean(3, 1), tallies: [tally("coverage", "calculatePnl", { n: 100_000, amount: 1 })] },
   ],
   [
-    "6: people judge a rate at the limit again and again until it looks good",
+    "6: 59 clean trials would be proof in a test that is valid for one look, and people look ten thousand times",
     "accuracy/live",
     "dual_write",
     "inconclusive",
     { laneDays: clean(1, 59), looks: 10_000 },
   ],
   [
-    "7: five clean days follow a failure, and somebody wants to count from there",
+    "7: five days that agree follow an event, and the event still counts",
     "accuracy/live",
     "dual_write",
     "inconclusive",
     { laneDays: [...clean(6, 10), broken({ day: businessDays(6)[0] ?? "" })] },
   ],
   [
-    "9: a break is older than any window",
+    "9: a material difference is almost two years old",
     "material",
     "dual_write",
     "closed",
     { laneDays: [...clean(100, 10), broken({ day: "2025-01-06", money: 5_000 })] },
   ],
   [
-    "10: legacy is wrong in a known way on every day, and the cause is accepted and proved",
+    "10: legacy is wrong on every day, and the proved cause is accepted",
     "accuracy/live",
     "dual_write",
     "open",
     { laneDays: clean(20, 5, { apart: "daily[].realized", accepted: "DAY_RULE" }) },
   ],
   [
-    "11: an accepted cause explains only a part of a difference, and the rest is a real loss",
+    "11: an accepted cause explains only a part of a difference, so the difference is not accepted",
     "material",
     "dual_write",
     "closed",
     { laneDays: [...clean(20, 10), broken({ accepted: null, money: 1_200 })] },
   ],
   [
-    "12: differences within tolerance are all of one sign",
+    "12: all differences within tolerance have one sign",
     "bias",
     "dual_write",
     "closed",
     { laneDays: clean(1, 8, { signed: 0.004 }) },
   ],
   [
-    "13: one book is 1 100 dollars too high, and another one 1 100 dollars too low",
+    "13: modern is 1 100 dollars too high in one book, and 1 100 dollars too low in another",
     "material",
     "dual_write",
     "closed",
@@ -169,7 +173,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "14: a hedged book with a net P&L of 3 dollars is 2 dollars apart",
+    "14: a lane is 2 dollars apart, which is below the limits in money, however small its P&L is",
     "material",
     "dual_write",
     "open",
@@ -181,7 +185,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "15: the P&L has the wrong sign on 5 % of instrument-days, which a rank correlation does not see",
+    "15: modern is wrong on 5 % of instrument-days, which a correlation of both P&L series may not show",
     "accuracy/replay",
     "dual_write",
     "closed",
@@ -194,7 +198,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "16: modern times out on the big books, so that its slow answers are absent",
+    "16: modern times out in every call, so that its latencies are missing",
     "latency_p50",
     "dual_write",
     "closed",
@@ -207,7 +211,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "17: shedding under load drops the heavy calls",
+    "17: 1 % of the comparisons are shed, and these have most of the money",
     "coverage",
     "dual_write",
     "closed",
@@ -219,13 +223,13 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "18: the shadow runs second on warm caches and seems as fast as legacy",
+    "18: modern seems as fast as legacy only because the second call of each pair finds warm caches",
     "latency_p50",
     "dual_write",
     "closed",
     {
       tallies: [
-        // Nominally no pair is slower, but the second call of legacy itself takes half the time.
+        // No pair counts as slower, but a second call of legacy itself takes half the time of the first.
         tally("pairs", "totals", { n: 400, k: 0 }),
         tally("bins", "totals first 20 20", { n: 400 }),
         tally("order", "totals 9", { n: 400 }),
@@ -233,14 +237,14 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "19: the machine is busy at noon, and both are slow",
+    "19: both systems are slow in the same 500 calls, because the machine is busy",
     "latency_p99",
     "dual_write",
     "open",
     {
       tallies: [
         tally("bins", "totals first 20 20", { n: 1_000 }),
-        // Pairs in which both are slow say nothing.
+        // Pairs in which both systems are slow do not count.
         tally("bins", "totals later 30 30", { n: 500 }),
         tally("bins", "totals later 30 20", { n: 20 }),
         tally("order", "totals 20", { n: 200 }),
@@ -248,21 +252,21 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "20: live market data move between the two calls",
+    "20: market data change between the two calls, which A/A calls show as well",
     "noise",
     "dual_write",
     "open",
     { tallies: [tally("ab", "totals", { n: 1_000, k: 20 }), tally("aa", "totals", { n: 1_000, k: 20 })] },
   ],
   [
-    "21: twenty A/A calls are too few to prove noise",
+    "21: twenty A/A calls are too few to measure noise",
     "noise",
     "dual_write",
     "inconclusive",
     { tallies: [tally("ab", "totals", { n: 1_000, k: 20 }), tally("aa", "totals", { n: 20, k: 1 })] },
   ],
   [
-    "22: modern fails, and legacy is fine",
+    "22: modern fails, and legacy answers",
     "accuracy/live",
     "dual_write",
     "closed",
@@ -271,7 +275,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "23: both systems fail alike, which does not count as a failure of modern",
+    "23: both systems fail in the same calls, which are not counted as failures of modern",
     "errors",
     "dual_write",
     "open",
@@ -285,14 +289,14 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { records: [result("tests", { passed: 10, failed: 0, skipped: 0 }, "1+y")] },
   ],
   [
-    "24: no test has run",
+    "24: the recorded test run has no tests",
     "tests_passed",
     "dual_write",
     "inconclusive",
     { records: [result("tests", { passed: 0, failed: 0, skipped: 0 })] },
   ],
   [
-    "25: modern becomes slow in the pairs after the first ones, which set the limit",
+    "25: modern becomes slow after the first pairs, which set the limit of a slow call",
     "latency_p99",
     "dual_write",
     "closed",
@@ -305,14 +309,14 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "26: nothing is traded on the two days of a weekend",
+    "26: the last trading day was compared, and only a weekend has passed since",
     "standing",
     "dual_write",
     "open",
     { laneDays: [laneDay({ day: "2026-11-27" })], today: "2026-11-30" },
   ],
   [
-    "27: forty classes are watched, and one crosses a 5 % alarm by chance",
+    "27: of forty classes one has 6 events in 30 trials, which may be chance among so many classes",
     "accuracy/live",
     "dual_write",
     "inconclusive",
@@ -328,7 +332,7 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     },
   ],
   [
-    "28: accuracy was open, and a lane breaks before the move is granted",
+    "28: all closed trading days agree, and a lane is apart on the running day",
     "standing",
     "dual_write",
     "closed",
@@ -342,14 +346,14 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { exclusions: [{ path: "*.unrealized", owner: "bob", until: "2026-11-01" }] },
   ],
   [
-    "29: an exclusion leaves out a large share of the values",
+    "29: exclusions leave out 30 % of the values",
     "noise",
     "dual_write",
     "closed",
     { tallies: [tally("excluded", "totals", { n: 1_000, k: 300 })] },
   ],
   [
-    "31: the evidence of 19 days has no month-end",
+    "31: the evidence has fewer than 20 days, and no month-end",
     "days",
     "primary_switch",
     "inconclusive",
@@ -368,10 +372,10 @@ test.each(faults)("fault %s: %s before %s is %s", (_, name, before, state, given
   expect(judged(name, before, given)).toMatchObject({ state });
 });
 
-// Fault 8, a configuration that is touched to get rid of evidence, is tested with the reader of the facts in
-// src/app/control/gate-facts.test.ts.
+// Fault 8 is a configuration that is changed to get rid of evidence. It needs the reader of the facts, so its
+// test is in src/app/control/gate-facts.test.ts.
 
-test("fault 30: a process of another build still writes evidence, which is named and not counted", () => {
+test("fault 30: evidence that a process of another build writes does not count, and coverage names its key", () => {
   const others = [
     { key: "d/e/f", at: "2026-11-30T17:59:00.000Z" },
     { key: "0/0/0", at: "2026-11-20T17:59:00.000Z" },
@@ -379,11 +383,13 @@ test("fault 30: a process of another build still writes evidence, which is named
   const facts = factsOf({ laneDays: clean(3, 1) });
   const gates = judgeEvidence("dual_write", { ...facts, stored: { ...facts.stored, others } });
   const found = (name: string) => gates.find((gate) => gate.name === name);
-  expect(found("coverage")?.why).toMatch(/; other keys are in use and not counted: d\/e\/f$/);
+  expect(found("coverage")?.why).toMatch(
+    /; evidence under other keys is written and does not count: d\/e\/f$/,
+  );
   expect(found("accuracy/live")).toMatchObject({ state: "inconclusive", evidence: { n: 3 } });
 });
 
-test("standing names an instrument that is apart, and an answer without symbols only if no instrument is", () => {
+test("the gate standing names an instrument that is apart or, if none is, an answer without symbols", () => {
   const summary = broken({ day: today, symbol: "#dashboard 1", group: "summary", money: null });
   const whyOf = (...apart: readonly LaneDay[]) =>
     judged("standing", "dual_write", { laneDays: [...clean(20, 10), ...apart] }).why;
@@ -391,7 +397,7 @@ test("standing names an instrument that is apart, and an answer without symbols 
   expect(whyOf(summary)).toMatch(/^1 lane is apart now, such as EGB #dashboard 1 /);
 });
 
-test("noise needs enough A/A calls of each method; those of one do not count for another", () => {
+test("the gate noise needs 200 A/A calls of each method, and calls of one method do not count for another", () => {
   const tallies = ["totals", "dailyPnl"].map((method) => tally("ab", method, { n: 1_000 }));
   const controls = [tally("aa", "totals", { n: 500 }), tally("aa", "dailyPnl", { n: 150 })];
   const { needs } = judged("noise", "dual_write", { tallies: [...tallies, ...controls] });
@@ -402,7 +408,7 @@ describe("trials", () => {
   const found = (laneDays: readonly LaneDay[], processes: readonly EvidenceProcess[] = []) =>
     trialsOf({ laneDays, processes }, { today, nowMs });
 
-  test("a lane that is apart leaves the trials until both sides agree again", () => {
+  test("a lane that is apart has its next trial on the day after both sides agree again", () => {
     const days = businessDays(5);
     const states = [null, "realized", "realized", null, null];
     const { trials, apart } = found(days.map((day, at) => laneDay({ day, apart: states[at] ?? null })));
@@ -414,12 +420,12 @@ describe("trials", () => {
     expect(apart).toHaveLength(2);
   });
 
-  test("the running day does not count, but a lane that is apart on it is apart now", () => {
+  test("the running trading day has no trials, but a lane that is apart on that day is apart now", () => {
     const { trials, apartNow } = found([broken({ day: today })]);
     expect([trials, apartNow.length]).toEqual([[], 1]);
   });
 
-  test("a lane that was apart in modern's answers is not apart now if its shadow agrees on a later day", () => {
+  test("a lane that was apart in modern's answers is not apart now if the shadow agrees on a later day", () => {
     const [first = "", second = ""] = businessDays(2);
     const served = broken({ day: first, source: "served" });
     expect(found([served, laneDay({ day: first })]).apartNow).toEqual([served]);
@@ -428,7 +434,7 @@ describe("trials", () => {
     expect(found([served, laneDay({ day: second, source: "replay" })]).apartNow).toEqual([served]);
   });
 
-  test("a process that died voids the days that it had open, except those that another process compared later", () => {
+  test("a dead process voids the instrument-days of its last trading day, except those compared after its death", () => {
     const before = laneDay({ symbol: "early", at: "2026-11-27T14:00:00.000Z" });
     const after = laneDay({ symbol: "late", at: "2026-11-27T16:00:00.000Z" });
     const earlier = laneDay({ symbol: "early", day: "2026-11-25", at: "2026-11-25T14:00:00.000Z" });
@@ -441,7 +447,7 @@ describe("trials", () => {
     expect(found([before], [{ ...dead, ended: true }]).voided).toEqual([]);
   });
 
-  test("a killed process never makes a verdict better, whatever it had compared", () => {
+  test("the death of a process never moves the state of a gate towards open", () => {
     const gates: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
     const rank = { open: 2, inconclusive: 1, closed: 0 };
     const days = businessDays(8);
@@ -484,7 +490,7 @@ describe("trials", () => {
     expect(stateOf("coverage", "dual_write", given)).toBe("open");
     expect(judged("coverage", "dual_write", { ...given, processes: [dead] })).toMatchObject({
       state: "closed",
-      why: expect.stringMatching(/^instrument-days: 90 % by count .* voids 4 instrument-days/),
+      why: expect.stringMatching(/^instrument-days: 90 % by count .* so 4 instrument-days are void/),
     });
   });
 });
@@ -492,7 +498,7 @@ describe("trials", () => {
 describe("harm is proved", () => {
   const harmOf = (laneDays: readonly LaneDay[], backInUseMs?: number): string | undefined =>
     provedHarm(factsOf({ laneDays, ...(backInUseMs !== undefined && { backInUseMs }) }));
-  /** Modern answers 25 instrument-days of each class, and some of the first class are wrong. */
+  /** Returns 25 instrument-days that modern answered of each of `groups` classes; `events` are apart. */
   const served = (groups: number, events: number): readonly LaneDay[] =>
     Array.from({ length: 25 * groups }, (_, at) =>
       laneDay({
@@ -501,24 +507,24 @@ describe("harm is proved", () => {
       }),
     );
 
-  test("by a rate that is surely above the limit, although several classes are watched", () => {
+  test("by a rate that is proved to be above the limit; the more classes are judged, the more events that takes", () => {
     expect(harmOf(served(1, 3))).toMatch(
-      /^modern showed 3 of 25 instrument-days of the class g0 wrong: the true rate is at least 1\.\d+ %; the limit is 1 %$/,
+      /^3 of 25 instrument-days of the class g0 that modern answered remained unexplained, so the true rate is at least 1\.\d+ %; the limit is 1 %$/,
     );
     expect(harmOf(served(1, 1))).toBeUndefined();
     expect(harmOf(served(40, 3))).toBeUndefined();
-    expect(harmOf(served(40, 5))).toMatch(/^modern showed 5 of 25 /);
+    expect(harmOf(served(40, 5))).toMatch(/^5 of 25 /);
   });
 
-  test("by one material figure, and never by what modern did not answer", () => {
+  test("by one material difference of an instrument-day that modern answered, and not of one that legacy answered", () => {
     const wrong = { apart: "positions[].realized", money: 5_000 };
     expect(harmOf([laneDay({ source: "served", ...wrong })])).toBe(
-      "modern showed EGB ZNZ6 positions[].realized of 2026-11-27 wrong by $5000",
+      "modern was wrong about EGB ZNZ6 (positions[].realized) on 2026-11-27 by up to $5000; the limit is $1000",
     );
     expect(harmOf([laneDay(wrong)])).toBeUndefined();
   });
 
-  test("by nothing that happened before modern was taken back into use", () => {
+  test("only by instrument-days that were compared after modern was taken back into use", () => {
     const at = Date.parse("2026-11-27T20:00:00.000Z");
     expect(harmOf(served(1, 10), at - 1)).toBeDefined();
     expect(harmOf(served(1, 10), at)).toBeUndefined();
@@ -532,7 +538,7 @@ test("without any evidence, every gate is inconclusive except user_impact, nothi
       if (!free.includes(name)) expect([name, state]).toEqual([name, "inconclusive"]);
 });
 
-test("`accuracy/live` opens exactly at the number of clean trials that it announces", () => {
+test("`accuracy/live` opens exactly at the number of clean trials that its verdict asks for", () => {
   for (const [before, needed] of [
     ["dual_write", 67],
     ["primary_switch", 506],
@@ -546,7 +552,7 @@ test("`accuracy/live` opens exactly at the number of clean trials that it announ
   }
 });
 
-test("a waiver counts once two people have given it, and never for a gate that cannot be waived", () => {
+test("a waiver opens a gate if two people gave it and it has not ended, and never a gate that cannot be waived", () => {
   const waiver = (gate: string, ...actors: readonly string[]) => [
     { gate, actors, reason: "tight", until: "2026-12-10" },
   ];
@@ -691,11 +697,11 @@ test.each<readonly [string, Guarded, string, Given]>([
   ["sampling", "dual_write", "closed", { tallies: [tally("sampling", "0.1", { n: 1_000, k: 140 })] }],
   ["days", "dual_write", "open", { laneDays: clean(5, 1) }],
   ["days", "primary_switch", "open", { laneDays: clean(60, 4) }],
-])("%s before %s is %s by its own evidence", (name, before, state, given) => {
+])("%s before %s is %s for the given evidence", (name, before, state, given) => {
   expect(judged(name, before, given)).toMatchObject({ state });
 });
 
-test("every gate gives its reason in one line, and no name is used twice", () => {
+test("each gate gives its reason in one line of 10 to 300 characters, and no two gates have the same name", () => {
   const names = evidenceGates.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const before of ["dual_write", "primary_switch", "cleanup", "window", "ramp"] as const)

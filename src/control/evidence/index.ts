@@ -1,4 +1,4 @@
-/** The gates that need evidence: their facts, their table and their judgement. */
+/** The gates that need evidence: the facts that they judge, the table of all gates, and the judgement. */
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts } from "./facts.ts";
 import { figureGates } from "./figure-gates.ts";
@@ -13,7 +13,7 @@ export { metricsOf } from "./metrics.ts";
 export { trialsOf } from "./trials.ts";
 export type { Guarded } from "./verdict.ts";
 
-/** Returns the names of the edge features that a history shows; `trials` has each of its instrument-days. */
+/** Returns the names of the edge features of a history; `trials` has each instrument-day of the history. */
 export const featuresOf = (trials: readonly Trial[]): readonly string[] =>
   Object.entries(edgeFeatures).flatMap(([feature, shows]) =>
     trials.some((trial) => shows(trial, kindsOfDay(trial.day))) ? [feature] : [],
@@ -24,13 +24,13 @@ export const evidenceGates = [...recordGates, ...figureGates];
 export type JudgedGate = EvidenceVerdict & {
   readonly name: string;
   readonly title: string;
-  /** Whether the gate lets the move pass: it is open, or two people waive it. */
+  /** Whether the gate lets the move pass: its state is `open`, or two people waive the gate. */
   readonly open: boolean;
 };
 
 /**
- * Judges the evidence gates before a move. If `facts` is the reason why they cannot be read, all gates are
- * inconclusive for it.
+ * Judges the evidence gates before a move. If `facts` is a text, that is the reason why the facts cannot be
+ * read; then all gates are inconclusive for that reason.
  */
 export function judgeEvidence(before: Guarded, facts: EvidenceFacts | string): readonly JudgedGate[] {
   return evidenceGates
@@ -56,7 +56,7 @@ export function judgeEvidence(before: Guarded, facts: EvidenceFacts | string): r
           title,
           ...found,
           open: false,
-          why: `${found.why}; ${first} waives it, and a second person must too`,
+          why: `${found.why}; ${first} waives the gate, and a second person must waive it too`,
         };
       const why = `${found.why}; waived until ${waiver.until} by ${waiver.actors.join(" and ")}: ${waiver.reason}`;
       return { name, title, ...found, open: true, why };

@@ -1,7 +1,7 @@
 /**
- * For each evidence gate: what it proves, what it does not prove, and what to do if it is not open. The
- * report of the migration and docs/gates.md print these texts. Parts between backquotes are commands and
- * names.
+ * For each evidence gate: what the gate proves, what it does not prove, and what to do if it is not open. The
+ * limits are those of the default configuration. The report of the migration and docs/gates.md print these
+ * texts. Parts between backquotes are commands and names.
  */
 import type { GateMeaning } from "../../ports/migration-report.ts";
 
@@ -13,7 +13,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   edges_covered: {
     proves: "tests and a recorded replay cover options, expiry, month-ends and days after holidays",
-    lacks: "edge cases that nobody has named",
+    lacks: "that edge cases which nobody has named agree",
     otherwise: "run `replay --record` over a longer history",
   },
   benchmarks_met: {
@@ -22,17 +22,17 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "run `./run bench`, then `evidence add`",
   },
   "accuracy/replay": {
-    proves: "at most 1 % (0.1 % before primary_switch) of replayed instrument-days are unexplained",
+    proves: "at most 1 % (0.1 % before primary_switch) of replayed instrument-days remain unexplained",
     lacks: "that wiring, timing and permissions are right",
     otherwise: "run `replay --record`; explain the lanes that are apart",
   },
   "accuracy/live": {
-    proves: "at most 5 % (1 % before primary_switch) of shadowed instrument-days are unexplained",
-    lacks: "products that were not traded in that time",
+    proves: "at most 5 % (1 % before primary_switch) of shadowed instrument-days remain unexplained",
+    lacks: "that products which were not traded on the shadowed days agree",
     otherwise: "shadow more days; explain the lanes that are apart",
   },
   "accuracy/served": {
-    proves: "at most 1 % of instrument-days that modern answered are unexplained",
+    proves: "at most 1 % of instrument-days that modern answered remain unexplained",
     lacks: null,
     otherwise: "let modern answer more; explain the lanes that are apart",
   },
@@ -46,17 +46,19 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   standing: {
     proves: "no lane is apart now without an accepted cause, and the last trading day was compared",
     lacks: "that tomorrow is like today",
-    otherwise: "explain the lane; accept its cause or repair modern. It cannot be waived",
+    otherwise: "explain the lane; accept its cause or repair modern. The gate cannot be waived",
   },
   material: {
     proves:
-      "no row without an accepted cause differs by more than $1 000 or in its quantity; an instrument-day " +
-      "differs by at most $10 on average",
+      "without an accepted cause, no figure differs by more than $1 000, and no quantity differs; an " +
+      "instrument-day differs by at most $10 on average",
     lacks: "that small differences do not add up",
-    otherwise: "explain the named row. It cannot be waived",
+    otherwise: "explain the named difference. The gate cannot be waived",
   },
   bias: {
-    proves: "differences within tolerance have no direction, and add up to at most $100 a book and month",
+    proves:
+      "within tolerance, modern is not systematically higher or lower, and the differences of a book in a " +
+      "month add up to at most $100",
     lacks: null,
     otherwise: "look for a rounding that one side lacks",
   },
@@ -67,25 +69,25 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "find what was lost: shed calls, methods that modern lacks",
   },
   sampling: {
-    proves: "the shadowed share is that of the plan",
+    proves: "the share of shadowed calls agrees with the plan",
     lacks: null,
     otherwise: "look for a program that keeps calls from the bridge",
   },
   noise: {
     proves:
-      "the answering system's own noise is measured: it was asked twice in 200 calls a method (A/A calls); " +
-      "exclusions are few, and none has ended",
+      "200 calls of each method that asked the answering system twice (A/A calls) measure how often a system " +
+      "differs from itself; at most 1 % of values are excluded from comparison, and no exclusion has ended",
     lacks: null,
-    otherwise: "set `shadow.control_percentage`; remove exclusions",
+    otherwise: "set `shadow.control_percentage`, so that A/A calls are made; remove exclusions",
   },
   errors: {
-    proves: "modern fails in at most 1 % of minutes",
+    proves: "modern fails, and legacy does not, in at most 1 % of the minutes with calls",
     lacks: "failures that legacy has as well",
     otherwise: "run `comparisons --verdict error`, and repair modern",
   },
   latency_p50: {
     proves:
-      "in the median, modern takes at most 1.1 times as long as legacy for the same call; one a minute counts",
+      "in the median, modern takes at most 1.1 times as long as legacy for the same call; one call a minute counts",
     lacks: "speed under a load that has not occurred",
     otherwise:
       "profile modern; set `shadow.control_percentage` to measure how much faster a repeated call is",
@@ -97,7 +99,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
       "profile modern; set `shadow.control_percentage` to measure how much faster a repeated call is",
   },
   memory: {
-    proves: "modern needs at most 1.25 times legacy's memory",
+    proves: "in the median of all pairs of runs, modern needs at most 1.25 times legacy's memory",
     lacks: "other histories",
     otherwise: "run `evidence memory` over more pairs; find what modern keeps in memory",
   },
@@ -110,26 +112,27 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     proves:
       "no instrument-day that modern answered ended with a material error, no stale answer went unmarked, " +
       "and at most 1 % of user-days had a wrong figure",
-    lacks: "answers that were not compared; their share must be at most 5 %",
-    otherwise: "roll back, then explain it",
+    lacks: "that answers which were not compared agree; at most 5 % of the answers may be such",
+    otherwise: "roll back, then explain the wrong figures",
   },
   nothing_lost: {
-    proves: "both databases were equal in the last 15 minutes, and nothing is owed or quarantined",
+    proves:
+      "the last reconciliation, within 15 minutes, found both databases equal; no write is owed, and no row is in quarantine",
     lacks: null,
-    otherwise: "run `db drain`, then `db reconcile`. It cannot be waived",
+    otherwise: "run `db drain` and `db review`, then `db reconcile`. The gate cannot be waived",
   },
   rollback_drilled: {
-    proves: "a rollback of this build was drilled within 7 days and took at most 250 ms",
+    proves: "a rollback of this build was drilled within the last 7 days and took at most 250 ms",
     lacks: "a rollback while machines fail",
-    otherwise: "run `rollback --drill`. It cannot be waived",
+    otherwise: "run `rollback --drill`. The gate cannot be waived",
   },
   monitoring_up: {
-    proves: "a scrape and a test alert succeeded within the last day",
+    proves: "a scrape and a test alert succeeded within the last 24 hours",
     lacks: "that a person acts on the alerts",
     otherwise: "set `migration.monitoring.alert_url`; run `evidence add`",
   },
   team_trained: {
-    proves: "two people of the desk were trained within 90 days, and one of them has run a drill",
+    proves: "two people of the desk were trained within the last 90 days, and one of them has run a drill",
     lacks: null,
     otherwise: "run `sign-off team_trained` and `rollback --drill`",
   },
@@ -140,13 +143,13 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   reports_accepted: {
     proves:
-      "the two daily reports of the last compared trading day agree, or a person has accepted exactly " +
-      "their content; open while `use_new_reports` is off",
+      "legacy's and modern's daily reports of the last compared trading day agree, or a person has accepted " +
+      "exactly their content; open while `use_new_reports` is off",
     lacks: "that the reports of later days were compared",
     otherwise: "run `report daily`, then `report diff` and `report accept`; a desk without reports waives it",
   },
   no_readers_left: {
-    proves: "no program called legacy or had its files open during a time with a month-end",
+    proves: "no program called legacy or had a file of legacy open during a time with a month-end",
     lacks: "that no program reads a copy of the database",
     otherwise: "find the program that uses legacy",
   },

@@ -21,10 +21,10 @@ test("user impact counts users, books, days and minutes, and not calls", () => {
         impact("2026-11-27 wrong bob", 60),
         impact("2026-11-27 wrong_book EGB", 60, 91),
         impact("2026-11-26 wrong_book EGB", 15),
-        // If two processes find the book wrong, the store keeps the larger value of each tally.
+        // The store keeps the largest value of a tally; a countdown is largest for the earliest minute.
         impact("2026-11-27 wrong_from EGB", countdown(minute)),
         impact("2026-11-27 wrong_until EGB", minute + 11),
-        // A correction on a day without a wrong figure adds nothing.
+        // A right answer on a day without a wrong figure adds no minutes.
         impact("2026-11-30 wrong_until EGB", minute + 4_000),
         impact("2026-11-27 fell_back:TIMEOUT bob"),
         impact("2026-11-27 stale bob", 1_500),
@@ -48,7 +48,7 @@ test("user impact counts users, books, days and minutes, and not calls", () => {
   });
 });
 
-test("the other metrics are times of pairs, recorded memory, trials by source and minutes with errors", () => {
+test("the other metrics are latencies of pairs, recorded memory, trials by source and minutes with failures", () => {
   const bins = (legacy: number, modern: number, n: number): Tally =>
     tally("bins", `totals later ${legacy} ${modern}`, { n });
   const stored = {

@@ -7,12 +7,12 @@ import type {
   UserImpact,
 } from "../../ports/migration-report.ts";
 import type { EvidenceSource, StoredEvidence, Tally } from "../../ports/tallies.ts";
-import { type Bin, binsOf, quantile, strataOf, sum } from "./bins.ts";
+import { type Bin, binsOf, methodsOf, quantile, sum } from "./bins.ts";
 import type { EvidenceFacts } from "./facts.ts";
 import { upperBound } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
 
-/** The error probability of the bounds; the gates before the early phases have the same. */
+/** The accepted probability that a bound of a rate is wrong, as for the gates before `dual_write`. */
 const alpha = 0.05;
 
 export function metricsOf({ stored, trials: { trials }, records }: EvidenceFacts): MigrationMetrics {
@@ -20,7 +20,7 @@ export function metricsOf({ stored, trials: { trials }, records }: EvidenceFacts
   const { n: minutes, k: failed } = sum(tallies, "errors");
   const memory = records.findLast(({ kind }) => kind === "memory");
   return {
-    calculationTime: strataOf(tallies, "pairs").map((method) => timeOf(method, tallies)),
+    calculationTime: methodsOf(tallies, "pairs").map((method) => timeOf(method, tallies)),
     memory: memory === undefined ? null : memoryOf(memory),
     accuracy: (["replay", "live", "served"] as const).map((source) => accuracyOf(source, trials)),
     errors: { minutes, failed },
@@ -38,7 +38,7 @@ function timeOf(method: string, tallies: readonly Tally[]): CalculationTime {
   return { method, pairs, slower, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
-/** The upper limit of a latency bin, in milliseconds; null for the bin of calls that did not end in time. */
+/** Returns the upper end of a bin in milliseconds; null without pairs, or if the call did not end in time. */
 const msOf = (bin: Bin["legacy"]): number | null => {
   const ms = 1.1 ** bin;
   return ms < 1e9 ? Number(ms.toPrecision(3)) : null;
@@ -70,15 +70,18 @@ function accuracyOf(source: EvidenceSource, all: readonly Trial[]): MigrationMet
   };
 }
 
+/** One effect on one user or book on one trading day. */
 interface Seen {
   readonly day: string;
+  /** The effect, such as `seen` or `wrong_book`. */
   readonly what: string;
   /** A user or a book; empty if a call named none. */
   readonly who: string;
+  /** The largest value of the effect: money, a time or a minute. */
   readonly largest: number;
 }
 
-/** The tallies of `impact`: each is one user or book on one trading day. */
+/** Reads the tallies of the signal `impact`. */
 function seenIn(tallies: readonly Tally[]): readonly Seen[] {
   return tallies
     .filter(({ signal }) => signal === "impact")
@@ -93,7 +96,7 @@ const affected = (seen: readonly Seen[]): Affected => ({
   days: seen.length,
 });
 
-/** Returns the effects on users. The size and cost of the result grow with users and days, not with calls. */
+/** Returns the effects on users. Their size and the cost grow with users and days, and not with calls. */
 export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpact {
   const all = Map.groupBy(seenIn(tallies), ({ what }) => what);
   const of = (what: string): readonly Seen[] => all.get(what) ?? [];
@@ -127,8 +130,8 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
 const fellBack = "fell_back:";
 
 /**
- * Adds up, for each book and day, the minutes from the first wrong figure to the last one, or to the answer
- * that corrected it, both included.
+ * Adds up the minutes of all books and days: from the first wrong figure to the answer that corrected the
+ * last one or, without such an answer, to the last wrong figure. The first and the last minute count.
  */
 function minutesOf(from: readonly Seen[], until: readonly Seen[]): number {
   const ends = new Map(until.map(({ day, who, largest }) => [`${day} ${who}`, largest]));

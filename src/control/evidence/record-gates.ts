@@ -1,6 +1,6 @@
 /**
- * The other evidence gates. Most judge what people and programs have recorded, such as test runs, drills and
- * reconciliations.
+ * The gates that judge the records of people and programs, such as test runs, drills and reconciliations, and
+ * those that judge edge features, user impact, accepted causes and daily reports.
  */
 
 import { kindsOfDay } from "./day-kinds.ts";
@@ -30,7 +30,7 @@ const memoryRatio = 1.25;
 const [leakPerHour, leakHours] = [0.01, 6];
 const impactMax = 0.01;
 
-const addTo = "record it with evidence add FILE --actor NAME";
+const addTo = "record the result with evidence add FILE --actor NAME";
 
 const newest = ({ records }: EvidenceFacts, kind: string): EvidenceRecord | undefined =>
   records.findLast((record) => record.kind === kind);
@@ -45,7 +45,7 @@ const listIn = (content: EvidenceRecord["content"], name: string): readonly unkn
 };
 
 /**
- * Judges the newest record of a kind. If it is missing, too old or of another build, the verdict is
+ * Judges the newest record of a kind. If that record is missing, too old or of another build, the verdict is
  * inconclusive.
  */
 function onNewest(
@@ -64,7 +64,7 @@ function onNewest(
   const evidence = { build: record.build, ageDays: Number(age.toFixed(1)), limit: days };
   if (record.build !== null && record.build !== facts.build)
     return inconclusive(
-      `the last ${what} is of build ${record.build}, and this is ${facts.build}; ${way}`,
+      `the last ${what} is of build ${record.build}, and build ${facts.build} runs; ${way}`,
       evidence,
     );
   if (age > days)
@@ -75,11 +75,11 @@ function onNewest(
   return judge(record);
 }
 
+/** The number of replayed trials that show a feature and that the feature needs. Options need more. */
 const featureTrials = 3;
-/** Options are critical: they need more trials than the other features. */
 const criticalTrials = 30;
 
-/** The edge features of a desk's business, each with the condition under which an instrument-day shows it. */
+/** The edge features (rare cases of a desk's business), each with the condition of a trial that shows it. */
 export const edgeFeatures: Readonly<Record<string, (trial: Trial, kinds: ReadonlySet<string>) => boolean>> = {
   option: ({ group }) => group === "option",
   expiry: (_, kinds) => kinds.has("expiry week"),
@@ -101,12 +101,12 @@ export const recordGates: readonly EvidenceGate[] = [
           const { passed = 0, failed = 0, skipped = 0 } = numbersIn(content);
           const evidence = { passed, failed, skipped };
           const why = `${many(passed, "test")} passed, ${failed} failed, and ${skipped} were skipped`;
-          if (failed > 0) return closed(`${why}; repair them`, evidence);
+          if (failed > 0) return closed(`${why}; repair what the failed tests show`, evidence);
           if (passed === 0) return inconclusive(`${why}; run ./run test, then ${addTo}`, evidence);
           const named = listIn(content, "skippedTests").length;
           return named < skipped
             ? inconclusive(
-                `${why}; skippedTests in its file must name each skipped test, and names ${named}`,
+                `${why}; skippedTests in the result file names ${named} of these, and must name all`,
                 evidence,
               )
             : open(why, evidence);
@@ -115,7 +115,7 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "edges_covered",
-    title: "edge cases are tested, and seen in replays",
+    title: "tests and replays cover the edge features of the desk's business",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
     judge(facts) {
@@ -139,7 +139,7 @@ export const recordGates: readonly EvidenceGate[] = [
       return missing.length === 0
         ? open(why, evidence)
         : inconclusive(
-            `${why}; too few replayed instrument-days, or no test: ${missing.join("; ")}; run replay --record, or add tests`,
+            `${why}; replayed instrument-days of the others: ${missing.join("; ")}; run replay --record, or add tests`,
             evidence,
             { missing },
           );
@@ -158,17 +158,18 @@ export const recordGates: readonly EvidenceGate[] = [
           const { met = 0, missed = 0, noisy = 0 } = numbersIn(content);
           const evidence = { met, missed, noisy };
           const why =
-            `${met} targets are met, ${missed} are missed, ` + `and ${noisy} are noisier than their margin`;
+            `${met} targets are met, ${missed} are missed, and ` +
+            `${noisy} have more noise than their margin allows`;
           if (missed > 0) return closed(`${why}; profile modern`, evidence);
           return noisy > 0 || met === 0
-            ? inconclusive(`${why}; repeat it on an idle machine`, evidence)
+            ? inconclusive(`${why}; repeat the benchmark on an idle machine`, evidence)
             : open(why, evidence);
         },
       ),
   },
   {
     name: "memory",
-    title: "modern needs at most 1.25 times legacy's memory",
+    title: "in the median, modern needs at most 1.25 times legacy's memory",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
     judge: (facts, { alpha }) =>
@@ -185,12 +186,16 @@ export const recordGates: readonly EvidenceGate[] = [
           const evidence = { ...count, limit: memoryRatio, alpha };
           const why =
             `modern needed more than ${memoryRatio} times legacy's memory ` +
-            `in ${count.k} of ${many(count.n, "pair")}`;
+            `in ${count.k} of ${many(count.n, "pair")} of runs; the limit is half of the pairs`;
           const state = judgeRate(count, 0.5, alpha);
           if (state === "closed") return closed(`${why}; find what modern keeps in memory`, evidence);
           if (state === "open") return open(why, evidence);
           const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
-          return inconclusive(`${why}; the gate needs ${clean} more pairs`, evidence, { clean });
+          return inconclusive(
+            `${why}; the gate needs ${clean} more pairs in which modern needs at most ${memoryRatio} times`,
+            evidence,
+            { clean },
+          );
         },
       ),
   },
@@ -216,9 +221,10 @@ export const recordGates: readonly EvidenceGate[] = [
           const growth = slope / (points[0]?.y || 1);
           const evidence = { growth, hours, limit: leakPerHour };
           const why =
-            `modern grew by ${percent(Math.max(0, growth))} an hour ` +
+            `modern's memory grew by ${percent(Math.max(0, growth))} an hour ` +
             `over ${Number(hours.toFixed(1))} hours; the limit is ${percent(leakPerHour)}`;
-          if (hours < leakHours) return inconclusive(`${why}; the gate needs ${leakHours} hours`, evidence);
+          if (hours < leakHours)
+            return inconclusive(`${why}; the gate needs a series of ${leakHours} hours`, evidence);
           return growth > leakPerHour
             ? closed(`${why}; find what modern keeps in memory`, evidence)
             : open(why, evidence);
@@ -227,10 +233,11 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "user_impact",
-    title: "users see hardly any wrong figure, and no materially wrong one",
+    title: "users see wrong figures on at most 1 % of their days, and no materially wrong one",
     before: ["ramp", "primary_switch", "cleanup"],
     isWaivable: true,
     judge({ stored: { tallies }, trials: found }) {
+      // A user-day is one user on one trading day.
       const impact = impactOf({ tallies });
       const { days: seen } = impact.seen;
       const { days: wrong } = impact.wrong;
@@ -253,14 +260,17 @@ export const recordGates: readonly EvidenceGate[] = [
       };
       const why =
         `${wrong} of ${many(seen, "user-day")} had a wrong figure ` +
-        `(${many(impact.wrongMinutes, "minute")}; the largest was wrong by ${dollars(impact.largest)}); ` +
-        `the limit is ${percent(impactMax)}`;
+        `(for ${many(impact.wrongMinutes, "minute")}; the largest error is ${dollars(impact.largest)}); ` +
+        `the limit is ${percent(impactMax)} of user-days` +
+        (critical.length === 0
+          ? ""
+          : `; ${many(critical.length, "instrument-day")} ended with a material error, and none may`);
       if (critical.length > 0 || share > impactMax)
-        return closed(`${why}; roll back, then explain it`, evidence);
+        return closed(`${why}; roll back, then explain the wrong figures`, evidence);
       const coverage = coverageOf(tallies, found, ["served"]);
       return coverage.state === "open"
         ? open(why, evidence)
-        : inconclusive(`${why}; not all answers were observed: ${coverage.why}`, evidence);
+        : inconclusive(`${why}; too few of modern's answers were compared: ${coverage.why}`, evidence);
     },
   },
   {
@@ -288,7 +298,7 @@ export const recordGates: readonly EvidenceGate[] = [
         return closed("the last reconciliation found differences; run db repair", evidence);
       return nowMs - record.atMs > reconcileMs
         ? inconclusive(
-            `the last reconciliation is ${Math.floor(minutes)} minutes old; run db reconcile`,
+            `the last reconciliation is ${Math.floor(minutes)} minutes old; the limit is ${reconcileMs / 60_000}; run db reconcile`,
             evidence,
           )
         : open("the last reconciliation found no difference, and nothing is owed", evidence);
@@ -303,7 +313,10 @@ export const recordGates: readonly EvidenceGate[] = [
       onNewest(facts, { kind: "drill", way: "run rollback --drill --reason TEXT" }, ({ content, actor }) => {
         const { acknowledgedMs: ms = Number.POSITIVE_INFINITY } = numbersIn(content);
         const evidence = { acknowledgedMs: ms, limit: drillMsMax };
-        const why = `the drill of ${actor} took ${ms} ms; the limit is ${drillMsMax} ms`;
+        const took = Number.isFinite(ms) ? `took ${ms} ms` : "was not followed by every process";
+        const why =
+          `the last drill, by ${actor}, ${content.ok === true ? "" : "failed, and "}${took}; ` +
+          `the limit is ${drillMsMax} ms`;
         return content.ok === true && ms <= drillMsMax
           ? open(why, evidence)
           : closed(`${why}; drill again`, evidence);
@@ -317,9 +330,9 @@ export const recordGates: readonly EvidenceGate[] = [
     judge(facts) {
       if (!facts.hasAlertUrl)
         return inconclusive("no alert_url is configured; set migration.monitoring.alert_url");
-      const fine = open("a scrape and a test alert of the last day are recorded");
+      const fine = open("a scrape and a test alert of the last 24 hours are recorded");
       for (const kind of ["scrape", "alert"]) {
-        const checked = { kind, way: `check it, then ${addTo}`, days: 1 };
+        const checked = { kind, way: `test the ${kind}, then ${addTo}`, days: 1 };
         const verdict = onNewest(facts, checked, ({ content }) =>
           content.ok === true ? fine : closed(`the last ${kind} failed; repair the monitoring`),
         );
@@ -330,7 +343,7 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "team_trained",
-    title: "the desk is trained",
+    title: "people of the desk are trained, and one of them has run a drill",
     before: ["primary_switch", "cleanup"],
     isWaivable: true,
     judge({ records, nowMs }) {
@@ -343,7 +356,8 @@ export const recordGates: readonly EvidenceGate[] = [
       const evidence = { trained: [...trained], drilled };
       const people = many(trained.size, "person was", "people were");
       const why =
-        `${people} trained in ${trainingDays} days, ` + `and ${drilled ? "one" : "none"} of them ran a drill`;
+        `${people} trained in the last ${trainingDays} days, ` +
+        `and ${drilled ? "one" : "none"} of them has run a drill`;
       return trained.size >= 2 && drilled
         ? open(why, evidence)
         : inconclusive(
@@ -355,7 +369,7 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "accepted_causes",
-    title: "each accepted cause has a limit and a near end",
+    title: "each accepted cause has a limit in money, and ends within 30 days",
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
     judge({ causes, date, nowMs, trials: { accepted } }) {
@@ -365,7 +379,7 @@ export const recordGates: readonly EvidenceGate[] = [
       const evidence = { causes: causes.length, accepted: accepted.length, money };
       const why =
         `${many(causes.length, "cause is", "causes are")} accepted, ` +
-        `and they explain ${dollars(money)} on ${many(accepted.length, "instrument-day")}`;
+        `and explain differences of ${dollars(money)} on ${many(accepted.length, "instrument-day")}`;
       if (bad === undefined) return open(why, evidence);
       const what =
         bad.until < date
@@ -373,19 +387,22 @@ export const recordGates: readonly EvidenceGate[] = [
           : bad.limit === null
             ? "has no limit in money"
             : `ends on ${bad.until}, later than the last allowed day, ${latest}`;
-      return closed(`${why}; ${bad.code} ${what}: revoke it (causes revoke), or accept it again`, evidence);
+      return closed(
+        `${why}; ${bad.code} ${what}: revoke the cause (causes revoke), or accept it again`,
+        evidence,
+      );
     },
   },
   {
     name: "reports_accepted",
-    title: "the two daily reports agree, or a person has accepted their differences",
+    title: "legacy's and modern's daily reports agree, or a person has accepted their differences",
     before: ["primary_switch", "cleanup"],
     isWaivable: true,
     judge({ usesReports, lastReport }) {
       if (!usesReports) return open("use_new_reports is off, so users get legacy's reports");
       if (lastReport === undefined)
         return inconclusive(
-          "the reports of no ended trading day were compared; " +
+          "legacy's and modern's daily reports of no closed trading day were compared; " +
             "run report daily --date DAY (a desk without reports waives the gate)",
         );
       const { date, state, because } = lastReport;
@@ -397,18 +414,22 @@ export const recordGates: readonly EvidenceGate[] = [
   },
   {
     name: "no_readers_left",
-    title: "nothing reads or calls legacy any longer",
+    title: "no program calls legacy or has a file of legacy open",
     before: ["window"],
     isWaivable: true,
     judge: (facts) =>
-      onNewest(facts, { kind: "readers", what: "count of legacy's readers", way: addTo }, ({ content }) => {
-        const { calls = 0, handles = 0, days = 0 } = numbersIn(content);
-        const evidence = { calls, handles, days };
-        const why = `${calls} calls and ${handles} open files of legacy were counted in ${days} days`;
-        if (calls + handles > 0) return closed(`${why}; find the program that uses legacy`, evidence);
-        return content.monthEnd === true
-          ? open(why, evidence)
-          : inconclusive(`${why}; one month-end must be among them`, evidence);
-      }),
+      onNewest(
+        facts,
+        { kind: "readers", what: "count of legacy's readers", way: `count them, then ${addTo}` },
+        ({ content }) => {
+          const { calls = 0, handles = 0, days = 0 } = numbersIn(content);
+          const evidence = { calls, handles, days };
+          const why = `${calls} calls and ${handles} open files of legacy were counted in ${days} days`;
+          if (calls + handles > 0) return closed(`${why}; find the program that uses legacy`, evidence);
+          return content.monthEnd === true
+            ? open(why, evidence)
+            : inconclusive(`${why}; one month-end must be among these days`, evidence);
+        },
+      ),
   },
 ];

@@ -1,16 +1,22 @@
 /**
- * The statistics of the evidence gates. One e-process judges all rates: its value may be looked at after
- * every trial, and exceeds 1/alpha with a probability of at most alpha if the hypothesis is true. It depends
- * on the numbers of trials and events only, so counts of several processes add up.
+ * The statistics of the evidence gates. A rate is the probability that a trial is an event. `alpha` is the
+ * accepted probability of a wrong proof. The evidence against a hypothesis about a rate is one number, the
+ * value of an e-process: if the hypothesis is true, the number ever reaches 1/alpha with a probability of at
+ * most alpha, even if it is computed after every trial. So 1/alpha counts as proof. The number depends on the
+ * counts of trials and events only, so the counts of several programs can be added before it is computed.
  */
 
+/** One alternative to the hypothetical rate. The e-process is the weighted mean over several alternatives. */
 interface Bet {
   readonly weight: number;
-  /** The alternative is about this many times the hypothetical rate; exactly so for their log(1 - rate). */
+  /**
+   * The alternative rate is about `factor` times the hypothetical one. Exactly, its log(1 - rate) is `factor`
+   * times that of the hypothetical one.
+   */
   readonly factor: number;
 }
 
-/** Bets that the rate is lower than the hypothetical one. */
+/** Alternatives below the hypothetical rate. */
 const lowerBets: readonly Bet[] = [
   { factor: 0, weight: 1 / 2 },
   { factor: 0.1, weight: 1 / 8 },
@@ -18,18 +24,19 @@ const lowerBets: readonly Bet[] = [
   { factor: 0.5, weight: 1 / 8 },
   { factor: 0.8, weight: 1 / 8 },
 ];
-/** Bets that the rate is higher than the hypothetical one. */
+/** Alternatives above the hypothetical rate. */
 const higherBets: readonly Bet[] = [1.25, 1.5, 2, 4, 10, 40].map((factor) => ({ factor, weight: 1 / 6 }));
 
-/** Trials, and how many of them were events. Events may be fractions, for events of different weight. */
 export interface Count {
+  /** The number of events. A trial may count as a fraction of an event, so it need not be whole. */
   readonly k: number;
+  /** The number of trials, events included. */
   readonly n: number;
 }
 
-/** The logarithm of the e-process against a rate between 0, excluded, and 1. */
+/** Returns the logarithm of the evidence that the true rate is not `rate`, which is above 0 and at most 1. */
 function logEvidence({ k, n }: Count, rate: number, bets: readonly Bet[]): number {
-  // A rate of 1 would make the logarithm infinite.
+  // At a rate of 1, log(1 - rate) would be infinite.
   const logMiss = Math.log1p(-Math.min(rate, 1 - Number.EPSILON));
   const terms = bets.map(({ factor, weight }) => {
     const ratio = -Math.expm1(factor * logMiss) / rate;
@@ -40,29 +47,32 @@ function logEvidence({ k, n }: Count, rate: number, bets: readonly Bet[]): numbe
   return most + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - most), 0));
 }
 
-/** Evidence that the rate is below a limit. */
+/** Returns the evidence that the true rate is below a limit. */
 export const evidenceBelow = (count: Count, limit: number): number =>
   Math.exp(logEvidence(count, limit, lowerBets));
 
-/** Evidence that the rate is above a limit. */
+/** Returns the evidence that the true rate is above a limit. */
 export const evidenceAbove = (count: Count, limit: number): number =>
   Math.exp(logEvidence(count, limit, higherBets));
 
-/** The upper bound of a rate, valid with confidence 1 - alpha however often it is computed. */
+/**
+ * Returns the upper bound of the true rate. With a probability of at least 1 - alpha the true rate never
+ * exceeds the bound, even if the bound is computed after every trial.
+ */
 export function upperBound(count: Count, alpha: number): number {
   if (count.n === 0 || count.k >= count.n) return 1;
   const wanted = -Math.log(alpha);
   return bisect((rate) => logEvidence(count, rate, lowerBets) >= wanted);
 }
 
-/** The lower bound of a rate, valid with confidence 1 - alpha however often it is computed. */
+/** Returns the lower bound of the true rate, which is as reliable as the upper bound. */
 export function lowerBound(count: Count, alpha: number): number {
   const wanted = -Math.log(alpha);
   if (count.k === 0 || logEvidence(count, Number.MIN_VALUE, higherBets) < wanted) return 0;
   return bisect((rate) => logEvidence(count, rate, higherBets) < wanted);
 }
 
-/** The smallest number between 0 and 1 for which a monotonic condition holds. */
+/** Returns the smallest number between 0 and 1 from which on a condition holds; 1 if it holds for none. */
 function bisect(holds: (rate: number) => boolean): number {
   let [low, high] = [0, 1];
   for (let turn = 0; turn < 200; turn++) {
@@ -77,15 +87,17 @@ function bisect(holds: (rate: number) => boolean): number {
 export type State = "open" | "closed" | "inconclusive";
 
 /**
- * Open if the rate is proved to be below the limit, closed if it is proved to be above. If several `strata`
- * are watched, each of them may look bad by chance, so the proof that one is above must be stricter.
+ * Returns `open` if the true rate is proved to be below the limit, `closed` if it is proved to be above the
+ * limit. A gate may judge the rates of several strata (classes of products, or methods); `strata` is their
+ * number. The more there are, the more likely one of them exceeds the limit by chance, so the evidence that
+ * closes must be `strata` times as strong.
  */
 export function judgeRate(count: Count, limit: number, alpha: number, strata = 1): State {
   if (evidenceBelow(count, limit) >= 1 / alpha) return "open";
   return evidenceAbove(count, limit) >= strata / alpha ? "closed" : "inconclusive";
 }
 
-/** The smallest number of trials, with `k` events among them, that proves a rate below a limit. */
+/** Returns the smallest number of trials, `k` of them events, that proves a true rate below a limit. */
 export function trialsNeeded(k: number, limit: number, alpha: number): number {
   const wanted = -Math.log(alpha);
   const proves = (n: number): boolean => logEvidence({ k, n }, limit, lowerBets) >= wanted;
@@ -100,7 +112,11 @@ export function trialsNeeded(k: number, limit: number, alpha: number): number {
   return high;
 }
 
-/** Evidence that counts do not follow given shares, which add up to 1. It may be computed at any time. */
+/**
+ * Returns the evidence that the true shares of some kinds of cases are not `shares`, the expected ones, which
+ * add up to 1. `counts` has the number of cases of each kind. As for rates, 1/alpha counts as proof, even if
+ * the evidence is computed after every case.
+ */
 export function evidenceOfShares(counts: readonly number[], shares: readonly number[]): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const log = counts.reduce(
@@ -110,7 +126,7 @@ export function evidenceOfShares(counts: readonly number[], shares: readonly num
   return Math.exp(log);
 }
 
-/** The logarithm of n!, from 20 on by Stirling's series, with an error below 1e-13. */
+/** Returns the logarithm of n!. From n = 20 on it uses Stirling's series, with an error below 1e-13. */
 function logFactorial(n: number): number {
   if (n < 20) {
     let product = 1;
@@ -122,8 +138,8 @@ function logFactorial(n: number): number {
 }
 
 /**
- * The upper bound of a mean amount of money. Each trial counts as its amount divided by `cap`, at most 1;
- * `sum` is the sum of these shares.
+ * Returns the upper bound of the true mean amount of money of a trial, where an amount above `cap` counts as
+ * `cap`. `sum` is the sum of the amounts of `n` trials, each divided by `cap`.
  */
 export const meanBound = (
   { sum, n }: { readonly sum: number; readonly n: number },
@@ -132,20 +148,21 @@ export const meanBound = (
 ) => cap * upperBound({ k: sum, n }, alpha);
 
 /**
- * The upper bound of the share of differences that noise does not explain. `ab` counts the calls in which the
- * two systems differ, and `aa` those in which the answering system differs from itself. Only noise that `aa`
- * proves is subtracted.
+ * Returns the upper bound of the share of calls in which the two systems differ and noise is not the reason.
+ * Noise is the answering system's difference from itself when it is asked twice (an A/A call). `ab` counts
+ * calls and those of them in which the systems differ; `aa` counts A/A calls and those of them whose two
+ * answers differ. Only the lower bound of the noise is subtracted.
  */
 export const excessOverNoise = (ab: Count, aa: Count, alpha: number): number =>
   Math.max(0, upperBound(ab, alpha / 2) - lowerBound(aa, alpha / 2));
 
-/** A value, and how often it occurs. */
 export interface Occurrences {
   readonly value: number;
+  /** How often the value occurs. */
   readonly n: number;
 }
 
-/** The largest of some candidates that the median is proved to exceed; undefined if there is none. */
+/** Returns the largest candidate that the true median is proved to exceed; undefined if there is none. */
 export function medianAbove(
   values: readonly Occurrences[],
   candidates: readonly number[],
@@ -161,7 +178,7 @@ export function medianAbove(
     });
 }
 
-/** The Theil-Sen slope: the median of the slopes of all pairs of points; undefined if there is no pair. */
+/** Returns the Theil-Sen slope: the median slope of all pairs of points with different `x`, if any exist. */
 export function theilSen(points: readonly { readonly x: number; readonly y: number }[]): number | undefined {
   const slopes = points
     .flatMap((a, place) =>

@@ -1,33 +1,37 @@
-/** Derives the trials and events from the stored lane days of all processes. */
+/**
+ * Derives the trials and events from the stored evidence of all processes. An instrument-day is one lane on
+ * one trading day (a `LaneDay`). A trading day is closed if it is before the running one. Evidence is live if
+ * modern was the shadow, and served if modern answered.
+ */
 import type { EvidenceSource, LaneDay, StoredEvidence } from "../../ports/tallies.ts";
 
 /** A process may have died up to this time after its last sign of life. */
 const signOfLifeMs = 60_000;
 
-/** An instrument-day that began in agreement. */
+/** An instrument-day of a closed trading day, if the two sides agreed when the day began. */
 export interface Trial extends LaneDay {
-  /** Whether it ended apart, without an accepted cause. */
+  /** Whether the trial ended apart without an accepted cause. A failure of modern counts as apart. */
   readonly event: boolean;
 }
 
 export interface Trials {
   readonly trials: readonly Trial[];
-  /** The lanes whose last day, the running one included, is apart without an accepted cause. */
+  /** The last instrument-day of each lane, running day included, if it is apart without an accepted cause. */
   readonly apartNow: readonly LaneDay[];
-  /** Closed days that are apart without an accepted cause, trials or not. */
+  /** All instrument-days of closed trading days that are apart without an accepted cause, trials or not. */
   readonly apart: readonly LaneDay[];
-  /** Closed days with an accepted cause. */
+  /** Those of closed trading days that have an accepted cause. */
   readonly accepted: readonly LaneDay[];
   /**
-   * Closed days that agreed, or had an accepted cause, when last compared, and whose end is not known, since
-   * a process died. They are not in the other lists of closed days.
+   * Those of closed trading days that are void: they agreed or had an accepted cause when last compared, and
+   * their end is not known, because a process died. They are in none of the lists above except `apartNow`.
    */
   readonly voided: readonly LaneDay[];
 }
 
 const laneOf = ({ source, book, symbol }: LaneDay): string => `${source}\n${book}\n${symbol}`;
 /**
- * The key under which the present state of a lane is kept. Live and served evidence count together: after a
+ * The key under which the present state of a lane is kept. Live and served evidence share a key: after a
  * rollback, the shadow shows whether a lane that was apart in modern's answers agrees again.
  */
 const standingOf = ({ source, book, symbol }: LaneDay): string =>
@@ -35,13 +39,12 @@ const standingOf = ({ source, book, symbol }: LaneDay): string =>
 const isApart = ({ apart, accepted }: LaneDay): boolean => apart !== null && accepted === null;
 
 /**
- * Derives the trials of all lanes, in order of time. `today` is the running trading day, which does not
- * count.
+ * Derives the trials of all lanes, by trading day. `today` is the running trading day, which has no trials.
  *
- * A process that did not record its end may have lost its last comparisons. So the lane days from its latest
- * trading day on are void, unless they have a comparison more than a minute after its last sign of life. A
- * day that was apart without an accepted cause is never void, so that the death of a process hides no event;
- * nor is a replayed day.
+ * A process that did not record its end may have lost its last comparisons. So the instrument-days from the
+ * latest trading day of the process on are void, unless they were compared more than a minute after the last
+ * sign of life of the process. An instrument-day that is apart without an accepted cause is never void, so
+ * that the death of a process hides no event. A replayed instrument-day is never void either.
  */
 export function trialsOf(
   { laneDays, processes }: Pick<StoredEvidence, "laneDays" | "processes">,
@@ -72,7 +75,7 @@ export function trialsOf(
     const lane = laneOf(laneDay);
     const standing = standingOf(laneDay);
     const before = last.get(standing);
-    // Where modern is the shadow for some users and answers others, the lane must agree for all of them.
+    // On one day, modern may be the shadow for some users and answer others. Then both must agree.
     if (before?.day !== laneDay.day || !isApart(before)) last.set(standing, laneDay);
     if (laneDay.day >= today) continue;
     if (isVoid(laneDay)) {

@@ -4,26 +4,26 @@ import type { EvidenceFacts } from "./facts.ts";
 import type { State } from "./statistics.ts";
 
 /**
- * The steps that gates guard: the move to a phase, a rise of modern's traffic, and the end of the window to
- * legacy.
+ * What gates guard: the move to a phase, a rise of modern's share of the traffic (`ramp`), and the end of the
+ * time in which legacy is still written (`window`).
  */
 export type Guarded = Phase | "ramp" | "window";
 
 /** The evidence that is missing until a gate can open. */
 export interface Needs {
-  /** Further trials without an event. */
+  /** The number of further trials that is needed if none of them is an event. For `days`: trading days. */
   readonly clean?: number;
-  /** Further trials if one more of them is an event. */
+  /** The number of further trials that is needed if one of them is an event. */
   readonly withOneBreak?: number;
-  /** Trading days until the gate can open, at the present pace; null if there is no pace yet. */
+  /** The number of trading days that `clean` trials take; null if no trading day has trials yet. */
   readonly days?: number | null;
-  /** Names of what has not been seen, or not often enough. */
+  /** The classes, kinds of days, edge features or methods that have too little evidence. */
   readonly missing?: readonly string[];
 }
 
 export interface EvidenceVerdict {
   readonly state: State;
-  /** One line for people: the numbers, the limit and the cheapest step towards an open gate, if they exist. */
+  /** One line for people: the numbers, the limit, and the cheapest step that helps to open the gate. */
   readonly why: string;
   readonly evidence?: JsonValue;
   readonly needs?: Needs;
@@ -33,7 +33,7 @@ export interface EvidenceGate {
   readonly name: string;
   readonly title: string;
   readonly before: readonly Guarded[];
-  /** Whether two people may waive it. */
+  /** Whether two people may waive the gate. */
   readonly isWaivable: boolean;
   judge(facts: EvidenceFacts, context: { readonly before: Guarded; readonly alpha: number }): EvidenceVerdict;
 }
@@ -52,7 +52,7 @@ const verdict = (state: State, why: string, evidence?: JsonValue): EvidenceVerdi
   ...(evidence !== undefined && { evidence }),
 });
 
-/** The probability of a false opening: one in a hundred where modern takes over, else one in twenty. */
+/** The accepted probability that a gate opens although its true rate is at the limit. */
 export const alphaBefore = (before: Guarded): number =>
   before === "primary_switch" || before === "cleanup" || before === "window" ? 0.01 : 0.05;
 
