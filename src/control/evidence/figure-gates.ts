@@ -124,13 +124,14 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     );
     const pace =
       days === null
-        ? "the days that this takes are not known yet"
-        : `about ${many(days, "day")} at the present pace`;
+        ? "; how long that takes is not known yet"
+        : `, about ${many(days, "day")} at the present pace`;
     const missing = strata.filter((one) => one.n === 0).map((one) => one.group);
     const lacks = missing.length === 0 ? "" : `; classes without a trial: ${missing.join(", ")}`;
     const next = source === "replay" ? "; run replay --record" : "";
     return inconclusive(
-      `${why}; the gate needs ${clean} more clean instrument-days (${withOneBreak} if one remains unexplained), ` +
+      `${why}; the gate needs ${many(clean, "more clean instrument-day")} ` +
+        `(${withOneBreak} if one remains unexplained)` +
         `${pace}${lacks}${next}`,
       evidence,
       { clean, withOneBreak, days, ...(missing.length > 0 && { missing }) },
@@ -183,7 +184,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const evidence = { k, n: days.length, upper, limit: needed, alpha };
       const why =
         `the evidence covers ${many(days.length, "day")}, ${k} of them with an unexplained instrument-day ` +
-        `(a true rate of at most ${percent(upper)}); the gate needs ${many(needed, "day")}`;
+        `(so the true share of such days is at most ${percent(upper)}); the gate needs ${many(needed, "day")}`;
       const left = Math.max(0, needed - days.length);
       if (left === 0 && missing.length === 0) return open(why, evidence);
       const lacks = missing.length === 0 ? "" : `; missing kinds of days: ${missing.join(", ")}`;
@@ -359,7 +360,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const excess = excessOverNoise(sum(tallies, "ab"), sum(tallies, "aa"), alpha);
       const aa = sum(tallies, "aa");
       const evidence = { k: aa.k, n: aa.n, excess, limit: controlsMin, alpha };
-      const missing = lacking.length === 0 ? "" : ` and has fewer of ${lacking.join(", ")}`;
+      const missing = lacking.length === 0 ? "" : `, and has fewer of ${lacking.join(", ")}`;
       const way = isNoiseMeasured ? "" : "; set shadow.control_percentage";
       return methods.length > 0 && lacking.length === 0
         ? open(
@@ -521,10 +522,10 @@ function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdic
   const worst = slower ?? strata.toSorted((one, other) => other.k / other.n - one.k / one.n)[0];
   const { method = "", k = 0, n = 0 } = worst ?? {};
   const limit = 1.1 ** (1 - order.steps);
-  const lowered = order.steps === 0 ? "" : " (1.1, lowered because a repeated call is faster)";
+  const lowered = order.steps === 0 ? "" : " (not 1.1 times, because a repeated call is faster)";
   const why =
     `${method === "" ? "" : `${method}: `}modern took more than ` +
-    `${Number(limit.toPrecision(3))} times${lowered} as long as legacy in ${k} of ${many(n, "pair")} of calls; ` +
+    `${Number(limit.toPrecision(3))} times as long as legacy in ${k} of ${many(n, "pair")} of calls${lowered}; ` +
     "the limit is half of the pairs";
   const evidence = { k, n, limit, alpha, orderEffect: order.m, controls: order.n };
   if (slower !== undefined) return closed(`${why}; profile modern`, evidence);
@@ -569,7 +570,7 @@ function tailVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdict 
   const { method = "", b = 0, c = 0, pairs = 0, thresholdMs = 0, slowMs = 0 } = worst ?? {};
   const why =
     `${method === "" ? "" : `${method}: `}in ${b + c} of ${many(pairs, "pair")} of calls only one system was slow ` +
-    `(legacy above ${thresholdMs} ms, modern above ${slowMs} ms); in ${b} of these modern was slow; the limit is half of these`;
+    `(legacy above ${thresholdMs} ms, modern above ${slowMs} ms); modern was the slow one in ${b} of these pairs; the limit is half`;
   const evidence = { k: b, n: b + c, pairs, thresholdMs, limit: 1.1, alpha };
   if (slower !== undefined) return closed(`${why}; profile modern's slowest calls`, evidence);
   const isOpen = strata.every(({ state }) => state === "open");

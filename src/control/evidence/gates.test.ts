@@ -668,13 +668,19 @@ test.each<readonly [string, Guarded, string, Given]>([
     "reports_accepted",
     "cleanup",
     "closed",
-    { lastReport: { date: "2026-11-27", state: "not accepted", because: "nobody has accepted it" } },
+    {
+      lastReport: {
+        date: "2026-11-27",
+        state: "not accepted",
+        because: "nobody has accepted the differences",
+      },
+    },
   ],
   [
     "reports_accepted",
     "cleanup",
     "inconclusive",
-    { lastReport: { date: "2026-11-27", state: "not compared", because: "they were not compared" } },
+    { lastReport: { date: "2026-11-27", state: "not compared", because: "the reports were not compared" } },
   ],
   [
     "no_readers_left",

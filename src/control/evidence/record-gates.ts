@@ -192,7 +192,7 @@ export const recordGates: readonly EvidenceGate[] = [
           if (state === "open") return open(why, evidence);
           const clean = trialsNeeded(count.k, 0.5, alpha) - count.n;
           return inconclusive(
-            `${why}; the gate needs ${clean} more pairs in which modern needs at most ${memoryRatio} times`,
+            `${why}; the gate needs ${clean} more pairs in which modern needs at most ${memoryRatio} times as much`,
             evidence,
             { clean },
           );
@@ -378,8 +378,8 @@ export const recordGates: readonly EvidenceGate[] = [
       const money = accepted.reduce((total, one) => total + (one.money ?? 0), 0);
       const evidence = { causes: causes.length, accepted: accepted.length, money };
       const why =
-        `${many(causes.length, "cause is", "causes are")} accepted, ` +
-        `and explain differences of ${dollars(money)} on ${many(accepted.length, "instrument-day")}`;
+        `${many(causes.length, "cause is", "causes are")} accepted; ` +
+        `differences of ${dollars(money)} on ${many(accepted.length, "instrument-day")} have an accepted cause`;
       if (bad === undefined) return open(why, evidence);
       const what =
         bad.until < date
