@@ -131,8 +131,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
     const next = source === "replay" ? "; run replay --record" : "";
     return inconclusive(
       `${why}; the gate needs ${many(clean, "more clean instrument-day")} ` +
-        `(${withOneBreak} if one remains unexplained)` +
-        `${pace}${lacks}${next}`,
+        `(${withOneBreak} if one remains unexplained)${pace}${lacks}${next}`,
       evidence,
       { clean, withOneBreak, days, ...(missing.length > 0 && { missing }) },
     );
