@@ -375,7 +375,7 @@ test.each(faults)("fault %s: %s before %s is %s", (_, name, before, state, given
 // Fault 8 is a configuration that is changed to get rid of evidence. It needs the reader of the facts, so its
 // test is in src/app/control/gate-facts.test.ts.
 
-test("fault 30: evidence that a process of another build writes does not count, and coverage names its key", () => {
+test("fault 30: evidence that a process of another build writes does not count, and the gate coverage names the key", () => {
   const others = [
     { key: "d/e/f", at: "2026-11-30T17:59:00.000Z" },
     { key: "0/0/0", at: "2026-11-20T17:59:00.000Z" },

@@ -8,7 +8,7 @@ import type { EvidenceSource, LaneDay, StoredEvidence } from "../../ports/tallie
 /** A process may have died up to this time after its last sign of life. */
 const signOfLifeMs = 60_000;
 
-/** An instrument-day of a closed trading day, if the two sides agreed when the day began. */
+/** An instrument-day of a closed trading day, unless its lane was apart without an accepted cause before. */
 export interface Trial extends LaneDay {
   /** Whether the trial ended apart without an accepted cause. A failure of modern counts as apart. */
   readonly event: boolean;
@@ -20,11 +20,11 @@ export interface Trials {
   readonly apartNow: readonly LaneDay[];
   /** All instrument-days of closed trading days that are apart without an accepted cause, trials or not. */
   readonly apart: readonly LaneDay[];
-  /** Those of closed trading days that have an accepted cause. */
+  /** The instrument-days of closed trading days that have an accepted cause. */
   readonly accepted: readonly LaneDay[];
   /**
-   * Those of closed trading days that are void: they agreed or had an accepted cause when last compared, and
-   * their end is not known, because a process died. They are in none of the lists above except `apartNow`.
+   * The void instrument-days of closed trading days: they agreed or had an accepted cause when last compared,
+   * and their end is not known, because a process died. They are in none of the lists above.
    */
   readonly voided: readonly LaneDay[];
 }
