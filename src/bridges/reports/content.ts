@@ -18,6 +18,8 @@ export function* contentLines({ sheets, styles }: Content): Generator<string> {
   for (const sheet of sheets) {
     const table = tableOf(sheet);
     const keys = keysOf(table, rowKeyOf(table, table));
+    // A lazy content knows the styles of a piece only now.
+    const formats = styles.map(({ format }) => JSON.stringify(format));
     const names = new Map([...table.columns].map(([name, column]) => [column, JSON.stringify(name)]));
     if (sheet.name !== last) yield `${JSON.stringify([sheet.name, ...table.columns.keys()])}\n`;
     last = sheet.name;
@@ -27,11 +29,12 @@ export function* contentLines({ sheets, styles }: Content): Generator<string> {
         const type = cellTypes[sheet.types[index] ?? 0];
         const formula = sheet.formulas.get(index);
         if (type === "blank" && formula === undefined) continue;
-        const format = type === "text" ? "" : (styles[sheet.styles[index] ?? 0]?.format ?? "General");
         const column = names.get(sheet.columns[index] ?? 0) ?? '""';
-        const text = JSON.stringify(sheet.texts[index]);
-        // Writes the brackets here, because that is faster than to stringify an array for each cell.
-        cells += ` [${column},"${type}",${text},${JSON.stringify(formula ?? "")},${JSON.stringify(format)}]`;
+        const format = type === "text" ? '""' : (formats[sheet.styles[index] ?? 0] ?? '"General"');
+        // Writes the brackets and numbers here, because that is faster than to stringify each.
+        const text = sheet.texts[index] ?? "";
+        const value = type === "number" ? `"${text}"` : JSON.stringify(text);
+        cells += ` [${column},"${type}",${value},${formula === undefined ? '""' : JSON.stringify(formula)},${format}]`;
       }
       yield `${JSON.stringify([sheet.name, keys[at]])}${cells === "" ? " " : cells}\n`;
     }

@@ -26,7 +26,12 @@ export function tableOf(sheet: WorkbookSheet): SheetTable {
   const columns = new Map<string, number>();
   // Marks columns in an array: a set of a million entries would cost more than the comparison of a sheet.
   const isUnnamed = new Uint8Array(columnsMax);
-  for (let at = 0; at < sheet.columns.length; at++) isUnnamed[sheet.columns[at] ?? 0] = 1;
+  let end = 0;
+  for (let at = 0; at < sheet.columns.length; at++) {
+    const column = sheet.columns[at] ?? 0;
+    isUnnamed[column] = 1;
+    end = Math.max(end, column + 1);
+  }
   for (let at = 0; at < (sheet.starts[1] ?? 0); at++) {
     const column = sheet.columns[at] ?? 0;
     const text = sheet.texts[at] ?? "";
@@ -36,7 +41,7 @@ export function tableOf(sheet: WorkbookSheet): SheetTable {
     for (let copy = 2; columns.has(name); copy++) name = `${text} (${copy})`;
     columns.set(name, column);
   }
-  for (let column = 0; column < columnsMax; column++)
+  for (let column = 0; column < end; column++)
     if (isUnnamed[column] === 1) columns.set(`column ${columnLetters(column)}`, column);
   return { sheet, columns, records: sheet.rowNumbers.map((_, index) => index).slice(1) };
 }
