@@ -68,12 +68,12 @@ export const campaigns = {
       "false openings of gates and false triggers stay within the stated rates, checked after every trial",
   },
   rehearse: {
-    files: ["test/rehearse/campaign.test.ts"],
+    files: ["test/rehearse/campaign.test.ts", "test/rehearse/rehearse.test.ts"],
     proves:
       "a rehearsal of 300 days reaches every phase under the default limits, in time that is linear in the days",
   },
   "files-sim": {
-    files: ["test/simulation/files-sim.test.ts"],
+    files: ["test/simulation/files-sim.test.ts", "test/simulation/files-rules.test.ts"],
     proves:
       "each row of a watched file has its effect once, whatever its writers, faults of the disk and crashes do",
     isOverSeeds: true,
@@ -89,6 +89,7 @@ export const campaigns = {
       "src/adapters/postgres/control-store.test.ts",
       "src/adapters/sqlite/evidence-store.test.ts",
       "src/adapters/postgres/evidence-store.test.ts",
+      "src/adapters/sqlite/legacy-database.test.ts",
     ],
     proves:
       "every promise of a store holds on SQLite and on PostgreSQL, whatever is killed, hangs or is cut off",
@@ -118,6 +119,10 @@ export const campaigns = {
       "src/app/bridge/pnl-bridge.test.ts",
     ],
     proves: "systems in threads and processes keep their promises, however they flood, hang or die",
+  },
+  reports: {
+    files: ["test/reports/daily.test.ts", "test/reports/libreoffice.test.ts", "test/reports/reader.test.ts"],
+    proves: "LibreOffice reads what the workbooks hold, and a report of any size needs little memory",
   },
   pages: {
     files: ["test/report/page.test.ts", "test/golden/report.test.ts"],

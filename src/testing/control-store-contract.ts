@@ -1005,18 +1005,21 @@ export function controlStoreContract(
           }
           await store.close();`);
 
-      it("record every change of all of them, under epochs without gaps", async () => {
-        const others = [changer("one", 20), changer("other", 20)];
-        await Promise.all(others.map((other) => other.says(1)));
-        const store = await open();
-        for (let index = 0; index < 10; index++)
-          await store.change(percentage(index, { actor: "here", reason: String(index) }));
-        for (const other of others) expect(await other.ended()).toBe(0);
-        const all = await expectGapless(store);
-        expect(all).toHaveLength(50);
-        const recorded = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
-        expect(recorded).toEqual(expect.arrayContaining(others.flatMap(({ lines }) => lines)));
-      });
+      it.runIf(isLongRun("stores"))(
+        "record every change of all of them, under epochs without gaps",
+        async () => {
+          const others = [changer("one", 20), changer("other", 20)];
+          await Promise.all(others.map((other) => other.says(1)));
+          const store = await open();
+          for (let index = 0; index < 10; index++)
+            await store.change(percentage(index, { actor: "here", reason: String(index) }));
+          for (const other of others) expect(await other.ended()).toBe(0);
+          const all = await expectGapless(store);
+          expect(all).toHaveLength(50);
+          const recorded = all.map(({ epoch, actor, reason }) => `${epoch}/${actor}/${reason}`);
+          expect(recorded).toEqual(expect.arrayContaining(others.flatMap(({ lines }) => lines)));
+        },
+      );
 
       it("leave every acknowledged change, and no partial one, after kill -9", async () => {
         const acknowledged: string[] = [];

@@ -686,7 +686,7 @@ export function evidenceStoreContract(
         await store.append(comparisons(1));
       });
 
-      it("can append at the same time without pauses", async () => {
+      it.runIf(isLongRun("stores"))("can append at the same time without pauses", async () => {
         const others = [appender("one", 20), appender("other", 20)];
         await Promise.all(others.map((other) => other.says(1)));
         const store = await open();

@@ -25,16 +25,20 @@ export const daysFrom = (count: number): readonly string[] => {
 };
 
 /**
- * Writes one ledger for each day into a new folder and returns it. Each day each instrument has one trade,
+ * Writes one ledger for each day into a new folder and returns it. Each day each instrument of `lanes` has one trade,
  * with quantity 2: buys and sales take turns, and half of the instruments begin with a sale. The days in
  * `without` have no file.
  */
-export function writeDesk(folder: string, days: readonly string[], without: readonly string[] = []): string {
+export function writeDesk(
+  folder: string,
+  days: readonly string[],
+  { without = [], lanes = symbols }: { without?: readonly string[]; lanes?: readonly string[] } = {},
+): string {
   const ledgers = join(folder, "trade_ledger");
   mkdirSync(ledgers, { recursive: true });
   let id = 0;
   for (const [index, day] of days.entries()) {
-    const rows = symbols.map((symbol, lane) => {
+    const rows = lanes.map((symbol, lane) => {
       id += 1;
       const price = 110 + ((index * 7 + lane * 3) % 64) / 64;
       const time = `${day} 09:${String(10 + lane).padStart(2, "0")}:00.000`;

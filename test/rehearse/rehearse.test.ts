@@ -10,6 +10,7 @@ import Database from "better-sqlite3";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { type Rehearsal, type RehearseOptions, rehearse } from "../../src/app/rehearsal/rehearse.ts";
 import { type Config, defaultConfig, loadConfig } from "../../src/config/index.ts";
+import { isLongRun } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { daysFrom, modernRows, symbols, writeDesk } from "./generated-desk.ts";
 
@@ -27,7 +28,7 @@ const shadow = { ...defaultConfig.shadow, controlPercentage: 10 };
 const config: Config = { ...defaultConfig, gates, shadow };
 // The days begin shortly before a day after a holiday and the end of a month, which the gates ask for.
 const days = daysFrom(34).slice(8);
-const ledgers = writeDesk(folder, days);
+const ledgers = writeDesk(folder, days, { lanes: symbols.slice(0, 13) });
 
 const played = (options: Partial<RehearseOptions>): Promise<Rehearsal> =>
   rehearse({ trades: [ledgers], config, callsPerDay: 200, ...options });
@@ -113,14 +114,22 @@ describe("a rehearsal", () => {
     );
   });
 
-  it("holds the ramp on a day without data, and stops before primary_switch at a write that was lost", async () => {
-    const missing = days[13] ?? "";
+  it("holds the ramp on a day without data, stays before primary_switch when a write was lost, and rolls back when ten lanes break for good", async () => {
+    const [missing = "", lossDay = "", beforeBreak = "", breakDay = ""] = [13, 14, 21, 22].map(
+      (at) => days[at],
+    );
     let rowsRead: unknown;
-    const gap = writeDesk(join(folder, "gap"), days.slice(0, 22), [missing]);
+    const gap = writeDesk(join(folder, "gap"), days.slice(0, 24), { without: [missing] });
+    const broken = new Set(symbols.slice(0, 10));
+    const rows = await modernRows(gap, join(folder, "gap.json"), ({ symbol, tradingDay, realized, total }) =>
+      broken.has(symbol) && tradingDay >= breakDay
+        ? { realized: String(Number(realized) + 50), total: String(Number(total) + 50) }
+        : {},
+    );
     const rehearsal = await played({
-      trades: [gap],
+      ...{ trades: [gap], modernRows: rows, explain: "none" },
       onDay: (day, scratch) => {
-        if (day !== days[14]) return;
+        if (day !== lossDay) return;
         const journal = new Database(join(scratch, "files.db"), { readonly: true });
         rowsRead = journal.prepare("SELECT count(*) FROM accepted").pluck().get();
         journal.close();
@@ -136,35 +145,22 @@ describe("a rehearsal", () => {
     expect(quiet?.gates.find(({ name }) => name === "standing")?.why).toMatch(
       `the last trading day, ${missing}, has no trial of future`,
     );
-    expect(dayOf(rehearsal, days[14] ?? "")?.percentage).toBe(10);
-    expect([rehearsal.reached, rehearsal.stopped?.gate]).toEqual(["dual_write", "nothing_lost"]);
-    expect(rehearsal.stopped?.why).toMatch(/^the last reconciliation found differences/);
-  });
-
-  it("rolls back when ten lanes break for good, and never moves forward again", async () => {
-    const breakDay = days[15] ?? "";
-    const broken = new Set(symbols.slice(0, 10));
-    const some = writeDesk(join(folder, "broken"), days.slice(0, 17));
-    const rows = await modernRows(
-      some,
-      join(folder, "broken.json"),
-      ({ symbol, tradingDay, realized, total }) =>
-        broken.has(symbol) && tradingDay >= breakDay
-          ? { realized: String(Number(realized) + 50), total: String(Number(total) + 50) }
-          : {},
+    expect(dayOf(rehearsal, lossDay)?.percentage).toBe(10);
+    const lacking = dayOf(rehearsal, beforeBreak);
+    expect(lacking?.phase).toBe("dual_write");
+    expect(lacking?.gates.find(({ name }) => name === "nothing_lost")?.why).toMatch(
+      /^the last reconciliation found differences/,
     );
-    const rehearsal = await played({ trades: [some], modernRows: rows, explain: "none" });
+    // After the rollback, modern never moves forward again.
     expect(dayOf(rehearsal, breakDay)?.rollback).toMatch(/^served_mismatch: /);
     expect(moves(rehearsal).at(-1)).toBe("dual_write → shadow_mode");
     expect([rehearsal.reached, rehearsal.stopped?.gate, rehearsal.stopped?.tradingDay]).toEqual([
-      "shadow_mode",
-      "standing",
-      breakDay,
+      ...["shadow_mode", "standing", breakDay],
     ]);
     expect(rehearsal.stopped?.why).toMatch(/^10 lanes are apart now/);
   });
 
-  it.skipIf(!hasSharedData)(
+  it.runIf(hasSharedData && isLongRun("rehearse"))(
     "of the public ledgers stops before dual_write, inconclusive, and says how many trials and days are missing",
     async () => {
       const rehearsal = await rehearse({

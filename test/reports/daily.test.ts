@@ -15,6 +15,7 @@ import { contentHashOf } from "../../src/app/reports/build.ts";
 import { closeOfDay, dayOfText } from "../../src/app/reports/figures.ts";
 import { add, type Fraction, formatFraction, parseFraction, zero } from "../../src/base/fraction.ts";
 import { cellTypes, type Workbook } from "../../src/ports/workbook.ts";
+import { isLongRun } from "../campaigns.ts";
 import { main, pnlBridge, pnlBridgeAlone, type Ran, root } from "../cli/run-cli.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 
@@ -162,8 +163,7 @@ describe("report daily", () => {
       expect(ran.code).toBe(0);
       return (await readFile(out)).equals(await readFile(path));
     };
-    const zones = ["America/Chicago", "Europe/London", "Asia/Kolkata"];
-    expect(await Promise.all(zones.map(inZone))).toEqual([true, true, true]);
+    expect(await Promise.all(["America/Chicago", "Asia/Kolkata"].map(inZone))).toEqual([true, true]);
   });
 
   it("formats, freezes, filters and prints the sheets, and names the source below each page", async () => {
@@ -365,7 +365,7 @@ it("has the elements of each sheet in the order of the format, else spreadsheet 
 
 describe("the report of many trades", () => {
   it("needs little memory, because its rows are made while they are written", async () => {
-    const [trades, count] = [join(folder, "many"), 30_000];
+    const [trades, count] = [join(folder, "many"), isLongRun("reports") ? 30_000 : 12_000];
     await mkdir(trades);
     await generateLedgerFile(join(trades, "trades_20250718.csv"), { trades: count });
     const out = join(folder, "many.xlsx");
@@ -373,7 +373,7 @@ describe("the report of many trades", () => {
     await writeFile(config, "migration: { phase: read_only }\n");
     const args = ["--date", "2025-07-18", "--side", "modern", "--out", out, "--trades", trades];
     // A program that holds the cells of the workbook ends here for lack of memory.
-    const env = { NODE_OPTIONS: "--max-old-space-size=96" };
+    const env = { NODE_OPTIONS: `--max-old-space-size=${isLongRun("reports") ? 96 : 40}` };
     const { code, err } = await pnlBridgeAlone(["report", "daily", "--config", config, ...args], { env });
     expect({ code, err }).toMatchObject({ code: 0 });
     const sheet = (await readWorkbook(out)).sheets.find(({ name }) => name === "Trades");
@@ -415,7 +415,7 @@ describe("the files of a report", () => {
       "modern",
     ];
     const whole = [before.toString("hex")];
-    for (const changes of [1, 3]) {
+    for (const changes of isLongRun("reports") ? [1, 2, 3, 4, 5] : [2]) {
       const child = spawn(process.execPath, [main, ...args], { cwd: folder });
       // Killed after so many changes of the folder: while it writes its files, on a machine of any speed.
       let seen = 0;

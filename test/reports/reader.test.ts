@@ -10,6 +10,7 @@ import { readWorkbook } from "../../src/adapters/xlsx/index.ts";
 import { readSheet } from "../../src/adapters/xlsx/read-sheet.ts";
 import { openZip } from "../../src/adapters/xlsx/zip-parts.ts";
 import { cellTypes } from "../../src/ports/workbook.ts";
+import { isLongRun } from "../campaigns.ts";
 import { zipOf } from "./raw-workbook.ts";
 
 let folder: string;
@@ -71,19 +72,22 @@ it("reads a shared formula at each of its cells, with shifted references", async
   expect([...(read?.formulas.values() ?? [])]).toEqual(["A1*2", "A2*2", "A3*2"]);
 });
 
-it("stops unpacking a part of 1 GB of zeros that claims to be small", async () => {
-  const zeros = deflateRawSync(Buffer.alloc(2 ** 24), { finishFlush: constants.Z_FULL_FLUSH });
-  const file = zipOf({ a: Buffer.concat(Array(64).fill(zeros)) }, false);
-  // Both headers of the part say that it is packed.
-  for (const at of [8, file.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 10]) file.writeUInt16LE(8, at);
-  const { text } = await openZip("bomb.xlsx", file);
-  let length = 0;
-  const unpack = async (): Promise<void> => {
-    for await (const piece of text("a")) length += piece.length;
-  };
-  await expect(unpack()).rejects.toThrow(/more than 268435456 bytes/);
-  expect(length).toBeLessThanOrEqual(268_435_456);
-});
+it.runIf(isLongRun("reports"))(
+  "stops unpacking a part of 1 GB of zeros that claims to be small",
+  async () => {
+    const zeros = deflateRawSync(Buffer.alloc(2 ** 24), { finishFlush: constants.Z_FULL_FLUSH });
+    const file = zipOf({ a: Buffer.concat(Array(64).fill(zeros)) }, false);
+    // Both headers of the part say that it is packed.
+    for (const at of [8, file.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 10]) file.writeUInt16LE(8, at);
+    const { text } = await openZip("bomb.xlsx", file);
+    let length = 0;
+    const unpack = async (): Promise<void> => {
+      for await (const piece of text("a")) length += piece.length;
+    };
+    await expect(unpack()).rejects.toThrow(/more than 268435456 bytes/);
+    expect(length).toBeLessThanOrEqual(268_435_456);
+  },
+);
 
 describe("a cell of the plain form", () => {
   const cell = '<c r="A1" s="1"><v>7</v></c>';

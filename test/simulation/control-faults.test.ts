@@ -174,7 +174,7 @@ const inLong = it.runIf(isLong);
 const each = isLong ? ["one", "two"] : ["one"];
 
 describe("kill -9", () => {
-  const [rounds, changesMin] = isLongRun("kill") ? [5, 50] : [1, 20];
+  const [rounds, changesMin, pauseMs] = isLongRun("kill") ? [5, 50, 20] : [1, 20, 100];
   it("of any process during changes, snapshots and writes loses nothing, and no answer contradicts the plan", async () => {
     await overSeeds("kill", 1, async (seed) => {
       const random = randomFrom(seed);
@@ -192,7 +192,7 @@ describe("kill -9", () => {
           await session.store.change({ ...by, action: "test", set });
           changes += 1;
           desk.carry(20);
-          await sleep(random.unit() * 20);
+          await sleep(random.unit() * pauseMs);
         }
       })();
       const names = ["one", "two"];
@@ -553,7 +553,7 @@ describe("a disk", () => {
   );
 
   const prlimit = existsSync("/usr/bin/prlimit");
-  it.skipIf(!prlimit)(
+  it.skipIf(!prlimit || !isLong)(
     `that refuses a process's writes: the process obeys without acknowledging, and is reported as gone ${prlimit ? "" : "(skipped: needs prlimit)"}`,
     async () => {
       const { desk, session, processes } = await deskIn("primary_switch", ["one"], {
@@ -624,7 +624,7 @@ describe("two operators at once", () => {
     const other = await desk.operator();
     const record = () => session.store.read();
     const back = { useNewPnlSystem: null, migrationMode: null } as const;
-    for (let round = 0; round < (isLong ? 8 : 2); round++) {
+    for (let round = 0; round < (isLong ? 8 : 1); round++) {
       await session.store.change({
         ...by,
         action: "test",

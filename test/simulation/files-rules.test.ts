@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
+import { isLongRun } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { header, type ModelTrade, rowOf, symbols } from "./files/model.ts";
 import { leaseMs, ledgers, prices, settleMs, World, type WorldOptions } from "./files/world.ts";
@@ -11,6 +12,8 @@ import { leaseMs, ledgers, prices, settleMs, World, type WorldOptions } from "./
 const today = "trades_20250724.csv";
 const yesterday = "trades_20250723.csv";
 const dayMs = 86_400_000;
+/** The number of steps between two deaths or halts of a process: a short run tries every fourth step. */
+const stride = isLongRun("files-sim") ? 1 : 4;
 
 /** Returns the row of a trade; trades of different ids have different times. */
 const row = (id: number, changes: Partial<ModelTrade> = {}): string => {
@@ -438,7 +441,7 @@ describe("re-publication", () => {
   });
 
   it("a process that dies between noticing and applying a new publication applies it after its restart", async () => {
-    for (let steps = 1; ; steps += 1) {
+    for (let steps = 1; ; steps += stride) {
       const world = await watched({ republished: "apply" }, { [today]: ledger(rows(1, 6)) });
       world.start(steps);
       world.disk.write(ledgers, today, ledger(rows(21, 22)));
@@ -818,7 +821,7 @@ describe("claims and receipts", () => {
       [today]: ledger(rows(3, 6), "oops,,,\n"),
     };
     for (const diesBefore of [true, false])
-      for (let steps = 1; ; steps += 1) {
+      for (let steps = diesBefore ? 1 : 2; ; steps += stride) {
         const world = new World({ republished: "apply" });
         for (const [name, content] of Object.entries(files)) world.disk.write(ledgers, name, content);
         world.start(steps, diesBefore);
@@ -851,7 +854,7 @@ describe("claims and receipts", () => {
   ])(
     "a process that was suspended beyond its lease while it %s changes nothing when it continues",
     async (_, content) => {
-      for (let steps = 1; ; steps += 1) {
+      for (let steps = 1; ; steps += stride) {
         const world = new World({ republished: "apply" });
         const other = new World({ republished: "apply", beside: world });
         world.disk.write(ledgers, today, ledger(rows(1, 3)));

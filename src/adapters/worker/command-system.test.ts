@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { isLongRun } from "../../../test/campaigns.ts";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";
 import { until } from "../../testing/until.ts";
-import { root, runs, untilGone, Workshop } from "../../testing/worker-programs.ts";
+import { python, root, runs, untilGone, Workshop } from "../../testing/worker-programs.ts";
 import { type CommandOptions, CommandSystem } from "./index.ts";
 
 const shop = new Workshop();
@@ -51,9 +51,11 @@ const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
 afterAll(() => expect(unhandled).toEqual([]));
 
-systemContract("command", ({ answerBytesMax }) => {
-  const referenceFile = shop.javascript(join(root, "src/testing/reference-service.ts"));
-  const host = shop.script(`
+// A short run tests the contract on a worker in Python (python-worker.test.ts).
+if (isLongRun("systems") || python === undefined)
+  systemContract("command", ({ answerBytesMax }) => {
+    const referenceFile = shop.javascript(join(root, "src/testing/reference-service.ts"));
+    const host = shop.script(`
 import { referenceReply, referenceService } from ${JSON.stringify(referenceFile)};
 const service = referenceService(() => process.kill(process.pid, "SIGKILL"));
 const write = (text) => process.stdout.write(text + "\\n");
@@ -76,19 +78,19 @@ process.stdin.on("data", (chunk) => {
 });
 process.stdin.on("end", () => process.exit());
 `);
-  const system = make(host, { answerBytesMax, graceMs: 300 });
-  let pid: number | undefined;
-  return {
-    system,
-    running: () => {
-      pid = system.pid ?? pid;
-      return system.pid === undefined ? 0 : 1;
-    },
-    end: async () => {
-      if (pid !== undefined) await untilGone(pid);
-    },
-  };
-});
+    const system = make(host, { answerBytesMax, graceMs: 300 });
+    let pid: number | undefined;
+    return {
+      system,
+      running: () => {
+        pid = system.pid ?? pid;
+        return system.pid === undefined ? 0 : 1;
+      },
+      end: async () => {
+        if (pid !== undefined) await untilGone(pid);
+      },
+    };
+  });
 
 describe("CommandSystem", () => {
   it("starts with the first call, introduces itself and learns the methods", async () => {
