@@ -1,7 +1,8 @@
 /**
- * Reads tallies. A tally has the counts of one signal (what is counted) and one stratum, a text that begins
- * with the method. A pair is one call with its latency in both systems. Latencies are counted in bins: bin
- * `b` holds those above 1.1^(b - 1) milliseconds and up to 1.1^b milliseconds.
+ * Reads tallies. A tally has the counts of one signal (what is counted) and one stratum, a text. The stratum
+ * begins with the method, but for the signals `impact` and `sampling`. A pair is one call with its latency in
+ * both systems. Latencies are counted in bins: bin `b` holds those above 1.1^(b - 1) milliseconds and up to
+ * 1.1^b milliseconds.
  */
 import type { Tally } from "../../ports/tallies.ts";
 
@@ -48,8 +49,8 @@ export const binsOf = (tallies: readonly Tally[]): readonly Bin[] =>
     });
 
 /**
- * Returns the smallest bin that at least a share of the pairs does not exceed; infinity without pairs. `of`
- * selects legacy's or modern's bin of a pair.
+ * Returns the smallest bin `b` for which at least the part `share` of all pairs is in bin `b` or below;
+ * infinity without pairs. `of` selects legacy's or modern's bin of a pair.
  */
 export function quantile(bins: readonly Bin[], share: number, of: (bin: Bin) => number): number {
   const total = bins.reduce((all, { n }) => all + n, 0);

@@ -7,8 +7,8 @@ import {
 } from "../../domain/market/trading-day.ts";
 
 /**
- * Returns the kinds of a trading day that evidence must cover; an ordinary day has none. The month-end is the
- * last business day of a month, and the expiry week has the days 15 to 21.
+ * Returns those kinds of a trading day that its date shows; most days have none. A day is a month-end if no
+ * business day of its month follows. The expiry week has the days 15 to 21.
  */
 export function kindsOfDay(day: string): ReadonlySet<string> {
   const found = new Set<string>();

@@ -74,9 +74,9 @@ export interface EvidenceFacts {
   readonly hasPair: boolean;
   /** Whether `use_new_reports` is on, so that modern's daily reports may be given to users. */
   readonly usesReports: boolean;
-  /** The last closed trading day on which a comparison of the two daily reports was tried. */
+  /** The comparison of the two daily reports of the last closed trading day for which one was tried. */
   readonly lastReport?: JudgedReport;
-  /** The number of writes that the mirror has not received yet. */
+  /** The number of writes that legacy has not received yet. */
   readonly owed: number;
   /** The number of rows in quarantine; null if it is not known. */
   readonly quarantined: number | null;

@@ -77,7 +77,10 @@ interface Seen {
   readonly what: string;
   /** A user or a book; empty if a call named none. */
   readonly who: string;
-  /** The largest value of the effect: money, a time or a minute. */
+  /**
+   * The largest value of the effect: money, an age in milliseconds, or a minute. The effect `wrong_from` has
+   * the countdown of its minute, so that the largest value is the first minute.
+   */
   readonly largest: number;
 }
 
@@ -96,7 +99,10 @@ const affected = (seen: readonly Seen[]): Affected => ({
   days: seen.length,
 });
 
-/** Returns the effects on users. Their size and the cost grow with users and days, and not with calls. */
+/**
+ * Returns the effects on users. The number of tallies that it reads grows with users, books and days, and not
+ * with calls.
+ */
 export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpact {
   const all = Map.groupBy(seenIn(tallies), ({ what }) => what);
   const of = (what: string): readonly Seen[] => all.get(what) ?? [];
@@ -130,8 +136,9 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
 const fellBack = "fell_back:";
 
 /**
- * Adds up the minutes of all books and days: from the first wrong figure to the answer that corrected the
- * last one or, without such an answer, to the last wrong figure. The first and the last minute count.
+ * Adds up the minutes of all books and days in which a figure of the book was wrong: from the first answer
+ * of the day at such a time to the answer that corrected the last wrong figure or, without such an answer, to
+ * the book's last answer of the day. The first and the last minute count.
  */
 function minutesOf(from: readonly Seen[], until: readonly Seen[]): number {
   const ends = new Map(until.map(({ day, who, largest }) => [`${day} ${who}`, largest]));

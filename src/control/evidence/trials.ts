@@ -8,7 +8,10 @@ import type { EvidenceSource, LaneDay, StoredEvidence } from "../../ports/tallie
 /** A process may have died up to this time after its last sign of life. */
 const signOfLifeMs = 60_000;
 
-/** An instrument-day of a closed trading day that the lane did not begin apart without an accepted cause. */
+/**
+ * An instrument-day of a closed trading day on which the lane began in agreement, or apart with an accepted
+ * cause.
+ */
 export interface Trial extends LaneDay {
   /** Whether the trial ended apart without an accepted cause. A failure of modern counts as apart. */
   readonly event: boolean;

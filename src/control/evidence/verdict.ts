@@ -11,11 +11,14 @@ export type Guarded = Phase | "ramp" | "window";
 
 /** The evidence that is missing until a gate can open. */
 export interface Needs {
-  /** The number of further trials that is needed if none of them is an event. For `days`: trading days. */
+  /**
+   * The number of further trials that is needed if none of them is an event. In a verdict of the gate `days`,
+   * the number of further trading days.
+   */
   readonly clean?: number;
   /** The number of further trials that is needed if one of them is an event. */
   readonly withOneBreak?: number;
-  /** The number of trading days that `clean` trials take; null if no trading day has trials yet. */
+  /** About how many trading days `clean` trials take; null if the class that lacks them has had no trial yet. */
   readonly days?: number | null;
   /** The classes, kinds of days, edge features or methods that have too little evidence. */
   readonly missing?: readonly string[];
@@ -23,7 +26,10 @@ export interface Needs {
 
 export interface EvidenceVerdict {
   readonly state: State;
-  /** One line for people: the numbers, the limit, and the cheapest step that helps to open the gate. */
+  /**
+   * One line for people: the numbers and the limit. Most gates that are not open also name the cheapest step
+   * that helps to open them.
+   */
   readonly why: string;
   readonly evidence?: JsonValue;
   readonly needs?: Needs;
