@@ -9,7 +9,6 @@ import { isLongRun } from "../campaigns.ts";
 import { ask, desk } from "../gateway/desk.ts";
 import { axeFindings } from "./axe.ts";
 import { usePages } from "./open-page.ts";
-import { openRelay } from "./relay.ts";
 
 const env = { V: "viewer-0123456789", A: "amy-0123456789012", B: "bob-0123456789012" };
 const tokens = [
@@ -18,6 +17,9 @@ const tokens = [
   { name: "bob", role: "operator", env: "B" },
 ] as const;
 const views = ["pnl", "migration", "differences", "files", "health"] as const;
+const isLong = isLongRun("page", 60);
+/** A test whose rule has another test in `./run test`. */
+const itLong = it.skipIf(!isLongRun("page"));
 
 const comparison = (index: number): ComparisonRecord => ({
   at: new Date(Date.UTC(2025, 6, 24, 15) + index).toISOString(),
@@ -49,8 +51,8 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   const served = () => desk({ page: pages.folder, tokens, env, database: undefined });
   type Served = Awaited<ReturnType<typeof served>>;
 
-  const show = async (page: Page, { url }: Pick<Served, "url">, view: string): Promise<void> => {
-    await page.goto(`${url}/#/${view}`);
+  const show = async (page: Page, view: string): Promise<void> => {
+    await page.evaluate(`location.hash = "#/${view}"`);
     await page.locator("[data-state=live]").waitFor();
   };
   const audited = async ({ store }: Served, action: string) =>
@@ -62,8 +64,8 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   it("a rollback takes two keys in every view, and the audit has its actor and reason", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
-    for (const [count, view] of views.entries()) {
-      await show(page, at, view);
+    for (const [count, view] of (isLong ? views : (["pnl", "files"] as const)).entries()) {
+      await show(page, view);
       await page.keyboard.press("Alt+r");
       await dialog(page).getByText("No gate is asked").waitFor();
       await page.keyboard.press("Enter");
@@ -81,7 +83,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     const at = await served();
     const page = await pages.show(at.url, env.V);
     for (const view of views) {
-      await show(page, at, view);
+      await show(page, view);
       await page.getByRole("heading", { level: 1 }).waitFor();
       expect([view, await page.locator(".command, dialog").count()]).toEqual([view, 0]);
       await page.keyboard.press("Alt+r");
@@ -92,7 +94,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   it("a command about a plan that somebody else has changed is refused, and a rollback is not", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
-    await show(page, at, "migration");
+    await show(page, "migration");
     await page.getByRole("button", { name: "Set traffic …" }).click();
     await asBob(at, "PUT", "migration/traffic", { percentage: 5, reason: "bob was faster" });
     await dialog(page).getByLabel("Percent of the books or users").fill("50");
@@ -111,7 +113,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   it("a forward move shows the dry run, asks for the phase's name, and is refused with the closed gates", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
-    await show(page, at, "migration");
+    await show(page, "migration");
     await page.getByRole("button", { name: "Advance to shadow_mode …" }).click();
     await dialog(page).getByRole("heading", { name: "What will change" }).waitFor();
     await dialog(page).getByText("gates before shadow_mode are closed").waitFor();
@@ -125,10 +127,10 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect((await at.store.read()).grantedPhase).toBe("read_only");
   });
 
-  it("lists and sign-offs are changed under the name of the token", async () => {
+  itLong("lists and sign-offs are changed under the name of the token", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
-    await show(page, at, "migration");
+    await show(page, "migration");
     await page.getByRole("button", { name: "Add to the whitelist …" }).click();
     await dialog(page).getByLabel("User").fill("tess");
     await dialog(page).getByLabel("Reason").fill("she tries it");
@@ -141,10 +143,9 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a rollback without an answer says so, shows the other ways, and happens once", async () => {
     const at = await served();
-    await using relay = await openRelay(at.url);
-    const page = await pages.show(relay.url, env.A);
+    const { relay } = pages;
+    const page = await pages.show(`${at.url}/#/migration`, env.A);
     await page.locator("[data-state=live]").waitFor();
-    await page.goto(`${relay.url}/#/migration`);
     await page.getByText("Who answers").waitFor();
     relay.stall();
     await page.keyboard.press("Alt+r");
@@ -161,10 +162,9 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a rollback whose answer is cut off is sent again under its key, and happens once", async () => {
     const at = await served();
-    await using relay = await openRelay(at.url);
-    const page = await pages.show(relay.url, env.A);
+    const page = await pages.show(at.url, env.A);
     await page.locator("[data-state=live]").waitFor();
-    const cut = relay.cutAnswerTo("POST /api/v1/migration/rollback");
+    const cut = pages.relay.cutAnswerTo("POST /api/v1/migration/rollback");
     await page.keyboard.press("Alt+r");
     await page.keyboard.press("Enter");
     await cut;
@@ -175,7 +175,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
 
   it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
     const at = await served();
-    const count = isLongRun("page", 60) ? 100_000 : 2_000;
+    const count = isLong ? 100_000 : 2_000;
     const kept = { ...comparison(0), request: "kept", requestText: "{}" } as const;
     await at.evidence.append([
       kept,
@@ -183,7 +183,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     ]);
     const page = await pages.show(at.url, env.A);
     await page.route("**/api/v1/comparisons/1/explanation", (route) => route.fulfill({ json: unexplained }));
-    await show(page, at, "differences?verdict=diverged");
+    await show(page, "differences?verdict=diverged");
     const list = page.getByRole("grid", { name: "Comparisons, newest first" });
     await page.getByText(`at least ${count.toLocaleString("en-US")} found`).waitFor();
     expect(await list.getAttribute("aria-rowcount")).toBe(String(count + 1));
@@ -207,7 +207,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect(asked.filter((path) => path.startsWith("/api/v1/comparisons/"))).toEqual([]);
   });
 
-  it("comparisons are found by their cause once somebody has looked for causes", async () => {
+  itLong("comparisons are found by their cause once somebody has looked for causes", async () => {
     const causes = new Map<string, readonly string[]>();
     const explain = async (id: string) => {
       causes.set(id, id === "1" ? ["LIFO"] : []);
@@ -217,7 +217,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     const kept = { request: "kept", requestText: "{}" } as const;
     await at.evidence.append(Array.from({ length: 3 }, (_, index) => ({ ...comparison(index), ...kept })));
     const page = await pages.show(at.url, env.V);
-    await show(page, at, "differences");
+    await show(page, "differences");
     const list = page.getByRole("grid", { name: "Comparisons, newest first" });
     const has = (rows: number) =>
       until(async () => (await list.getAttribute("aria-rowcount")) === String(rows + 1), `${rows} rows`);
@@ -231,29 +231,26 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     await has(2);
   });
 
-  /** The long run examines the dialog of every command. */
-  const examined = isLongRun("page", 60)
-    ? undefined
-    : ["Advance to shadow_mode …", "Start a ramp …", "Add to the whitelist …"];
-
-  it("no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px", async () => {
-    const at = await served();
-    const page = await pages.show(at.url, env.A);
-    await show(page, at, "migration");
-    const commands = page.locator("main button.command:visible");
-    await commands.first().waitFor();
-    const found: string[] = [];
-    for (const name of await commands.allTextContents()) {
-      if (examined?.includes(name) === false) continue;
-      await commands.filter({ hasText: name }).click();
-      await dialog(page).waitFor();
-      found.push(...(await axeFindings(page, "dialog[open]")).map((text) => `${name} ${text}`));
-      await page.setViewportSize({ width: 320, height: 700 });
-      const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
-      if (wide > 0) found.push(`${name} is ${wide} px too wide`);
-      await page.setViewportSize({ width: 1280, height: 800 });
-      await page.keyboard.press("Escape");
-    }
-    expect(found).toEqual([]);
-  });
+  itLong(
+    "no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px",
+    async () => {
+      const at = await served();
+      const page = await pages.show(at.url, env.A);
+      await show(page, "migration");
+      const commands = page.locator("main button.command:visible");
+      await commands.first().waitFor();
+      const found: string[] = [];
+      for (const name of await commands.allTextContents()) {
+        await commands.filter({ hasText: name }).click();
+        await dialog(page).waitFor();
+        found.push(...(await axeFindings(page, "dialog[open]")).map((text) => `${name} ${text}`));
+        await page.setViewportSize({ width: 320, height: 700 });
+        const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+        if (wide > 0) found.push(`${name} is ${wide} px too wide`);
+        await page.setViewportSize({ width: 1280, height: 800 });
+        await page.keyboard.press("Escape");
+      }
+      expect(found).toEqual([]);
+    },
+  );
 });

@@ -20,11 +20,11 @@ export interface Relay extends AsyncDisposable {
    * itself.
    */
   cutAnswerTo(request: string): Promise<void>;
-  /** The address that the relay passes bytes on to; a gateway that starts again has another one. */
+  /** The address to which the relay passes bytes. A gateway that starts again has another one. */
   target: string;
 }
 
-export async function openRelay(target: string): Promise<Relay> {
+export async function openRelay(target = ""): Promise<Relay> {
   const sockets = new Set<Socket>();
   const state = { isStalled: false, isDown: false, target };
   let unanswered: { readonly request: string; readonly onCut: () => void } | undefined;

@@ -28,7 +28,7 @@ describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if 
           const token = desk.env.DEMO_OPERATOR_TOKEN;
           await ledgersRead({ url, token });
           const end = await desk.start(bridge);
-          const page = await pages.show("about:blank");
+          const page = pages.tab;
           const faults: string[] = [];
           const audit = await walk(page, {
             ...{ url, token },
