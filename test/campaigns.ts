@@ -105,6 +105,7 @@ export const campaigns = {
   commands: {
     files: [
       "test/cli/control.test.ts",
+      "test/cli/doctor-system.test.ts",
       "test/cli/edges.test.ts",
       "test/cli/serve.test.ts",
       "test/cli/watch.test.ts",
@@ -125,8 +126,9 @@ export const campaigns = {
     proves: "LibreOffice reads what the workbooks hold, and a report of any size needs little memory",
   },
   pages: {
-    files: ["test/report/page.test.ts", "test/golden/report.test.ts"],
-    proves: "the report's page of all real ledgers has no fault of accessibility in any setting",
+    files: ["test/report/page.test.ts", "test/report/migration-page.test.ts", "test/golden/report.test.ts"],
+    proves:
+      "the pages of both reports, also of all real ledgers, have no fault of accessibility in any setting",
   },
   page: {
     files: ["test/page/page.test.ts", "test/page/commands.test.ts"],

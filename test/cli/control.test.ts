@@ -530,13 +530,13 @@ describe("a rollback that a process does not acknowledge", () => {
   it("exits 1, names the process and says what to do; after its lease the process is gone", async () => {
     await using desk = new LiveDesk(
       {},
-      { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } },
+      { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 6_000, poll_ms: 200 } },
     );
     const process_ = await desk.start();
     // A process serves as soon as it can, also before it has registered.
     await until(async () => (await desk.run("status")).out.includes("live"), "the process is registered");
     await process_.kill();
-    const { code, out, err } = await desk.run("rollback", "--wait", "3s", ...because);
+    const { code, out, err } = await desk.run("rollback", "--wait", "2s", ...because);
     expect([code, err]).toEqual([1, expect.stringMatching(/^waiting for \S+\/\d+\n$/)]);
     expect(out).toMatch(
       new RegExp(

@@ -7,7 +7,11 @@ import { examineSystem } from "../../src/app/doctor.ts";
 import { computePnl } from "../../src/app/engine.ts";
 import { pnlMethods } from "../../src/ports/pnl-service.ts";
 import { python, pythonMissing, pythonWorker } from "../../src/testing/worker-programs.ts";
+import { isLongRun } from "../campaigns.ts";
 import { pnlBridge, type Ran, root, withFiles } from "./run-cli.ts";
+
+/** Tests of the long run; each starts a process or a thread of its own. */
+const inLong = it.runIf(isLongRun("commands"));
 
 type Findings = Awaited<ReturnType<typeof examineSystem>>;
 
@@ -195,7 +199,7 @@ describe("the checks report a system", () => {
     },
   );
 
-  it("that computes for ever in a thread of its own", async () => {
+  inLong("that computes for ever in a thread of its own", async () => {
     const source = goodDesk("calculatePnl: () => { for (;;); },");
     const failed = failedOf(await findings({ ...desk("thread"), timeout_ms: 100 }, { "desk.mjs": source }));
     expect(failed).toHaveProperty(["answers calculatePnl"]);
@@ -358,7 +362,7 @@ describe("the checks report a system", () => {
     expect(failedOf(found)["answers calculatePnl"]).toContain("did not answer within 100 ms");
   });
 
-  it("with FAIL in the text output", async () => {
+  inLong("with FAIL in the text output", async () => {
     const { code, out, err } = await doctor(
       desk(),
       { "desk.mjs": goodDesk("calculatePnl: () => null,") },

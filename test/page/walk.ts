@@ -6,7 +6,7 @@
 import type { Page } from "playwright-core";
 import { until } from "../../src/testing/until.ts";
 
-type Stop =
+export type Stop =
   | "sign-in"
   | "pnl"
   | "migration"

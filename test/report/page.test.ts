@@ -171,11 +171,13 @@ describe.skipIf(chromiumPath === undefined)(
       ["420 pixels wide", { colorScheme: "light", media: "screen" }, 420],
       ["print", { colorScheme: "light", media: "print" }, 1122],
     ];
+    /** `./run test` examines the two color schemes, and the long run all settings. */
+    const examined = isLongRun("pages") ? settings : settings.slice(0, 2);
     /** The faults of accessibility in each setting. */
     const axeFindings = async (page: Page): Promise<readonly string[]> => {
       const found: string[] = [];
       await loadAxe(page);
-      for (const [name, media, width] of settings) {
+      for (const [name, media, width] of examined) {
         await page.emulateMedia(media);
         await page.setViewportSize({ width, height: 900 });
         // The dark page differs from the light one in its colors only.
@@ -188,7 +190,7 @@ describe.skipIf(chromiumPath === undefined)(
       return found;
     };
 
-    it("has no accessibility fault that axe can find: light, dark, 420 pixels wide and in print", () =>
+    it("has no accessibility fault that axe can find: light, dark, and in the long run 420 pixels wide and in print", () =>
       opened(sample, async (page) => expect(await axeFindings(page)).toEqual([])));
 
     const ofRealLedgers = async (use: (page: Page, report: ParityReport) => Promise<void>): Promise<void> => {

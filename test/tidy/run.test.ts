@@ -248,6 +248,8 @@ describe.concurrent("./run, started several times at once,", () => {
 describe.concurrent("./run", () => {
   it("works through relative and absolute links, from any folder", () =>
     withCheckout(async (folder) => {
+      await put(folder, "dist/surfaces/cli/main.js", 'console.log("1.0.0");');
+      await put(folder, "dist/.built", "");
       await mkdir(join(folder, "elsewhere/deep"), { recursive: true });
       await symlink("../../run", join(folder, "elsewhere/deep/first"));
       await symlink("deep/first", join(folder, "elsewhere/second"));
