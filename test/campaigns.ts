@@ -58,7 +58,11 @@ export const campaigns = {
     isOverSeeds: true,
   },
   explain: {
-    files: ["test/explain/campaign.test.ts", "test/foreign-desk/foreign-desk.test.ts"],
+    files: [
+      "test/explain/campaign.test.ts",
+      "test/explain/stored.test.ts",
+      "test/foreign-desk/foreign-desk.test.ts",
+    ],
     proves:
       "explain finds hidden rules and pairs of them from rows, and blames no known rule for an unknown one",
   },

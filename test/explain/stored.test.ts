@@ -14,6 +14,7 @@ import type { LaneDay } from "../../src/ports/tallies.ts";
 import { type Gateway, startGateway } from "../../src/surfaces/gateway/index.ts";
 import { comparison } from "../../src/testing/evidence-store-contract.ts";
 import { until } from "../../src/testing/until.ts";
+import { isLongRun } from "../campaigns.ts";
 import { ledger, pnlBridge, root } from "../cli/run-cli.ts";
 import { commandsOf, outputPattern } from "../tidy/page-commands.ts";
 
@@ -306,12 +307,13 @@ it("a comparison that is not explainable says why, by its verdict, kind, method 
 });
 
 describe("a comparison of the desk's ledgers", () => {
-  it.each([
-    ["openPositions", {}],
+  const requests = [
     ["positionDetail", { symbol: ZN }],
-    ["dailyPnl", {}],
     ["dailyPnl", { from: "2025-07-22", symbol: ZN }],
-  ] as const)(
+    ["openPositions", {}],
+    ["dailyPnl", {}],
+  ] as const;
+  it.each(isLongRun("explain") ? requests : requests.slice(0, 2))(
     "is explained from the ledgers and prices of the configuration: %s %j",
     async (method, request) => {
       const name = `ledgers-${method}-${Object.keys(request).length}`;

@@ -363,9 +363,9 @@ it("has the elements of each sheet in the order of the format, else spreadsheet 
   }
 });
 
-describe("the report of many trades", () => {
+describe.runIf(isLongRun("reports"))("the report of many trades", () => {
   it("needs little memory, because its rows are made while they are written", async () => {
-    const [trades, count] = [join(folder, "many"), isLongRun("reports") ? 30_000 : 12_000];
+    const [trades, count] = [join(folder, "many"), 30_000];
     await mkdir(trades);
     await generateLedgerFile(join(trades, "trades_20250718.csv"), { trades: count });
     const out = join(folder, "many.xlsx");
@@ -373,7 +373,7 @@ describe("the report of many trades", () => {
     await writeFile(config, "migration: { phase: read_only }\n");
     const args = ["--date", "2025-07-18", "--side", "modern", "--out", out, "--trades", trades];
     // A program that holds the cells of the workbook ends here for lack of memory.
-    const env = { NODE_OPTIONS: `--max-old-space-size=${isLongRun("reports") ? 96 : 40}` };
+    const env = { NODE_OPTIONS: "--max-old-space-size=96" };
     const { code, err } = await pnlBridgeAlone(["report", "daily", "--config", config, ...args], { env });
     expect({ code, err }).toMatchObject({ code: 0 });
     const sheet = (await readWorkbook(out)).sheets.find(({ name }) => name === "Trades");

@@ -37,7 +37,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((desk) => desk[Symbol.asyncDispose]()));
 });
 /** In a short run the processes make fewer calls. */
-const everyMs = isLongRun("kill") || isLongRun("faults") ? 5 : 25;
+const everyMs = isLongRun("kill") || isLongRun("faults") ? 5 : 50;
 function deskOf(options: DeskOptions = {}): Desk {
   const desk = new Desk({ everyMs, ...options });
   open.push(desk);

@@ -22,10 +22,10 @@ import {
 
 const kinds = ["SQLite to SQLite", "SQLite to PostgreSQL", "PostgreSQL to SQLite"] as const;
 const isLong = isLongRun("db-kill");
-const killsMax = Number(process.env.KILLS ?? (isLong ? 500 : 4));
+const killsMax = Number(process.env.KILLS ?? (isLong ? 500 : 3));
 /** The time limit of the test. 0 means none, because a given number of kills takes whatever time it needs. */
 const timeLimitMs = process.env.KILLS === undefined ? undefined : 0;
-const killsOfEpisode = isLong ? 20 : 2;
+const killsOfEpisode = isLong ? 20 : 1;
 const hasPython = pythonMissing() === undefined;
 
 let server: TestPostgres | undefined;

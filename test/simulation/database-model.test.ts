@@ -272,7 +272,7 @@ async function episode(seed: number): Promise<void> {
     [8, () => sleep(random.below(300))],
   ];
   const drawn = actions.flatMap(([weight, act]) => Array.from({ length: weight }, () => act));
-  for (let step = 0; step < (isLongRun("db-model") ? 60 : 15); step++) {
+  for (let step = 0; step < (isLongRun("db-model") ? 60 : 10); step++) {
     const act = at(drawn, random.below(drawn.length));
     await act();
   }

@@ -583,7 +583,7 @@ describe("the reader of several files", () => {
         const accepted = most.reduce((a, b) => a + b, 0);
         expect(counts(input)).toEqual([rows, accepted, rows - accepted, 0]);
       }),
-      { numRuns: runs(12, 100) },
+      { numRuns: runs(8, 100) },
     );
   });
 
@@ -784,7 +784,7 @@ describe("the ledger reader", () => {
         accepted += input.accepted;
         refused += input.quarantined;
       }),
-      { numRuns: runs(80, 400) },
+      { numRuns: runs(40, 400) },
     );
     // The generated ledgers contain enough accepted and enough refused rows.
     expect(Math.min(accepted, refused)).toBeGreaterThan(runs(30, 200));
@@ -803,7 +803,7 @@ describe("the ledger reader", () => {
         expect(input.duplicates).toBeGreaterThanOrEqual(alone.accepted);
         expect(shown(await readLedgers(paths, options, chunk))).toEqual(shown(input));
       }),
-      { numRuns: runs(15, 100) },
+      { numRuns: runs(8, 100) },
     );
   });
 
@@ -823,7 +823,7 @@ describe("the ledger reader", () => {
             );
         },
       ),
-      { numRuns: runs(35, 300) },
+      { numRuns: runs(20, 300) },
     );
   });
 });

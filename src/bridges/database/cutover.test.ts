@@ -109,7 +109,10 @@ it("the authority moves to modern and back during writes, and no acknowledged wr
     }
   })();
   await until(() => acknowledged.length > 5);
-  for (const side of ["modern", "legacy", "modern"] as const) {
+  const moves = isLongRun("db-pairs")
+    ? (["modern", "legacy", "modern"] as const)
+    : (["modern", "legacy"] as const);
+  for (const side of moves) {
     const ladder = await openLadder();
     wanted = { authority: side, mirrors: true };
     expect(await ladder.to(side)).toMatchObject({ moved: true, authority: side, failed: null });
@@ -126,7 +129,7 @@ it("the authority moves to modern and back during writes, and no acknowledged wr
   expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
   expect(seen("legacy").trades).toEqual(acknowledged.toSorted());
   expect(seen("modern").trades).toEqual(acknowledged.toSorted());
-  expect(fences()).toEqual(Array(2).fill({ epoch: 4, authority: "modern", step: "" }));
+  expect(fences()).toEqual(Array(2).fill({ epoch: 1 + moves.length, authority: moves.at(-1), step: "" }));
 });
 
 it("the move waits while another process searches for the desk's rows, and does not hold legacy's lock meanwhile", async () => {
