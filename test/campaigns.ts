@@ -126,8 +126,14 @@ export const campaigns = {
     proves: "systems in threads and processes keep their promises, however they flood, hang or die",
   },
   reports: {
-    files: ["test/reports/daily.test.ts", "test/reports/libreoffice.test.ts", "test/reports/reader.test.ts"],
-    proves: "LibreOffice reads what the workbooks hold, and a report of any size needs little memory",
+    files: [
+      "test/reports/daily.test.ts",
+      "test/reports/libreoffice.test.ts",
+      "test/reports/mutations.test.ts",
+      "test/reports/reader.test.ts",
+    ],
+    proves:
+      "LibreOffice reads what the workbooks hold, a large report needs little memory, and each change is found",
   },
   pages: {
     files: ["test/report/page.test.ts", "test/report/migration-page.test.ts", "test/golden/report.test.ts"],

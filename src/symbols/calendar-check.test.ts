@@ -623,7 +623,7 @@ describe("calendars made by the dialects", () => {
         const codes = check({ ...row, cells }).findings.filter((finding) => finding.column === column);
         expect(codes.map(({ code, severity }) => [code, severity])).toEqual([["TEXT_DIFFERS", "differs"]]);
       }),
-      { numRuns: runs(150, 500) },
+      { numRuns: runs(60, 500) },
     );
   });
 
@@ -685,7 +685,7 @@ describe("any row at all", () => {
           expect(finding.severity).toBe(calendarSeverities[finding.code]);
         }
       }),
-      { numRuns: runs(150, 500) },
+      { numRuns: runs(60, 500) },
     );
   });
 });

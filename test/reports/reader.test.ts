@@ -76,7 +76,7 @@ it("refuses a part that is larger than 256 MB when unpacked, before it unpacks t
   const file = zipOf({ a: Buffer.from("small") }, false);
   file.writeUInt32LE(2 ** 28 + 1, file.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 24);
   const { text } = await openZip("bomb.xlsx", file);
-  await expect(Array.fromAsync(text("a"))).rejects.toThrow(/more than 268435456 bytes/);
+  await expect(text("a").next()).rejects.toThrow(/more than 268435456 bytes/);
 });
 
 it.runIf(isLongRun("reports"))(
