@@ -322,7 +322,7 @@ describe("a module in a thread", () => {
     await untilAnswers(system);
   });
 
-  it.each<[string, string, Partial<ThreadOptions>]>([
+  const deaths: readonly [string, string, Partial<ThreadOptions>][] = [
     ["leaves", "process.exit(3)", {}],
     [
       "throws where nobody catches",
@@ -334,7 +334,8 @@ describe("a module in a thread", () => {
       "const all = []; for (;;) all.push(new Array(1e5).fill(all.length))",
       { resourceLimits: { maxOldGenerationSizeMb: 32 } },
     ],
-  ])(
+  ];
+  it.each(isLongRun("systems") ? deaths : deaths.slice(0, 1))(
     "that %s in the middle of a call fails all calls under way, and works again after a pause",
     async (_, body, thread) => {
       const system = threadOf(`${burning} export const die = () => { ${body}; };`, {
