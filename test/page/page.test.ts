@@ -173,15 +173,22 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       );
     });
 
-    itLong("follow the system within the next look of the gateway, without a reload", async () => {
+    it("follow the system within the next look of the gateway; no reload and no new canvas of the chart is needed", async () => {
       const held = figures();
-      const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+      const { url } = await desk({
+        ...{ page: pages.folder, legacy: systemOf(held), limits },
+        modern: systemOf(figures({ quantity: "3" })),
+      });
       const page = await pages.show(url);
       await live(page);
+      const canvas = await page.locator(".chart canvas").elementHandle();
       await page.evaluate("window.isSame = true");
       held.unrealized = "77.125";
       await page.locator(".cards data[value='77.125']").first().waitFor();
       expect(await page.evaluate("window.isSame")).toBe(true);
+      expect(await canvas?.evaluate((one) => (one as unknown as { isConnected: boolean }).isConnected)).toBe(
+        true,
+      );
     });
 
     it("of a system that fails are the last good ones, with a badge, their age and the reason", async () => {

@@ -24,17 +24,44 @@ interface ChartProps {
   readonly height?: number;
 }
 
-const barPaths = uPlot.paths.bars?.({ size: [0.6, 24] });
-const colors = { line: "--accent", dashes: "--warn", bars: "--soft" } as const;
+type Drawn = Required<Pick<ChartProps, "x" | "textOf" | "series" | "height">>;
 
 export function Chart({ label, x, textOf, series, height = 260 }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
+  const drawing = useRef<Drawing>(undefined);
   useEffect(() => {
-    const target = box.current;
-    if (target === null) return;
+    if (box.current === null) return;
+    const drawn = { x, textOf, series, height };
+    if (drawing.current?.show(drawn) === true) return;
+    drawing.current?.end();
+    drawing.current = new Drawing(box.current, drawn);
+  }, [x, textOf, series, height]);
+  useEffect(
+    () => () => {
+      drawing.current?.end();
+      drawing.current = undefined;
+    },
+    [],
+  );
+  return <div ref={box} className="chart" role="img" aria-label={label} />;
+}
+
+const barPaths = uPlot.paths.bars?.({ size: [0.6, 24] });
+const colors = { line: "--accent", dashes: "--warn", bars: "--soft" } as const;
+
+/** A chart on the screen. It keeps its canvas while only its data change, because a new canvas is expensive. */
+class Drawing {
+  readonly #plot: uPlot;
+  readonly #ended = new AbortController();
+  #drawn: Drawn;
+
+  constructor(target: HTMLElement, drawn: Drawn) {
+    this.#drawn = drawn;
+    const { height, series } = drawn;
     const color = (name: string): string => getComputedStyle(target).getPropertyValue(name);
+    const textOf = (place: number): string => this.#drawn.textOf(place);
     const axis = { stroke: () => color("--soft"), grid: { stroke: () => color("--line"), width: 1 } };
-    const chart = new uPlot(
+    this.#plot = new uPlot(
       {
         width: target.clientWidth,
         height,
@@ -45,7 +72,7 @@ export function Chart({ label, x, textOf, series, height = 260 }: ChartProps) {
           markers: { dash: (_, index) => (series[index - 1]?.as === "dashes" ? "dashed" : "solid") },
         },
         axes: [
-          { ...axis, values: (_, places) => places.map((place) => textOf(place)), space: 90 },
+          { ...axis, values: (_, places) => places.map(textOf), space: 90 },
           {
             ...axis,
             size: (_, texts) => 20 + 7.5 * Math.max(0, ...(texts ?? []).map((text) => text.length)),
@@ -54,39 +81,60 @@ export function Chart({ label, x, textOf, series, height = 260 }: ChartProps) {
         ],
         series: [
           { label: "At", value: (_, place) => (place === null ? "–" : textOf(place)) },
-          ...series.map(({ label: name, values, as }): uPlot.Series => {
+          ...series.map(({ label, as }, at): uPlot.Series => {
             const stroke = (): string => color(colors[as]);
             return {
-              label: name,
+              label,
               stroke,
               width: as === "bars" ? 1 : 2,
               ...(as === "bars" && barPaths !== undefined && { paths: barPaths, fill: stroke }),
               ...(as === "dashes" && { dash: [6, 4] }),
-              points: { show: x.length < 60 && as !== "bars" },
-              value: (_, __, ___, index) => (index === null ? "–" : (values[index] ?? "not available")),
+              points: { show: () => this.#drawn.x.length < 60 && as !== "bars" },
+              value: (_, __, ___, index) =>
+                index === null ? "–" : (this.#drawn.series[at]?.values[index] ?? "not available"),
             };
           }),
         ],
       },
-      [[...x], ...series.map(({ values }) => values.map(drawn))],
+      dataOf(drawn),
       target,
     );
-    const resized = new ResizeObserver(() => chart.setSize({ width: target.clientWidth, height }));
+    const { signal } = this.#ended;
+    const resized = new ResizeObserver(() => this.#plot.setSize({ width: target.clientWidth, height }));
     resized.observe(target);
+    signal.addEventListener("abort", () => resized.disconnect());
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = (): void => chart.redraw(false);
-    dark.addEventListener("change", redraw);
-    return () => {
-      resized.disconnect();
-      dark.removeEventListener("change", redraw);
-      chart.destroy();
-    };
-  }, [x, textOf, series, height]);
-  return <div ref={box} className="chart" role="img" aria-label={label} />;
+    dark.addEventListener("change", () => this.#plot.redraw(false), { signal });
+  }
+
+  /** Shows other data. Equal data change nothing, so that a zoom lasts. Returns false for other series. */
+  show(drawn: Drawn): boolean {
+    const before = this.#drawn;
+    if (kindOf(before) !== kindOf(drawn)) return false;
+    this.#drawn = drawn;
+    if (contentOf(before) !== contentOf(drawn)) this.#plot.setData(dataOf(drawn));
+    return true;
+  }
+
+  end(): void {
+    this.#ended.abort();
+    this.#plot.destroy();
+  }
 }
 
+const kindOf = ({ series, height }: Drawn): string =>
+  JSON.stringify([height, ...series.map(({ label, as }) => [label, as])]);
+
+const contentOf = ({ x, textOf, series }: Drawn): string =>
+  JSON.stringify([x, x.map(textOf), series.map(({ values }) => values)]);
+
+const dataOf = ({ x, series }: Drawn): uPlot.AlignedData => [
+  [...x],
+  ...series.map(({ values }) => values.map(placeOf)),
+];
+
 /** The place of an exact number on the screen. */
-function drawn(text: string | null): number | null {
+function placeOf(text: string | null): number | null {
   if (text === null) return null;
   const [numerator = "", denominator = "1"] = text.split("/");
   return Number(numerator) / Number(denominator);

@@ -136,9 +136,9 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
 const fellBack = "fell_back:";
 
 /**
- * Adds up the minutes of all books and days in which a figure of the book was wrong: from the first answer
- * of the day at such a time to the answer that corrected the last wrong figure or, without such an answer, to
- * the book's last answer of the day. The first and the last minute count.
+ * Adds up the minutes of all books and days. Those of a book and day begin with the first answer of the day
+ * while a figure of the book was wrong, and end with the answer that corrected the last wrong figure. Without
+ * such an answer they end with the book's last answer of the day. The first and the last minute count.
  */
 function minutesOf(from: readonly Seen[], until: readonly Seen[]): number {
   const ends = new Map(until.map(({ day, who, largest }) => [`${day} ${who}`, largest]));

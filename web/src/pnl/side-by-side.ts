@@ -21,7 +21,11 @@ const numberOf = (text: string | null | undefined) =>
   text === null || text === undefined ? undefined : parseFigure(text);
 
 /** The panels of both systems in one answer; undefined if the other system was not asked for. */
-export function sidesOf({ source, value, other }: Dashboard): SideBySide | undefined {
+export function sidesOf({
+  source,
+  value,
+  other,
+}: Pick<Dashboard, "source" | "value" | "other">): SideBySide | undefined {
   if (other === undefined) return undefined;
   const panels = source === "legacy" ? [value, other.value] : [other.value, value];
   const [legacy = value, modern = value] = panels;

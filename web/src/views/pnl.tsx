@@ -17,7 +17,12 @@ import { VerdictBadge } from "../verdict.tsx";
 export function PnlView() {
   const screen = useStore(screenStore);
   const { answer, failure, book } = screen;
-  const sides = useMemo(() => answer && sidesOf(answer), [answer]);
+  const { source, value, other } = answer ?? {};
+  // A new age of the same figures makes a new answer. The panels are drawn anew only for other figures.
+  const sides = useMemo(
+    () => (source === undefined || value === undefined ? undefined : sidesOf({ source, value, other })),
+    [source, value, other],
+  );
   return (
     <article className={answer?.stale === true || failure !== undefined ? "pnl stale" : "pnl"}>
       <div className="title">
