@@ -881,7 +881,8 @@ describe("audit verify on a store that was edited without its triggers", () => {
     return text;
   };
 
-  it.each([
+  /** Each edit, with the line that names it. src/control/audit-chain.test.ts tests every fault without a process. */
+  const edits = [
     [
       "a row edited",
       "UPDATE audit SET actor = 'eve' WHERE seq = 2",
@@ -900,7 +901,8 @@ describe("audit verify on a store that was edited without its triggers", () => {
       "DROP TRIGGER config_changed; UPDATE config SET new_system_percentage = 99, epoch = 6, revision = 6",
       /^UNRECORDED {2}no row records the change to epoch 6$/m,
     ],
-  ])("exits 1 and reports %s", async (_, statement, line) => {
+  ] as const;
+  it.each(isLong ? edits : edits.slice(0, 2))("exits 1 and reports %s", async (_, statement, line) => {
     const { code, out, err } = await spoilt(statement);
     expect([code, err]).toEqual([1, ""]);
     expect(out).toMatch(line);

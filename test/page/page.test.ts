@@ -604,7 +604,8 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       for (const view of examined) {
         await page.getByRole("link", { name: view }).click();
         await page.getByRole("heading", { name: view, level: 1 }).waitFor();
-        expect([view, await axeFindings(page)]).toEqual([view, []]);
+        // What all views share is examined once.
+        expect([view, await axeFindings(page, view === "P&L" ? "html" : "main")]).toEqual([view, []]);
       }
       if (isLong) {
         await page.getByRole("button", { name: "Roll back to legacy" }).click();

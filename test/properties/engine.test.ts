@@ -81,7 +81,7 @@ describe("the engine against an independent oracle", () => {
             if (match.rounded === undefined) expect(equal(read(match.pnl), expected.pnl)).toBe(true);
           });
         }),
-        { seed, numRuns: isLongRun("histories") ? 2_000 : 700 },
+        { seed, numRuns: isLongRun("histories") ? 2_000 : 400 },
       ),
     );
   });
@@ -102,7 +102,7 @@ describe("laws of lot matching", () => {
           true,
         );
       }),
-      { numRuns: runs(100, 500) },
+      { numRuns: runs(60, 500) },
     );
   });
 
@@ -113,7 +113,7 @@ describe("laws of lot matching", () => {
         const [fifo, ...others] = answers.filter((answer) => answer.rounded === undefined).map(total);
         for (const other of others) expect(equal(other, fifo as Rational)).toBe(true);
       }),
-      { numRuns: runs(100, 500) },
+      { numRuns: runs(60, 500) },
     );
   });
 
@@ -131,7 +131,7 @@ describe("laws of lot matching", () => {
         );
         expect(mirrored.averagePrice).toBe(straight.averagePrice);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(150, 300) },
     );
   });
 
@@ -167,7 +167,7 @@ describe("laws of lot matching", () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(150, 300) },
     );
   });
 
@@ -186,7 +186,7 @@ describe("laws of lot matching", () => {
           computePnl({ method, trades: rows, marks: { A: "110" } });
         expect(rowsOf(shuffled)).toEqual(rowsOf(timed));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(150, 300) },
     );
   });
 });
@@ -250,7 +250,7 @@ describe("feeding in pieces", () => {
           );
         },
       ),
-      { numRuns: runs(130, 1_000) },
+      { numRuns: runs(80, 1_000) },
     );
   });
 
@@ -268,7 +268,7 @@ describe("feeding in pieces", () => {
           expect(equal(sum(days.map((day) => day.total)), total(position))).toBe(true);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(250, 500) },
     );
   });
 });

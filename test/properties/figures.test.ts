@@ -239,7 +239,7 @@ describe("the figures of the stores", () => {
           }
         },
       ),
-      { numRuns: runs(150, 3_000) },
+      { numRuns: runs(80, 3_000) },
     );
   });
 
@@ -262,7 +262,7 @@ describe("the figures of the stores", () => {
           if (isInOrder) expect(world.lanesLoaded).toBe(1);
         },
       ),
-      { numRuns: runs(200, 3_000) },
+      { numRuns: runs(100, 3_000) },
     );
   });
 

@@ -186,7 +186,7 @@ describe("printing and reading back", () => {
           undefined,
         ]);
       }),
-      { numRuns: runs(1_500, 20_000) },
+      { numRuns: runs(700, 20_000) },
     );
   });
 

@@ -199,7 +199,7 @@ describe.skipIf(chromiumPath === undefined)(
       await opened(report, (page) => use(page, report));
     };
 
-    it.skipIf(!hasSharedData)(
+    it.runIf(hasSharedData && isLongRun("pages"))(
       "of all real ledgers shows the right figures (skipped without ../shared/data)",
       () =>
         ofRealLedgers(async (page, { rows }) => {
