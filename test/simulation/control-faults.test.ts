@@ -307,10 +307,12 @@ describe("a snapshot", () => {
     writeFileSync(desk.controlFile, Buffer.alloc(4_096, "no database "));
     const folder = join(desk.state, "snapshots");
     const whole = readFileSync(join(folder, "one.snapshot.json"));
-    // A complete snapshot is obeyed.
-    const restarted = await desk.begin("one").ready();
-    expect(await answersNow(restarted)).toEqual(["modern"]);
-    await restarted.kill();
+    if (isLong) {
+      // A complete snapshot is obeyed. A short run tests that in control-plane.test.ts, without processes.
+      const restarted = await desk.begin("one").ready();
+      expect(await answersNow(restarted)).toEqual(["modern"]);
+      await restarted.kill();
+    }
     rmSync(join(folder, "one.snapshot.json"));
     for (const [name, spoil] of Object.entries(spoilers))
       writeFileSync(join(folder, `${name}.snapshot.json`), spoil(whole));

@@ -29,8 +29,8 @@ import { main, pnlBridge } from "../cli/run-cli.ts";
 import { expected, header, rowOf, symbols } from "./files/model.ts";
 
 const isLong = isLongRun("files-kill");
-const killsMax = Number(process.env.KILLS ?? (isLong ? 200 : 2));
-const killsOfEpisode = isLong ? 10 : 2;
+const killsMax = Number(process.env.KILLS ?? (isLong ? 200 : 1));
+const killsOfEpisode = isLong ? 10 : 1;
 const names = ["22", "22_b", "23", "24"].map((day) => `trades_202507${day}.csv`);
 
 /** A folder of ledgers and a program that writes them like an exporter. */

@@ -407,7 +407,7 @@ console.log(JSON.stringify({ transactions, busy }));
 `;
 
 /** A writer writes until it is read in this many states. */
-const statesMin = 5;
+const statesMin = isLongRun("stores") ? 5 : 3;
 /** Waits long enough to read a database that is written all the time, on a busy machine. */
 const patient = { waitMsMax: 60_000 };
 

@@ -452,7 +452,8 @@ const pairs = Object.keys(kinds).flatMap((legacy, at) =>
 );
 
 describe("systems of every kind", () => {
-  it.each(Object.keys(ownNames) as (keyof typeof ownNames)[])(
+  const ownKinds = Object.keys(ownNames) as (keyof typeof ownNames)[];
+  it.each(isLongRun("systems") ? ownKinds : (["module", "http"] as const))(
     "a %s is called only by the names that `methods` gives",
     async (kind) => {
       const system = { ...ownNames[kind](), methods: { totals: "get_totals" } };
