@@ -12,6 +12,7 @@ const started = [
   "src/surfaces/cli/main.ts",
   "src/surfaces/cli/commands/*.ts",
   "src/app/bridge/pnl-bridge.ts",
+  "src/app/demo-desk/demo-legacy.ts",
   "src/{adapters,app,surfaces}/**/*{-thread,-process,thread-main}.ts",
   "test/simulation/desk/desk-process.ts",
   "test/simulation/database/pair-process.ts",
