@@ -530,7 +530,7 @@ describe("a rollback that a process does not acknowledge", () => {
   it("exits 1, names the process and says what to do; after its lease the process is gone", async () => {
     await using desk = new LiveDesk(
       {},
-      { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 6_000, poll_ms: 200 } },
+      { control: { heartbeat_ms: 200, stale_ms: 3_000, lease_ms: 10_000, poll_ms: 200 } },
     );
     const process_ = await desk.start();
     // A process serves as soon as it can, also before it has registered.

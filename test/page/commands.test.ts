@@ -18,7 +18,7 @@ const tokens = [
 ] as const;
 const views = ["pnl", "migration", "differences", "files", "health"] as const;
 const isLong = isLongRun("page", 60);
-/** A test whose rule has another test in `./run test`. */
+/** A test that runs only in the campaign `page`. */
 const itLong = it.skipIf(!isLongRun("page"));
 
 const comparison = (index: number): ComparisonRecord => ({

@@ -21,7 +21,7 @@ const tokens = [
 ] as const;
 const limits = { lookMs: 100 };
 const isLong = isLongRun("page", 60);
-/** A test whose rule has another test in `./run test`. */
+/** A test that runs only in the campaign `page`. */
 const itLong = it.skipIf(!isLongRun("page"));
 
 const live = (page: Page) => page.locator("[data-state=live]").waitFor();
@@ -173,7 +173,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       );
     });
 
-    it("follow the system within the next look of the gateway; no reload and no new canvas of the chart is needed", async () => {
+    it("follow the system within the next look of the gateway, without a reload or a new canvas of the chart", async () => {
       const held = figures();
       const { url } = await desk({
         ...{ page: pages.folder, legacy: systemOf(held), limits },
@@ -182,10 +182,17 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       const page = await pages.show(url);
       await live(page);
       const canvas = await page.locator(".chart canvas").elementHandle();
+      const legend = page.locator(".u-legend");
+      const point = { position: { x: 500, y: 20 } };
       await page.evaluate("window.isSame = true");
       held.unrealized = "77.125";
       await page.locator(".cards data[value='77.125']").first().waitFor();
       expect(await page.evaluate("window.isSame")).toBe(true);
+      held.dayTotal = "77";
+      await until(async () => {
+        await page.locator(".u-over").hover(point);
+        return (await legend.innerText()).includes("77");
+      });
       expect(await canvas?.evaluate((one) => (one as unknown as { isConnected: boolean }).isConnected)).toBe(
         true,
       );
@@ -564,7 +571,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       const tabs = [await pages.open(front.url)];
       const [leader] = tabs as [Page];
       await live(leader);
-      const count = isLong ? 8 : 2;
+      const count = isLong ? 8 : 3;
       while (tabs.length < count) tabs.push(await pages.open(front.url));
       for (const tab of tabs) await live(tab);
       await until(() => streams === 1);

@@ -44,7 +44,7 @@ export async function openRelay(target = ""): Promise<Relay> {
   };
   const server = createServer((client) => {
     sockets.add(client);
-    if (state.isDown) {
+    if (state.isDown || state.target === "") {
       client.resetAndDestroy();
       return;
     }
@@ -87,6 +87,7 @@ export async function openRelay(target = ""): Promise<Relay> {
       // What was swallowed is lost, so the connections that lost bytes cannot go on.
       if (state.isStalled) cut();
       Object.assign(state, { isStalled: false, isDown: false });
+      unanswered = undefined;
     },
     cutAnswerTo: (request) =>
       new Promise((onCut) => {

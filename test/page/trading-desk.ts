@@ -6,6 +6,8 @@ export interface Figures {
   /** The quantity and the unrealized P&L of the system's position in TYU5. */
   quantity: string;
   unrealized: string;
+  /** The total of the last day in TYU5. */
+  dayTotal: string;
   /** Why the system fails; undefined while it answers. */
   failure: string | undefined;
   /** Whether it shows zeros and no rows, as the desk's own dashboard does during an outage. */
@@ -15,6 +17,7 @@ export interface Figures {
 export const figures = (given: Partial<Figures> = {}): Figures => ({
   quantity: "2",
   unrealized: "-1234.5000000001",
+  dayTotal: "-234.5",
   failure: undefined,
   isBlank: false,
   ...given,
@@ -30,7 +33,7 @@ export const systemOf =
         totals: { USD: { realized: "$0.00", unrealized: "$0.00", total: "$0.00" } },
         ...{ positions: [], daily: [], trades: [] },
       };
-    const { quantity, unrealized } = held;
+    const { quantity, unrealized, dayTotal } = held;
     const money = { realized: "1000.25", unrealized };
     return {
       totals: { USD: { ...money, total: "-234.2500000001" } },
@@ -46,7 +49,7 @@ export const systemOf =
       ],
       daily: [
         { symbol: "TYU5", tradingDay: "2025-07-23", realized: "0.25", unrealized: "10", total: "10.25" },
-        { symbol: "TYU5", tradingDay: "2025-07-24", realized: "1000", unrealized, total: "-234.5" },
+        { symbol: "TYU5", tradingDay: "2025-07-24", realized: "1000", unrealized, total: dayTotal },
       ],
       trades: Array.from({ length: 40 }, (__, index) => ({
         ...{

@@ -307,8 +307,10 @@ describe("a snapshot", () => {
     writeFileSync(desk.controlFile, Buffer.alloc(4_096, "no database "));
     const folder = join(desk.state, "snapshots");
     const whole = readFileSync(join(folder, "one.snapshot.json"));
+    const sound = await new SnapshotFiles(folder, "").latest();
+    expect([sound.refused, sound.snapshot === undefined]).toEqual([[], false]);
     if (isLong) {
-      // A complete snapshot is obeyed. A short run tests that in control-plane.test.ts, without processes.
+      // A complete snapshot is obeyed. A short run tests that in follower-state.test.ts, without processes.
       const restarted = await desk.begin("one").ready();
       expect(await answersNow(restarted)).toEqual(["modern"]);
       await restarted.kill();

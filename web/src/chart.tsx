@@ -107,12 +107,18 @@ class Drawing {
     dark.addEventListener("change", () => this.#plot.redraw(false), { signal });
   }
 
-  /** Shows other data. Equal data change nothing, so that a zoom lasts. Returns false for other series. */
+  /**
+   * Shows other data. If the data are equal, nothing is drawn and a zoom stays. Returns false for other series,
+   * and if a chart becomes empty or ceases to be: uPlot would keep the former axis.
+   */
   show(drawn: Drawn): boolean {
     const before = this.#drawn;
     if (kindOf(before) !== kindOf(drawn)) return false;
     this.#drawn = drawn;
-    if (contentOf(before) !== contentOf(drawn)) this.#plot.setData(dataOf(drawn));
+    if (contentOf(before) === contentOf(drawn)) return true;
+    this.#plot.setData(dataOf(drawn));
+    // The texts of the axes may be others for the same places.
+    this.#plot.redraw(false, true);
     return true;
   }
 
@@ -122,8 +128,8 @@ class Drawing {
   }
 }
 
-const kindOf = ({ series, height }: Drawn): string =>
-  JSON.stringify([height, ...series.map(({ label, as }) => [label, as])]);
+const kindOf = ({ x, series, height }: Drawn): string =>
+  JSON.stringify([x.length === 0, height, ...series.map(({ label, as }) => [label, as])]);
 
 const contentOf = ({ x, textOf, series }: Drawn): string =>
   JSON.stringify([x, x.map(textOf), series.map(({ values }) => values)]);

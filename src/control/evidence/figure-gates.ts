@@ -51,9 +51,9 @@ export const isMaterial = ({ money, quantityApart }: LaneDay): boolean =>
 /** Describes a material difference and its limit. */
 export function materialText({ day, book, symbol, apart, money, quantityApart }: LaneDay): string {
   const by = quantityApart
-    ? "in a quantity, which is never allowed"
+    ? "in a quantity; no quantity may differ"
     : `by up to ${dollars(money ?? 0)}; the limit is ${dollars(rowMax)}`;
-  return `${[book, symbol].filter(Boolean).join(" ")} (${apart}) on ${day} ${by}`;
+  return `${[book, symbol].filter(Boolean).join(" ")} (first in ${apart}) on ${day} ${by}`;
 }
 
 const countOf = (trials: readonly Trial[]): Count => ({
@@ -202,7 +202,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const [first] = named.toSorted((one, other) => (other.money ?? Infinity) - (one.money ?? Infinity));
       if (first !== undefined) {
         const { day, book, symbol, apart } = first;
-        // A lane that is apart in a replay and in the shadow or in modern's answers counts once.
+        // A lane counts once, however many sources find it apart.
         const lanes = new Set(named.map((lane) => JSON.stringify([lane.book, lane.symbol]))).size;
         return closed(
           `${many(lanes, "lane is", "lanes are")} apart now, ` +
@@ -240,7 +240,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const absolute = apart.reduce((sum, { money }) => sum + (money ?? 0), 0);
       const largest = Math.max(0, ...apart.map(({ money }) => money ?? 0));
       if (worst !== undefined)
-        return closed(`the two sides differ in ${materialText(worst)}; explain the difference`, {
+        return closed(`the two sides differ about ${materialText(worst)}; explain the difference`, {
           largest,
           absolute,
           limit: rowMax,
@@ -363,7 +363,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const way = isNoiseMeasured ? "" : "; set shadow.control_percentage";
       return methods.length > 0 && lacking.length === 0
         ? open(
-            `at most ${percent(excess)} of calls differ for other reasons than the noise that ${aa.n} A/A calls show`,
+            `at most ${percent(excess)} of calls differ beyond the noise, which ${many(aa.n, "A/A call")} measured`,
             evidence,
           )
         : inconclusive(

@@ -519,7 +519,7 @@ describe("harm is proved", () => {
   test("by one material difference of an instrument-day that modern answered, and not of one that legacy answered", () => {
     const wrong = { apart: "positions[].realized", money: 5_000 };
     expect(harmOf([laneDay({ source: "served", ...wrong })])).toBe(
-      "modern was wrong about EGB ZNZ6 (positions[].realized) on 2026-11-27 by up to $5000; the limit is $1000",
+      "modern was wrong about EGB ZNZ6 (first in positions[].realized) on 2026-11-27 by up to $5000; the limit is $1000",
     );
     expect(harmOf([laneDay(wrong)])).toBeUndefined();
   });

@@ -75,8 +75,8 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   noise: {
     proves:
-      "200 calls of each method that asked the answering system twice (A/A calls) measure how often a system " +
-      "differs from itself; at most 1 % of values are excluded from comparison, and no exclusion has ended",
+      "each method has 200 A/A calls, in which the answering system is asked twice; they measure how often a " +
+      "system differs from itself; at most 1 % of values are excluded from comparison, and no exclusion has ended",
     lacks: null,
     otherwise: "set `shadow.control_percentage`, so that A/A calls are made; remove exclusions",
   },
@@ -112,7 +112,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     proves:
       "no instrument-day that modern answered ended with a material error, no stale answer went unmarked, " +
       "and at most 1 % of user-days had a wrong figure",
-    lacks: "that answers which were not compared agree; at most 5 % of the answers may be such",
+    lacks: "that modern's answers which were not compared are right; at most 5 % may be uncompared",
     otherwise: "roll back, then explain the wrong figures",
   },
   nothing_lost: {

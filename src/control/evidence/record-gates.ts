@@ -106,7 +106,7 @@ export const recordGates: readonly EvidenceGate[] = [
           const named = listIn(content, "skippedTests").length;
           return named < skipped
             ? inconclusive(
-                `${why}; skippedTests in the result file names ${named} of these, and must name all`,
+                `${why}; skippedTests in the result file must name every skipped test, and names ${named}`,
                 evidence,
               )
             : open(why, evidence);
@@ -131,7 +131,9 @@ export const recordGates: readonly EvidenceGate[] = [
         const needed = feature === "option" ? criticalTrials : featureTrials;
         const n = replayed.filter(({ trial, kinds }) => shows(trial, kinds)).length;
         const untested = tested.includes(feature) ? "" : ", no test";
-        return n >= needed && untested === "" ? [] : [`${feature} ${n} of ${needed}${untested}`];
+        return n >= needed && untested === ""
+          ? []
+          : [`${feature} ${n} of ${needed} replayed instrument-days${untested}`];
       });
       const count = asked.length;
       const evidence = { covered: count - missing.length, limit: count };
@@ -139,7 +141,7 @@ export const recordGates: readonly EvidenceGate[] = [
       return missing.length === 0
         ? open(why, evidence)
         : inconclusive(
-            `${why}; replayed instrument-days of the others: ${missing.join("; ")}; run replay --record, or add tests`,
+            `${why}; the others have: ${missing.join("; ")}; run replay --record, or add tests`,
             evidence,
             { missing },
           );

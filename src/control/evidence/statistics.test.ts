@@ -109,7 +109,7 @@ test.each([
   [10, 2, [2, 12, 27, 53, 82]],
   [50, 3, [7, 18, 35, 61]],
 ])(
-  "with %d strata and from %d events on, the largest number of trials that still proves a rate above 1 % is the reference number",
+  "with %d strata, %d or more events prove a rate above 1 % up to the reference numbers of trials",
   (strata, from, known) => {
     for (const [place, last] of known.entries()) {
       const proves = (n: number): boolean => evidenceAbove({ k: from + place, n }, 0.01) >= strata / 0.05;

@@ -1,10 +1,10 @@
 /**
  * The statistics of the evidence gates. A rate is the probability that a trial is an event; a trial may also
  * be a call, a pair of latencies or a minute. `alpha` is the accepted probability of a wrong proof. The
- * evidence against a hypothesis about a rate is one number, the value of an e-process: if the hypothesis is
- * true, the number ever reaches 1/alpha with a probability of at most alpha, even if it is computed after
- * every trial. So 1/alpha counts as proof. The number depends on the counts of trials and
- * events only, so the counts of several programs can be added before it is computed.
+ * evidence against a hypothesis about a rate is one number, the value of an e-process. If the hypothesis is
+ * true, the probability that the number ever reaches 1/alpha is at most alpha, even if the number is computed
+ * after every trial. So 1/alpha counts as proof. The number depends on the counts of trials and events only,
+ * so the counts of several programs can be added before it is computed.
  */
 
 /** One alternative to the hypothetical rate. The e-process is the weighted mean over several alternatives. */
