@@ -107,7 +107,9 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     ];
     const psql = async (...typed: readonly string[]): Promise<string> => {
       const commands = typed.flatMap((statement) => ["--command", statement]);
-      return (await promisify(execFile)("psql", ["--no-psqlrc", ...commands, server.url])).stdout;
+      // Without this, psql prints some words in the language of the machine.
+      const env = { ...process.env, LC_ALL: "C" };
+      return (await promisify(execFile)("psql", ["--no-psqlrc", ...commands, server.url], { env })).stdout;
     };
     const expectDone = async (store: ControlStore): Promise<void> => {
       expect(await store.read()).toMatchObject({
