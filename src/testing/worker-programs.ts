@@ -153,6 +153,21 @@ function stateOf(pid: number): string {
 
 export const untilGone = (pid: number): Promise<void> => until(() => !runs(pid), `process ${pid} ends`);
 
+/** Returns a system under the contract of systems that runs as one process. `end` waits until that has ended. */
+export function asOneProcess<System extends { readonly pid: number | undefined }>(system: System) {
+  let pid: number | undefined;
+  return {
+    system,
+    running: (): number => {
+      pid = system.pid ?? pid;
+      return system.pid === undefined ? 0 : 1;
+    },
+    end: async (): Promise<void> => {
+      if (pid !== undefined) await untilGone(pid);
+    },
+  };
+}
+
 /**
  * The path of the Python interpreter itself, since the one on PATH may be a wrapper script; undefined without
  * a suitable one.

@@ -3,7 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { isLongRun } from "../../../test/campaigns.ts";
 import { failureOf, systemContract } from "../../testing/system-contract.ts";
-import { python, pythonMissing, pythonWorker, untilGone, Workshop } from "../../testing/worker-programs.ts";
+import {
+  asOneProcess,
+  python,
+  pythonMissing,
+  pythonWorker,
+  untilGone,
+  Workshop,
+} from "../../testing/worker-programs.ts";
 import { type CommandOptions, CommandSystem } from "./index.ts";
 
 // Tests python/pnl_bridge_worker.py with the Python of this machine; skipped on a machine without Python.
@@ -67,20 +74,9 @@ class Reference:
 );
 
 if (pythonMissing === undefined)
-  systemContract("command, in Python", ({ answerBytesMax }) => {
-    const system = make(worker("--threads", "4", "reference:Reference"), { answerBytesMax });
-    let pid: number | undefined;
-    return {
-      system,
-      running: () => {
-        pid = system.pid ?? pid;
-        return system.pid === undefined ? 0 : 1;
-      },
-      end: async () => {
-        if (pid !== undefined) await untilGone(pid);
-      },
-    };
-  });
+  systemContract("command, in Python", ({ answerBytesMax }) =>
+    asOneProcess(make(worker("--threads", "4", "reference:Reference"), { answerBytesMax })),
+  );
 
 shop.file(
   "desk.py",
