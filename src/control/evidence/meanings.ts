@@ -13,7 +13,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   edges_covered: {
     proves: "tests and a recorded replay cover options, expiry, month-ends and days after holidays",
-    lacks: "that edge cases which nobody has named agree",
+    lacks: "that edge cases outside this list agree",
     otherwise: "run `replay --record` over a longer history",
   },
   benchmarks_met: {
