@@ -182,8 +182,9 @@ class MemoryControlStore implements ControlStore {
 
   async signOff({ expiresAfterMs, ...given }: SignOffGiven): Promise<void> {
     const place = this.#open();
-    const expiresAt = new Date(place.nowMs + expiresAfterMs).toISOString();
-    place.signOffs.push({ ...given, at: place.now(), expiresAt, grantedEpoch: place.record.grantedEpoch });
+    const at = place.now();
+    const expiresAt = new Date(Date.parse(at) + expiresAfterMs).toISOString();
+    place.signOffs.push({ ...given, at, expiresAt, grantedEpoch: place.record.grantedEpoch });
   }
 
   async signOffs(): Promise<readonly SignOff[]> {

@@ -427,7 +427,7 @@ describe("a worker that hangs", () => {
 });
 
 describe("limits", () => {
-  const [hugeMb, answerBytesMax] = isLongRun("systems") ? [200, 2 ** 25] : [50, 2 ** 22];
+  const [hugeMb, answerBytesMax] = isLongRun("systems") ? [200, 2 ** 25] : [120, 2 ** 22];
   it(`discard an answer of ${hugeMb} MB while it arrives`, async () => {
     const system = make(
       shop.node(`
@@ -440,6 +440,7 @@ methods.huge = (id, { bytes, last }) => {
     await system.start();
     globalThis.gc?.();
     const before = process.memoryUsage.rss();
+    // V8 collects the discarded pieces late: some 50 MB of them count as used, however large the answer is.
     let most = before;
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage.rss());
