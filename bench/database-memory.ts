@@ -2,8 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { keepHeapSmall } from "../src/platform/small-heap.ts";
 import { loadedPair } from "./database.ts";
 
+// The commands that open the pair do the same.
+keepHeapSmall();
 const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
 await loadedPair(folder);
 rmSync(folder, { recursive: true, force: true });

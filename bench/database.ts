@@ -107,6 +107,7 @@ export async function databaseBench(): Promise<BenchResult> {
         {
           case: "peak memory of a process with one pair, its callers and the relay",
           measured: `${peakMb} MB`,
+          ...{ ratio: peakMb / 250, against: "250 MB", target: { atMost: 1 } },
         },
       ],
     };

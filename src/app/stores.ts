@@ -16,6 +16,8 @@ import type { ControlStore } from "../ports/control-store.ts";
 import type { EvidenceStore } from "../ports/evidence.ts";
 import type { HeldStore, RecordStore } from "../ports/record-store.ts";
 
+export { keepHeapSmall } from "../platform/small-heap.ts";
+
 /** The configuration of the control plane. */
 export interface ControlSettings {
   readonly config: Config;

@@ -1,5 +1,6 @@
 /** Opens the pair under the plan in force for the commands of `db`, and records their work in the audit. */
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { keepHeapSmall } from "../../platform/small-heap.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { type ByOptions, byOf, openOperator, settingsOf } from "../control/session.ts";
 import type { ControlSettings } from "../stores.ts";
@@ -29,6 +30,7 @@ export async function withDatabase<T>(
   options: PairOptions & { readonly creates?: boolean; readonly onEvent?: (event: PairEvent) => void },
   work: (database: OpenedDatabase, plan: MigrationPlan, settings: ControlSettings) => Promise<T>,
 ): Promise<T> {
+  keepHeapSmall();
   const settings = await settingsOf(options);
   const pair = pairOf(settings);
   const plan = await planOfFleet(settings);

@@ -8,6 +8,7 @@ import { BridgeError } from "../../base/errors.ts";
 import { present } from "../../base/present.ts";
 import { usualFile } from "../../config/usual-file.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { keepHeapSmall } from "../../platform/small-heap.ts";
 import type { Decision, FileJournal, Review } from "../../ports/file-journal.ts";
 import { createPnlBridge } from "../bridge/pnl-bridge.ts";
 import { settingsOf } from "../control/session.ts";
@@ -192,6 +193,7 @@ async function withWatcher<T>(
   options: WatchOptions & { readonly onEvent: (event: FileEvent) => void },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
+  keepHeapSmall();
   const settings = await settingsOf(options);
   const plan = await planOfFleet(settings);
   const pair = pairOf(settings);
