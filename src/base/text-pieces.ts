@@ -14,3 +14,26 @@ export function* inPieces(texts: Iterable<string>): Generator<string> {
   }
   if (piece !== "") yield piece;
 }
+
+const pieceBytes = 1 << 18;
+/** The most bytes of UTF-8 for one UTF-16 unit. */
+const unitBytesMax = 3;
+
+/**
+ * Encodes texts as UTF-8 and joins them to pieces of about 256 kB, the last one shorter. Each text is copied
+ * at once, so a text that was joined from many short ones lives briefly. Yields no empty piece.
+ */
+export function* inBytes(texts: Iterable<string>): Generator<Buffer> {
+  let piece = Buffer.alloc(0);
+  let end = 0;
+  for (const text of texts) {
+    const room = text.length * unitBytesMax;
+    if (end + room > piece.length) {
+      if (end > 0) yield piece.subarray(0, end);
+      piece = Buffer.allocUnsafe(Math.max(pieceBytes, room));
+      end = 0;
+    }
+    end += piece.write(text, end);
+  }
+  if (end > 0) yield piece.subarray(0, end);
+}

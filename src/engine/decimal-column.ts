@@ -1,4 +1,4 @@
-import { type Decimal, parseDecimal } from "../base/decimal.ts";
+import { type Decimal, formatDecimal, parseDecimal } from "../base/decimal.ts";
 
 /** The largest whole number up to which a float64 holds every whole number: 2^53 - 1. */
 export const safe = Number.MAX_SAFE_INTEGER;
@@ -51,6 +51,17 @@ export class DecimalColumn {
     const coefficient = this.coefficient[index] as number;
     if (Number.isNaN(coefficient)) return this.wide.get(index) as Decimal;
     return { coefficient: BigInt(coefficient), scale: this.scale[index] as number };
+  }
+
+  /** The value as `formatDecimal` writes it. */
+  text(index: number): string {
+    const coefficient = this.coefficient[index] as number;
+    const scale = this.scale[index] as number;
+    if (Number.isNaN(coefficient)) return formatDecimal(this.wide.get(index) as Decimal);
+    if (scale === 0) return String(coefficient);
+    const digits = String(Math.abs(coefficient)).padStart(scale + 1, "0");
+    const point = digits.length - scale;
+    return `${coefficient < 0 ? "-" : ""}${digits.slice(0, point)}.${digits.slice(point)}`;
   }
 
   same(index: number, other: number): boolean {

@@ -1,4 +1,4 @@
 export { readWorkbook } from "./read-workbook.ts";
 export { shownText } from "./shown-text.ts";
-export { checkWorkbook, workbookBytes } from "./write-workbook.ts";
+export { checkRows, packRows, workbookBytes } from "./write-workbook.ts";
 export { workbookFile } from "./zip-parts.ts";

@@ -5,11 +5,9 @@
  */
 import { text as wholeText } from "node:stream/consumers";
 import { type Cell, type CellStyle, colToLetter, type WriteSheet, writeXlsx } from "hucre/xlsx";
-import { BridgeError } from "../../base/errors.ts";
-import { inPieces } from "../../base/text-pieces.ts";
+import { assert, BridgeError } from "../../base/errors.ts";
 import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
-import { readWorkbook } from "./read-workbook.ts";
-import { type WrittenPart, zipOf } from "./write-zip.ts";
+import { joined, type Packed, pack, type WrittenPart, zipOf } from "./write-zip.ts";
 import { openZip } from "./zip-parts.ts";
 
 const rowsMax = 1_048_576;
@@ -19,84 +17,83 @@ const digitsMax = 15;
 /** The fixed time in the file: the same figures give the same bytes. */
 const noTime = new Date(0);
 
-/** The styles and the texts of all cells, each once, in the order in which they appear. */
-interface CheckedWorkbook {
-  readonly styles: Places<Style>;
-  readonly texts: Places<string>;
-  /** The widths of the columns of each sheet, in characters. */
-  readonly widths: readonly (readonly number[])[];
+/** The rows of all sheets in the form of the file, and the facts about them that its other parts state. */
+interface PackedRows {
+  readonly sheets: readonly PackedSheet[];
+  readonly styles: Styles;
+  readonly texts: Texts;
 }
 
-/** Values with their places, from 0. */
-type Places<Value> = Map<Value, number>;
+interface PackedSheet {
+  readonly rows: Packed;
+  /** The widths of the columns, in characters. */
+  readonly widths: readonly number[];
+}
+
+/** The texts of all cells, each once, with their places in order of appearance, from 0. */
+type Texts = Map<string, number>;
 
 /** A number format, or one of the two styles that are more than that. */
 type Style = string | typeof headStyle | typeof missingStyle;
 const headStyle: CellStyle = { font: { bold: true } };
 const missingStyle: CellStyle = { font: { italic: true, color: { rgb: "808080" } }, numFmt: "General" };
 
-/**
- * Reads all rows once and returns what `workbookBytes` must know about them. Throws UNWRITABLE for a value or
- * a sheet that a workbook cannot hold.
- */
-export function checkWorkbook({ sheets }: WrittenWorkbook): CheckedWorkbook {
-  const styles: Places<Style> = new Map([[headStyle, 0]]);
-  const texts: Places<string> = new Map();
-  const widths = sheets.map((sheet) => {
-    const { name, columns, rows } = sheet;
-    if (rows.length >= rowsMax)
-      throw refused(name, `the sheet has ${rows.length} rows, more than a workbook can hold`);
-    for (const column of columns) add(texts, column.name);
-    const longest = columns.map((column) => column.name.length);
-    let line = 1;
-    for (const row of rows) {
-      line += 1;
-      for (const [at, cell] of row.entries()) {
-        const { value } = cell;
-        const why = reasonToRefuse(value);
-        if (why !== undefined) throw refused(`${name}, row ${line}, column ${columns[at]?.name}`, why);
-        if (typeof value === "string") add(texts, value);
-        add(styles, styleOf(cell, at, sheet));
-        longest[at] = Math.max(longest[at] ?? 0, lengthOf(value));
-      }
-    }
-    return longest;
-  });
-  return { styles, texts, widths };
+/** The styles of all cells in order of appearance, each with the parts of a cell that follow its place. */
+type Styles = Map<Style, StyledParts>;
+
+interface StyledParts {
+  readonly blank: string;
+  readonly text: string;
+  readonly number: string;
 }
 
-function add<Value>(places: Places<Value>, value: Value): void {
-  if (!places.has(value)) places.set(value, places.size);
+/**
+ * Reads all rows once, in order, and packs them. Throws UNWRITABLE for a value or a sheet that a workbook
+ * cannot hold. Linear in the cells; holds the packed rows and each text once.
+ */
+export async function packRows(sheets: readonly WrittenSheet[]): Promise<PackedRows> {
+  const found = { styles: new Map() as Styles, texts: new Map() as Texts };
+  const packed: PackedSheet[] = [];
+  for (const sheet of sheets) {
+    const widths = new ColumnWidths(sheet);
+    const rows = await pack(rowTexts(sheet, found, widths), { isEnd: false });
+    packed.push({ rows, widths: widths.all() });
+  }
+  return { ...found, sheets: packed };
 }
 
-/** A blank cell has the format of its column. */
-const styleOf = ({ value, format, isMissing }: WrittenCell, at: number, { columns }: WrittenSheet): Style =>
-  isMissing ? missingStyle : value === null ? (columns[at]?.format ?? format) : format;
+/** Reads all rows once, in order, and throws the errors of `packRows`. */
+export function checkRows(sheets: readonly WrittenSheet[]): void {
+  const found = { styles: new Map() as Styles, texts: new Map() as Texts };
+  for (const sheet of sheets) for (const _ of rowTexts(sheet, found, new ColumnWidths(sheet)));
+}
 
-/**
- * Returns the bytes of the workbook; `checked` is the answer of `checkWorkbook`, whose errors are thrown.
- * Linear in the cells; holds the packed file and each text once, but no rows.
- */
-export async function workbookBytes(
-  book: WrittenWorkbook,
-  checked = checkWorkbook(book),
-): Promise<Uint8Array> {
-  const frame = await writeXlsx(frameOf(book, checked));
+/** Returns the bytes of the workbook; `packed` is the answer of `packRows`, whose errors are thrown. */
+export async function workbookBytes(book: WrittenWorkbook, packed?: PackedRows): Promise<Uint8Array> {
+  const { sheets, styles, texts } = packed ?? (await packRows(book.sheets));
+  const frame = await writeXlsx(frameOf(book, sheets, styles));
   const { names, text } = await openZip(book.title, frame);
-  const styleIds = (await readWorkbook(book.title, frame)).sheets[0]?.styles ?? [];
-  const parts = names.map((name): WrittenPart => {
-    if (name === "xl/sharedStrings.xml") return { name, pieces: inPieces(sharedTexts(checked.texts)) };
-    const sheet = book.sheets[Number(/^xl\/worksheets\/sheet(\d+)\.xml$/.exec(name)?.[1]) - 1];
-    if (sheet === undefined) return { name, pieces: text(name) };
-    return { name, pieces: sheetPart(text(name), sheet, checked, styleIds) };
-  });
+  const parts: WrittenPart[] = [];
+  for (const name of names) {
+    const frameText = await wholeText(text(name));
+    const at = Number(/^xl\/worksheets\/sheet(\d+)\.xml$/.exec(name)?.[1]) - 1;
+    const [sheet, rows] = [book.sheets[at], sheets[at]?.rows];
+    if (sheet !== undefined && rows !== undefined) {
+      if (at === 0) checkStyles(frameText, styles);
+      parts.push({ name, packed: await sheetPart(frameText, sheet, rows) });
+    } else {
+      const isTexts = name === "xl/sharedStrings.xml";
+      parts.push({ name, packed: await pack(isTexts ? sharedTexts(texts) : [frameText]) });
+    }
+  }
   return zipOf(parts);
 }
 
 /** The workbook without its rows. The first row of the first sheet has a cell of each style, in order. */
 function frameOf(
   { title, keywords, footer, sheets }: WrittenWorkbook,
-  { styles, widths }: CheckedWorkbook,
+  packed: readonly PackedSheet[],
+  styles: Styles,
 ): Parameters<typeof writeXlsx>[0] {
   const styled = [...styles.keys()].map((style, at): [string, Partial<Cell>] => [
     `0,${at}`,
@@ -106,7 +103,7 @@ function frameOf(
     sheets: sheets.map(
       (sheet, at): WriteSheet => ({
         name: sheet.name,
-        columns: (widths[at] ?? []).map((width) => ({ width: Math.min(width, 40) + 2 })),
+        columns: (packed[at]?.widths ?? []).map((width) => ({ width: Math.min(width, 40) + 2 })),
         rows: [[""]],
         ...(at === 0 && { cells: new Map(styled) }),
         freezePane: { rows: 1 },
@@ -134,47 +131,118 @@ function frameOf(
 const rangeOf = ({ columns, rows }: WrittenSheet): string =>
   `A1:${colToLetter(columns.length - 1)}${rows.length + 1}`;
 
-/** The part of a sheet: that of the frame, with the rows in place of the frame's own. */
-async function* sheetPart(
-  frame: AsyncIterable<string>,
-  sheet: WrittenSheet,
-  checked: CheckedWorkbook,
-  styleIds: ArrayLike<number>,
-): AsyncGenerator<string> {
-  const [before = "", after = ""] = (await wholeText(frame))
-    .replace(/<dimension ref="[^"]*"/, `<dimension ref="${rangeOf(sheet)}"`)
-    .split(/(?<=<sheetData>).*(?=<\/sheetData>)/s);
-  yield before;
-  yield* inPieces(rowTexts(sheet, checked, styleIds));
-  yield after;
+/** Checks that the frame has the numbers of the styles that the rows have. */
+function checkStyles(frame: string, styles: Styles): void {
+  const ids = [...frame.matchAll(/<c [^>]*s="(\d+)"/g)].map(([, id]) => Number(id));
+  assert(
+    ids.length === styles.size && ids.every((id, at) => id === at + 1),
+    "the library numbers styles in order of appearance",
+  );
 }
 
+/** The part of a sheet: that of the frame, with the rows in place of the frame's own. */
+async function sheetPart(frame: string, sheet: WrittenSheet, rows: Packed): Promise<Packed> {
+  const [before = "", after = ""] = frame
+    .replace(/<dimension ref="[^"]*"/, `<dimension ref="${rangeOf(sheet)}"`)
+    .split(/(?<=<sheetData>).*(?=<\/sheetData>)/s);
+  return joined([await pack([before], { isEnd: false }), rows, await pack([after])]);
+}
+
+/** The rows of a sheet in the form of the file. Adds their styles and texts to those that were found before. */
 function* rowTexts(
   sheet: WrittenSheet,
-  { styles, texts }: CheckedWorkbook,
-  styleIds: ArrayLike<number>,
+  { styles, texts }: Pick<PackedRows, "styles" | "texts">,
+  widths: ColumnWidths,
 ): Generator<string> {
-  const letters = sheet.columns.map((_, at) => colToLetter(at));
-  const cellOf = (place: string, value: WrittenCell["value"], style: Style, formula?: string): string => {
-    const id = styleIds[styles.get(style) ?? 0];
-    if (value === null) return `<c r="${place}" s="${id}"/>`;
-    if (typeof value === "string") return `<c r="${place}" t="s" s="${id}"><v>${texts.get(value)}</v></c>`;
-    const computed = formula === undefined ? "" : `<f>${escaped(formula)}</f>`;
-    return `<c r="${place}" s="${id}">${computed}<v>${value}</v></c>`;
+  const { name, columns, rows } = sheet;
+  if (rows.length >= rowsMax)
+    throw refused(name, `the sheet has ${rows.length} rows, more than a workbook can hold`);
+  const begins = columns.map((_, at) => `<c r="${colToLetter(at)}`);
+  const cellOf = (at: number, line: string, value: WrittenCell["value"], style: Style, formula?: string) => {
+    const begin = begins[at] + line;
+    const parts = partsOf(style, styles);
+    if (value === null) return begin + parts.blank;
+    if (typeof value === "string") {
+      widths.addText(at, value);
+      return `${begin}${parts.text}${placeOf(value, texts)}</v></c>`;
+    }
+    widths.addNumber(at, value);
+    const computed = formula === undefined ? "<v>" : `<f>${escaped(formula)}</f><v>`;
+    return `${begin}${parts.number}${computed}${value}</v></c>`;
   };
-  const names = sheet.columns.map(({ name }, at) => cellOf(`${letters[at]}1`, name, headStyle));
-  yield `<row r="1">${names.join("")}</row>`;
-  let line = 1;
-  for (const row of sheet.rows) {
-    line += 1;
-    let text = `<row r="${line}">`;
-    for (const [at, cell] of row.entries())
-      text += cellOf(`${letters[at]}${line}`, cell.value, styleOf(cell, at, sheet), cell.formula);
+  let text = '<row r="1">';
+  for (const [at, column] of columns.entries()) text += cellOf(at, "1", column.name, headStyle);
+  yield `${text}</row>`;
+  let number = 1;
+  for (const row of rows) {
+    number += 1;
+    const line = String(number);
+    text = `<row r="${line}">`;
+    for (let at = 0; at < row.length; at++) {
+      const cell = row[at] as WrittenCell;
+      const why = reasonToRefuse(cell.value);
+      if (why !== undefined) throw refused(`${name}, row ${line}, column ${columns[at]?.name}`, why);
+      text += cellOf(at, line, cell.value, styleOf(cell, at, sheet), cell.formula);
+    }
     yield `${text}</row>`;
   }
 }
 
-function* sharedTexts(texts: Places<string>): Generator<string> {
+/** A blank cell has the format of its column. */
+const styleOf = ({ value, format, isMissing }: WrittenCell, at: number, { columns }: WrittenSheet): Style =>
+  isMissing ? missingStyle : value === null ? (columns[at]?.format ?? format) : format;
+
+function partsOf(style: Style, styles: Styles): StyledParts {
+  const known = styles.get(style);
+  if (known !== undefined) return known;
+  // The library numbers styles in order of appearance, after its own style 0. `checkStyles` checks this.
+  const id = styles.size + 1;
+  const parts = { blank: `" s="${id}"/>`, text: `" t="s" s="${id}"><v>`, number: `" s="${id}">` };
+  styles.set(style, parts);
+  return parts;
+}
+
+function placeOf(text: string, texts: Texts): number {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  const place = texts.size;
+  texts.set(text, place);
+  return place;
+}
+
+/** The room that the longest text and the largest numbers of each column need, in characters. */
+class ColumnWidths {
+  readonly #texts: number[];
+  readonly #least: number[];
+  readonly #largest: number[];
+
+  constructor({ columns }: WrittenSheet) {
+    this.#texts = columns.map(() => 0);
+    this.#least = columns.map(() => Number.POSITIVE_INFINITY);
+    this.#largest = columns.map(() => Number.NEGATIVE_INFINITY);
+  }
+
+  addText(at: number, { length }: string): void {
+    if (length > (this.#texts[at] ?? 0)) this.#texts[at] = length;
+  }
+
+  addNumber(at: number, value: number): void {
+    if (value < (this.#least[at] ?? 0)) this.#least[at] = value;
+    if (value > (this.#largest[at] ?? 0)) this.#largest[at] = value;
+  }
+
+  all(): readonly number[] {
+    return this.#texts.map((text, at) =>
+      Math.max(text, roomOf(this.#least[at] ?? 0), roomOf(this.#largest[at] ?? 0)),
+    );
+  }
+}
+
+/** The room of a number: money has a group sign for each three digits. Infinite ends mean no number. */
+const roomOf = (value: number): number =>
+  Number.isFinite(value) ? Math.ceil(String(Math.trunc(value)).length * 1.34) + 4 : 0;
+
+function* sharedTexts(texts: Texts): Generator<string> {
   const namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
   const counts = `count="${texts.size}" uniqueCount="${texts.size}"`;
   yield `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><sst xmlns="${namespace}" ${counts}>`;
@@ -195,12 +263,6 @@ const escaped = (text: string): string =>
     /[&<>\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g,
     (one) => entities[one] ?? `_x${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}_`,
   );
-
-/** The room that a value needs: money has a group sign for each three digits. */
-const lengthOf = (value: WrittenCell["value"]): number =>
-  typeof value === "number"
-    ? Math.ceil(String(Math.trunc(value)).length * 1.34) + 4
-    : String(value ?? "").length;
 
 /** The reason why a workbook cannot hold a value; undefined if it can. */
 function reasonToRefuse(value: unknown): string | undefined {

@@ -1,16 +1,14 @@
 /** Builds the workbook of a day from each system, in memory. */
 import { createHash } from "node:crypto";
-import { checkWorkbook, readWorkbook, workbookBytes, workbookFile } from "../../adapters/xlsx/index.ts";
+import { checkRows, packRows, readWorkbook, workbookBytes, workbookFile } from "../../adapters/xlsx/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { jsonPieces } from "../../base/json-pieces.ts";
-import { inPieces } from "../../base/text-pieces.ts";
 import {
   asWorkbook,
-  type Content,
   contentLines,
-  contentOf,
   dailyReport,
   reportDocument,
+  rowsWithContent,
   workbookDocument,
   writtenReport,
   writtenSheets,
@@ -38,8 +36,8 @@ export interface ReportInput {
 
 /** The workbook of one system. */
 export interface BuiltReport {
-  /** The bytes of its file. Those of modern's workbook are made by each call. */
-  readonly bytes: () => Promise<Uint8Array>;
+  /** The bytes of its file. Undefined for modern's workbook if it is only compared. */
+  readonly bytes: Uint8Array | undefined;
   /** The workbook as a reader returns it. */
   readonly workbook: () => Workbook;
   /** SHA-256 of the content without styles, footer and document properties, hexadecimal. */
@@ -74,10 +72,17 @@ export async function reportWorld(input: ReportInput, config: Config): Promise<R
   return { input, config, run };
 }
 
-export const buildReport = async (side: Side, world: ReportWorld): Promise<BuiltReport> =>
-  side === "modern" ? modernReport(world) : legacysReport(world);
+/** Builds the report of a side. Modern's workbook is not packed if it is only compared. */
+export const buildReport = async (
+  side: Side,
+  world: ReportWorld,
+  purpose: "written" | "compared",
+): Promise<BuiltReport> => (side === "modern" ? modernReport(world, purpose) : legacysReport(world));
 
-function modernReport({ input, run }: ReportWorld): BuiltReport {
+async function modernReport(
+  { input, run }: ReportWorld,
+  purpose: "written" | "compared",
+): Promise<BuiltReport> {
   const report = dailyReport(figuresOf(run, input.date), {
     date: input.date,
     source: "modern",
@@ -86,12 +91,18 @@ function modernReport({ input, run }: ReportWorld): BuiltReport {
     zone: "America/Chicago",
   });
   const sheets = writtenSheets(report);
-  const contentHash = contentHashOf(contentOf(sheets));
-  const written = writtenReport(report, sheets, contentHash);
+  const hash = new TextHash();
+  // Makes the rows once for their check, the content hash and the file.
+  const hashed = sheets.map((sheet) => ({
+    ...sheet,
+    rows: rowsWithContent(sheet, (line) => hash.add(line)),
+  }));
   // A report that cannot be written is refused, also if it is only compared.
-  const checked = checkWorkbook(written);
+  const packed = purpose === "written" ? await packRows(hashed) : undefined;
+  if (packed === undefined) checkRows(hashed);
+  const contentHash = hash.hex();
   return {
-    bytes: () => workbookBytes(written, checked),
+    bytes: packed && (await workbookBytes(writtenReport(report, sheets, contentHash), packed)),
     workbook: () => asWorkbook(sheets),
     contentHash,
     document: () => jsonPieces(reportDocument(report, contentHash)),
@@ -108,7 +119,7 @@ async function legacysReport({ input, config, run }: ReportWorld): Promise<Built
   const contentHash = contentHashOf(workbook);
   const document = { date, source: "legacy", dayRule: run.dayRule, zone: "America/Chicago", contentHash };
   return {
-    bytes: async () => bytes,
+    bytes,
     workbook: () => workbook,
     contentHash,
     document: () => jsonPieces({ ...document, sheets: workbookDocument(workbook) }),
@@ -134,8 +145,32 @@ function ownReport({
 }
 
 /** SHA-256 of the content of a workbook, hexadecimal. */
-export function contentHashOf(content: Content): string {
-  const hash = createHash("sha256");
-  for (const piece of inPieces(contentLines(content))) hash.update(piece);
-  return hash.digest("hex");
+export function contentHashOf(workbook: Workbook): string {
+  const hash = new TextHash();
+  for (const line of contentLines(workbook)) hash.add(line);
+  return hash.hex();
+}
+
+/** SHA-256 of many texts. Each is copied at once, so that a text joined from many short ones lives briefly. */
+class TextHash {
+  readonly #hash = createHash("sha256");
+  readonly #copied = Buffer.alloc(1 << 16);
+  #end = 0;
+
+  add(text: string): void {
+    if (this.#end + text.length * 3 > this.#copied.length) this.#update();
+    if (text.length * 3 > this.#copied.length) this.#hash.update(text);
+    else this.#end += this.#copied.write(text, this.#end);
+  }
+
+  /** The hash of all texts, hexadecimal. */
+  hex(): string {
+    this.#update();
+    return this.#hash.digest("hex");
+  }
+
+  #update(): void {
+    this.#hash.update(this.#copied.subarray(0, this.#end));
+    this.#end = 0;
+  }
 }

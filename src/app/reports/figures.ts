@@ -4,7 +4,13 @@ import { add, type Fraction, formatFraction, parseFigure, zero } from "../../bas
 import { lazyMap } from "../../base/lazy-list.ts";
 import { at } from "../../base/present.ts";
 import type { DailyFigures, InstrumentType, ReportedTrade } from "../../bridges/reports/index.ts";
-import { dayUs, formatInstant, hourUs, instantOfWall, parseDay } from "../../domain/market/chicago-time.ts";
+import {
+  dayUs,
+  formatWallSecond,
+  hourUs,
+  instantOfWall,
+  parseDay,
+} from "../../domain/market/chicago-time.ts";
 import { formatDay, type TradingDayRuleName, tradingDayRules } from "../../domain/market/trading-day.ts";
 import { closingTrades } from "../../engine/index.ts";
 import type { Close } from "../../ports/pnl-system.ts";
@@ -56,22 +62,26 @@ export function figuresOf(run: PnlRun, date: string): DailyFigures {
     return type;
   };
   const closed = new Map<string, Fraction>();
+  let total = zero;
   const realizedBy: { readonly trade: number; readonly realized: string }[] = [];
   for (const { trade, closed: quantity, realized } of closingTrades(engine)) {
     const { symbol } = at(input.trades.instruments, input.trades.laneAt(trade));
     closed.set(symbol, add(closed.get(symbol) ?? zero, quantity));
-    realizedBy.push({ trade, realized: formatFraction(realized).text });
+    const { text, rounded } = formatFraction(realized);
+    realizedBy.push({ trade, realized: text });
+    // The total is that of the figures that the rows show.
+    total = add(total, rounded ? (parseFigure(text) ?? zero) : realized);
   }
   const trades = lazyMap(realizedBy, ({ trade, realized }): ReportedTrade => {
     const { symbol } = at(input.trades.instruments, input.trades.laneAt(trade));
     const fee = input.trades.fee.get(trade);
     return {
       id: input.trades.id(trade),
-      time: formatInstant(input.trades.timeAt(trade)).slice(0, 19).replace("T", " "),
+      time: formatWallSecond(input.trades.timeAt(trade)),
       symbol,
       side: input.trades.sideAt(trade) < 0 ? "SELL" : "BUY",
-      quantity: formatDecimal(input.trades.quantity.at(trade)),
-      price: formatDecimal(input.trades.price.at(trade)),
+      quantity: input.trades.quantity.text(trade),
+      price: input.trades.price.text(trade),
       fee: fee === undefined ? "0" : formatDecimal(fee),
       type: typeOf(symbol),
       realized,
@@ -93,7 +103,12 @@ export function figuresOf(run: PnlRun, date: string): DailyFigures {
       isClose: position.markKind === "close",
       daily: daily.get(position.symbol) ?? null,
     }));
-  return { positions, trades, dailyTotal: formatFraction(dailyTotal).text };
+  return {
+    positions,
+    trades,
+    realizedTotal: formatFraction(total).text,
+    dailyTotal: formatFraction(dailyTotal).text,
+  };
 }
 
 /** The type of a symbol whose series is not known, by the beginning of the desk's names. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { messageOf } from "../../base/errors.ts";
+import { present } from "../../base/present.ts";
 import { reportSideOf } from "../../bridges/reports/index.ts";
 import type { Config } from "../../config/index.ts";
 import { otherSide, phasePolicies, type Side } from "../../domain/migration/phase.ts";
@@ -44,12 +45,11 @@ export async function prepareReport(options: HandOutOptions): Promise<PreparedRe
       ? reportSideOf(plan, user === undefined ? {} : { user })
       : { side: options.side, because: `${options.side} was asked for by name` };
   const world = await reportWorld(input, config);
-  const { workbook, ...built } = await buildReport(side, world);
-  // Writing takes the most memory, so the workbook is written before the other report is built.
-  const report = { ...built, bytes: await built.bytes() };
+  const { workbook, bytes, ...built } = await buildReport(side, world, "written");
+  const report = { ...built, bytes: present(bytes, "a report that is written has bytes") };
   if (!phasePolicies[plan.phase].compares) return { side, because, report };
   try {
-    const other = await buildReport(otherSide(side), world);
+    const other = await buildReport(otherSide(side), world, "compared");
     const own = { workbook, contentHash: report.contentHash };
     const [legacy, modern] = side === "legacy" ? [own, other] : [other, own];
     const found = diffBooks(legacy.workbook(), modern.workbook(), config);

@@ -1,43 +1,102 @@
 import { canonicalDecimal } from "../../base/decimal.ts";
-import type { Workbook, WorkbookSheet } from "../../ports/workbook.ts";
-import { cellTypes } from "../../ports/workbook.ts";
-import { cellIndex, keysOf, rowKeyOf, tableOf, typeAt } from "./sheet-table.ts";
-
-/** The sheets of a workbook, or pieces of them in order. Each piece begins with the names of the columns. */
-export interface Content extends Pick<Workbook, "styles"> {
-  readonly sheets: Iterable<WorkbookSheet>;
-}
+import type { LazyList } from "../../base/lazy-list.ts";
+import type { CellType, Workbook } from "../../ports/workbook.ts";
+import type { WrittenCell, WrittenSheet } from "../../ports/written-workbook.ts";
+import { typeOf } from "./report.ts";
+import { cellIndex, keyOf, keysOf, keyText, ownKeyOf, tableOf, typeAt } from "./sheet-table.ts";
 
 /**
  * The content of a workbook as lines of text, for a hash: sheet, key, column, type, raw text, formula and
  * number format (none for a text) of every cell that has a value or a formula. Looks, widths, footers
  * and document properties are left out.
  */
-export function* contentLines({ sheets, styles }: Content): Generator<string> {
-  let last: string | undefined;
+export function* contentLines({ sheets, styles }: Pick<Workbook, "sheets" | "styles">): Generator<string> {
   for (const sheet of sheets) {
     const table = tableOf(sheet);
-    const keys = keysOf(table, rowKeyOf(table, table));
-    // A lazy content knows the styles of a piece only now.
-    const formats = styles.map(({ format }) => JSON.stringify(format));
-    const names = new Map([...table.columns].map(([name, column]) => [column, JSON.stringify(name)]));
-    if (sheet.name !== last) yield `${JSON.stringify([sheet.name, ...table.columns.keys()])}\n`;
-    last = sheet.name;
+    const keys = keysOf(table, ownKeyOf(sheet.name, table.columns));
+    const lines = new SheetLines(sheet.name, table.columns);
+    yield lines.first;
     for (const [at, row] of table.records.entries()) {
       let cells = "";
-      for (let index = sheet.starts[row] ?? 0; index < (sheet.starts[row + 1] ?? 0); index++) {
-        const type = cellTypes[sheet.types[index] ?? 0];
-        const formula = sheet.formulas.get(index);
-        if (type === "blank" && formula === undefined) continue;
-        const column = names.get(sheet.columns[index] ?? 0) ?? '""';
-        const format = type === "text" ? '""' : (formats[sheet.styles[index] ?? 0] ?? '"General"');
-        // Writes the brackets and numbers here, because that is faster than to stringify each.
-        const text = sheet.texts[index] ?? "";
-        const value = type === "number" ? `"${text}"` : JSON.stringify(text);
-        cells += ` [${column},"${type}",${value},${formula === undefined ? '""' : JSON.stringify(formula)},${format}]`;
-      }
-      yield `${JSON.stringify([sheet.name, keys[at]])}${cells === "" ? " " : cells}\n`;
+      for (let index = sheet.starts[row] ?? 0; index < (sheet.starts[row + 1] ?? 0); index++)
+        cells += lines.cell(
+          sheet.columns[index] ?? 0,
+          typeAt(sheet, index),
+          sheet.texts[index] ?? "",
+          styles[sheet.styles[index] ?? 0]?.format ?? "General",
+          sheet.formulas.get(index),
+        );
+      yield lines.row(keys[at] ?? "", cells);
     }
+  }
+}
+
+/**
+ * The rows of a sheet that is written. While they are read, `see` is called with the lines that `contentLines`
+ * gives for the sheet in the written workbook. The names of the columns are distinct and not empty.
+ */
+export function rowsWithContent(
+  { name, columns, rows }: WrittenSheet,
+  see: (line: string) => void,
+): LazyList<readonly WrittenCell[]> {
+  const places = new Map(columns.map((column, at) => [column.name, at]));
+  const key = ownKeyOf(name, places);
+  const keyPlaces = key.names.map((column) => places.get(column) ?? -1);
+  return {
+    length: rows.length,
+    *[Symbol.iterator]() {
+      const lines = new SheetLines(name, places);
+      see(lines.first);
+      for (const row of rows) {
+        let cells = "";
+        for (let at = 0; at < row.length; at++) {
+          const { value, format, formula } = row[at] as WrittenCell;
+          cells += lines.cell(at, typeOf(value), textOf(value), format, formula);
+        }
+        const keys = keyPlaces.map((at, place) => {
+          const value = row[at]?.value ?? null;
+          return keyText(textOf(value), typeof value === "number", key.isTime[place] === true);
+        });
+        see(lines.row(keyOf(keys), cells));
+        yield row;
+      }
+    },
+  };
+}
+
+const textOf = (value: WrittenCell["value"]): string => (value === null ? "" : String(value));
+
+/** The lines of one sheet. Writes brackets and numbers itself, which is faster than to stringify each cell. */
+class SheetLines {
+  readonly first: string;
+  readonly #begin: string;
+  readonly #columns: string[] = [];
+  readonly #ends = new Map<string, string>();
+
+  constructor(sheet: string, columns: ReadonlyMap<string, number>) {
+    this.first = `${JSON.stringify([sheet, ...columns.keys()])}\n`;
+    this.#begin = `[${JSON.stringify(sheet)},`;
+    for (const [name, column] of columns) this.#columns[column] = ` [${JSON.stringify(name)},`;
+  }
+
+  cell(column: number, type: CellType, text: string, format: string, formula?: string): string {
+    if (type === "blank" && formula === undefined) return "";
+    const begin = this.#columns[column] ?? ' ["",';
+    const value = type === "number" ? `"${text}"` : JSON.stringify(text);
+    const computed = formula === undefined ? '""' : JSON.stringify(formula);
+    return `${begin}"${type}",${value},${computed},${type === "text" ? '""]' : this.#endOf(format)}`;
+  }
+
+  row(key: string, cells: string): string {
+    return `${this.#begin}${JSON.stringify(key)}]${cells === "" ? " " : cells}\n`;
+  }
+
+  #endOf(format: string): string {
+    const known = this.#ends.get(format);
+    if (known !== undefined) return known;
+    const end = `${JSON.stringify(format)}]`;
+    this.#ends.set(format, end);
+    return end;
   }
 }
 

@@ -17,6 +17,8 @@ export interface DailyFigures {
   readonly positions: readonly ReportedPosition[];
   /** Every trade up to the day, in order of time. */
   readonly trades: LazyList<ReportedTrade>;
+  /** The sum of the realized P&L of all trades. */
+  readonly realizedTotal: string;
   /** The P&L of the day, of all symbols. */
   readonly dailyTotal: string;
 }
@@ -104,8 +106,7 @@ const overColumn = (name: "SUM" | "COUNT", sheet: string, column: string): strin
   return `${name}(${sheet}!${letter}:${letter})`;
 };
 
-function summary({ positions: open, trades: all, dailyTotal }: DailyFigures): ReportSheet {
-  const realized = total(lazyMap(all, (trade) => trade.realized));
+function summary({ positions: open, trades: all, realizedTotal, dailyTotal }: DailyFigures): ReportSheet {
   const unrealized = total(open.map((one) => one.unrealized ?? "0"));
   const counted = (sheet: string, column: string, count: number): ReportValue => ({
     formula: overColumn("COUNT", sheet, column),
@@ -115,13 +116,13 @@ function summary({ positions: open, trades: all, dailyTotal }: DailyFigures): Re
   const rows: readonly (readonly ReportValue[])[] = [
     [
       "Total PNL",
-      { formula: "SUM(B4:B5)", result: text(add(realized, unrealized)) },
+      { formula: "SUM(B4:B5)", result: text(add(number(realizedTotal), unrealized)) },
       "Realized + Unrealized",
     ],
     ["Daily PNL", dailyTotal, "P&L of the day"],
     [
       "Realized PNL",
-      { formula: overColumn("SUM", "Trades", "Realized_PNL"), result: text(realized) },
+      { formula: overColumn("SUM", "Trades", "Realized_PNL"), result: realizedTotal },
       "All trades",
     ],
     [

@@ -6,10 +6,9 @@ import { parseFigure } from "../../base/fraction.ts";
 import { type LazyList, lazyMap } from "../../base/lazy-list.ts";
 import { nearestDouble } from "../../base/nearest-double.ts";
 import { present } from "../../base/present.ts";
-import type { CellStyle, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
+import type { CellStyle, CellType, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
 import { cellTypes } from "../../ports/workbook.ts";
 import type { WrittenCell, WrittenSheet, WrittenWorkbook } from "../../ports/written-workbook.ts";
-import type { Content } from "./content.ts";
 import { reportKeyword } from "./layout.ts";
 
 /** The kind of values in a column; it decides the type and the number format of its cells. */
@@ -105,35 +104,6 @@ export function asWorkbook(sheets: readonly WrittenSheet[]): Workbook {
   };
 }
 
-/** Returns the content of these sheets, whose pieces are made while they are read. */
-export function contentOf(sheets: readonly WrittenSheet[]): Content {
-  const { styles, styleOf } = styleTable();
-  return {
-    styles,
-    sheets: {
-      *[Symbol.iterator]() {
-        for (const sheet of sheets)
-          for (const rows of pieces(sheet.rows)) yield asSheet({ ...sheet, rows }, styleOf);
-      },
-    },
-  };
-}
-
-const pieceRows = 128;
-
-/** At least one piece, which may be empty. */
-function* pieces<Row>(rows: Iterable<Row>): Generator<readonly Row[]> {
-  let piece: Row[] = [];
-  for (const row of rows) {
-    if (piece.length === pieceRows) {
-      yield piece;
-      piece = [];
-    }
-    piece.push(row);
-  }
-  yield piece;
-}
-
 function styleTable() {
   const styles: CellStyle[] = [];
   const places = new Map<string, number>();
@@ -156,7 +126,7 @@ function asSheet({ name, columns, rows }: WrittenSheet, styleOf: (format: string
     const at = texts.length;
     texts.push(value === null ? "" : String(value));
     places[at] = at % width;
-    types[at] = typeAtOf(value);
+    types[at] = cellTypes.indexOf(typeOf(value));
     styles[at] = styleOf(format);
     if (formula !== undefined) formulas.set(at, formula);
   };
@@ -180,12 +150,9 @@ function asSheet({ name, columns, rows }: WrittenSheet, styleOf: (format: string
   };
 }
 
-const [blankAt, numberAt, textAt] = (["blank", "number", "text"] as const).map((type) =>
-  cellTypes.indexOf(type),
-) as [number, number, number];
-
-const typeAtOf = (value: string | number | null): number =>
-  value === null || value === "" ? blankAt : typeof value === "number" ? numberAt : textAt;
+/** The type that a value has in the written workbook. */
+export const typeOf = (value: WrittenCell["value"]): CellType =>
+  value === null || value === "" ? "blank" : typeof value === "number" ? "number" : "text";
 
 /** The JSON document beside the workbook: every figure exact, and null where it is not available. */
 export const reportDocument = ({ sheets, ...facts }: DailyReport, contentHash: string) => ({
@@ -194,9 +161,12 @@ export const reportDocument = ({ sheets, ...facts }: DailyReport, contentHash: s
   sheets: Object.fromEntries(
     sheets.map(({ name, columns, rows }) => [
       name,
-      lazyMap(rows, (row) =>
-        Object.fromEntries(columns.map((column, at) => [column.name, documentValue(valueAt(row, at))])),
-      ),
+      lazyMap(rows, (row) => {
+        // Unlike Object.fromEntries, makes no list for each cell.
+        const entry: Record<string, string | null> = {};
+        for (const [at, { name }] of columns.entries()) entry[name] = documentValue(valueAt(row, at));
+        return entry;
+      }),
     ]),
   ),
 });

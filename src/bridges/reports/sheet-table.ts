@@ -86,9 +86,8 @@ export interface RowKey {
  */
 export function rowKeyOf(legacy: SheetTable, modern: SheetTable): RowKey {
   const both = (name: string): boolean => legacy.columns.has(name) && modern.columns.has(name);
-  const layout = sheetLayouts.get(legacy.sheet.name);
-  if (layout?.key.every(both))
-    return { names: layout.key, isTime: layout.key.map((name) => layout.timeKeys?.includes(name) ?? false) };
+  const known = layoutKeyOf(legacy.sheet.name, both);
+  if (known !== undefined) return known;
   const firsts = [legacy, modern].map(({ columns }) => [...columns.keys()].find(both));
   const names = [...new Set(firsts)].filter((name) => name !== undefined);
   const rank = (name: string): number => {
@@ -100,21 +99,41 @@ export function rowKeyOf(legacy: SheetTable, modern: SheetTable): RowKey {
   return { names: name === undefined ? [] : [name], isTime: [false] };
 }
 
+/** The columns that identify a row of one sheet: those of the layout if it has them, else the first column. */
+export const ownKeyOf = (sheet: string, columns: SheetTable["columns"]): RowKey =>
+  layoutKeyOf(sheet, (name) => columns.has(name)) ?? {
+    names: [...columns.keys()].slice(0, 1),
+    isTime: [false],
+  };
+
+function layoutKeyOf(sheet: string, has: (name: string) => boolean): RowKey | undefined {
+  const layout = sheetLayouts.get(sheet);
+  return layout?.key.every(has)
+    ? { names: layout.key, isTime: layout.key.map((name) => layout.timeKeys?.includes(name) ?? false) }
+    : undefined;
+}
+
 /** The key of each record, as one text. */
 export function keysOf(table: SheetTable, { names, isTime }: RowKey): readonly string[] {
+  const { texts, types } = table.sheet;
   const columns = names.map((name) => table.columns.get(name) ?? -1);
   return table.records.map((row) =>
-    columns
-      .map((column, at) => keyText(table.sheet, cellIndex(table.sheet, row, column), isTime[at] === true))
-      .join("\u0000"),
+    keyOf(
+      columns.map((column, at) => {
+        const index = cellIndex(table.sheet, row, column);
+        return keyText(texts[index] ?? "", types[index] === numberType, isTime[at] === true);
+      }),
+    ),
   );
 }
 
+/** The key of a row as one text, from those of its cells. */
+export const keyOf = (texts: readonly string[]): string => texts.join("\u0000");
+
 /** A number counts to 15 digits, as a spreadsheet program compares; a time counts to the second. */
-function keyText({ types, texts }: WorkbookSheet, index: number, isTime: boolean): string {
-  const text = texts[index] ?? "";
+export function keyText(text: string, isNumber: boolean, isTime: boolean): string {
   if (isTime) return text.replace("T", " ").slice(0, "2025-07-24 13:08:35".length);
-  return types[index] === numberType ? String(Number(Number(text).toPrecision(15)) + 0) : text;
+  return isNumber ? String(Number(Number(text).toPrecision(15)) + 0) : text;
 }
 
 /** The key of a record for a person, by column name, with raw texts. */

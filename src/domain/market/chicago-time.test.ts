@@ -6,6 +6,7 @@ import {
   dayUs,
   formatDay,
   formatInstant,
+  formatWallSecond,
   hourUs,
   instantOfWall,
   offsetMinutesOfInstant,
@@ -113,6 +114,7 @@ describe("text of instants", () => {
     ["1969-12-31T17:59:59.999999-06:00", -1],
   ])("writes and reads %s", (text, instantUs) => {
     expect(formatInstant(instantUs)).toBe(text);
+    expect(formatWallSecond(instantUs)).toBe(text.slice(0, 19).replace("T", " "));
     expect(parseInstant(text)).toBe(instantUs);
   });
 

@@ -55,16 +55,27 @@ export const offsetMinutesOfInstant = (instantUs: number): number =>
  */
 export function formatInstant(instantUs: number): string {
   const wallUs = wallOfInstant(instantUs);
+  const { day, seconds, fraction } = partsOfWall(wallUs);
+  const digits = fraction === 0 ? "" : `.${fraction.toString().padStart(6, "0").replace(/000$/, "")}`;
+  const offset = wallUs - instantUs === -daylightUs ? "-05:00" : "-06:00";
+  return `${formatDay(day)}T${formatClock(seconds)}${digits}${offset}`;
+}
+
+/** The wall-clock time in Chicago to the second, `2025-07-24 15:01:09`; a fraction is cut. */
+export function formatWallSecond(instantUs: number): string {
+  const { day, seconds } = partsOfWall(wallOfInstant(instantUs));
+  return `${formatDay(day)} ${formatClock(seconds)}`;
+}
+
+function partsOfWall(wallUs: number) {
   const day = Math.floor(wallUs / dayUs);
   const time = Math.floor(wallUs - day * dayUs);
   const fraction = time % secondUs;
-  const seconds = (time - fraction) / secondUs;
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor(seconds / 60) % 60;
-  const clock = `${two(hours)}:${two(minutes)}:${two(seconds % 60)}`;
-  const digits = fraction === 0 ? "" : `.${fraction.toString().padStart(6, "0").replace(/000$/, "")}`;
-  return `${formatDay(day)}T${clock}${digits}${wallUs - instantUs === -daylightUs ? "-05:00" : "-06:00"}`;
+  return { day, seconds: (time - fraction) / secondUs, fraction };
 }
+
+const formatClock = (seconds: number): string =>
+  `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 
 const instantPattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:(Z)|([+-])(\d{2}):?(\d{2}))?)?$/;
@@ -180,9 +191,15 @@ export function dateOfDay(day: DayNumber): CalendarDate {
 
 /** `YYYY-MM-DD`. */
 export function formatDay(day: DayNumber): string {
-  const { year, month, date } = dateOfDay(day);
-  return `${year.toString().padStart(4, "0")}-${two(month)}-${two(date)}`;
+  if (day !== lastFormatted.day) lastFormatted = { day, text: dayText(dateOfDay(day)) };
+  return lastFormatted.text;
 }
+
+const dayText = ({ year, month, date }: CalendarDate): string =>
+  `${year.toString().padStart(4, "0")}-${two(month)}-${two(date)}`;
+
+/** The last day that was formatted. It is kept because the rows of one day follow each other. */
+let lastFormatted: { readonly day: DayNumber; readonly text: string } = { day: Number.NaN, text: "" };
 
 /** Reads exactly `YYYY-MM-DD`. Undefined for other text and for dates that do not exist. */
 export function parseDay(text: string): DayNumber | undefined {
