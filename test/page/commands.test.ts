@@ -173,7 +173,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect(await audited(at, "rollback")).toHaveLength(1);
   });
 
-  it("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
+  itLong("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
     const at = await served();
     const count = isLong ? 100_000 : 2_000;
     const kept = { ...comparison(0), request: "kept", requestText: "{}" } as const;
@@ -234,7 +234,7 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   /** The long run examines the dialog of every command. */
   const examined = isLong ? undefined : ["Advance to shadow_mode …", "Start a ramp …"];
 
-  it("no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px", async () => {
+  itLong("no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
     await show(page, "migration");

@@ -250,7 +250,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await page.locator(".badge.modern").first().waitFor();
     });
 
-    it("come from the system to which the plan sends the user at a percentage of 50, in every panel, after a reload and in another tab", async () => {
+    itLong("come from the system to which the plan sends the user at a percentage of 50, in every panel, after a reload and in another tab", async () => {
       const { url, dashboard } = await desk({
         ...{ page: pages.folder, tokens, env },
         ...{ legacy: systemOf(figures()), modern: systemOf(figures({ quantity: "3" })) },
@@ -272,7 +272,6 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
           expect(shown).toBe(quantity);
         };
         await isShown(page);
-        if (!isLong && user === "bob") break;
         await page.reload();
         await isShown(page);
         const other = await pages.open(screen, token);
@@ -426,7 +425,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await gaps()).toBe(seen);
     });
 
-    it("that is flooded with changes asks for the figures a few times only, and then shows the last ones", async () => {
+    itLong("that is flooded with changes asks for the figures a few times only, and then shows the last ones", async () => {
       const held = figures();
       const { url } = await desk({ page: pages.folder, legacy: systemOf(held) });
       await using front = await openFront(url);
@@ -450,7 +449,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(asked() - before).toBeLessThanOrEqual(3 * elapsedS + 5);
     });
 
-    it("that is refused shows why: after 503 the page tries again, after 403 not, after 401 it asks for a token", async () => {
+    itLong("that is refused shows why: after 503 the page tries again, after 403 not, after 401 it asks for a token", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
       await using front = await openFront(url);
       let status = 503;
@@ -484,7 +483,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.locator("main").innerText()).not.toMatch(/[-−]\d+(\.\d)? s\b/);
     });
 
-    it("of a browser that was stopped goes on, and no age is below zero", async () => {
+    itLong("of a browser that was stopped goes on, and no age is below zero", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
       await using front = await openFront(url);
       const page = await pages.show(front.url);
@@ -503,7 +502,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.locator("main").innerText()).not.toMatch(/[-−]\d+(\.\d)? s\b/);
     });
 
-    it("of a hidden tab, whose timers the browser slows down, brings the last figures when somebody looks at it", async () => {
+    itLong("of a hidden tab, whose timers the browser slows down, brings the last figures when somebody looks at it", async () => {
       const held = figures();
       const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
       await using front = await openFront(url);
@@ -527,7 +526,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await live(page);
     });
 
-    it("lives on, with the newest figures, while a client that never reads is cut off", async () => {
+    itLong("lives on, with the newest figures, while a client that never reads is cut off", async () => {
       const held = figures();
       const { url, emit } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
       const page = await pages.show(`${url}/#/pnl?compare=no`);
@@ -652,7 +651,7 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     });
   });
 
-  it("Health shows what users saw and the calculation time of both systems, and says so if there is no evidence", async () => {
+  itLong("Health shows what users saw and the calculation time of both systems, and says so if there is no evidence", async () => {
     const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
     const page = await pages.show(`${url}/#/health`);
     await page.getByText("There is no evidence, or it cannot be read.").waitFor();
