@@ -574,7 +574,7 @@ test("property: any text gives a configuration or one BAD_CONFIG with a position
         }
       },
     ),
-    { numRuns: runs(35, 500) },
+    { numRuns: runs(20, 500) },
   );
 });
 
@@ -806,7 +806,7 @@ describe("no error shows a password of a URL", () => {
           expect(said).not.toContain(secret);
         },
       ),
-      { numRuns: runs(35, 500) },
+      { numRuns: runs(20, 500) },
     );
   });
 });

@@ -173,39 +173,44 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect(await audited(at, "rollback")).toHaveLength(1);
   });
 
-  itLong("a list of many comparisons holds only its visible rows in the document, and scrolls to its end", async () => {
-    const at = await served();
-    const count = isLong ? 100_000 : 2_000;
-    const kept = { ...comparison(0), request: "kept", requestText: "{}" } as const;
-    await at.evidence.append([
-      kept,
-      ...Array.from({ length: count - 1 }, (_, index) => comparison(index + 1)),
-    ]);
-    const page = await pages.show(at.url, env.A);
-    await page.route("**/api/v1/comparisons/1/explanation", (route) => route.fulfill({ json: unexplained }));
-    await show(page, "differences?verdict=diverged");
-    const list = page.getByRole("grid", { name: "Comparisons, newest first" });
-    await page.getByText(`at least ${count.toLocaleString("en-US")} found`).waitFor();
-    expect(await list.getAttribute("aria-rowcount")).toBe(String(count + 1));
-    await list.getByRole("gridcell").first().focus();
-    await page.keyboard.press("Control+End");
-    await list.getByText("BOOK 0", { exact: true }).waitFor();
-    expect(await list.getByRole("row").count()).toBeLessThan(100);
-    // The oldest comparison is opened with its fields.
-    await list.getByText("BOOK 0", { exact: true }).click();
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Comparison 1", exact: true }).waitFor();
-    await page.getByRole("cell", { name: "+0.5" }).waitFor();
-    // What was tried is shown if no cause was found.
-    await page.getByText("LIFO (rows that still differ: 2), AVERAGE (rows that still differ: 3)").waitFor();
-    await page.getByText("DAY_RULE + TIES, or ROUNDING").waitFor();
-    // A comparison never changes, so it is not asked for again when the tab is shown again.
-    const asked: string[] = [];
-    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
-    await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`);
-    await until(() => asked.includes("/api/v1/migration"));
-    expect(asked.filter((path) => path.startsWith("/api/v1/comparisons/"))).toEqual([]);
-  });
+  itLong(
+    "a list of many comparisons holds only its visible rows in the document, and scrolls to its end",
+    async () => {
+      const at = await served();
+      const count = isLong ? 100_000 : 2_000;
+      const kept = { ...comparison(0), request: "kept", requestText: "{}" } as const;
+      await at.evidence.append([
+        kept,
+        ...Array.from({ length: count - 1 }, (_, index) => comparison(index + 1)),
+      ]);
+      const page = await pages.show(at.url, env.A);
+      await page.route("**/api/v1/comparisons/1/explanation", (route) =>
+        route.fulfill({ json: unexplained }),
+      );
+      await show(page, "differences?verdict=diverged");
+      const list = page.getByRole("grid", { name: "Comparisons, newest first" });
+      await page.getByText(`at least ${count.toLocaleString("en-US")} found`).waitFor();
+      expect(await list.getAttribute("aria-rowcount")).toBe(String(count + 1));
+      await list.getByRole("gridcell").first().focus();
+      await page.keyboard.press("Control+End");
+      await list.getByText("BOOK 0", { exact: true }).waitFor();
+      expect(await list.getByRole("row").count()).toBeLessThan(100);
+      // The oldest comparison is opened with its fields.
+      await list.getByText("BOOK 0", { exact: true }).click();
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Comparison 1", exact: true }).waitFor();
+      await page.getByRole("cell", { name: "+0.5" }).waitFor();
+      // What was tried is shown if no cause was found.
+      await page.getByText("LIFO (rows that still differ: 2), AVERAGE (rows that still differ: 3)").waitFor();
+      await page.getByText("DAY_RULE + TIES, or ROUNDING").waitFor();
+      // A comparison never changes, so it is not asked for again when the tab is shown again.
+      const asked: string[] = [];
+      page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+      await page.evaluate(`document.dispatchEvent(new Event("visibilitychange"))`);
+      await until(() => asked.includes("/api/v1/migration"));
+      expect(asked.filter((path) => path.startsWith("/api/v1/comparisons/"))).toEqual([]);
+    },
+  );
 
   itLong("comparisons are found by their cause once somebody has looked for causes", async () => {
     const causes = new Map<string, readonly string[]>();
@@ -234,24 +239,27 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
   /** The long run examines the dialog of every command. */
   const examined = isLong ? undefined : ["Advance to shadow_mode …", "Start a ramp …"];
 
-  itLong("no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px", async () => {
-    const at = await served();
-    const page = await pages.show(at.url, env.A);
-    await show(page, "migration");
-    const commands = page.locator("main button.command:visible");
-    await commands.first().waitFor();
-    const found: string[] = [];
-    for (const name of await commands.allTextContents()) {
-      if (examined?.includes(name) === false) continue;
-      await commands.filter({ hasText: name }).click();
-      await dialog(page).waitFor();
-      found.push(...(await axeFindings(page, "dialog[open]")).map((text) => `${name} ${text}`));
-      await page.setViewportSize({ width: 320, height: 700 });
-      const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
-      if (wide > 0) found.push(`${name} is ${wide} px too wide`);
-      await page.setViewportSize({ width: 1280, height: 800 });
-      await page.keyboard.press("Escape");
-    }
-    expect(found).toEqual([]);
-  });
+  itLong(
+    "no dialog has a fault that axe can find, light and dark, nor is wider than a window of 320 px",
+    async () => {
+      const at = await served();
+      const page = await pages.show(at.url, env.A);
+      await show(page, "migration");
+      const commands = page.locator("main button.command:visible");
+      await commands.first().waitFor();
+      const found: string[] = [];
+      for (const name of await commands.allTextContents()) {
+        if (examined?.includes(name) === false) continue;
+        await commands.filter({ hasText: name }).click();
+        await dialog(page).waitFor();
+        found.push(...(await axeFindings(page, "dialog[open]")).map((text) => `${name} ${text}`));
+        await page.setViewportSize({ width: 320, height: 700 });
+        const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+        if (wide > 0) found.push(`${name} is ${wide} px too wide`);
+        await page.setViewportSize({ width: 1280, height: 800 });
+        await page.keyboard.press("Escape");
+      }
+      expect(found).toEqual([]);
+    },
+  );
 });

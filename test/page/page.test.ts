@@ -250,36 +250,39 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       await page.locator(".badge.modern").first().waitFor();
     });
 
-    itLong("come from the system to which the plan sends the user at a percentage of 50, in every panel, after a reload and in another tab", async () => {
-      const { url, dashboard } = await desk({
-        ...{ page: pages.folder, tokens, env },
-        ...{ legacy: systemOf(figures()), modern: systemOf(figures({ quantity: "3" })) },
-        plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", newSystemPercentage: 50 },
-      });
-      const users = [
-        { user: "amy", token: env.A, source: "modern", quantity: "3" },
-        { user: "bob", token: env.B, source: "legacy", quantity: "2" },
-      ];
-      const screen = `${url}/#/pnl?compare=no`;
-      for (const { user, token, source, quantity } of users) {
-        expect((await dashboard.getPnlData({ user })).source).toBe(source);
-        const page = await pages.show(screen, token);
-        const isShown = async (tab: Page): Promise<void> => {
-          await live(tab);
-          await tab.locator(`.title .badge.${source}`).waitFor();
-          expect(await tab.locator(`.badge:not(.${source})`).count()).toBe(0);
-          const [shown] = await exactIn(tab, "[role=grid][aria-label=Positions] [aria-rowindex='2']");
-          expect(shown).toBe(quantity);
-        };
-        await isShown(page);
-        await page.reload();
-        await isShown(page);
-        const other = await pages.open(screen, token);
-        await isShown(other);
-        await isShown(page);
-        await page.getByRole("button", { name: "Sign out" }).click();
-      }
-    });
+    itLong(
+      "come from the system to which the plan sends the user at a percentage of 50, in every panel, after a reload and in another tab",
+      async () => {
+        const { url, dashboard } = await desk({
+          ...{ page: pages.folder, tokens, env },
+          ...{ legacy: systemOf(figures()), modern: systemOf(figures({ quantity: "3" })) },
+          plan: { phase: "dual_write", flags: allFlags, bucketBy: "user", newSystemPercentage: 50 },
+        });
+        const users = [
+          { user: "amy", token: env.A, source: "modern", quantity: "3" },
+          { user: "bob", token: env.B, source: "legacy", quantity: "2" },
+        ];
+        const screen = `${url}/#/pnl?compare=no`;
+        for (const { user, token, source, quantity } of users) {
+          expect((await dashboard.getPnlData({ user })).source).toBe(source);
+          const page = await pages.show(screen, token);
+          const isShown = async (tab: Page): Promise<void> => {
+            await live(tab);
+            await tab.locator(`.title .badge.${source}`).waitFor();
+            expect(await tab.locator(`.badge:not(.${source})`).count()).toBe(0);
+            const [shown] = await exactIn(tab, "[role=grid][aria-label=Positions] [aria-rowindex='2']");
+            expect(shown).toBe(quantity);
+          };
+          await isShown(page);
+          await page.reload();
+          await isShown(page);
+          const other = await pages.open(screen, token);
+          await isShown(other);
+          await isShown(page);
+          await page.getByRole("button", { name: "Sign out" }).click();
+        }
+      },
+    );
 
     itLong("of thousands of rows are in the document only while they are visible", async () => {
       const rows = 2_000;
@@ -425,54 +428,60 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await gaps()).toBe(seen);
     });
 
-    itLong("that is flooded with changes asks for the figures a few times only, and then shows the last ones", async () => {
-      const held = figures();
-      const { url } = await desk({ page: pages.folder, legacy: systemOf(held) });
-      await using front = await openFront(url);
-      const stream = scriptEvents(front);
-      const page = await pages.show(`${front.url}/#/pnl?compare=no`);
-      await live(page);
-      await page.locator(".cards data").first().waitFor();
-      const { value, ...facts } = (await ask(`${url}/api/v1/dashboard`)).body;
-      const change = { ...facts, book: null, rows: value.positions, removed: [] };
-      const asked = () => front.asked.filter((path) => path.includes("view=screen")).length;
-      const [before, startedMs] = [asked(), performance.now()];
-      const seconds = isLong ? longSeconds : 1;
-      for (let round = 0; performance.now() - startedMs < seconds * 1_000; round++) {
-        held.unrealized = String(round);
-        for (let event = 0; event < 200; event++) stream().send("positions", change);
-        await sleep(100);
-      }
-      await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
-      const elapsedS = (performance.now() - startedMs) / 1_000;
-      // The page asks at once for each new stream, and on a slow machine it may lose its stream.
-      expect(asked() - before).toBeLessThanOrEqual(3 * elapsedS + 5);
-    });
+    itLong(
+      "that is flooded with changes asks for the figures a few times only, and then shows the last ones",
+      async () => {
+        const held = figures();
+        const { url } = await desk({ page: pages.folder, legacy: systemOf(held) });
+        await using front = await openFront(url);
+        const stream = scriptEvents(front);
+        const page = await pages.show(`${front.url}/#/pnl?compare=no`);
+        await live(page);
+        await page.locator(".cards data").first().waitFor();
+        const { value, ...facts } = (await ask(`${url}/api/v1/dashboard`)).body;
+        const change = { ...facts, book: null, rows: value.positions, removed: [] };
+        const asked = () => front.asked.filter((path) => path.includes("view=screen")).length;
+        const [before, startedMs] = [asked(), performance.now()];
+        const seconds = isLong ? longSeconds : 1;
+        for (let round = 0; performance.now() - startedMs < seconds * 1_000; round++) {
+          held.unrealized = String(round);
+          for (let event = 0; event < 200; event++) stream().send("positions", change);
+          await sleep(100);
+        }
+        await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
+        const elapsedS = (performance.now() - startedMs) / 1_000;
+        // The page asks at once for each new stream, and on a slow machine it may lose its stream.
+        expect(asked() - before).toBeLessThanOrEqual(3 * elapsedS + 5);
+      },
+    );
 
-    itLong("that is refused shows why: after 503 the page tries again, after 403 not, after 401 it asks for a token", async () => {
-      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
-      await using front = await openFront(url);
-      let status = 503;
-      const problem = (): string =>
-        JSON.stringify({ status, code: "BUSY", detail: `refused with ${status}` });
-      front.answer = ({ url: path }, response) => {
-        if (path?.startsWith("/api/v1/events") !== true) return false;
-        response.writeHead(status, { "content-type": "application/problem+json" }).end(problem());
-        return true;
-      };
-      const attempts = () => front.asked.filter((path) => path.includes("/events")).length;
-      const page = await pages.show(front.url);
-      await page.getByRole("alert").getByText("refused with 503").waitFor();
-      await until(() => attempts() >= 2);
-      status = 403;
-      await page.getByRole("alert").getByText("refused with 403").waitFor();
-      const refused = attempts();
-      await sleep(1_500);
-      expect(attempts()).toBe(refused);
-      status = 401;
-      await page.reload();
-      await page.getByLabel("Your token").waitFor();
-    });
+    itLong(
+      "that is refused shows why: after 503 the page tries again, after 403 not, after 401 it asks for a token",
+      async () => {
+        const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+        await using front = await openFront(url);
+        let status = 503;
+        const problem = (): string =>
+          JSON.stringify({ status, code: "BUSY", detail: `refused with ${status}` });
+        front.answer = ({ url: path }, response) => {
+          if (path?.startsWith("/api/v1/events") !== true) return false;
+          response.writeHead(status, { "content-type": "application/problem+json" }).end(problem());
+          return true;
+        };
+        const attempts = () => front.asked.filter((path) => path.includes("/events")).length;
+        const page = await pages.show(front.url);
+        await page.getByRole("alert").getByText("refused with 503").waitFor();
+        await until(() => attempts() >= 2);
+        status = 403;
+        await page.getByRole("alert").getByText("refused with 403").waitFor();
+        const refused = attempts();
+        await sleep(1_500);
+        expect(attempts()).toBe(refused);
+        status = 401;
+        await page.reload();
+        await page.getByLabel("Your token").waitFor();
+      },
+    );
 
     it("shows by how much this computer's clock differs from the gateway's, and no age is negative", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
@@ -502,29 +511,35 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.locator("main").innerText()).not.toMatch(/[-−]\d+(\.\d)? s\b/);
     });
 
-    itLong("of a hidden tab, whose timers the browser slows down, brings the last figures when somebody looks at it", async () => {
-      const held = figures();
-      const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
-      await using front = await openFront(url);
-      await using browser = await startThrottlingBrowser();
-      const [page = await browser.context.newPage()] = browser.context.pages();
-      await page.goto(`${front.url}/#/pnl?compare=no`);
-      await live(page);
-      const isNow = (state: string) =>
-        until(async () => (await page.evaluate("document.visibilityState")) === state, `the tab is ${state}`);
-      const other = await browser.context.newPage();
-      await other.bringToFront();
-      await isNow("hidden");
-      held.unrealized = "31";
-      await sleep(isLong ? 1_000 * longSeconds : 1_000);
-      held.unrealized = "32";
-      const asked = front.asked.length;
-      await page.bringToFront();
-      await isNow("visible");
-      await until(() => front.asked.slice(asked).some((path) => path.includes("view=screen")));
-      await page.locator(".cards data[value='32']").first().waitFor();
-      await live(page);
-    });
+    itLong(
+      "of a hidden tab, whose timers the browser slows down, brings the last figures when somebody looks at it",
+      async () => {
+        const held = figures();
+        const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+        await using front = await openFront(url);
+        await using browser = await startThrottlingBrowser();
+        const [page = await browser.context.newPage()] = browser.context.pages();
+        await page.goto(`${front.url}/#/pnl?compare=no`);
+        await live(page);
+        const isNow = (state: string) =>
+          until(
+            async () => (await page.evaluate("document.visibilityState")) === state,
+            `the tab is ${state}`,
+          );
+        const other = await browser.context.newPage();
+        await other.bringToFront();
+        await isNow("hidden");
+        held.unrealized = "31";
+        await sleep(isLong ? 1_000 * longSeconds : 1_000);
+        held.unrealized = "32";
+        const asked = front.asked.length;
+        await page.bringToFront();
+        await isNow("visible");
+        await until(() => front.asked.slice(asked).some((path) => path.includes("view=screen")));
+        await page.locator(".cards data[value='32']").first().waitFor();
+        await live(page);
+      },
+    );
 
     itLong("lives on, with the newest figures, while a client that never reads is cut off", async () => {
       const held = figures();
@@ -651,33 +666,45 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     });
   });
 
-  itLong("Health shows what users saw and the calculation time of both systems, and says so if there is no evidence", async () => {
-    const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
-    const page = await pages.show(`${url}/#/health`);
-    await page.getByText("There is no evidence, or it cannot be read.").waitFor();
-    const seconds = (p50: string, p99: string, side: string) =>
-      `pnl_bridge_calculation_p50_seconds{method="totals",side="${side}"} ${p50}\n` +
-      `pnl_bridge_calculation_p99_seconds{method="totals",side="${side}"} ${p99}\n`;
-    const users = { seen: 9, wrong: 1, stale: 0, fell_back_FAILED: 2, fell_back_BREAKER: 1 };
-    const lines = Object.entries(users).map(([what, n]) => `pnl_bridge_impact_users{what="${what}"} ${n}\n`);
-    const body = seconds("0.002", "0.0125", "legacy") + seconds("0.001", "+Inf", "modern") + lines.join("");
-    await page.route("**/metrics", (route) => route.fulfill({ body }));
-    const row = page.getByRole("row", { name: /^totals/ });
-    await row.waitFor();
-    expect(await row.getByRole("cell").allInnerTexts()).toEqual(["2.00", "1.00", "13", "time-out", "–", "–"]);
-    const impact = page.getByRole("region", { name: "User impact" });
-    expect((await impact.locator("dd").allInnerTexts()).map((text) => text.trim())).toEqual([
-      ...["9", "! 1 user", "! 3 users", "✓ 0 users"],
-    ]);
-    for (const name of [
-      "Median calculation time of totals in ms",
-      "Users with a wrong, old or replaced answer",
-    ])
-      await page.getByRole("img", { name }).waitFor();
-    if (isLong) expect(await axeFindings(page, "main")).toEqual([]);
-    await page.emulateMedia({ colorScheme: null });
-    await page.unroute("**/metrics");
-  });
+  itLong(
+    "Health shows what users saw and the calculation time of both systems, and says so if there is no evidence",
+    async () => {
+      const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
+      const page = await pages.show(`${url}/#/health`);
+      await page.getByText("There is no evidence, or it cannot be read.").waitFor();
+      const seconds = (p50: string, p99: string, side: string) =>
+        `pnl_bridge_calculation_p50_seconds{method="totals",side="${side}"} ${p50}\n` +
+        `pnl_bridge_calculation_p99_seconds{method="totals",side="${side}"} ${p99}\n`;
+      const users = { seen: 9, wrong: 1, stale: 0, fell_back_FAILED: 2, fell_back_BREAKER: 1 };
+      const lines = Object.entries(users).map(
+        ([what, n]) => `pnl_bridge_impact_users{what="${what}"} ${n}\n`,
+      );
+      const body = seconds("0.002", "0.0125", "legacy") + seconds("0.001", "+Inf", "modern") + lines.join("");
+      await page.route("**/metrics", (route) => route.fulfill({ body }));
+      const row = page.getByRole("row", { name: /^totals/ });
+      await row.waitFor();
+      expect(await row.getByRole("cell").allInnerTexts()).toEqual([
+        "2.00",
+        "1.00",
+        "13",
+        "time-out",
+        "–",
+        "–",
+      ]);
+      const impact = page.getByRole("region", { name: "User impact" });
+      expect((await impact.locator("dd").allInnerTexts()).map((text) => text.trim())).toEqual([
+        ...["9", "! 1 user", "! 3 users", "✓ 0 users"],
+      ]);
+      for (const name of [
+        "Median calculation time of totals in ms",
+        "Users with a wrong, old or replaced answer",
+      ])
+        await page.getByRole("img", { name }).waitFor();
+      if (isLong) expect(await axeFindings(page, "main")).toEqual([]);
+      await page.emulateMedia({ colorScheme: null });
+      await page.unroute("**/metrics");
+    },
+  );
 
   itLong("rows that look alike are not mixed up when one more arrives", async () => {
     const row = { line: 4, code: "BAD_TIME", why: "it is no time", text: "yesterday" };

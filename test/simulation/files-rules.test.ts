@@ -12,8 +12,8 @@ import { leaseMs, ledgers, prices, settleMs, World, type WorldOptions } from "./
 const today = "trades_20250724.csv";
 const yesterday = "trades_20250723.csv";
 const dayMs = 86_400_000;
-/** The number of steps between two deaths or halts of a process: a short run tries every fourth step. */
-const stride = isLongRun("files-sim") ? 1 : 4;
+/** The number of steps between two deaths or halts of a process: a short run tries every seventh step. */
+const stride = isLongRun("files-sim") ? 1 : 7;
 
 /** Returns the row of a trade; trades of different ids have different times. */
 const row = (id: number, changes: Partial<ModelTrade> = {}): string => {
