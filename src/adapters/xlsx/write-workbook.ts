@@ -158,7 +158,8 @@ function* rowTexts(
   if (rows.length >= rowsMax)
     throw refused(name, `the sheet has ${rows.length} rows, more than a workbook can hold`);
   const begins = columns.map((_, at) => `<c r="${colToLetter(at)}`);
-  const cellOf = (at: number, line: string, value: WrittenCell["value"], style: Style, formula?: string) => {
+  const cellOf = (at: number, line: string, cell: Omit<WrittenCell, "format">, style: Style): string => {
+    const { value, formula } = cell;
     const begin = begins[at] + line;
     const parts = partsOf(style, styles);
     if (value === null) return begin + parts.blank;
@@ -171,7 +172,7 @@ function* rowTexts(
     return `${begin}${parts.number}${computed}${value}</v></c>`;
   };
   let text = '<row r="1">';
-  for (const [at, column] of columns.entries()) text += cellOf(at, "1", column.name, headStyle);
+  for (const [at, column] of columns.entries()) text += cellOf(at, "1", { value: column.name }, headStyle);
   yield `${text}</row>`;
   let number = 1;
   for (const row of rows) {
@@ -182,7 +183,7 @@ function* rowTexts(
       const cell = row[at] as WrittenCell;
       const why = reasonToRefuse(cell.value);
       if (why !== undefined) throw refused(`${name}, row ${line}, column ${columns[at]?.name}`, why);
-      text += cellOf(at, line, cell.value, styleOf(cell, at, sheet), cell.formula);
+      text += cellOf(at, line, cell, styleOf(cell, at, sheet));
     }
     yield `${text}</row>`;
   }

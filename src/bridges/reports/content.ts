@@ -19,13 +19,10 @@ export function* contentLines({ sheets, styles }: Pick<Workbook, "sheets" | "sty
     for (const [at, row] of table.records.entries()) {
       let cells = "";
       for (let index = sheet.starts[row] ?? 0; index < (sheet.starts[row + 1] ?? 0); index++)
-        cells += lines.cell(
-          sheet.columns[index] ?? 0,
-          typeAt(sheet, index),
-          sheet.texts[index] ?? "",
-          styles[sheet.styles[index] ?? 0]?.format ?? "General",
-          sheet.formulas.get(index),
-        );
+        cells += lines.cell(sheet.columns[index] ?? 0, typeAt(sheet, index), sheet.texts[index] ?? "", {
+          format: styles[sheet.styles[index] ?? 0]?.format ?? "General",
+          formula: sheet.formulas.get(index),
+        });
       yield lines.row(keys[at] ?? "", cells);
     }
   }
@@ -50,8 +47,8 @@ export function rowsWithContent(
       for (const row of rows) {
         let cells = "";
         for (let at = 0; at < row.length; at++) {
-          const { value, format, formula } = row[at] as WrittenCell;
-          cells += lines.cell(at, typeOf(value), textOf(value), format, formula);
+          const cell = row[at] as WrittenCell;
+          cells += lines.cell(at, typeOf(cell.value), textOf(cell.value), cell);
         }
         const keys = keyPlaces.map((at, place) => {
           const value = row[at]?.value ?? null;
@@ -66,6 +63,11 @@ export function rowsWithContent(
 
 const textOf = (value: WrittenCell["value"]): string => (value === null ? "" : String(value));
 
+interface CellForm {
+  readonly format: string;
+  readonly formula?: string | undefined;
+}
+
 /** The lines of one sheet. Writes brackets and numbers itself, which is faster than to stringify each cell. */
 class SheetLines {
   readonly first: string;
@@ -79,7 +81,7 @@ class SheetLines {
     for (const [name, column] of columns) this.#columns[column] = ` [${JSON.stringify(name)},`;
   }
 
-  cell(column: number, type: CellType, text: string, format: string, formula?: string): string {
+  cell(column: number, type: CellType, text: string, { format, formula }: CellForm): string {
     if (type === "blank" && formula === undefined) return "";
     const begin = this.#columns[column] ?? ' ["",';
     const value = type === "number" ? `"${text}"` : JSON.stringify(text);
