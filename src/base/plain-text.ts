@@ -8,9 +8,12 @@ export const plain = (text: string): string =>
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
 
-/** Returns the same JSON with JSON escapes for the characters that `plain` escapes. */
+/**
+ * Returns the same JSON with JSON escapes for the characters that `plain` escapes. Control characters of
+ * ASCII are none of them: JSON has escaped those in its texts, and a newline may end a line.
+ */
 export const plainJson = (json: string): string =>
-  /[^\x20-\x7e]/.test(json) ? json.replaceAll(/[\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, jsonEscape) : json;
+  /[^\0-\x7e]/.test(json) ? json.replaceAll(/[\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, jsonEscape) : json;
 
 /** Returns the JSON of a value, safe for a terminal (`plainJson`). */
 export const jsonText = (value: unknown): string => plainJson(JSON.stringify(value));
