@@ -237,7 +237,7 @@ export class SqliteReader implements StoreReader {
 /**
  * Compares daily rows of two SQLite files in one query over both. Legacy's points, times the multiplier, are
  * compared with modern's money up to the last two bits of a double; rows that differ by more are judged
- * exactly afterwards.
+ * exactly afterwards. Legacy's rows must have a unique key, else a row of modern would count more than once.
  */
 export class AttachedDaily implements RangeFilter {
   readonly #database: Database.Database;
@@ -290,7 +290,6 @@ export class AttachedDaily implements RangeFilter {
 
   /** The statement that compares a range. Tests explain its plan. */
   query(range: KeyRange): { readonly sql: string; readonly values: readonly Cell[] } {
-    const [day, symbol] = [this.#asText("trade_date"), this.#asText("instrument_name")];
     const legacy = rangeOf("l.trade_date", range);
     const modern = rangeOf("m.trading_day", range);
     const same = (a: string, b: string, size: string): string =>
@@ -300,17 +299,17 @@ export class AttachedDaily implements RangeFilter {
     const parts = ["l.realized_pnl", "l.unrealized_pnl"] as const;
     const withNull = isFirst(range) ? "+ (SELECT count(*) FROM main.eod_pnl WHERE trade_date IS NULL)" : "";
     return {
-      sql: `SELECT count(*) ${withNull} AS legacy, count(m.symbol) AS equal,
-          (SELECT count(*) FROM modern.newpnl_daily AS m WHERE ${modern.where}) AS modern
-        FROM main.eod_pnl AS l
-        LEFT JOIN temp.known AS k ON k.symbol = ${symbol.text}
-        LEFT JOIN modern.newpnl_daily AS m ON m.trading_day = ${day.text} AND m.book = k.book
-          AND m.symbol = ${symbol.text} ${day.isText} ${symbol.isText} AND l.closing_position = m.quantity
+      sql: `SELECT count(*) AS modern, count(l.trade_date) AS equal,
+          (SELECT count(*) FROM main.eod_pnl AS l WHERE ${legacy.where}) ${withNull} AS legacy
+        FROM modern.newpnl_daily AS m
+        LEFT JOIN temp.known AS k ON k.symbol = m.symbol AND k.book = m.book
+        LEFT JOIN main.eod_pnl AS l ON ${this.#isText("trade_date", "m.trading_day")}
+          AND ${this.#isText("instrument_name", "m.symbol")} AND l.closing_position = m.quantity
           AND ${points("realized_pnl", "CAST(m.realized AS REAL)")}
           AND ${points("unrealized_pnl", "CAST(coalesce(m.unrealized, '0') AS REAL)")}
           AND ${same("l.total_pnl", parts.join(" + "), `(abs(${parts[0]}) + abs(${parts[1]}))`)}
-        WHERE ${legacy.where}`,
-      values: [...modern.values, ...legacy.values],
+        WHERE ${modern.where}`,
+      values: [...legacy.values, ...modern.values],
     };
   }
 
@@ -326,15 +325,13 @@ export class AttachedDaily implements RangeFilter {
   }
 
   /**
-   * A column of legacy as text, and the condition that it holds text. A column that is declared as text needs
-   * no cast, and without a cast an index can be used. It needs no condition either: SQLite stores numbers in
-   * it as text, and no blob equals a text.
+   * The condition that a column of legacy holds the text of a column of modern. The unary plus prevents
+   * SQLite from converting legacy's values, so that an index can be used. A column that is not declared as
+   * text may hold numbers, which sort before every text, and SQLite may turn modern's text into one of them.
    */
-  #asText(column: string): { readonly text: string; readonly isText: string } {
-    const name = `l.${column}`;
-    return this.#isDeclaredText(column)
-      ? { text: name, isText: "" }
-      : { text: `CAST(${name} AS TEXT)`, isText: `AND typeof(${name}) = 'text'` };
+  #isText(column: string, modern: string): string {
+    const isEqual = `l.${column} = +${modern}`;
+    return this.#isDeclaredText(column) ? isEqual : `${isEqual} AND l.${column} >= ''`;
   }
 
   #isDeclaredText(column: string): boolean {

@@ -157,12 +157,12 @@ class Reconcile {
 
   async #compareKind(kind: ReconcileKind, outbox: StoreReader | undefined): Promise<void> {
     const { pair, onFigure, from, to } = this.#options;
-    const isFiltered = kind === "daily" && onFigure === undefined && from === undefined && to === undefined;
+    const isWhole = kind === "daily" && onFigure === undefined && from === undefined && to === undefined;
+    const { tables, pairedBy } = kindRules[kind];
+    const filter =
+      isWhole && (await pair.legacy.isUnique(tables.legacy, pairedBy.legacy)) ? pair.daily : undefined;
     let suspects: Suspect[] = [];
-    const parts =
-      isFiltered && pair.daily !== undefined
-        ? this.#unequalDays(pair.daily)
-        : [{ after: null, upTo: null } as const];
+    const parts = filter === undefined ? [{ after: null, upTo: null } as const] : this.#unequalDays(filter);
     for await (const part of parts)
       for await (const range of this.#rangesOf(kind, part)) {
         suspects.push(...(await this.#compareRange(kind, range)));
