@@ -7,8 +7,6 @@ import type { ParityReport } from "../ports/parity-report.ts";
 
 export {
   parityDocument,
-  renderAcceptance,
-  renderDailyResult,
   renderExplanations,
   renderParityTable,
   renderPnlTable,

@@ -65,7 +65,13 @@ function scientific(value: Fraction): string {
   return `${sign}${first}${fraction && `.${fraction}`}e-${places - rest.length}`;
 }
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
+/** The graphemes of a text. Most commands need none, and the segmenter takes a while to load. */
+function graphemesOf(text: string): readonly string[] {
+  segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
 const wide =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
 
@@ -76,7 +82,7 @@ const wide =
 function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
+  for (const grapheme of graphemesOf(text)) width += graphemeWidth(grapheme);
   return width;
 }
 
@@ -86,7 +92,7 @@ const graphemeWidth = (segment: string): number =>
 /** Shortens a text to at most `width` columns in its middle, because symbols differ at their ends. */
 export function shorten(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
-  const segments = [...graphemes.segment(text)].map(({ segment }) => segment);
+  const segments = graphemesOf(text);
   const take = (from: readonly string[], room: number): string[] => {
     const taken: string[] = [];
     for (const segment of from) {

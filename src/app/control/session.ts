@@ -1,11 +1,8 @@
 /** Opens the control store for one command. */
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { BridgeError } from "../../base/errors.ts";
-import { sqliteFile, storeForm, storePattern } from "../../base/store-address.ts";
-import { type Config, defaultConfig, loadConfig } from "../../config/index.ts";
-import { usualFile } from "../../config/usual-file.ts";
 import {
   type AuditReport,
   auditHead,
@@ -26,7 +23,10 @@ import {
   openEvidenceStore,
 } from "../stores.ts";
 import { alertsOf, noneQuarantined, nothingOwed, operatingSystemUser, operatorOver } from "./operator.ts";
+import { type StoreOptions, settingsOf } from "./settings.ts";
 import { type Status, statusOf, verifyStore } from "./status.ts";
+
+export { type StoreOptions, settingsOf } from "./settings.ts";
 
 /** The store of one command, and the operator that works on it. */
 export interface OperatorSession {
@@ -94,62 +94,10 @@ export function commandOperator(
   };
 }
 
-/** The options by which every command finds its store: a configuration file, or the store itself. */
-export interface StoreOptions {
-  readonly config?: string;
-  readonly store?: string;
-}
-
 export interface ByOptions {
   readonly reason: string;
-  readonly actor?: string;
+  readonly actor?: string | undefined;
 }
-
-/**
- * Reads a command's settings. Throws BAD_USAGE if nothing is named and the usual file is missing, or if
- * `store` is not the address of a store, and BAD_CONFIG or UNREADABLE for a file that cannot be used.
- */
-export async function settingsOf({ config: path, store }: StoreOptions): Promise<ControlSettings> {
-  const file = path ?? (existsSync(usualFile) ? usualFile : undefined);
-  if (file === undefined && store === undefined)
-    throw new BridgeError("BAD_USAGE", {
-      what: `there is no ${usualFile} here`,
-      fix: "name one with --config FILE, or the store alone with --store sqlite:FILE or postgres://…",
-    });
-  if (store !== undefined && !storePattern.test(store))
-    throw new BridgeError("BAD_USAGE", {
-      what: "the value of --store is not the address of a store",
-      fix: `write ${storeForm}`,
-    });
-  const config = file === undefined ? defaultConfig : await loadConfig(file).catch(orDefault(path, store));
-  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
-  // A path in --store is relative to the current folder.
-  const typed = store === undefined ? undefined : sqliteFile(store);
-  const control = typed === undefined ? store : `sqlite:${resolve(typed)}`;
-  return {
-    config: control === undefined ? config : { ...config, stores: { ...config.stores, control } },
-    folder,
-  };
-}
-
-/**
- * Returns the built-in configuration if --store is given and the usual file is broken, so that a broken file
- * cannot prevent a rollback. Otherwise rethrows the failure; without --store, its fix names that option.
- */
-const orDefault =
-  (path: string | undefined, store: string | undefined) =>
-  (failure: unknown): Config => {
-    if (path === undefined && store !== undefined) return defaultConfig;
-    if (!(failure instanceof BridgeError) || store !== undefined) throw failure;
-    const { code, message, where, fix, cause } = failure;
-    const byStore = "or name the control store alone: --store sqlite:FILE or postgres://…";
-    throw new BridgeError(code, {
-      what: message,
-      where,
-      fix: fix === "" ? byStore : `${fix}; ${byStore}`,
-      cause,
-    });
-  };
 
 export const byOf = ({ reason, actor }: ByOptions): By => ({ reason, actor: actor ?? operatingSystemUser() });
 

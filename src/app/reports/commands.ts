@@ -1,4 +1,4 @@
-/** The commands about reports, for the surfaces. */
+/** The commands about reports, and the texts of their results, for the surfaces. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
@@ -12,16 +12,8 @@ import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { keepHeapSmall } from "../../platform/small-heap.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
-import { operatingSystemUser } from "../control/operator.ts";
-import {
-  type ByOptions,
-  byOf,
-  type OperatorSession,
-  openFor,
-  type StoreOptions,
-  settingsOf,
-  withOperator,
-} from "../control/session.ts";
+import type { ByOptions, OperatorSession } from "../control/session.ts";
+import { type StoreOptions, settingsOf } from "../control/settings.ts";
 import { inputFiles } from "../parity/input-files.ts";
 import type { ControlSettings } from "../stores.ts";
 import { contentHashOf, type ReportInput } from "./build.ts";
@@ -40,6 +32,8 @@ import {
   sameHashes,
   versionOf,
 } from "./register.ts";
+
+export { renderAcceptance, renderDailyResult } from "../../adapters/report/index.ts";
 
 export interface DailyOptions extends StoreOptions {
   readonly date: string;
@@ -84,13 +78,16 @@ export async function writeDailyReport(options: DailyOptions): Promise<DailyResu
       : await settingsOf(options);
   const config = settings?.config ?? defaultConfig;
   const hasStore = settings !== undefined && config.stores.control !== null;
-  const session = hasStore ? await openFor(options, settings, "changes") : undefined;
+  const session = hasStore ? await (await sessions()).openFor(options, settings, "changes") : undefined;
   try {
     return await handOut(options, { config, folder: settings?.folder ?? process.cwd() }, session);
   } finally {
     await session?.close();
   }
 }
+
+/** Loads the code of stores, which a report without a control store does not need. */
+const sessions = () => import("../control/session.ts");
 
 async function handOut(
   options: DailyOptions,
@@ -196,7 +193,7 @@ async function keepIn(
             "error" in diff ? diff : { ok: diff.found.ok, counts: diff.found.counts, hashes: diff.hashes },
         };
   const entry = { date, version, side, because, user, path, contentHash: report.contentHash, fileHash };
-  const actor = user ?? operatingSystemUser();
+  const { actor } = (await sessions()).byOf({ reason: because, actor: user ?? undefined });
   await keepHandOut(store, before, { ...entry, phase, epoch, ...kept }, actor);
   return version;
 }
@@ -238,6 +235,7 @@ const keptDifferencesMax = 1_000;
 export async function acceptReport(options: AcceptReportOptions): Promise<AcceptedReport & ReportAcceptance> {
   const { date, workbooks } = options;
   dayOfText(date);
+  const { byOf, withOperator } = await sessions();
   const [legacy, modern] = [await readWorkbook(workbooks[0]), await readWorkbook(workbooks[1])];
   return withOperator(options, "changes", async ({ store }, { config }) => {
     const { validation } = config;

@@ -35,8 +35,7 @@ interface AcceptCommandOptions {
 
 async function run(options: AcceptCommandOptions): Promise<CommandResult> {
   const workbooks = twoWorkbooks("report accept", options.workbooks);
-  const { renderAcceptance } = await import("../../../app/commands.ts");
-  const { acceptReport } = await import("../../../app/reports/commands.ts");
+  const { acceptReport, renderAcceptance } = await import("../../../app/reports/commands.ts");
   const accepted = await acceptReport({ ...options, workbooks });
   return options.json ? jsonResult(accepted, true) : { exitCode: 0, text: renderAcceptance(accepted) };
 }

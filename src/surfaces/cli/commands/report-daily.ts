@@ -36,8 +36,7 @@ interface DailyCommandOptions {
 }
 
 async function daily(options: DailyCommandOptions, streams: Streams): Promise<CommandResult> {
-  const { renderDailyResult } = await import("../../../app/commands.ts");
-  const { writeDailyReport } = await import("../../../app/reports/commands.ts");
+  const { renderDailyResult, writeDailyReport } = await import("../../../app/reports/commands.ts");
   const progress = progressOn(streams.err);
   const result = await writeDailyReport({ ...options, onProgress: progress.report }).finally(progress.done);
   if (options.json) return jsonResult(result, true);
