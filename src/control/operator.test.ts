@@ -5,6 +5,7 @@ import { routeOf } from "../domain/migration/route.ts";
 import type { Overrides, SignOff } from "../ports/control-store.ts";
 import { allFlags, amy, Fleet, type Process, publishedSection, settle, timing } from "../testing/fleet.ts";
 import { effectivePlan } from "./effective-plan.ts";
+import { simpleGates } from "./gates.ts";
 import { whoAnswers } from "./moves.ts";
 
 let fleet: Fleet;
@@ -823,5 +824,57 @@ describe("publishing", () => {
       "REFUSED",
       "with this file the phase dual_write could not be kept: it needs the flags use_new_storage",
     ]);
+  });
+
+  describe("while the gates of a rise are not open, a file", () => {
+    const plan = { phase: "dual_write", flags: allFlags, newSystemPercentage: 10 } as const;
+    const withoutCalculator = { ...plan, flags: { ...allFlags, calculator: false } };
+    type Plan = Parameters<typeof publishedSection>[0]["plan"];
+    const needs = "REFUSED a higher percentage needs evidence";
+    it.each<readonly [string, Plan, Plan, Partial<Overrides>, string]>([
+      ["with a higher percentage is refused", plan, { ...plan, newSystemPercentage: 100 }, {}, needs],
+      ["that turns on use_new_calculator is refused", withoutCalculator, plan, {}, needs],
+      [
+        "with a higher percentage is refused also before dual_write",
+        { ...plan, phase: "shadow_mode" },
+        { ...plan, phase: "shadow_mode", newSystemPercentage: 100 },
+        {},
+        needs,
+      ],
+      [
+        "with a higher percentage is refused for the reason that modern is out of use, if it is",
+        plan,
+        { ...plan, newSystemPercentage: 100 },
+        { useNewPnlSystem: false },
+        "REFUSED modern is out of use",
+      ],
+      ["with a lower percentage is published", plan, { ...plan, newSystemPercentage: 5 }, {}, "published"],
+      [
+        "whose higher percentage is not obeyed is published",
+        plan,
+        { ...plan, newSystemPercentage: 100 },
+        { newSystemPercentage: 5 },
+        "published",
+      ],
+      ["with another whitelist is published", plan, { ...plan, userWhitelist: ["eve"] }, {}, "published"],
+    ])("%s", async (_, before, after, overrides, expected) => {
+      const judgedBy: unknown[] = [];
+      fleet = new Fleet(simpleGates, async ({ tolerances }) => {
+        judgedBy.push(tolerances?.pnl);
+        return "there is none";
+      });
+      const { record } = fleet.place;
+      const published = publishedSection({ plan: before });
+      const given = { ...record.overrides, ...overrides };
+      fleet.place.record = { ...record, published, grantedPhase: before.phase, overrides: given };
+      const tolerances = { position: "0.0001", pnl: "0.5" };
+      const result = await fleet.operator.publish(publishedSection({ plan: after, tolerances }), amy).then(
+        () => "published",
+        ({ code, message }) => `${code} ${message}`,
+      );
+      expect(result).toMatch(expected);
+      // The evidence under the tolerances of the new file counts.
+      expect(judgedBy).toEqual(expected === needs ? ["0.5"] : []);
+    });
   });
 });

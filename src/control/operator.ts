@@ -10,7 +10,9 @@ import { pause } from "../base/pause.ts";
 import { personName } from "../base/person-name.ts";
 import { shownMs } from "../base/shown-ms.ts";
 import { isLater, type Phase, phaseAfter, phasePolicies } from "../domain/migration/phase.ts";
+import type { MigrationPlan } from "../domain/migration/plan.ts";
 import type { Ramp } from "../domain/migration/record-columns.ts";
+import { routeOf } from "../domain/migration/route.ts";
 import type { AlertSink } from "../ports/alerts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
@@ -346,8 +348,7 @@ export class Operator {
     const overview = await this.overview();
     checkExpected(expected, overview);
     const isUp = percentage > overview.effective.plan.newSystemPercentage;
-    if (isUp) refuseOutOfUse(overview);
-    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence", overview);
+    if (isUp) await this.#refuseRise(overview);
     const set = { newSystemPercentage: percentage, ramp: null };
     const isPinned = isUp || expected.epoch !== undefined;
     return this.#change({ ...by, action: "traffic", set, ...(isPinned && at(overview.record)) });
@@ -377,7 +378,7 @@ export class Operator {
     const { actor, reason } = ramp;
     const set = rampOf(ramp, overview, this.#options.clock.nowMs());
     const isUp = Math.max(...ramp.steps) > overview.effective.plan.newSystemPercentage;
-    if (isUp) await this.#refuseBlocked("ramp", "a higher percentage needs evidence", overview);
+    if (isUp) await this.#refuseRise(overview);
     return this.#change({ actor, reason, action: "traffic", set, ...(isUp && at(overview.record)) });
   }
 
@@ -414,18 +415,26 @@ export class Operator {
     }
   }
 
-  /** Publishes a configuration for the fleet. A phase later than the granted one is held. */
+  /**
+   * Publishes a configuration for the fleet. A phase later than the granted one is held. A file under which
+   * modern answers more of the traffic is refused unless `traffic` would allow the rise.
+   */
   async publish(published: Published, given: By): Promise<ControlRecord> {
     const by = checked(given);
-    const record = await (await this.#store()).read();
-    const { plan } = this.#options.readSection(published.text);
-    const { held } = effectivePlan(record, plan, false);
-    const lacking = held.find(({ value, why }) => value === "phase" && why.startsWith("needs the flags"));
+    const overview = await this.overview();
+    const { record } = overview;
+    const section = this.#options.readSection(published.text);
+    const effective = effectivePlan(record, section.plan, false);
+    const lacking = effective.held.find(
+      ({ value, why }) => value === "phase" && why.startsWith("needs the flags"),
+    );
     if (lacking !== undefined)
       throw refused(
         `with this file the phase ${lacking.asked} could not be kept: it ${lacking.why}`,
         "set the flags, or move to an earlier phase first",
       );
+    if (isRise(overview.effective.plan, effective.plan))
+      await this.#refuseRise({ ...overview, section, effective });
     return this.#change({ ...by, action: "publish", set: { published }, ...at(record) });
   }
 
@@ -590,6 +599,12 @@ export class Operator {
     return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
   }
 
+  /** Throws REFUSED if modern may not answer more of the traffic: it is out of use, or a gate is not open. */
+  async #refuseRise(overview: Overview): Promise<void> {
+    refuseOutOfUse(overview);
+    await this.#refuseBlocked("ramp", "a higher percentage needs evidence", overview);
+  }
+
   async #refuseBlocked(before: Guarded, what: string, overview: Overview): Promise<void> {
     const blocking = await this.blocking(before, overview);
     if (blocking.length === 0) return;
@@ -629,6 +644,17 @@ export class Operator {
       fix: "run status, then try again",
     });
   }
+}
+
+/** Whether modern answers more of the traffic under a plan than before, now or from `dual_write` on. */
+const isRise = (before: MigrationPlan, after: MigrationPlan): boolean =>
+  after.newSystemPercentage > before.newSystemPercentage || shareOfModern(after) > shareOfModern(before);
+
+/** The percentage of the traffic that modern answers under a plan, apart from the lists of users. */
+function shareOfModern(plan: MigrationPlan): number {
+  const { answer, because } = routeOf(plan, {}, 0);
+  if (because === "NO_UNIT") return plan.newSystemPercentage;
+  return answer === "modern" ? 100 : 0;
 }
 
 /** What the evidence gates need to know of the plan. */

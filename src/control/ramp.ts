@@ -2,7 +2,7 @@ import { BridgeError } from "../base/errors.ts";
 import { phasePolicies } from "../domain/migration/phase.ts";
 import type { Ramp } from "../domain/migration/record-columns.ts";
 import type { ControlChange, ControlRecord } from "../ports/control-store.ts";
-import { refused, refuseOutOfUse, type Standing, whyOutOfUse } from "./moves.ts";
+import { refused, type Standing, whyOutOfUse } from "./moves.ts";
 
 export const rampDefaults = Object.freeze({ steps: [10, 25, 50, 100], dwellMs: 10 * 60_000 });
 
@@ -48,7 +48,7 @@ export function rampOf(
       what: "the time between two steps of a ramp must be from one second to 30 days",
       fix: "write a time in that range, such as --dwell 10m",
     });
-  checkRamp(standing, { first, highest: Math.max(...steps), endsIn });
+  checkRamp(standing, first, endsIn);
   if (rest.length === 0 && endsIn === "stay") return { newSystemPercentage: first, ramp: null };
   return {
     newSystemPercentage: first,
@@ -56,14 +56,7 @@ export function rampOf(
   };
 }
 
-function checkRamp(
-  standing: Standing,
-  {
-    first,
-    highest,
-    endsIn,
-  }: { readonly first: number; readonly highest: number; readonly endsIn: Ramp["endsIn"] },
-): void {
+function checkRamp(standing: Standing, first: number, endsIn: Ramp["endsIn"]): void {
   const { phase, newSystemPercentage: now } = standing.effective.plan;
   const atOnce = "to return to legacy at once, run rollback without --gradual";
   const out = whyOutOfUse(standing.record);
@@ -79,7 +72,6 @@ function checkRamp(
       `a gradual rollback only lowers the percentage, and ${first} % is above the present ${now} %`,
       `begin at ${now} or below`,
     );
-  if (highest > now) refuseOutOfUse(standing);
 }
 
 /** The default steps of a gradual rollback from a percentage. */

@@ -11,6 +11,7 @@ import {
   type Gate,
   Operator,
   PlanFollower,
+  type ReadFacts,
   type RollbackResult,
   type Section,
   type Signals,
@@ -180,12 +181,14 @@ export class Fleet {
   quarantined: number | null = 0;
   starts = 0;
 
-  constructor(gates: readonly Gate[] = simpleGates) {
+  /** Without `facts`, no evidence is asked. */
+  constructor(gates: readonly Gate[] = simpleGates, facts?: ReadFacts) {
     this.operator = new Operator({
       store: () => this.store(),
       switchFile: switchFileOn(this.disk),
       readSection,
       gates,
+      facts,
       owed: { owedToLegacy: () => this.owed },
       quarantined: () => this.quarantined,
       alerts: { send: (alert) => void this.alerts.push(alert), settled: async () => 0 },

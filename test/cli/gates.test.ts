@@ -165,9 +165,11 @@ it("a move needs evidence, a rise of the traffic too, and a waiver needs two peo
     1,
     expect.stringMatching(/UNSURE +tests_passed +no test run is recorded; run \.\/run test, then/),
   ]);
-  expect((await desk.run("traffic", "10", ...because)).err).toMatch(
-    /^REFUSED: a higher percentage needs evidence, and not all its gates are open: /,
-  );
+  const needsEvidence = /^REFUSED: a higher percentage needs evidence, and not all its gates are open: /;
+  expect((await desk.run("traffic", "10", ...because)).err).toMatch(needsEvidence);
+  desk.write({ traffic_routing: { new_system_percentage: 10 } }, { gates });
+  expect((await desk.run("config", "publish", ...because)).err).toMatch(needsEvidence);
+  desk.write({}, { gates });
   const until = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
   const waive = (gate: string, actor: string) =>
     desk.run("waive", gate, "--actor", actor, "--until", until, ...because);
