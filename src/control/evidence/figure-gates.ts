@@ -246,7 +246,10 @@ export const figureGates: readonly EvidenceGate[] = [
           limit: rowMax,
         });
       const unknown = apart.filter(({ money }) => money === null).length;
-      const sum = trials.reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
+      // A difference that an accepted cause explains counts as none.
+      const sum = trials
+        .filter(({ accepted }) => accepted === null)
+        .reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
       const n = trials.length;
       const bound = n === 0 ? rowMax : meanBound({ sum, n }, rowMax, alpha);
       const evidence = { k: sum, n, upper: bound, limit: meanMax, alpha, largest, absolute };

@@ -147,6 +147,17 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { laneDays: clean(20, 5, { apart: "daily[].realized", accepted: "DAY_RULE" }) },
   ],
   [
+    "10: legacy is wrong by 500 dollars on every day, and the proved cause is accepted",
+    "material",
+    "dual_write",
+    "open",
+    {
+      laneDays: clean(80, 10, {
+        ...{ apart: "daily[].realized", accepted: "DAY_RULE", money: 500, signed: 500 },
+      }),
+    },
+  ],
+  [
     "11: an accepted cause explains only a part of a difference, so the difference is not accepted",
     "material",
     "dual_write",
