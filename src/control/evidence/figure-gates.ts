@@ -31,7 +31,7 @@ import {
 } from "./verdict.ts";
 
 /** The limit in dollars of one difference that no accepted cause explains. */
-const rowMax = 1_000;
+export const rowMax = 1_000;
 /** Limits in dollars: the mean difference of all trials, and a book's sum within tolerance in one month. */
 const [meanMax, driftMax] = [10, 100];
 const coverageMin = 0.95;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatDay, isBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
+import { countdown } from "../../domain/migration/countdown.ts";
 import type { EvidenceProcess, LaneDay, Tally } from "../../ports/tallies.ts";
 import {
   type EvidenceFacts,
@@ -78,6 +79,18 @@ const stateOf = (name: string, before: Guarded, given: Given): string => judged(
 const lastOfEach = (laneDays: readonly LaneDay[]): readonly LaneDay[] => [
   ...new Map(laneDays.map((one) => [`${one.source} ${one.day} ${one.symbol}`, one])).values(),
 ];
+
+/** Returns the tallies of one of 200 users who saw a wrong figure of the book EGB on one day. */
+const wrongOn = (day: string, atMs: number, largest: number): readonly Tally[] => {
+  const impact = (stratum: string, most = 0): Tally =>
+    tally("impact", `${day} ${stratum}`, { source: "served", largest: most });
+  return [
+    ...Array.from({ length: 200 }, (_, user) => impact(`seen u${user}`)),
+    ...[impact("wrong u1", largest), impact("wrong_book EGB", largest)],
+    impact("wrong_from EGB", countdown(atMs / 60_000)),
+    tally("coverage", "openPositions", { source: "served", n: 500, amount: 500, largest: 1 }),
+  ];
+};
 
 const dead: EvidenceProcess = { process: "p", at: "2026-11-27T15:00:00Z", day: "2026-11-27", ended: false };
 const result = (kind: string, content: EvidenceFacts["records"][number]["content"], build = "1+x") => ({
@@ -509,6 +522,7 @@ describe("trials", () => {
 describe("harm is proved", () => {
   const harmOf = (laneDays: readonly LaneDay[], backInUseMs?: number): string | undefined =>
     provedHarm(factsOf({ laneDays, ...(backInUseMs !== undefined && { backInUseMs }) }));
+  const shownAtMs = Date.parse("2026-11-27T15:00:00Z");
   /** Returns 25 instrument-days that modern answered of each of `groups` classes; `events` are apart. */
   const served = (groups: number, events: number): readonly LaneDay[] =>
     Array.from({ length: 25 * groups }, (_, at) =>
@@ -533,6 +547,23 @@ describe("harm is proved", () => {
       "modern was wrong about EGB ZNZ6 (first in positions[].realized) on 2026-11-27 by up to $5000; the limit is $1000",
     );
     expect(harmOf([laneDay(wrong)])).toBeUndefined();
+  });
+
+  test("by one material error that modern showed on a closed trading day, also if it was corrected", () => {
+    const harmIn = (given: Given): string | undefined => provedHarm(factsOf(given));
+    const tallies = wrongOn("2026-11-27", shownAtMs, 50_000);
+    const corrected = laneDay({ source: "served" });
+    expect(harmIn({ laneDays: [corrected], tallies })).toBe(
+      "modern showed a figure of EGB on 2026-11-27 that was off by up to $50000; the limit is $1000",
+    );
+    expect(harmIn({ tallies, backInUseMs: shownAtMs })).toBeUndefined();
+    expect(harmIn({ tallies, today: "2026-11-27" })).toBeUndefined();
+    expect(harmIn({ tallies: wrongOn("2026-11-27", shownAtMs, 1_000) })).toBeUndefined();
+    const accepted = broken({ source: "served", accepted: "LIFO DAY_RULE" });
+    const causes = ["LIFO", "DAY_RULE"].map((code) => ({ code, limit: "25000", until: "2026-12-10" }));
+    expect(harmIn({ laneDays: [accepted], tallies, causes })).toBeUndefined();
+    expect(harmIn({ laneDays: [accepted], tallies, causes: causes.slice(1) })).toBeDefined();
+    expect(harmIn({ laneDays: [{ ...accepted, book: "B" }], tallies, causes })).toBeDefined();
   });
 
   test("only by instrument-days that were compared after modern was taken back into use", () => {
@@ -705,6 +736,8 @@ test.each<readonly [string, Guarded, string, Given]>([
     "closed",
     { tallies: [tally("impact", "2026-11-27 seen amy"), tally("impact", "2026-11-27 wrong amy")] },
   ],
+  ["user_impact", "ramp", "closed", { tallies: wrongOn("2026-11-27", nowMs, 50_000) }],
+  ["user_impact", "ramp", "open", { tallies: wrongOn("2026-11-27", nowMs, 900) }],
   [
     "user_impact",
     "primary_switch",

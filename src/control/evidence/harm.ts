@@ -1,23 +1,69 @@
 /** Judges whether evidence proves that modern does harm, so that a trigger may take modern out of use. */
+import { countdown } from "../../domain/migration/countdown.ts";
+import type { LaneDay } from "../../ports/tallies.ts";
 import type { EvidenceFacts } from "./facts.ts";
-import { isMaterial, materialText } from "./figure-gates.ts";
+import { isMaterial, materialText, rowMax } from "./figure-gates.ts";
+import { seenIn } from "./metrics.ts";
 import { evidenceAbove, lowerBound } from "./statistics.ts";
 import { ofSources } from "./trials.ts";
-import { many, percent } from "./verdict.ts";
+import { dollars, many, percent } from "./verdict.ts";
 
 /** The accepted probability of a wrong proof, over all classes of products together. */
 const alpha = 0.05;
 
+/** A book and trading day on which modern showed a material error, even if only for a short time. */
+interface ShownError {
+  readonly day: string;
+  /** Empty if the call named no book. */
+  readonly book: string;
+  readonly money: number;
+  readonly firstMs: number;
+}
+
 /**
- * Judges the trials that modern has answered since modern was last taken back into use. Harm is proved by one
- * material event (see `isMaterial`), or by a class of products whose true rate of events is proved to exceed
- * `gates.accuracy.served`. The more classes there are, the more likely one of them looks bad by chance, so
+ * Returns the material errors that modern showed. An error is excused up to the limits of the accepted causes
+ * that explain an instrument-day of the same book and day.
+ */
+export function shownErrors({
+  stored: { tallies },
+  trials: { accepted },
+  causes,
+}: Pick<EvidenceFacts, "stored" | "trials" | "causes">): readonly ShownError[] {
+  const limitOf = (code: string): number =>
+    Math.max(0, ...causes.filter((one) => one.code === code).map(({ limit }) => Number(limit ?? Infinity)));
+  const excused = (laneDay: LaneDay): number =>
+    (laneDay.accepted ?? "").split(" ").reduce((total, code) => total + limitOf(code), 0);
+  const seen = seenIn(tallies);
+  return seen
+    .filter(({ what, largest }) => what === "wrong_book" && largest > rowMax)
+    .map(({ day, who: book, largest: money }) => {
+      const from = seen.find((one) => one.what === "wrong_from" && one.day === day && one.who === book);
+      return { day, book, money, firstMs: countdown(from?.largest ?? 0) * 60_000 };
+    })
+    .filter(({ day, book, money }) =>
+      accepted
+        .filter((one) => one.source === "served" && one.day === day && (book === "" || one.book === book))
+        .every((one) => excused(one) < money),
+    );
+}
+
+/**
+ * Judges what modern has answered on closed trading days since modern was last taken back into use. Harm is
+ * proved by one material error that modern showed, by one material event (see `isMaterial`), or by a class of
+ * products whose true rate of events is proved to exceed `gates.accuracy.served`. The more classes there are, the more likely one of them looks bad by chance, so
  * the evidence must be stronger. Returns the reason; undefined if no harm is proved.
  */
-export function provedHarm({ trials, limits, backInUseMs = -Infinity }: EvidenceFacts): string | undefined {
+export function provedHarm(facts: EvidenceFacts): string | undefined {
+  const { trials, limits, today, backInUseMs = -Infinity } = facts;
   const served = ofSources(trials.trials, "served").filter(({ at }) => Date.parse(at) > backInUseMs);
   const material = served.find((one) => one.event && isMaterial(one));
   if (material !== undefined) return `modern was wrong about ${materialText(material)}`;
+  const shown = shownErrors(facts).find(({ day, firstMs }) => day < today && firstMs > backInUseMs);
+  if (shown !== undefined)
+    return (
+      `modern showed ${shown.book === "" ? "a figure" : `a figure of ${shown.book}`} on ${shown.day} that was off ` +
+      `by up to ${dollars(shown.money)}; the limit is ${dollars(rowMax)}`
+    );
   const groups = [...new Set(served.map(({ group }) => group))];
   for (const group of groups) {
     const own = served.filter((one) => one.group === group);

@@ -85,7 +85,7 @@ interface Seen {
 }
 
 /** Reads the tallies of the signal `impact`. */
-function seenIn(tallies: readonly Tally[]): readonly Seen[] {
+export function seenIn(tallies: readonly Tally[]): readonly Seen[] {
   return tallies
     .filter(({ signal }) => signal === "impact")
     .map(({ stratum, largest }) => {

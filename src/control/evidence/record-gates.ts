@@ -5,7 +5,8 @@
 
 import { kindsOfDay } from "./day-kinds.ts";
 import type { EvidenceFacts, EvidenceRecord } from "./facts.ts";
-import { coverageOf, isMaterial } from "./figure-gates.ts";
+import { coverageOf, isMaterial, rowMax } from "./figure-gates.ts";
+import { shownErrors } from "./harm.ts";
 import { impactOf } from "./metrics.ts";
 import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
@@ -238,7 +239,11 @@ export const recordGates: readonly EvidenceGate[] = [
     title: "users see wrong figures on at most 1 % of their days, and no materially wrong one",
     before: ["ramp", "primary_switch", "cleanup"],
     isWaivable: true,
-    judge({ stored: { tallies }, trials: found }) {
+    judge(facts) {
+      const {
+        stored: { tallies },
+        trials: found,
+      } = facts;
       // A user-day is one user on one trading day.
       const impact = impactOf({ tallies });
       const { days: seen } = impact.seen;
@@ -252,9 +257,10 @@ export const recordGates: readonly EvidenceGate[] = [
         );
       if (seen === 0) return open("modern has not answered any user yet", { seen, wrong });
       const critical = ofSources(found.trials, "served").filter((one) => one.event && isMaterial(one));
+      const shown = shownErrors(facts).length;
       const share = wrong / seen;
       const evidence = {
-        ...{ seen, wrong, critical: critical.length, limit: impactMax },
+        ...{ seen, wrong, critical: critical.length, shown, limit: impactMax },
         fellBack: Object.values(impact.fellBack).reduce((sum, { days }) => sum + days, 0),
         ...{ users: impact.wrong.distinct, books: impact.wrongBooks.distinct },
         ...{ minutes: impact.wrongMinutes, largest: impact.largest, money: impact.money },
@@ -266,8 +272,11 @@ export const recordGates: readonly EvidenceGate[] = [
         `the limit is ${percent(impactMax)} of user-days` +
         (critical.length === 0
           ? ""
-          : `; ${many(critical.length, "instrument-day")} ended with a material error, and none may`);
-      if (critical.length > 0 || share > impactMax)
+          : `; ${many(critical.length, "instrument-day")} ended with a material error, and none may`) +
+        (shown === 0
+          ? ""
+          : `; ${many(shown, "book-day")} had an error above ${dollars(rowMax)}, even if it was corrected, and none may`);
+      if (critical.length > 0 || shown > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain the wrong figures`, evidence);
       const coverage = coverageOf(tallies, found, ["served"]);
       return coverage.state === "open"
