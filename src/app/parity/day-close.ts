@@ -24,8 +24,8 @@ interface DayCloseOptions {
 }
 
 const everyMs = 60_000;
-/** The number of the newest divergences that are searched for the last comparison of a lane-day. */
-const comparisonsMax = 2_000;
+/** The number of divergences that are read at a time. */
+const pageLength = 2_000;
 
 export class DayClose {
   readonly #options: DayCloseOptions;
@@ -75,12 +75,12 @@ export class DayClose {
         this.#tried.get(idOf(one)) !== register,
     );
     if (open.length === 0) return;
-    const diverged = await evidence.find({ verdict: "diverged", limit: comparisonsMax });
+    const ids = await this.#explainable(open);
     const explained = new Map<string, readonly Explanation[]>();
     const marked: LaneDay[] = [];
     for (const laneDay of open) {
       if (this.#isClosed) return;
-      const id = explainableAs(laneDay, diverged);
+      const id = ids.get(laneDay.at);
       let found = id === undefined ? [] : explained.get(id);
       if (found === undefined && id !== undefined) {
         found = await this.#explanationsOf(id);
@@ -98,6 +98,43 @@ export class DayClose {
     });
   }
 
+  /**
+   * Returns the id of the comparison that explains each lane-day, by the time of the lane-day: its last
+   * comparison or, if the request of that one is not kept, the newest one with the same fields whose request
+   * is. Reads the stored divergences from the newest to the last one that is needed, one page at a time.
+   */
+  async #explainable(laneDays: readonly LaneDay[]): Promise<ReadonlyMap<string, string>> {
+    const wanted = new Set(laneDays.map(({ at }) => at));
+    const ids = new Map<string, string>();
+    /** The contents of the comparisons that were found without a request. */
+    const lacking = new Map<string, string>();
+    const kept = new Map<string, string>();
+    let before: string | undefined;
+    do {
+      const query = {
+        verdict: "diverged",
+        limit: pageLength,
+        ...(before !== undefined && { before }),
+      } as const;
+      const page = await this.#options.evidence.find(query);
+      for (const one of page) {
+        const isKept = one.request === "kept";
+        const isWanted = one.kind === "ab" && wanted.delete(one.at);
+        if (isWanted && isKept) ids.set(one.at, one.id);
+        const content = isWanted || isKept ? contentOf(one) : undefined;
+        if (content === undefined) continue;
+        if (!isKept) lacking.set(one.at, content);
+        else if (!kept.has(content)) kept.set(content, one.id);
+      }
+      for (const [at, content] of lacking) {
+        const id = kept.get(content);
+        if (id !== undefined && lacking.delete(at)) ids.set(at, id);
+      }
+      before = page.length < pageLength ? undefined : page.at(-1)?.id;
+    } while (before !== undefined && wanted.size + lacking.size > 0 && !this.#isClosed);
+    return ids;
+  }
+
   async #explanationsOf(id: string): Promise<readonly Explanation[]> {
     const document = await this.#options.explainer.explain(id).catch((failure) => {
       // Too many explanations are under way: this one is tried again.
@@ -113,23 +150,9 @@ export class DayClose {
 const idOf = ({ source, day, book, symbol, at }: LaneDay): string =>
   JSON.stringify([source, day, book, symbol, at]);
 
-/**
- * The comparison that shows the difference of a lane-day and has its request: its last one, or another one of
- * the method with the same fields, since only some requests of a day are kept.
- */
-function explainableAs({ at }: LaneDay, diverged: readonly StoredComparison[]): string | undefined {
-  const last = diverged.find((one) => one.at === at && one.kind === "ab");
-  if (last === undefined || last.request === "kept") return last?.id;
-  if (last.more > 0) return undefined;
-  const fields = JSON.stringify(last.fields);
-  const isSame = ({ request, method, unit, more, fields: others }: StoredComparison): boolean =>
-    request === "kept" &&
-    method === last.method &&
-    unit === last.unit &&
-    more === 0 &&
-    JSON.stringify(others) === fields;
-  return diverged.find(isSame)?.id;
-}
+/** A text that divergences share if all their fields are the same; undefined if not all fields are stored. */
+const contentOf = ({ method, unit, fields, more }: StoredComparison): string | undefined =>
+  more > 0 ? undefined : JSON.stringify([method, unit, fields]);
 
 /** The codes of the accepted causes of a lane; undefined unless they prove all its differences. */
 function acceptedIn(explanations: readonly Explanation[], { book, symbol }: LaneDay): string | undefined {
