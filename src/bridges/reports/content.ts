@@ -1,6 +1,6 @@
 import { canonicalDecimal } from "../../base/decimal.ts";
 import type { LazyList } from "../../base/lazy-list.ts";
-import type { CellType, Workbook } from "../../ports/workbook.ts";
+import { type CellType, cellTypes, type Workbook } from "../../ports/workbook.ts";
 import type { WrittenCell, WrittenSheet } from "../../ports/written-workbook.ts";
 import { typeOf } from "./report.ts";
 import { cellIndex, keyOf, keysOf, keyText, ownKeyOf, tableOf, typeAt } from "./sheet-table.ts";
@@ -71,32 +71,40 @@ interface CellForm {
 /** The lines of one sheet. Writes brackets and numbers itself, which is faster than to stringify each cell. */
 class SheetLines {
   readonly first: string;
-  readonly #begin: string;
-  readonly #columns: string[] = [];
+  readonly #sheet: string;
+  /** The text before the value of a cell, by type, then by column. */
+  readonly #begins: ReadonlyMap<CellType, readonly string[]>;
+  /** The text after the value of a cell without a formula, by format. */
   readonly #ends = new Map<string, string>();
 
   constructor(sheet: string, columns: ReadonlyMap<string, number>) {
     this.first = `${JSON.stringify([sheet, ...columns.keys()])}\n`;
-    this.#begin = `[${JSON.stringify(sheet)},`;
-    for (const [name, column] of columns) this.#columns[column] = ` [${JSON.stringify(name)},`;
+    this.#sheet = `[${JSON.stringify(sheet)},`;
+    const begins = (type: CellType): readonly string[] => {
+      const found: string[] = [];
+      for (const [name, column] of columns) found[column] = ` [${JSON.stringify(name)},"${type}",`;
+      return found;
+    };
+    this.#begins = new Map(cellTypes.map((type) => [type, begins(type)]));
   }
 
   cell(column: number, type: CellType, text: string, { format, formula }: CellForm): string {
     if (type === "blank" && formula === undefined) return "";
-    const begin = this.#columns[column] ?? ' ["",';
+    const begin = this.#begins.get(type)?.[column] ?? ` ["","${type}",`;
     const value = type === "number" ? `"${text}"` : JSON.stringify(text);
-    const computed = formula === undefined ? '""' : JSON.stringify(formula);
-    return `${begin}"${type}",${value},${computed},${type === "text" ? '""]' : this.#endOf(format)}`;
+    const shown = type === "text" ? "" : format;
+    if (formula !== undefined) return `${begin}${value},${JSON.stringify(formula)},${JSON.stringify(shown)}]`;
+    return begin + value + this.#endOf(shown);
   }
 
   row(key: string, cells: string): string {
-    return `${this.#begin}${JSON.stringify(key)}]${cells === "" ? " " : cells}\n`;
+    return `${this.#sheet}${JSON.stringify(key)}]${cells === "" ? " " : cells}\n`;
   }
 
   #endOf(format: string): string {
     const known = this.#ends.get(format);
     if (known !== undefined) return known;
-    const end = `${JSON.stringify(format)}]`;
+    const end = `,"",${JSON.stringify(format)}]`;
     this.#ends.set(format, end);
     return end;
   }
