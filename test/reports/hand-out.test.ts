@@ -116,7 +116,7 @@ describe("a desk that hands out reports", () => {
     await daily("l.xlsx", "--side", "legacy");
     await daily("m.xlsx", "--side", "modern");
     expect(await reportAcceptance(store, date)).toMatchObject({
-      accepted: false,
+      state: "not accepted",
       because: "nobody has accepted the differences of the reports of 2025-07-24",
     });
     const gate = async () => {
@@ -125,23 +125,25 @@ describe("a desk that hands out reports", () => {
       return `${state}: ${why}`;
     };
     expect(await gate()).toMatch(/^closed: nobody has accepted .*; run report accept .* --date 2025-07-24$/);
-    const accept = (...books: string[]) =>
-      run(
-        "report",
-        "accept",
-        ...books,
-        "--date",
-        date,
-        "--reason",
-        "known quirks",
-        "--actor",
-        "amy",
-        "--json",
-      );
+    const accept = (legacy: string, modern: string, day = date) => {
+      const by = ["--reason", "known quirks", "--actor", "amy", "--json"];
+      return run("report", "accept", legacy, modern, "--date", day, ...by);
+    };
+    for (const [legacy, modern, day, sides] of [
+      ["l.xlsx", "l.xlsx", date, "modern's report"],
+      ["m.xlsx", "l.xlsx", date, "legacy's report and modern's report"],
+      ["l.xlsx", "m.xlsx", "2025-07-23", "legacy's report and modern's report"],
+    ] as const) {
+      const { code, err } = await accept(legacy, modern, day);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringContaining(`the content of ${sides} is not the last one`),
+      ]);
+    }
     const { code, out } = await accept("l.xlsx", "m.xlsx");
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
-      accepted: true,
+      state: "accepted",
       because: "amy accepted this content",
       tolerances: { pnl: "0.01" },
     });
@@ -150,7 +152,7 @@ describe("a desk that hands out reports", () => {
     expect(kept.differences.length).toBeGreaterThan(0);
     // The acceptance stays valid for the same content.
     expect(await daily("again.xlsx", "--side", "modern")).toMatchObject({ version: 1 });
-    expect((await reportAcceptance(store, date)).accepted).toBe(true);
+    expect((await reportAcceptance(store, date)).state).toBe("accepted");
     expect(await gate()).toBe("open: amy accepted this content");
     // A late trade makes a new version, and the old file stays.
     await copyFile(join(folder, "m.xlsx"), join(folder, "kept.xlsx"));
@@ -161,14 +163,16 @@ describe("a desk that hands out reports", () => {
     expect(await daily("late.xlsx", "--side", "modern")).toMatchObject({ version: 2 });
     expect(await readFile(join(folder, "m.xlsx"))).toEqual(await readFile(join(folder, "kept.xlsx")));
     expect(await reportAcceptance(store, date)).toMatchObject({
-      accepted: false,
+      state: "not accepted",
       because:
         "the acceptance of amy is void: the content of legacy's report and modern's report has changed",
     });
     expect(await gate()).toMatch(/^closed: the acceptance of amy is void: /);
     const old = await accept("l.xlsx", "m.xlsx");
     expect(old.code).toBe(2);
-    expect(old.err).toMatch(/REFUSED.*these are not the two reports of 2025-07-24 that were compared last/);
+    expect(old.err).toMatch(
+      /REFUSED.*the content of legacy's report and modern's report is not the last one that was handed out/,
+    );
   });
 
   it("takes legacy's own workbook as it is, and compares it", async () => {

@@ -22,14 +22,15 @@ import { dayOfText } from "./figures.ts";
 import { digestOfFile, type PreparedReport, pathsBeside, prepareReport, writeReport } from "./hand-out.ts";
 import {
   type AcceptedReport,
+  changedSides,
   type HandedOut,
   keepAcceptance,
   keepHandOut,
+  lastContent,
   type ReportAcceptance,
   type ReportRegister,
   reportAcceptance,
   reportRegister,
-  sameHashes,
   versionOf,
 } from "./register.ts";
 
@@ -229,8 +230,8 @@ export interface AcceptReportOptions extends StoreOptions, ByOptions {
 const keptDifferencesMax = 1_000;
 
 /**
- * Accepts the comparison of two workbooks as the report of a day. Throws REFUSED if they are not those that
- * were compared last, because the acceptance would be void at once.
+ * Accepts the comparison of two workbooks as the report of a day. Throws REFUSED if their content is not the
+ * one that was handed out or compared last, because the acceptance would be void at once.
  */
 export async function acceptReport(options: AcceptReportOptions): Promise<AcceptedReport & ReportAcceptance> {
   const { date, workbooks } = options;
@@ -250,11 +251,11 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
         .slice(0, keptDifferencesMax)
         .map(({ sheet, key, column, class: kind, legacy: a, modern: b }) => [sheet, key, column, kind, a, b]),
     };
-    const before = await reportAcceptance(store, date);
-    if (before.diff !== undefined && !sameHashes(before.diff.hashes, hashes))
+    const others = changedSides(hashes, lastContent(await reportRegister(store, date)));
+    if (others !== "")
       throw new BridgeError("REFUSED", {
-        what: `these are not the two reports of ${date} that were compared last`,
-        fix: "run report daily again, or name the workbooks of that run",
+        what: `the content of ${others} is not the last one that was handed out or compared for ${date}`,
+        fix: `name the workbooks that report daily --date ${date} writes with --side legacy and --side modern`,
       });
     await keepAcceptance(store, entry, byOf(options));
     return { ...entry, ...(await reportAcceptance(store, date)) };

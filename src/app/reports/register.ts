@@ -122,18 +122,14 @@ export function versionOf({ handedOut }: ReportRegister, side: Side, contentHash
 }
 
 /** Whether the report of a day is accepted, with the reason. */
-export interface ReportAcceptance {
-  readonly accepted: boolean;
-  /** A sentence for people. */
-  readonly because: string;
-  /** The latest comparison of the day; undefined if there is none. */
-  readonly diff?: KeptDiff;
+export interface ReportAcceptance extends JudgedReport {
+  /** Present if a person accepted it. */
   readonly by?: { readonly actor: string; readonly at: string };
 }
 
 /**
- * Whether the report of a day is accepted: a person accepted exactly the content of both sides that was
- * compared last, or that comparison found nothing that needs acceptance. Other content voids an acceptance.
+ * Whether the report of a day is accepted: a person accepted exactly the content of both sides that is the
+ * last one, or the last comparison found nothing that needs acceptance. Other content voids both.
  */
 export async function reportAcceptance(store: ControlStore, date: string): Promise<ReportAcceptance> {
   return acceptanceIn(await reportRegister(store, date), date);
@@ -149,40 +145,47 @@ export function lastReportBefore(registers: ReportRegisters, today: string): Jud
     .map(([day]) => day)
     .toSorted()
     .at(-1);
-  if (date === undefined) return undefined;
-  const { accepted, because, diff } = acceptanceIn(registerOf(registers, date), date);
-  const state = accepted ? "accepted" : diff === undefined ? "not compared" : "not accepted";
-  return { date, state, because };
+  return date === undefined ? undefined : acceptanceIn(registerOf(registers, date), date);
 }
 
-function acceptanceIn({ handedOut, accepted }: ReportRegister, date: string): ReportAcceptance {
-  const compared = handedOut.flatMap(({ seq, diff }) =>
-    diff === undefined || "error" in diff ? [] : [{ seq, diff }],
-  );
-  // A person who accepts two workbooks has compared them.
-  const seen = accepted.map(({ seq, counts, hashes }) => ({ seq, diff: { ok: false, counts, hashes } }));
-  const diff = [...compared, ...seen].toSorted((a, b) => a.seq - b.seq).at(-1)?.diff;
-  if (diff === undefined)
-    return { accepted: false, because: `the two reports of ${date} have not been compared` };
-  const same = accepted.findLast(({ hashes }) => sameHashes(hashes, diff.hashes));
+/** The content of each side that was handed out or compared last; a side without any is absent. */
+export function lastContent({ handedOut }: ReportRegister): Partial<KeptDiff["hashes"]> {
+  let content: Partial<KeptDiff["hashes"]> = {};
+  for (const { side, contentHash, diff } of handedOut)
+    content =
+      diff === undefined || "error" in diff ? { ...content, [side]: contentHash } : { ...diff.hashes };
+  return content;
+}
+
+function acceptanceIn(register: ReportRegister, date: string): ReportAcceptance {
+  const content = lastContent(register);
+  const compared = register.handedOut.findLast(({ diff }) => diff !== undefined);
+  const last = register.accepted.at(-1);
+  const is = (state: JudgedReport["state"], because: string): ReportAcceptance => ({ date, state, because });
+  const diff = compared?.diff;
+  if (compared !== undefined && diff !== undefined && "error" in diff && compared.seq > (last?.seq ?? 0))
+    return is("not compared", `the two reports of ${date} could not be compared: ${diff.error}`);
+  const same = register.accepted.findLast(({ hashes }) => changedSides(hashes, content) === "");
   if (same !== undefined) {
     const { actor, at } = same;
-    return { accepted: true, because: `${actor} accepted this content`, diff, by: { actor, at } };
+    return { ...is("accepted", `${actor} accepted this content`), by: { actor, at } };
   }
-  if (diff.ok) return { accepted: true, because: `the two reports of ${date} agree`, diff };
-  const last = accepted.at(-1);
-  const because =
-    last === undefined
-      ? `nobody has accepted the differences of the reports of ${date}`
-      : `the acceptance of ${last.actor} is void: the content of ${changedSides(last.hashes, diff.hashes)} has changed`;
-  return { accepted: false, because, diff };
+  const found = diff === undefined || "error" in diff ? undefined : diff;
+  const changed = found && changedSides(found.hashes, content);
+  if (changed === "" && found?.ok === true) return is("accepted", `the two reports of ${date} agree`);
+  if (last !== undefined) {
+    const sides = changedSides(last.hashes, content);
+    return is("not accepted", `the acceptance of ${last.actor} is void: the content of ${sides} has changed`);
+  }
+  if (changed === undefined) return is("not compared", `the two reports of ${date} have not been compared`);
+  return changed === ""
+    ? is("not accepted", `nobody has accepted the differences of the reports of ${date}`)
+    : is("not compared", `the content of ${changed} has changed since the comparison of ${date}`);
 }
 
-export const sameHashes = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): boolean =>
-  a.legacy === b.legacy && a.modern === b.modern;
-
-const changedSides = (a: KeptDiff["hashes"], b: KeptDiff["hashes"]): string =>
+/** Names the sides whose content is another one now; empty if none is. */
+export const changedSides = (before: KeptDiff["hashes"], now: Partial<KeptDiff["hashes"]>): string =>
   (["legacy", "modern"] as const)
-    .filter((side) => a[side] !== b[side])
+    .filter((side) => before[side] !== now[side])
     .map((side) => `${side}'s report`)
     .join(" and ");
