@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openOperator, settingsOf } from "../../src/app/control/session.ts";
 import { reportAcceptance, reportRegister } from "../../src/app/reports/register.ts";
+import { present } from "../../src/base/present.ts";
 import { reportSideOf } from "../../src/bridges/reports/index.ts";
 import { type Phase, phases, type Side } from "../../src/domain/migration/phase.ts";
 import { planOf } from "../../src/domain/migration/plan.ts";
@@ -104,10 +105,14 @@ describe("a desk that hands out reports", () => {
     ]);
   });
 
-  it("keeps one entry for a report that is handed out again with the same content", async () => {
-    const before = (await reportRegister(store, "2025-07-24")).handedOut.length;
+  it("keeps each hand-out with its time, also of a report that a user gets again with the same content", async () => {
+    const before = (await reportRegister(store, "2025-07-24")).handedOut;
     await daily("b.xlsx", "--user", "amy");
-    expect((await reportRegister(store, "2025-07-24")).handedOut).toHaveLength(before);
+    const { handedOut } = await reportRegister(store, "2025-07-24");
+    const [first, again] = handedOut.slice(before.length - 1);
+    const { seq, at: _, ...same } = present(first, "the last hand-out before this test");
+    expect(again).toMatchObject(same);
+    expect(again?.seq).toBeGreaterThan(seq);
   });
 
   it("accepts exactly the content that was compared, and a late trade voids the acceptance", async () => {

@@ -195,7 +195,7 @@ async function keepIn(
         };
   const entry = { date, version, side, because, user, path, contentHash: report.contentHash, fileHash };
   const { actor } = (await sessions()).byOf({ reason: because, actor: user ?? undefined });
-  await keepHandOut(store, before, { ...entry, phase, epoch, ...kept }, actor);
+  await keepHandOut(store, { ...entry, phase, epoch, ...kept }, actor);
   return version;
 }
 

@@ -86,24 +86,13 @@ export function addReportRow(registers: ReportRegisters, row: AuditRow): void {
   (isHandOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
 }
 
-/** Adds an entry to the record of its day, unless the last entry of this user has the same content. */
-export async function keepHandOut(
-  store: ControlStore,
-  { handedOut }: ReportRegister,
-  entry: HandedOut,
-  actor: string,
-): Promise<void> {
-  const last = handedOut.findLast(({ user }) => user === entry.user);
-  const says = ({ side, contentHash, path, phase, diff }: HandedOut): string =>
-    JSON.stringify([side, contentHash, path, phase, diff ?? null]);
-  if (last !== undefined && says(last) === says(entry)) return;
-  await store.note({
+export const keepHandOut = (store: ControlStore, entry: HandedOut, actor: string): Promise<void> =>
+  store.note({
     actor,
     action: auditActions.handOutReport,
     reason: entry.because,
     evidence: plainJson(entry),
   });
-}
 
 export const keepAcceptance = (
   store: ControlStore,
