@@ -223,11 +223,8 @@ export interface AcceptReportOptions extends StoreOptions, ByOptions {
   readonly workbooks: readonly [legacy: string, modern: string];
 }
 
-/**
- * The most differences that are stored with an acceptance. Its hashes cover both workbooks, so all
- * differences.
- */
-const keptDifferencesMax = 1_000;
+/** The most differences that are stored with an acceptance. Its hashes cover all differences. */
+const keptDifferencesMax = 10_000;
 
 /**
  * Accepts the comparison of two workbooks as the report of a day. Throws REFUSED if their content is not the
@@ -242,14 +239,14 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
     const { validation } = config;
     const diff = diffBooks(legacy, modern, config);
     const hashes = { legacy: contentHashOf(legacy), modern: contentHashOf(modern) };
+    const listed = diff.differences.filter((one) => one.class !== "appearance");
     const entry: AcceptedReport = {
       date,
       hashes,
       tolerances: { position: validation.positionThreshold, pnl: validation.comparisonThreshold },
       counts: diff.counts,
-      differences: diff.differences
-        .slice(0, keptDifferencesMax)
-        .map(({ sheet, key, column, class: kind, legacy: a, modern: b }) => [sheet, key, column, kind, a, b]),
+      differences: listed.slice(0, keptDifferencesMax),
+      leftOut: Math.max(0, listed.length - keptDifferencesMax),
     };
     const others = changedSides(hashes, lastContent(await reportRegister(store, date)));
     if (others !== "")

@@ -41,8 +41,10 @@ export interface AcceptedReport {
   readonly hashes: Readonly<Record<Side, string>>;
   readonly tolerances: { readonly position: string; readonly pnl: string };
   readonly counts: ReportDiff["counts"];
-  /** The differences that were accepted: sheet, key, column, class and both texts. */
-  readonly differences: readonly JsonValue[];
+  /** The differences that were accepted, without those of appearance, which `counts` has. */
+  readonly differences: ReportDiff["differences"];
+  /** The number of further differences, which are only counted. */
+  readonly leftOut: number;
 }
 
 /** An entry with the row of the audit that holds it. */
