@@ -89,6 +89,13 @@ it("exits 0 for equal databases, 1 with the rows where they differ, and 2 where 
       code: 2,
       err: expect.stringContaining("BAD_USAGE"),
     });
+    expect(await run(folder, "--from", "2025-08-01", "--to", "2025-07-01", "--csv", "out.csv")).toMatchObject(
+      {
+        code: 2,
+        err: expect.stringMatching(/^BAD_USAGE: the first day 2025-08-01 is after the last day 2025-07-01/),
+      },
+    );
+    expect(await readdir(folder)).not.toContain("out.csv");
     runSql(join(folder, "pnl_tracker.db"), "DROP TABLE eod_pnl");
     expect(await run(folder)).toMatchObject({
       code: 2,

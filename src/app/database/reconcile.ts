@@ -3,6 +3,7 @@
  */
 import { systemClock } from "../../adapters/host/index.ts";
 import { AttachedDaily, SqliteReader } from "../../adapters/sqlite/index.ts";
+import { BridgeError } from "../../base/errors.ts";
 import { type ReconcileOptions, reconcile } from "../../bridges/database/index.ts";
 import { toleranceFrom } from "../../comparison/index.ts";
 import type { Config } from "../../config/index.ts";
@@ -33,13 +34,19 @@ export async function reconcileSettings(options: { readonly config?: string }): 
 const waitMsMax = 10_000;
 
 /**
- * Compares both databases and changes nothing in them. Throws BAD_DATABASE if a table or column is missing,
- * DATABASE_BUSY, or SYSTEM_DOWN.
+ * Compares both databases and changes nothing in them. Throws BAD_USAGE if the first day is after the last one,
+ * BAD_DATABASE if a table or column is missing, DATABASE_BUSY, or SYSTEM_DOWN.
  */
 export async function reconcilePair(
   { pair, validation }: ReconcileSettings,
   asked: ReconcileAsked = {},
 ): Promise<ReconcileReport> {
+  const { from, to } = asked;
+  if (from !== undefined && to !== undefined && from > to)
+    throw new BridgeError("BAD_USAGE", {
+      what: `the first day ${from} is after the last day ${to}, so no row would be compared`,
+      fix: `exchange them: --from ${to} --to ${from}`,
+    });
   const today = parseDay(systemClock.today());
   await using reader = await openReader(pair);
   return await reconcile({
