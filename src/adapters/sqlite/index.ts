@@ -10,5 +10,5 @@ export {
   type StoredTrade,
 } from "./legacy-database.ts";
 export { AttachedDaily, SqliteReader } from "./reconcile-reader.ts";
-export { walBytesMax } from "./record-file.ts";
+export { walBytes, walBytesMax } from "./record-file.ts";
 export { holdSqliteRecordStore, openSqliteRecordStore } from "./record-store.ts";

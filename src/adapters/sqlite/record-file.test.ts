@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { codeOf } from "../../base/errors.ts";
@@ -10,7 +10,7 @@ import { openDatabase } from "../../legacy-desk/database.ts";
 import type { MirrorWrite, RowImage, StoreWrite } from "../../ports/record-store.ts";
 import { connectionTo } from "../../testing/sqlite-files.ts";
 import { until } from "../../testing/until.ts";
-import { mustBeLocal, RecordFile, walBytesMax } from "./record-file.ts";
+import { mustBeLocal, RecordFile, walBytes, walBytesMax } from "./record-file.ts";
 
 let folder: string;
 let path: string;
@@ -38,6 +38,15 @@ function open(bytesMax = walBytesMax, isBeside = false, authority: Side = "legac
   const options = { path, side: "legacy", authority, creates: true, incarnation: "i" } as const;
   opened = new RecordFile({ ...options, walBytesMax: bytesMax, isBeside });
   return opened;
+}
+
+/** Moves the file into another folder, and puts a link in its place. Returns the folder. */
+function moveBehindLink(): string {
+  const target = join(folder, "share", "pnl_tracker.db");
+  mkdirSync(dirname(target));
+  renameSync(path, target);
+  symlinkSync(target, path);
+  return dirname(target);
 }
 
 /** A position with a long text. */
@@ -87,6 +96,12 @@ describe("a file of the pair", () => {
     for (const type of [0x6969, 0xff534d42])
       expect(() => mustBeLocal(path, () => ({ type }))).toThrow(/on a network file system \((NFS|CIFS)\)/);
     mustBeLocal(path, () => ({ type: 0xef53 }));
+  });
+
+  it("is not used through a link from the local disk to a network file system", () => {
+    const share = moveBehindLink();
+    const typeOf = (folder: string) => ({ type: folder === share ? 0x6969 : 0xef53 });
+    expect(() => mustBeLocal(path, typeOf)).toThrow("on a network file system (NFS)");
   });
 
   it("keeps nothing of a group that meets a full disk, and takes the same writes when there is room", () => {
@@ -219,15 +234,15 @@ describe("a file of the pair", () => {
     },
   );
 
-  it("gets a large WAL emptied while nobody else commits", async () => {
+  it("gets a large WAL emptied while nobody else commits, also if its path is a link", async () => {
+    moveBehindLink();
     const file = open(100_000);
-    const walBytes = (): number => statSync(`${path}-wal`).size;
     for (let key = 0; key < 20; key++) written(file, `first ${key}`);
-    expect(walBytes()).toBeGreaterThan(100_000);
+    expect(walBytes(path)).toBeGreaterThan(100_000);
     let key = 0;
     await until(() => {
       written(file, `more ${++key}`);
-      return walBytes() < 100_000;
+      return walBytes(path) < 100_000;
     }, "the WAL is emptied");
     expect(count("positions")).toBe(20 + key);
   });

@@ -13,6 +13,7 @@ import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
 import { RowAccess } from "../../durable/row-access.ts";
 import { numberIn, runNow, type Statement, StatementRefused, textIn, type Work } from "../../durable/work.ts";
+import { realFile } from "../../platform/real-file.ts";
 import { remoteFileSystems } from "../../platform/remote-file-systems.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
 import { Beside, besideFiles, besideTables, type Intent, legacyOnly, mustBeInPlace } from "./beside.ts";
@@ -47,6 +48,11 @@ const settings = {
 } as const satisfies Record<Side, Readonly<Record<string, number>>>;
 
 export const walBytesMax = 64 * 2 ** 20;
+
+/** Returns the size of a database's WAL, which SQLite keeps beside the file to which a link leads. */
+export const walBytes = (path: string): number =>
+  statSync(`${realFile(path)}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+
 /** How often the size of the WAL is checked. */
 const walLookMs = 1_000;
 
@@ -55,7 +61,7 @@ export function mustBeLocal(
   path: string,
   typeOf: (folder: string) => Pick<StatsFs, "type"> = statfsSync,
 ): void {
-  const remote = remoteFileSystems.get(typeOf(dirname(path)).type);
+  const remote = remoteFileSystems.get(typeOf(dirname(realFile(path))).type);
   if (remote !== undefined)
     throw new BridgeError("BAD_DATABASE", {
       what: `the database is on a network file system (${remote}), where SQLite's locks do not protect it`,
@@ -233,8 +239,7 @@ export class RecordFile {
     const foreign = Number(database.pragma("data_version", { simple: true }));
     const isQuiet = foreign === this.#foreignCommits;
     this.#foreignCommits = foreign;
-    const bytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (isQuiet && bytes > bytesMax) database.pragma("main.wal_checkpoint(TRUNCATE)");
+    if (isQuiet && walBytes(path) > bytesMax) database.pragma("main.wal_checkpoint(TRUNCATE)");
   }
 
   /**

@@ -1,8 +1,8 @@
 /** Opens the database bridge of a pair, and moves its authority. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { sha256, systemClock } from "../../adapters/host/index.ts";
-import { legacyOnly, walBytesMax } from "../../adapters/sqlite/index.ts";
+import { legacyOnly, walBytes, walBytesMax } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
@@ -198,9 +198,9 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     onEvent({ kind: "returned", report: await cutover("legacy") });
   });
   const stopLooking = systemClock.every(lookMs, () => void goBack().catch(() => {}));
-  const walPath = `${pathOf(settings, "legacy")}-wal`;
+  const legacyPath = pathOf(settings, "legacy");
   const stopMeasuring = systemClock.every(walLookMs, () => {
-    const bytes = statSync(walPath, { throwIfNoEntry: false })?.size ?? 0;
+    const bytes = legacyPath === undefined ? 0 : walBytes(legacyPath);
     if (bytes > walBytesMax) onEvent({ kind: "wal_large", bytes });
   });
   // This may fail because a living process is moving the authority now.
