@@ -328,7 +328,7 @@ export const figureGates: readonly EvidenceGate[] = [
             { k, n, e, limit: ratio, alpha },
           );
       }
-      if (tallies.every(({ source }) => source === "replay"))
+      if (!tallies.some(({ source, signal }) => signal === "coverage" && source !== "replay"))
         return inconclusive("no call has been shadowed; send calls through the bridge");
       return open(
         samples.length === 0 ? "every call is shadowed" : "the share of shadowed calls agrees with the plan",

@@ -659,7 +659,25 @@ test.each<readonly [string, Guarded, string, Given]>([
       ],
     },
   ],
+  ...[
+    [],
+    [[7, 100]],
+    [
+      [100, 100],
+      [101, 101],
+    ],
+    [
+      [3, 100],
+      [3, 100],
+    ],
+  ].map((points): readonly [string, Guarded, string, Given] => [
+    "leak",
+    "dual_write",
+    "inconclusive",
+    { records: [result("leak", { points })] },
+  ]),
   ["nothing_lost", "primary_switch", "closed", { owed: 2 }],
+  ["nothing_lost", "window", "inconclusive", { quarantined: null }],
   ["nothing_lost", "primary_switch", "inconclusive", { hasPair: true }],
   [
     "rollback_drilled",
@@ -731,6 +749,12 @@ test.each<readonly [string, Guarded, string, Given]>([
     { records: [result("readers", { calls: 0, handles: 0, days: 30, monthEnd: true })] },
   ],
   [
+    "no_readers_left",
+    "window",
+    "inconclusive",
+    { records: [result("readers", { calls: 0, handles: 0, days: 0, monthEnd: true })] },
+  ],
+  [
     "user_impact",
     "ramp",
     "closed",
@@ -745,6 +769,13 @@ test.each<readonly [string, Guarded, string, Given]>([
     { tallies: [tally("impact", "2026-11-27 stale_unmarked amy", { source: "served" })] },
   ],
   ["sampling", "dual_write", "closed", { tallies: [tally("sampling", "0.1", { n: 1_000, k: 140 })] }],
+  [
+    "sampling",
+    "dual_write",
+    "inconclusive",
+    { tallies: [tally("lost", "openPositions lane_full", { n: 100, k: 100 })] },
+  ],
+  ["sampling", "dual_write", "open", { tallies: [tally("coverage", "openPositions", { n: 100 })] }],
   ["days", "dual_write", "open", { laneDays: clean(5, 1) }],
   ["days", "primary_switch", "open", { laneDays: clean(60, 4) }],
 ])("%s before %s is %s for the given evidence", (name, before, state, given) => {

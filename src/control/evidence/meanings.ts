@@ -149,7 +149,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "run `report daily`, then `report diff` and `report accept`; a desk without reports waives it",
   },
   no_readers_left: {
-    proves: "no program called legacy or had a file of legacy open during a time with a month-end",
+    proves: "no program called legacy or had a file of legacy open for 7 days, among them a month-end",
     lacks: "that no program reads a copy of the database",
     otherwise: "find the program that uses legacy",
   },
