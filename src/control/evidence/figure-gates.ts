@@ -39,6 +39,8 @@ const [errorMax, minutesMin] = [0.01, 200];
 const [pairsMin, controlsMin] = [200, 200];
 const liveMax = 0.05;
 const excludedMax = 0.01;
+/** The number of replayed days, counted from the last one, whose books must be shadowed as well. */
+const bookDays = 20;
 /** The time for which another evidence key counts as in use after its last write. */
 const otherKeysMs = 3_600_000;
 const switches: readonly Guarded[] = ["primary_switch", "cleanup"];
@@ -60,6 +62,31 @@ const countOf = (trials: readonly Trial[]): Count => ({
   n: trials.length,
   k: trials.filter(({ event }) => event).length,
 });
+
+const booksOf = (laneDays: readonly LaneDay[]): ReadonlySet<string> =>
+  new Set(laneDays.filter(({ group, book }) => group !== "summary" && book !== "").map(({ book }) => book));
+
+/**
+ * Returns the books that occur on the last `bookDays` days of the replayed history and have no trial of
+ * `sources`. Books that occur only on earlier days may be closed. If the answers of `sources` name no books,
+ * they cover all books, and none is missing.
+ */
+function missingBooks({ trials, voided }: Trials, ...sources: readonly EvidenceSource[]): readonly string[] {
+  const seen = booksOf(ofSources(trials, ...sources));
+  if (seen.size === 0 && booksOf(voided.filter(({ source }) => sources.includes(source))).size === 0)
+    return [];
+  const replayed = ofSources(trials, "replay");
+  const since = daysOf(replayed).at(-bookDays) ?? "";
+  return [...booksOf(replayed.filter(({ day }) => day >= since))]
+    .filter((book) => !seen.has(book))
+    .toSorted();
+}
+
+const missingBooksText = (books: readonly string[]): string =>
+  books.length === 0
+    ? ""
+    : `; replayed books without a trial: ${books.slice(0, 5).join(", ")}` +
+      (books.length > 5 ? ` and ${books.length - 5} more` : "");
 
 /**
  * Returns the number of trading days that bring `clean` trials, if each day brings as many as the mean day of
@@ -115,19 +142,27 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
       `so the true rate is at most ${percent(upper)}; the limit is ${percent(limit)}`;
     if (strata.some(({ state }) => state === "closed"))
       return closed(`${why}; ${waysToExplain(ofSources(facts.trials.trials, source))}`, evidence);
-    if (worst !== undefined && strata.every(({ state }) => state === "open")) return open(why, evidence);
-    const clean = Math.max(0, trialsNeeded(k, limit, alpha) - n);
-    const withOneBreak = Math.max(0, trialsNeeded(k + 1, limit, alpha) - n);
-    const days = daysFor(
-      clean,
-      own.filter((trial) => trial.group === group),
-    );
+    const books = source === "replay" ? [] : missingBooks(facts.trials, source);
+    if (worst !== undefined && books.length === 0 && strata.every(({ state }) => state === "open"))
+      return open(why, evidence);
+    const clean = Math.max(books.length, trialsNeeded(k, limit, alpha) - n);
+    const withOneBreak = Math.max(clean, trialsNeeded(k + 1, limit, alpha) - n);
+    const days =
+      books.length > 0
+        ? null
+        : daysFor(
+            clean,
+            own.filter((trial) => trial.group === group),
+          );
     const pace =
       days === null
         ? "; how long that takes is not known yet"
         : `, about ${many(days, "day")} at the present pace`;
-    const missing = strata.filter((one) => one.n === 0).map((one) => one.group);
-    const lacks = missing.length === 0 ? "" : `; classes without a trial: ${missing.join(", ")}`;
+    const classes = strata.filter((one) => one.n === 0).map((one) => one.group);
+    const missing = [...classes, ...books];
+    const lacks =
+      (classes.length === 0 ? "" : `; classes without a trial: ${classes.join(", ")}`) +
+      missingBooksText(books);
     const next = source === "replay" ? "; run replay --record" : "";
     return inconclusive(
       `${why}; the gate needs ${many(clean, "more clean instrument-day")} ` +
@@ -195,7 +230,8 @@ export const figureGates: readonly EvidenceGate[] = [
     title: "no lane is apart now, and the last trading day was compared",
     before: moves,
     isWaivable: false,
-    judge({ trials: { trials, apartNow }, today }) {
+    judge({ trials: found, today }) {
+      const { trials, apartNow } = found;
       const ofInstruments = apartNow.filter(({ group }) => group !== "summary");
       // Answers without symbols, such as those of a dashboard, are named only if no instrument is apart.
       const named = ofInstruments.length > 0 ? ofInstruments : apartNow;
@@ -217,6 +253,14 @@ export const figureGates: readonly EvidenceGate[] = [
       if (last === undefined)
         return inconclusive(
           "no closed trading day has a trial of the shadow or of modern's answers; shadow a trading day",
+        );
+      const books = missingBooks(found, "live", "served");
+      if (books.length > 0)
+        return inconclusive(
+          `no lane is apart now${missingBooksText(books)}; shadow these books, ` +
+            "or record a newer replay if they are closed",
+          { last, due },
+          { missing: books },
         );
       const groups = [...new Set(live.map(({ group }) => group))];
       const stale = groups.filter((group) => !live.some((one) => one.group === group && one.day >= due));

@@ -413,6 +413,24 @@ test("fault 30: evidence that a process of another build writes does not count, 
   expect(found("accuracy/live")).toMatchObject({ state: "inconclusive", evidence: { n: 3 } });
 });
 
+test("fault 2: a book that the last 20 replayed days have needs a trial of the shadow; the gates name it", () => {
+  const of = (book: string) => ({ source: "replay" as const, book });
+  const replayed = [...clean(20, 10, of("EGB")), ...clean(20, 1, of("B"))];
+  const live = clean(80, 10);
+  const gatesOf = (...laneDays: readonly LaneDay[]) =>
+    ["accuracy/live", "standing"].map((name) => judged(name, "dual_write", { laneDays }));
+  for (const gate of gatesOf(...live, ...replayed)) {
+    expect(gate).toMatchObject({ state: "inconclusive", needs: { missing: ["B"] } });
+    expect(gate.why).toMatch(/; replayed books without a trial: B/);
+  }
+  const statesOf = (...laneDays: readonly LaneDay[]) => gatesOf(...laneDays).map(({ state }) => state);
+  expect(statesOf(...live, ...replayed, laneDay({ book: "B" }))).toEqual(["open", "open"]);
+  // A book that is no longer traded, and answers that name no books.
+  const closed = laneDay({ ...of("B"), day: businessDays(21)[0] ?? "" });
+  expect(statesOf(...live, ...clean(20, 10, of("EGB")), closed)).toEqual(["open", "open"]);
+  expect(statesOf(...clean(80, 10, { book: "" }), ...replayed)).toEqual(["open", "open"]);
+});
+
 test("the gate standing names an instrument that is apart or, if none is, an answer without symbols", () => {
   const summary = broken({ day: today, symbol: "#dashboard 1", group: "summary", money: null });
   const whyOf = (...apart: readonly LaneDay[]) =>

@@ -27,7 +27,9 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "run `replay --record`; explain the lanes that are apart",
   },
   "accuracy/live": {
-    proves: "at most 5 % (1 % before primary_switch) of shadowed instrument-days remain unexplained",
+    proves:
+      "at most 5 % (1 % before primary_switch) of shadowed instrument-days remain unexplained; " +
+      "each replayed book was shadowed",
     lacks: "that products which were not traded on the shadowed days agree",
     otherwise: "shadow more days; explain the lanes that are apart",
   },
@@ -44,7 +46,8 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "wait for the days that are missing",
   },
   standing: {
-    proves: "no lane is apart now without an accepted cause, and the last trading day was compared",
+    proves:
+      "no lane is apart now without an accepted cause; the last trading day and each replayed book were compared",
     lacks: "that tomorrow is like today",
     otherwise: "explain the lane; accept its cause or repair modern. The gate cannot be waived",
   },
