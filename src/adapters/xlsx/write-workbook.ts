@@ -71,6 +71,8 @@ export function checkRows(sheets: readonly WrittenSheet[]): void {
 /** Returns the bytes of the workbook; `packed` is the answer of `packRows`, whose errors are thrown. */
 export async function workbookBytes(book: WrittenWorkbook, packed?: PackedRows): Promise<Uint8Array> {
   const { sheets, styles, texts } = packed ?? (await packRows(book.sheets));
+  // Another thread packs the texts while the library makes the frame.
+  const packing = pack(sharedTexts(texts));
   const frame = await writeXlsx(frameOf(book, sheets, styles));
   const { names, text } = await openZip(book.title, frame);
   const parts: WrittenPart[] = [];
@@ -82,8 +84,7 @@ export async function workbookBytes(book: WrittenWorkbook, packed?: PackedRows):
       if (at === 0) checkStyles(frameText, styles);
       parts.push({ name, packed: await sheetPart(frameText, sheet, rows) });
     } else {
-      const isTexts = name === "xl/sharedStrings.xml";
-      parts.push({ name, packed: await pack(isTexts ? sharedTexts(texts) : [frameText]) });
+      parts.push({ name, packed: await (name === "xl/sharedStrings.xml" ? packing : pack([frameText])) });
     }
   }
   return zipOf(parts);
