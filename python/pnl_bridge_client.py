@@ -333,7 +333,13 @@ class DashboardDataBridge(Client):
 
 
 class ExcelReportBridge(Client):
-    """The desk's daily Excel report, from the system that the plan gives each user."""
+    """The desk's daily Excel report, from the system that the plan gives each user.
+
+    A report may wait for seven others, and each may take 300 seconds: hence the long default of `timeout`.
+    """
+
+    def __init__(self, url=None, *, timeout=2400.0, **names):
+        super().__init__(url, timeout=timeout, **names)
 
     def generate_daily_pnl(self, date):
         """Writes the report of a day (a date or YYYY-MM-DD) and returns its `path`, `side`, `because`, `version`.

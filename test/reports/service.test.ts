@@ -1,6 +1,6 @@
 /** Reports over HTTP and from Python. */
 import { execFile } from "node:child_process";
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -91,6 +91,12 @@ describe("GET /api/v1/reports/{date}", () => {
     const second = (await ask(`${url}/api/v1/reports/2025-07-24`)).body;
     expect(second).toEqual(first);
     expect(JSON.parse(await readFile(second.diff.path, "utf8"))).toMatchObject({ ok: false });
+    // A workbook without its figures is not handed out.
+    await rename(first.figures, `${first.figures}.away`);
+    const third = (await ask(`${url}/api/v1/reports/2025-07-24`)).body;
+    await rename(`${first.figures}.away`, first.figures);
+    expect([third.version, third.path === first.path]).toEqual([first.version, false]);
+    await access(third.figures);
   });
 
   it("gives two reports of the same second two names, so that the first workbook stays", async () => {
@@ -139,13 +145,14 @@ describe("GET /api/v1/reports/{date}", () => {
       const script = `
 import datetime, sys
 from pnl_bridge_client import ExcelReportBridge
-report = ExcelReportBridge("${url}", user="amy").generate_daily_pnl(datetime.date(2025, 7, 24))
-print(report.side, report.version, report.diff.ok, report.path)
+bridge = ExcelReportBridge("${url}", user="amy")
+report = bridge.generate_daily_pnl(datetime.date(2025, 7, 24))
+print(report.side, report.version, report.diff.ok, bridge.timeout, report.path)
 `;
       const env = { ...process.env, PYTHONPATH: join(root, "python") };
       const { stdout } = await promisify(execFile)(python ?? "", ["-c", script], { env });
-      const { path } = await report(url);
-      expect(stdout.trim()).toBe(`legacy 1 False ${path}`);
+      // A report may wait for seven others, and each may take 300 s.
+      expect(stdout).toMatch(/^legacy 1 False 2400.0 .*tyu5_pnl_all_\d{8}_\d{6}\.xlsx\n$/);
     },
   );
 });

@@ -129,13 +129,14 @@ async function handOut(
   return resultOf(prepared, { ...handed, version });
 }
 
-/** The file of an earlier report with the same content, if it is still there. */
+/** The file of an earlier report with the same content, if it and its figures are still there. */
 async function knownFile(
   { handedOut }: ReportRegister,
   { side, report }: PreparedReport,
 ): Promise<HandedOut | undefined> {
   const same = handedOut.findLast((one) => one.side === side && one.contentHash === report.contentHash);
-  return same !== undefined && (await digestOfFile(same.path)) === same.fileHash ? same : undefined;
+  if (same === undefined || !existsSync(pathsBeside(same.path).figures)) return undefined;
+  return (await digestOfFile(same.path)) === same.fileHash ? same : undefined;
 }
 
 /**
