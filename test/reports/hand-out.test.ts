@@ -1,5 +1,5 @@
 /** Which report is handed out in which phase, to whom, and what voids an acceptance. */
-import { access, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -167,23 +167,29 @@ describe("a desk that hands out reports", () => {
     expect(await daily("again.xlsx", "--side", "modern")).toMatchObject({ version: 1 });
     expect((await reportAcceptance(store, date)).state).toBe("accepted");
     expect(await gate()).toBe("open: amy accepted this content");
-    // A late trade makes a new version, and the old file stays.
-    await copyFile(join(folder, "m.xlsx"), join(folder, "kept.xlsx"));
+    // A late trade makes a new version at the same path, and keeps the old one beside it.
+    const files = (stem: string) =>
+      Promise.all(["xlsx", "json"].map((suffix) => readFile(join(folder, `${stem}.${suffix}`))));
+    const old = await files("m");
     await writeFile(
       join(folder, "trade_ledger/trades_20250724.csv"),
       header + trade(1, "110.515625") + trade(2, "110.75") + trade(3, "111"),
     );
-    expect(await daily("late.xlsx", "--side", "modern")).toMatchObject({ version: 2 });
-    expect(await readFile(join(folder, "m.xlsx"))).toEqual(await readFile(join(folder, "kept.xlsx")));
+    const replaced = { version: 1, path: "m.v1.xlsx" };
+    expect(await daily("m.xlsx", "--side", "modern")).toMatchObject({ version: 2, replaced });
+    expect(await files("m.v1")).toEqual(old);
+    expect(await files("m")).not.toEqual(old);
+    // The same content again replaces nothing.
+    expect(await daily("m.xlsx", "--side", "modern")).not.toHaveProperty("replaced");
     expect(await reportAcceptance(store, date)).toMatchObject({
       state: "not accepted",
       because:
         "the acceptance of amy is void: the content of legacy's report and modern's report has changed",
     });
     expect(await gate()).toMatch(/^closed: the acceptance of amy is void: /);
-    const old = await accept("l.xlsx", "m.xlsx");
-    expect(old.code).toBe(2);
-    expect(old.err).toMatch(
+    const late = await accept("l.xlsx", "m.v1.xlsx");
+    expect(late.code).toBe(2);
+    expect(late.err).toMatch(
       /REFUSED.*the content of legacy's report and modern's report is not the last one that was handed out/,
     );
   });

@@ -10,6 +10,7 @@ interface DailyReading {
   readonly figures: string;
   readonly contentHash: string;
   readonly version: number | null;
+  readonly replaced?: { readonly version: number; readonly path: string };
   readonly diff?:
     | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
     | { readonly error: string };
@@ -17,13 +18,14 @@ interface DailyReading {
 
 /** Returns text that says which report was written, why, and how it differs from the other one. */
 export function renderDailyResult(result: DailyReading): string {
-  const { date, side, because, path, figures, contentHash, version, diff } = result;
+  const { date, side, because, path, figures, contentHash, version, replaced, diff } = result;
   const words = [
     `${side}'s report of ${date}: ${plain(path)}`,
     `  why      ${plain(because)}`,
     `  figures  ${plain(figures)}`,
     `  content  ${contentHash.slice(0, 16)}${version === null ? "" : `, version ${version}`}`,
   ];
+  if (replaced !== undefined) words.push(`  keeps    version ${replaced.version} as ${plain(replaced.path)}`);
   if (diff !== undefined)
     words.push(
       "error" in diff

@@ -1,5 +1,6 @@
 /** The commands about reports, and the texts of their results, for the surfaces. */
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
 import { readWorkbook } from "../../adapters/xlsx/index.ts";
@@ -9,6 +10,7 @@ import { usualFile } from "../../config/usual-file.ts";
 import { formatInstant } from "../../domain/market/chicago-time.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
+import { ifThere } from "../../platform/atomic-file.ts";
 import { keepHeapSmall } from "../../platform/small-heap.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
@@ -19,7 +21,14 @@ import type { ControlSettings } from "../stores.ts";
 import { contentHashOf, type ReportInput } from "./build.ts";
 import { diffBooks } from "./diff.ts";
 import { dayOfText } from "./figures.ts";
-import { digestOfFile, type PreparedReport, pathsBeside, prepareReport, writeReport } from "./hand-out.ts";
+import {
+  digestOfFile,
+  type PreparedReport,
+  pathsBeside,
+  prepareReport,
+  type ReplacedFiles,
+  writeReport,
+} from "./hand-out.ts";
 import {
   type AcceptedReport,
   changedSides,
@@ -64,6 +73,8 @@ export interface DailyResult {
   readonly contentHash: string;
   /** Null without a control store, which keeps the record. */
   readonly version: number | null;
+  /** The earlier version whose file this one replaces, and the new path of that file. */
+  readonly replaced?: { readonly version: number; readonly path: string };
   /** Present in phases that compare. */
   readonly diff?:
     | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
@@ -112,8 +123,10 @@ async function handOut(
   const { trades, prices, marks } = input;
   const read = await inputFiles({ trades, prices, marks, config: options.config ?? usualFile });
   const own = input.legacyWorkbook === undefined ? [] : [input.legacyWorkbook];
+  const replaced = before && known === undefined ? await replacedVersion(before, prepared, path) : undefined;
   const fileHash = await writeReport(prepared, {
     workbook: path,
+    replaced,
     keptHash: known?.fileHash,
     inputs: [...read.map((file) => file.path), ...own],
   });
@@ -126,7 +139,8 @@ async function handOut(
           phase: plan.phase,
           epoch: overview.record.epoch,
         });
-  return resultOf(prepared, { ...handed, version });
+  const kept = replaced && { version: replaced.version, path: replaced.path };
+  return { ...resultOf(prepared, { ...handed, version }), ...(kept && { replaced: kept }) };
 }
 
 /** The file of an earlier report with the same content, if it and its figures are still there. */
@@ -137,6 +151,27 @@ async function knownFile(
   const same = handedOut.findLast((one) => one.side === side && one.contentHash === report.contentHash);
   if (same === undefined || !existsSync(pathsBeside(same.path).figures)) return undefined;
   return (await digestOfFile(same.path)) === same.fileHash ? same : undefined;
+}
+
+/**
+ * The files of an earlier version of the report at a path, under the names that they get when the path is
+ * written: FILE.v1.xlsx and FILE.v1.json for version 1.
+ */
+async function replacedVersion(
+  { handedOut }: ReportRegister,
+  { side, report }: PreparedReport,
+  path: string,
+): Promise<ReplacedFiles | undefined> {
+  const fileHash = await digestOfFile(path);
+  const old = handedOut.findLast(
+    (one) => one.side === side && one.fileHash === fileHash && one.contentHash !== report.contentHash,
+  );
+  if (old === undefined) return undefined;
+  const [from, to] = [pathsBeside(path), pathsBeside(path.replace(/(\.xlsx)?$/i, `.v${old.version}.xlsx`))];
+  const files = new Map([[to.workbook, await readFile(from.workbook)]]);
+  const figures = await ifThere(readFile(from.figures));
+  if (figures !== undefined) files.set(to.figures, figures);
+  return { version: old.version, path: to.workbook, files };
 }
 
 /**

@@ -70,8 +70,17 @@ export const pathsBeside = (workbook: string) => {
   return { workbook, figures: `${stem}.json`, diff: `${stem}.diff.json` };
 };
 
+/** The files of an earlier version, which are kept under other names when its path is written again. */
+export interface ReplacedFiles {
+  readonly version: number;
+  /** The workbook's new path. */
+  readonly path: string;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
 interface WrittenFiles {
   readonly workbook: string;
+  readonly replaced?: ReplacedFiles | undefined;
   /** The hash of the workbook that exists with this content, if any; only the comparison is written then. */
   readonly keptHash: string | undefined;
   readonly inputs: readonly string[];
@@ -84,12 +93,12 @@ interface WrittenFiles {
  */
 export async function writeReport(
   { report, diff }: PreparedReport,
-  { workbook, keptHash, inputs }: WrittenFiles,
+  { workbook, replaced, keptHash, inputs }: WrittenFiles,
 ): Promise<string> {
   const paths = pathsBeside(workbook);
   if (keptHash === undefined) await checkUnlocked(workbook);
   const found = diff !== undefined && "found" in diff ? diff.found : undefined;
-  const files = new Map<string, string | Uint8Array | Iterable<string>>();
+  const files = new Map<string, string | Uint8Array | Iterable<string>>(replaced?.files);
   if (keptHash === undefined) files.set(paths.figures, report.document());
   if (found !== undefined) files.set(paths.diff, `${JSON.stringify(found)}\n`);
   if (keptHash === undefined) files.set(paths.workbook, report.bytes);
