@@ -2,17 +2,17 @@
  * The key under which evidence of the gates is kept: hashes of the modern system, of the rules by which
  * answers are compared, and of the legacy system. It changes with the configured values of these, with any
  * byte of a file that a system names, and for a built-in system with any byte of this program's code.
- * Comments and time limits in the configuration do not change it, and neither does the content of a configured
- * database. This process may have the database open, and would lose its locks if it read the file itself.
+ * Comments and time limits in the configuration do not change it, and neither does the content of a database.
+ * This process may have the database open, and would lose its locks if it read the file itself.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { moduleAddress } from "../adapters/module/index.ts";
 import { sqliteFile } from "../base/store-address.ts";
 import type { PnlTolerances } from "../bridges/core/tolerances.ts";
 import type { SystemConfig } from "../config/index.ts";
-import type { Side } from "../domain/migration/phase.ts";
 import { realFile } from "../platform/real-file.ts";
 import { dayRulesOf } from "./builtin-systems.ts";
 import type { ControlSettings } from "./stores.ts";
@@ -27,39 +27,96 @@ const hashOf = (...parts: readonly (string | Buffer)[]): string => {
 
 /** Returns the key of a configuration under the tolerances that are in force. */
 export function evidenceKey({ config, folder }: ControlSettings, tolerances: PnlTolerances): string {
-  const { systems, exclusions, stores } = config;
+  const { systems, dashboard, exclusions, stores } = config;
   const databases = [stores.control, stores.legacy, stores.modern].flatMap((address) => {
     const file = sqliteFile(address ?? "");
     return file === undefined ? [] : [realFile(resolve(folder, file))];
   });
-  const of = (side: Side) => contentOf(systems[side], folder, new Set(databases));
+  const of = (system: SystemConfig) => contentOf(system, folder, new Set(databases));
   const rules = JSON.stringify([
     [tolerances.position, tolerances.pnl],
     exclusions.map(({ path, until }) => [path, until]).toSorted(),
     dayRulesOf(systems),
     symbols.tables,
   ]);
-  return [of("modern"), hashOf(rules), of("legacy")].join("/");
+  const screens = dashboard.legacy === null ? [] : [of(dashboard.legacy)];
+  const legacy = of(systems.legacy);
+  return [of(systems.modern), hashOf(rules), screens.length === 0 ? legacy : hashOf(legacy, ...screens)].join(
+    "/",
+  );
 }
 
-/** The hash of a system's configuration and of the files that it names, apart from databases. */
+/**
+ * Says in a sentence for each system what of its build the key cannot contain. A change of that part would
+ * mix the evidence of two builds.
+ */
+export function unseenBuilds({ config, folder }: ControlSettings): readonly string[] {
+  const named: Readonly<Record<string, SystemConfig | null>> = {
+    "systems.modern": config.systems.modern,
+    "systems.legacy": config.systems.legacy,
+    "dashboard.legacy": config.dashboard.legacy,
+  };
+  return Object.entries(named).flatMap(([name, system]) => {
+    if (system === null || system.kind === "builtin" || typeof system.build === "string") return [];
+    if (system.build !== undefined)
+      return system.build
+        .filter((pattern) => filesAt(pattern, folder).length === 0)
+        .map((pattern) => `${name}.build: there is no file ${pattern}`);
+    const what =
+      system.kind === "http"
+        ? `the build of ${name}, which answers over HTTP, is not known`
+        : `of the build of ${name}, only the files that the configuration names are known, not those that they load`;
+    return [`${what}; set ${name}.build, so that the evidence of another build counts apart`];
+  });
+}
+
+/** The hash of a system's configuration and of its files, apart from databases. */
 function contentOf(system: SystemConfig, folder: string, databases: ReadonlySet<string>): string {
   const named = JSON.stringify(system, (name, value) => (name === "timeoutMs" ? undefined : value));
+  if (system.kind === "builtin") return hashOf(named, programBuild());
+  const { build } = system;
+  const built = typeof build === "object" ? build.flatMap((pattern) => filesAt(pattern, folder)) : [];
+  const files = [...namedFiles(system, folder), ...built.map((file) => resolve(folder, file))];
+  return hashWithFiles(
+    [named, ...built].join("\0"),
+    files.filter((file) => !databases.has(realFile(file))),
+  );
+}
+
+/** The files that a system's own keys name; some may not exist. */
+function namedFiles(system: Exclude<SystemConfig, { readonly kind: "builtin" }>, folder: string) {
   switch (system.kind) {
-    case "builtin":
-      return hashOf(named, programBuild());
     case "module":
-      return hashWithFiles(named, [resolve(folder, system.path)]);
+      return [fileURLToPath(moduleAddress(system.path, folder).href)];
     case "command":
-      return hashWithFiles(
-        named,
-        system.command
-          .map((word) => resolve(folder, system.cwd ?? "", word))
-          .filter((file) => !databases.has(realFile(file))),
-      );
+      return system.command
+        .flatMap((word) => [word, ...pythonModuleIn(word)])
+        .map((file) => resolve(folder, system.cwd ?? "", file));
     case "http":
-      return hashOf(named);
+      return [];
   }
+}
+
+/** The files that may hold the module of a word such as `desk.pnl:Service`. */
+function pythonModuleIn(word: string): readonly string[] {
+  const [, module] = /^([A-Za-z_]\w*(?:\.\w+)*):[A-Za-z_][\w.]*$/.exec(word) ?? [];
+  const path = module?.replaceAll(".", "/");
+  return path === undefined ? [] : [`${path}.py`, `${path}/__init__.py`];
+}
+
+const skippedFolders = new Set(["node_modules", "__pycache__"]);
+const databaseFile = /\.(?:db|sqlite3?)(?:-wal|-shm|-journal)?$/;
+
+/** The files of a folder, or those that match a pattern, in order; no databases and no hidden files. */
+function filesAt(pattern: string, folder: string): readonly string[] {
+  const isFolder = statSync(resolve(folder, pattern), { throwIfNoEntry: false })?.isDirectory() === true;
+  return globSync(isFolder ? join(pattern, "**") : pattern, {
+    cwd: folder,
+    exclude: (name) => skippedFolders.has(basename(name)),
+  })
+    .filter((file) => !databaseFile.test(file))
+    .filter((file) => statSync(resolve(folder, file), { throwIfNoEntry: false })?.isFile() === true)
+    .toSorted();
 }
 
 /** The hashes of systems that name files, each with the state that the files had. */

@@ -617,7 +617,7 @@ test("the JSON Schema has the sections of the table, and each key has title, mea
     pathsOf(leaves.filter(({ node }) => node.description === undefined || node.title === undefined)),
   ).toEqual(new Set());
   // These have no default: they are absent, or follow the role of the system.
-  const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "ca_file"].map(
+  const withoutDefault = ["timeout_ms", "day_rule", "cwd", "authorization_env", "build", "ca_file"].map(
     (key) => `systems.${key}`,
   );
   expect(pathsOf(leaves.filter(({ node, isRequired }) => node.default === undefined && !isRequired))).toEqual(

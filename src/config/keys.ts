@@ -79,6 +79,13 @@ const foreignKeys = [
     "Time limit of a call; by default 30000 for legacy and 2000 for modern, " +
       "and 60000 for a call that enters a file into legacy",
   ),
+  key(
+    "build",
+    kind.build,
+    undefined,
+    "The build of the system: a version, or a list of its files, folders and patterns such as desk/**/*.py; " +
+      "the gates count the evidence of each build apart",
+  ),
 ];
 const variables = "a list of names of environment variables";
 const hostedKeys = [

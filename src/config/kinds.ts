@@ -37,6 +37,14 @@ export const oneOrMore = <Value>({ schema }: Kind<Value>): Kind<readonly Value[]
   schema: z.union([schema.transform((one) => [one]), z.array(schema)]),
 });
 
+/** A version, or a list of files. */
+export const build: Kind<string | readonly string[]> = {
+  schema: z.union(
+    [z.string().min(1).meta(numeric), z.array(z.string().min(1))],
+    "must be a version, or a list of files, folders and patterns",
+  ),
+};
+
 /** A decimal as text in plain notation, never a float. */
 export const threshold: Kind<string> = {
   schema: z

@@ -53,6 +53,8 @@ export interface GateReport {
   readonly key: string | null;
   readonly attempt: number | null;
   readonly looks: number | null;
+  /** What of the systems' builds the key does not contain, a sentence each; absent if nothing. */
+  readonly unseen?: readonly string[];
   readonly gates: readonly JudgedGate[];
 }
 
@@ -93,11 +95,13 @@ export async function judgeGates(
   );
   const { target } = input;
   const judged = facts === undefined ? simple : [...simple, ...judgeEvidence(target, facts)];
-  const { key, attempt, looks } =
+  const { key, attempt, looks, unseen } =
     typeof facts === "object" ? facts : { key: null, attempt: null, looks: null };
   return {
     ...{ target, open: judged.every(({ open }) => open) },
-    ...{ profile: facts === undefined ? "trial" : "desk", key, attempt, looks, gates: judged },
+    ...{ profile: facts === undefined ? "trial" : "desk", key, attempt, looks },
+    ...(unseen !== undefined && { unseen }),
+    gates: judged,
   };
 }
 

@@ -165,6 +165,9 @@ it("a move needs evidence, a rise of the traffic too, and a waiver needs two peo
     1,
     expect.stringMatching(/UNSURE +tests_passed +no test run is recorded; run \.\/run test, then/),
   ]);
+  expect(refused.out).toMatch(
+    /^ {2}note: of the build of systems\.modern, only .* set systems\.modern\.build/m,
+  );
   const needsEvidence = /^REFUSED: a higher percentage needs evidence, and not all its gates are open: /;
   expect((await desk.run("traffic", "10", ...because)).err).toMatch(needsEvidence);
   desk.write({ traffic_routing: { new_system_percentage: 10 } }, { gates });

@@ -18,7 +18,7 @@ import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { LaneDay, StoredEvidence } from "../../ports/tallies.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
-import { evidenceKey, programBuild } from "../evidence-key.ts";
+import { evidenceKey, programBuild, unseenBuilds } from "../evidence-key.ts";
 import { addReportRow, lastReportBefore, type ReportRegisters } from "../reports/register.ts";
 import { type ControlSettings, isPairConfigured } from "../stores.ts";
 import { applyCause, auditActions, auditRows } from "./audit-rows.ts";
@@ -67,6 +67,7 @@ export function factsReader(
     const stored = withoutRevoked(found, register.causes());
     const [today, date] = [tradingDay(settings, nowMs), clock.today()];
     const lastReport = lastReportBefore(register.reports, today);
+    const unseen = unseenBuilds(settings);
     return {
       ...{ key, ...attempt, stored, nowMs, today, date, build: programBuild() },
       trials: trialsOf(stored, { today, nowMs }),
@@ -79,6 +80,7 @@ export function factsReader(
       isNoiseMeasured: config.shadow.controlPercentage > 0,
       hasAlertUrl: config.monitoring.alertUrl !== null,
       hasPair: isPairConfigured(config),
+      ...(unseen.length > 0 && { unseen }),
       ...(lastReport !== undefined && { lastReport }),
       ...(features !== undefined && { features }),
     };

@@ -206,6 +206,7 @@ function withRows(configured: SystemConfig, rows: SystemAnswer | undefined): Sys
     env: [],
     methods: ownMethodNames,
     timeoutMs: undefined,
+    build: undefined,
     dayRule,
     pnlIn: "money",
   };

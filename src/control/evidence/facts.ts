@@ -39,6 +39,8 @@ export interface EvidenceFacts {
   readonly key: string;
   readonly attempt: number;
   readonly looks: number;
+  /** What of the systems' builds the key does not contain, a sentence each; absent if nothing. */
+  readonly unseen?: readonly string[];
   readonly stored: StoredEvidence;
   readonly trials: Trials;
   /** The time at which modern was last taken back into use; absent if modern was never out of use. */

@@ -10,7 +10,8 @@ export function gatesText(report: Report, paint: Paint): string {
   const lines = report.gates.map(
     (gate) => `  ${stateText(gate, paint)}  ${gate.name.padEnd(width)}  ${plain(gate.why)}`,
   );
-  return [`gates before ${report.target}${aroundText(report)}:`, ...lines].join("\n");
+  const notes = (report.unseen ?? []).map((text) => `  note: ${plain(text)}`);
+  return [`gates before ${report.target}${aroundText(report)}:`, ...notes, ...lines].join("\n");
 }
 
 export function stateText({ state, open }: Report["gates"][number], paint: Paint): string {

@@ -130,6 +130,11 @@ function GatesPanel({ now: { gates } }: Shown) {
           )
         )}
       </p>
+      {gates.unseen?.map((text) => (
+        <p key={text}>
+          <small>{text}</small>
+        </p>
+      ))}
       <Table
         label={`Table of the gates before ${gates.target}`}
         head={["Gate", "State", "What it found, or what is missing"]}

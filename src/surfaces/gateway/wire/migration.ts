@@ -107,6 +107,7 @@ export const gateReport = named("GateReport", "The gates before a phase", {
     .nullable()
     .describe("the number of this attempt: each change of the key begins another one"),
   looks: z.int().nullable().describe("how often the gates were judged under this key"),
+  unseen: names.optional().describe("what of the systems' builds the key does not contain, a sentence each"),
   gates: rows({
     name: z.string(),
     title: z.string(),
