@@ -12,7 +12,15 @@ import type { Side } from "../../domain/migration/phase.ts";
 import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
 import { RowAccess } from "../../durable/row-access.ts";
-import { numberIn, runNow, type Statement, StatementRefused, textIn, type Work } from "../../durable/work.ts";
+import {
+  changedRows,
+  numberIn,
+  runNow,
+  type Statement,
+  StatementRefused,
+  textIn,
+  type Work,
+} from "../../durable/work.ts";
 import { realFile } from "../../platform/real-file.ts";
 import { remoteFileSystems } from "../../platform/remote-file-systems.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
@@ -202,9 +210,7 @@ export class RecordFile {
     try {
       const rows = statement.reader
         ? (statement.all(...values) as StoredRow[])
-        : statement.run(...values).changes > 0
-          ? [{}]
-          : [];
+        : changedRows(statement.run(...values).changes);
       if (this.#beside !== undefined && isKept(statement)) this.#made.push({ sql, values });
       return rows;
     } catch (failure) {
