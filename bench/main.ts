@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { writeResult } from "../scripts/result-file.ts";
+import { beginResult, inSeconds } from "../scripts/result-file.ts";
 import { databaseBench } from "./database.ts";
 import { databaseReconcile } from "./database-reconcile.ts";
 import { deepBook } from "./deep-book.ts";
@@ -64,9 +64,13 @@ async function main(args: readonly string[]): Promise<number> {
   const [only] = names;
   if (names.length === 1 && only !== undefined) return alone(only, json);
   const results: BenchResult[] = [];
+  const suites: object[] = [];
+  const record = beginResult("benchmarks");
   let failed = false;
   for (const name of names) {
+    const startedMs = performance.now();
     const result = inOwnProcess(name);
+    suites.push({ name, seconds: inSeconds(performance.now() - startedMs) });
     if (result === undefined) failed = true;
     else {
       results.push(result);
@@ -74,7 +78,8 @@ async function main(args: readonly string[]): Promise<number> {
     }
   }
   if (json) console.log(toJson(results));
-  if (given.length === 0) writeResult({ kind: "benchmarks", ...countTargets(results, failed) });
+  const refusal = given.length === 0 ? record({ ...countTargets(results, failed), suites }) : undefined;
+  if (refusal !== undefined) console.error(refusal);
   return failed ? 1 : 0;
 }
 

@@ -15,7 +15,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Campaign, type CampaignName, campaigns, longSeconds } from "../test/campaigns.ts";
-import { writeResult } from "./result-file.ts";
+import { beginResult, suitesOf, type TestedFile } from "./result-file.ts";
 
 interface Step {
   readonly name: string;
@@ -111,15 +111,18 @@ async function runCampaigns(asked: string | undefined): Promise<number> {
  * Returns how many steps and tests failed.
  */
 async function runTests(args: readonly string[], checked: Promise<readonly StepResult[]>): Promise<number> {
+  const record = beginResult("tests");
   const { failedTests: _, ...result } = await vitest(args);
   const failedSteps = failuresOf(await checked);
-  if (args.length === 0 && failedSteps.length === 0)
-    writeResult({ kind: "tests", ...result, features: testedFeatures });
+  if (args.length === 0 && failedSteps.length === 0) {
+    const refusal = record({ ...result, features: testedFeatures });
+    if (refusal !== undefined) console.log(refusal);
+  }
   for (const { name } of failedSteps) console.log(`step ${name} failed`);
   return printCount({ ...result, failed: result.failed + failedSteps.length });
 }
 
-function printCount({ passed, failed, skipped }: Omit<Counts, "failedTests">): number {
+function printCount({ passed, failed, skipped }: Pick<Counts, "passed" | "failed" | "skipped">): number {
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   return failed;
 }
@@ -145,6 +148,7 @@ interface Counts {
   readonly skipped: number;
   readonly skippedTests: readonly string[];
   readonly failedTests: readonly string[];
+  readonly suites: ReturnType<typeof suitesOf>;
 }
 
 /** The parts of the report of vitest's JSON reporter that are used here. */
@@ -153,10 +157,7 @@ interface Report {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
-  }[];
+  readonly testResults: readonly TestedFile[];
 }
 
 /**
@@ -181,9 +182,10 @@ function count(path: string, code: number): Counts {
       skipped: seen.numPendingTests + seen.numTodoTests,
       skippedTests: named((status) => status !== "passed" && status !== "failed"),
       failedTests: named((status) => status === "failed"),
+      suites: suitesOf(seen.testResults),
     };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0, skippedTests: [], failedTests: [] };
+    return { passed: 0, failed: 1, skipped: 0, skippedTests: [], failedTests: [], suites: [] };
   } finally {
     rmSync(path, { force: true });
   }

@@ -1,18 +1,56 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { programBuild } from "../src/app/evidence-key.ts";
+import { readProgramBuild } from "../src/app/evidence-key.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * Writes the result of a whole run of tests or benchmarks into `.node/KIND.json`, for `pnl-bridge evidence
- * add`.
+ * Reads the build before a whole run of tests or benchmarks. The function that it returns writes the result of
+ * the run into `.node/KIND.json`, for `pnl-bridge evidence add`. If the sources have changed meanwhile, it
+ * writes nothing and returns the reason.
  */
-export function writeResult({
-  kind,
-  ...counts
-}: Readonly<Record<string, unknown>> & { readonly kind: string }): void {
-  const folder = fileURLToPath(new URL("../.node", import.meta.url));
-  const result = { kind, at: new Date().toISOString(), build: programBuild(), ...counts };
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+export function beginResult(
+  kind: "tests" | "benchmarks",
+  { folder = join(root, ".node"), readBuild = readProgramBuild } = {},
+): (counts: Readonly<Record<string, unknown>>) => string | undefined {
+  const [build, startedMs] = [readBuild(), performance.now()];
+  return (counts) => {
+    const now = readBuild();
+    if (now !== build)
+      return `no result is recorded: the sources were of build ${build} before the run, and are of build ${now} now`;
+    const seconds = inSeconds(performance.now() - startedMs);
+    mkdirSync(folder, { recursive: true });
+    const result = { kind, at: new Date().toISOString(), build, seconds, ...counts };
+    writeFileSync(join(folder, `${kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    return undefined;
+  };
 }
+
+/** The parts of a file's results in the report of vitest's JSON reporter that are used here. */
+export interface TestedFile {
+  /** The path of the file. */
+  readonly name: string;
+  readonly status: string;
+  readonly startTime: number;
+  readonly endTime: number;
+  readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+}
+
+/** The number of tests of each folder, and the time of its files; `src/control/evidence` is in `src/control`. */
+export function suitesOf(files: readonly TestedFile[], base = root) {
+  const suiteOf = ({ name }: TestedFile): string =>
+    relative(base, name).split(sep).slice(0, -1).slice(0, 2).join("/");
+  return [...Map.groupBy(files, suiteOf)]
+    .map(([name, inside]) => {
+      const statuses = inside.flatMap(({ assertionResults }) => assertionResults.map(({ status }) => status));
+      const count = (wanted: string): number => statuses.filter((status) => status === wanted).length;
+      const [passed, failed] = [count("passed"), count("failed")];
+      const skipped = statuses.length - passed - failed;
+      const ms = inside.reduce((sum, { startTime, endTime }) => sum + endTime - startTime, 0);
+      return { name, passed, failed, skipped, seconds: inSeconds(ms) };
+    })
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+export const inSeconds = (ms: number): number => Number((ms / 1_000).toFixed(1));

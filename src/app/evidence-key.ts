@@ -158,11 +158,12 @@ let build: string | undefined;
  * compiled files.
  */
 export function programBuild(): string {
-  build ??= readBuild();
+  build ??= readProgramBuild();
   return build;
 }
 
-function readBuild(): string {
+/** Reads the build of this program anew, since its sources may have changed after its start. */
+export function readProgramBuild(): string {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const sources = join(root, existsSync(join(root, "src")) ? "src" : "dist");

@@ -55,6 +55,11 @@ it("evidence add records a complete result file, and refuses a wrong one with th
     [{ kind: "memory", ratios: [1, "2"] }, /^BAD_USAGE: ratios is not a list of numbers/],
     [{ kind: "leak", points: [[0, 1], [2]] }, /^BAD_USAGE: points is not a list of pairs of numbers/],
     [{ features: "option" }, /^BAD_USAGE: features is not a list of texts/],
+    [
+      { suites: [{ name: "gates" }] },
+      /^BAD_USAGE: suites is not a list of suites, each with a name and seconds/,
+    ],
+    [{ seconds: "3" }, /^BAD_USAGE: seconds is not a number of 0 or more/],
   ] as const)
     expect((await add({ ...result, ...wrong })).err).toMatch(line);
   // The gate compares builds: this one is of another program.

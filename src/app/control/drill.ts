@@ -7,7 +7,7 @@ import { pause } from "../../base/pause.ts";
 import type { Config } from "../../config/index.ts";
 import { type By, noSignals } from "../../control/index.ts";
 import { routeOf } from "../../domain/migration/route.ts";
-import type { ControlRecord } from "../../ports/control-store.ts";
+import type { ControlRecord, Instance } from "../../ports/control-store.ts";
 import { programBuild } from "../evidence-key.ts";
 import type { ControlSettings } from "../stores.ts";
 import { auditActions } from "./audit-rows.ts";
@@ -28,7 +28,13 @@ export interface DrillReport {
   readonly recorded: boolean;
 }
 
-const drillProcesses = 3;
+const [processesMin, processesMax] = [3, 20];
+
+/** The number of processes of a drill: that of the live processes of the fleet, within limits. */
+export function drillSize(instances: readonly Pick<Instance, "ageMs">[], leaseMs: number): number {
+  const live = instances.filter(({ ageMs }) => ageMs <= leaseMs).length;
+  return Math.min(Math.max(live, processesMin), processesMax);
+}
 
 /**
  * Rehearses a rollback: copies the record into a scratch store, starts control planes over it, and rolls it
@@ -39,7 +45,8 @@ export async function drill(options: RollbackOptions): Promise<DrillReport> {
   const planes: ControlPlane[] = [];
   try {
     return await withOperator(options, "reads", async ({ operator, store }, settings) => {
-      const { record } = await operator.overview();
+      const { record, instances } = await operator.overview();
+      const size = drillSize(instances, settings.config.control.leaseMs);
       // A drill sends no alerts.
       const monitoring = { ...settings.config.monitoring, alertUrl: null };
       const config: Config = {
@@ -47,7 +54,7 @@ export async function drill(options: RollbackOptions): Promise<DrillReport> {
         monitoring,
         stores: { ...settings.config.stores, control: `sqlite:${join(folder, "control.db")}` },
       };
-      const report = await withScratch({ config, folder }, record, planes, byOf(options));
+      const report = await withScratch({ config, folder }, record, { planes, size }, byOf(options));
       const { ok, ...evidence } = report;
       const build = programBuild();
       await store.note({
@@ -66,18 +73,17 @@ export async function drill(options: RollbackOptions): Promise<DrillReport> {
 async function withScratch(
   settings: ControlSettings,
   { overrides, published, grantedPhase, legacyWindow }: ControlRecord,
-  planes: ControlPlane[],
+  { planes, size }: { readonly planes: ControlPlane[]; readonly size: number },
   by: By,
 ): Promise<Omit<DrillReport, "recorded">> {
   const session = await openOperator(settings);
   try {
     const set = { ...overrides, ...(published === null ? {} : { published }), grantedPhase, legacyWindow };
     await session.store.change({ ...by, action: "drill", set });
-    for (let number = 1; number <= drillProcesses; number++)
-      planes.push(drillProcess(settings, `drill ${number}`));
+    for (let number = 1; number <= size; number++) planes.push(drillProcess(settings, `drill ${number}`));
     await Promise.all(planes.map((plane) => plane.start()));
     // Waits until all processes are registered.
-    for (let tries = 0; tries < 500 && (await session.store.instances()).length < drillProcesses; tries++)
+    for (let tries = 0; tries < 500 && (await session.store.instances()).length < size; tries++)
       await pause(systemClock, 10);
     const rolledBack = await session.operator.rollback(by, { waitMs: 10_000 });
     if (rolledBack.via === "switch_file")
@@ -91,8 +97,8 @@ async function withScratch(
         routeOf(follower.effective.plan, { book: "drill" }, 0).answer ===
         (legacyWindow === "closed" ? "modern" : "legacy"),
     );
-    const ok = acknowledged.length === drillProcesses && answeredByLegacy;
-    return { ok, processes: drillProcesses, committedMs, acknowledgedMs, answeredByLegacy };
+    const ok = acknowledged.length === size && answeredByLegacy;
+    return { ok, processes: size, committedMs, acknowledgedMs, answeredByLegacy };
   } finally {
     await session.close();
   }

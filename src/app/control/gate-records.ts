@@ -20,6 +20,8 @@ const fieldTypes = {
   "a text": (value: unknown) => typeof value === "string" && value !== "",
   "true or false": (value: unknown) => typeof value === "boolean",
   "a whole number of 0 or more": (value: unknown) => isNumber(value) && Number.isSafeInteger(value),
+  "a number of 0 or more": isNumber,
+  "a list of suites, each with a name and seconds": (value: unknown) => isListOf(value, isSuite),
   "a list of texts": (value: unknown) => isListOf(value, (one) => typeof one === "string"),
   "a list of numbers": (value: unknown) => isListOf(value, isNumber),
   "a list of pairs of numbers": (value: unknown) =>
@@ -30,6 +32,12 @@ type FieldType = keyof typeof fieldTypes;
 function isListOf(value: unknown, isEntry: (entry: unknown) => boolean): value is readonly unknown[] {
   return Array.isArray(value) && value.every(isEntry);
 }
+
+const isSuite = (suite: unknown): boolean =>
+  typeof suite === "object" &&
+  suite !== null &&
+  typeof Reflect.get(suite, "name") === "string" &&
+  isNumber(Reflect.get(suite, "seconds"));
 
 const [text, truth, count] = ["a text", "true or false", "a whole number of 0 or more"] as const;
 
@@ -51,6 +59,8 @@ const optionalFields: Readonly<Record<string, FieldType>> = {
   skippedTests: "a list of texts",
   features: "a list of texts",
   peaks: "a list of pairs of numbers",
+  suites: "a list of suites, each with a name and seconds",
+  seconds: "a number of 0 or more",
 };
 
 const fileBytesMax = 1_000_000;
