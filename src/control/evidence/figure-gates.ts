@@ -2,7 +2,7 @@
  * The gates that judge counted evidence: trials, money, failures and latencies. A gate may judge several
  * strata (classes of products, or methods), each by its own counts.
  */
-import { businessDayBefore, formatDay, parseDay } from "../../domain/market/trading-day.ts";
+import { businessDayBefore, formatDay, isBusinessDay, parseDay } from "../../domain/market/trading-day.ts";
 import type { EvidenceSource, LaneDay, Tally } from "../../ports/tallies.ts";
 import { type Bin, binsOf, methodsOf, quantile, sum } from "./bins.ts";
 import { kindsOfDay } from "./day-kinds.ts";
@@ -89,12 +89,16 @@ const missingBooksText = (books: readonly string[]): string =>
       (books.length > 5 ? ` and ${books.length - 5} more` : "");
 
 /**
- * Returns the number of trading days that bring `clean` trials, if each day brings as many as the mean day of
- * `seen`; null if `seen` is empty.
+ * Returns the number of trading days that bring `clean` further trials of a class at the pace so far: the class
+ * had `seen` trials on the trading days from the first to the last trial of `all` classes. Null if it had none.
  */
-function daysFor(clean: number, seen: readonly LaneDay[]): number | null {
-  const days = daysOf(seen).length;
-  return days === 0 ? null : Math.ceil(clean / (seen.length / days));
+function daysFor(clean: number, seen: number, all: readonly LaneDay[]): number | null {
+  const days = daysOf(all);
+  const [first, last] = [days[0], days.at(-1)].map((day) => parseDay(day ?? ""));
+  if (seen === 0 || first === undefined || last === undefined) return null;
+  let passed = 0;
+  for (let day = first; day <= last; day++) if (isBusinessDay(day)) passed += 1;
+  return Math.ceil((clean * Math.max(1, passed)) / seen);
 }
 
 /**
@@ -147,13 +151,7 @@ const accuracyGate = (source: EvidenceSource, before: readonly Guarded[]): Evide
       return open(why, evidence);
     const clean = Math.max(books.length, trialsNeeded(k, limit, alpha) - n);
     const withOneBreak = Math.max(clean, trialsNeeded(k + 1, limit, alpha) - n);
-    const days =
-      books.length > 0
-        ? null
-        : daysFor(
-            clean,
-            own.filter((trial) => trial.group === group),
-          );
+    const days = books.length > 0 ? null : daysFor(clean, n, own);
     const pace =
       days === null
         ? "; how long that takes is not known yet"
@@ -307,7 +305,8 @@ export const figureGates: readonly EvidenceGate[] = [
         );
       if (n > 0 && bound <= meanMax) return open(why, evidence);
       const clean = Math.max(1, trialsNeeded(sum, meanMax / rowMax, alpha) - n);
-      const days = daysFor(clean, trials);
+      const live = ofSources(trials, "live", "served");
+      const days = daysFor(clean, live.length, live);
       return inconclusive(
         `${why}; the gate needs ${clean} more instrument-days without a difference`,
         evidence,

@@ -612,6 +612,15 @@ test("`accuracy/live` opens exactly at the number of clean trials that its verdi
   }
 });
 
+test("the days still to go follow from all trading days since the first trial, also those on which the class had none", () => {
+  const options = clean(200, 1, { group: "option", symbol: "option" }).filter((_, at) => at % 10 === 0);
+  const daysWith = (...others: readonly LaneDay[]) =>
+    judged("accuracy/live", "dual_write", { laneDays: [...options, ...others] }).needs;
+  // 20 of 67 trials took 200 trading days, or 191 if no other class shows the days around them.
+  expect(daysWith(...clean(200, 1))).toMatchObject({ clean: 47, days: 470 });
+  expect(daysWith()).toMatchObject({ clean: 47, days: 449 });
+});
+
 test("a waiver opens a gate if two people gave it and it has not ended, and never a gate that cannot be waived", () => {
   const waiver = (gate: string, ...actors: readonly string[]) => [
     { gate, actors, reason: "tight", until: "2026-12-10" },
