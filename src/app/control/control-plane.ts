@@ -20,6 +20,7 @@ import {
   Supervisor,
 } from "../../control/index.ts";
 import { isLater } from "../../domain/migration/phase.ts";
+import { writesOf } from "../../domain/migration/plan.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ControlRecord, ControlStore, Published } from "../../ports/control-store.ts";
@@ -78,6 +79,8 @@ export class ControlPlane {
   readonly #clock: Clock;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
+  /** The time since which this process sees writes that legacy lacks and should get. */
+  #owedSinceMs: number | undefined;
   /** The last comparison of the published section with the file's own, by their hashes. */
   #compared: { readonly published: string; readonly own: string; readonly isSame: boolean } | undefined;
 
@@ -128,7 +131,7 @@ export class ControlPlane {
       signals: () => ({
         ...signals(),
         quarantined: quarantined(),
-        owedOldestMs: owed.owedToLegacy().oldestMs,
+        owedOldestMs: this.#owedAgeMs(owed),
       }),
       onFailure: (what, failure) =>
         this.#report({
@@ -153,6 +156,19 @@ export class ControlPlane {
     await this.follower.refresh();
     await this.#supervisor.second();
     await this.follower.refresh();
+  }
+
+  /**
+   * Returns the age of the oldest write that legacy lacks, for the triggers. Counts only the time for which this
+   * process has seen owed writes under a plan that sends them to legacy: the writes of an earlier process, or
+   * of a time when legacy was to get none, are delivered first.
+   */
+  #owedAgeMs(owed: OwedWrites): number {
+    const { count, oldestMs } = owed.owedToLegacy();
+    const nowMs = this.#clock.monotonicMs();
+    const isLate = count > 0 && writesOf(this.follower.state.effective.plan).includes("legacy");
+    this.#owedSinceMs = isLate ? (this.#owedSinceMs ?? nowMs) : undefined;
+    return this.#owedSinceMs === undefined ? 0 : Math.min(oldestMs, nowMs - this.#owedSinceMs);
   }
 
   /** Receives a file that changed on disk. Its `migration:` section is obeyed only after it is published. */

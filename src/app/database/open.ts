@@ -205,6 +205,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
   });
   // This may fail because a living process is moving the authority now.
   await recover().catch(() => {});
+  await bridge.countOwed();
   return {
     bridge,
     pair,

@@ -8,10 +8,13 @@ import { systemClock } from "../../adapters/host/index.ts";
 import { holdSqliteRecordStore, openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
 import { databaseTools as tools } from "../../app/database/open.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
+import { planOf } from "../../domain/migration/plan.ts";
 import { openDatabase } from "../../legacy-desk/database.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
+import type { BridgedSystem } from "../../ports/system.ts";
 import { positionRecord, tradeRecord } from "../../testing/records.ts";
 import { until } from "../../testing/until.ts";
+import { PnLServiceBridge } from "../service/index.ts";
 import { Cutover, type CutoverOptions, type CutoverReport, recoverFences } from "./cutover.ts";
 import { DatabaseBridge, type Direction } from "./database-bridge.ts";
 
@@ -130,6 +133,63 @@ it("the authority moves to modern and back during writes, and no acknowledged wr
   expect(seen("legacy").trades).toEqual(acknowledged.toSorted());
   expect(seen("modern").trades).toEqual(acknowledged.toSorted());
   expect(fences()).toEqual(Array(2).fill({ epoch: 1 + moves.length, authority: moves.at(-1), step: "" }));
+});
+
+it("answers of legacy are stale while legacy lacks writes, and no longer", async () => {
+  const bridge = await openBridge();
+  const system = (name: string): BridgedSystem => ({
+    ...{ name, kind: "module", methods: undefined },
+    invoke: async () => ({}),
+    close: async () => {},
+  });
+  const service = new PnLServiceBridge(
+    {
+      legacy: system("legacy"),
+      modern: system("modern"),
+      plan: planOf({ phase: "shadow_mode", flags: {} }),
+      owed: bridge,
+    },
+    { clock: systemClock, load: { overload: () => undefined }, draw: () => 1 },
+  );
+  let keys = 0;
+  const write = async (side: Side) => {
+    expect(
+      await bridge.write([positionRecord(String(++keys))], { idempotencyKey: `write ${keys}` }),
+    ).toMatchObject({
+      kind: "acknowledged",
+    });
+    return seen(side).fence;
+  };
+  const ask = () => service.call("totals", {});
+  const moved = async (side: Side) => {
+    wanted = { authority: side, mirrors: true };
+    expect(await (await openLadder()).to(side)).toMatchObject({ moved: true });
+  };
+  await write("legacy");
+  expect(await ask()).toMatchObject({ source: "legacy", stale: false });
+  await moved("modern");
+  wanted = { authority: "modern", mirrors: false };
+  await write("modern");
+  await write("modern");
+  // Both writes count at once, and also after the relay has run without carrying them.
+  for (let look = 0; look < 2; look++) {
+    expect(bridge.owedToLegacy().count).toBe(2);
+    await bridge.countOwed();
+  }
+  const { oldestMs } = bridge.owedToLegacy();
+  await until(() => bridge.owedToLegacy().oldestMs > oldestMs);
+  expect(await ask()).toMatchObject({ source: "legacy", stale: true, staleMs: expect.any(Number) });
+  // The relay delivers them, and nobody asks the bridge to drain.
+  wanted = { authority: "modern", mirrors: true };
+  await until(() => bridge.owedToLegacy().count === 0);
+  expect(await ask()).toMatchObject({ source: "legacy", stale: false });
+  await write("modern");
+  await moved("legacy");
+  await write("legacy");
+  await until(() => bridge.owedToLegacy().count === 0);
+  await write("legacy");
+  expect(bridge.owedToLegacy()).toEqual({ count: 0, oldestMs: 0 });
+  expect(await ask()).toMatchObject({ source: "legacy", stale: false });
 });
 
 it("the move waits while another process searches for the desk's rows, and does not hold legacy's lock meanwhile", async () => {

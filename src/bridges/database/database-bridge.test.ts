@@ -635,6 +635,11 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
 
     describe("over a wire that breaks", () => {
       let wire: Wire;
+      /** Makes the counts of owed writes fail, so that each commit on the wire is one of a write. */
+      const withoutCounts = (stores: Record<Side, RecordStore>): void =>
+        changeCalls(stores, "modern", (name) => {
+          if (name === "owed") throw new Error("not counted in this test");
+        });
 
       beforeEach(async () => {
         wire = await Wire.to(server.url);
@@ -646,7 +651,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
 
       it("a commit that is cut at any byte is never answered as refused, and a retry under the same key finds its outcome", async () => {
         modern = modernInPostgres(wire.url);
-        const bridge = await open("modern", { mirrors: false });
+        const bridge = await open("modern", { mirrors: false, change: withoutCounts });
         // The request is 12 bytes long; the answer is 12 bytes of CommandComplete and 6 of ReadyForQuery.
         const cuts = [
           ...Array.from({ length: 13 }, (_, bytes) => ["request", bytes] as const),
@@ -675,7 +680,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
 
       it("a commit whose server cannot be asked is unresolved, and a retry under the same key finds its outcome", async () => {
         modern = modernInPostgres(wire.url, 1_000);
-        const bridge = await open("modern", { mirrors: false });
+        const bridge = await open("modern", { mirrors: false, change: withoutCounts });
         for (const [at, message] of (["request", "answer"] as const).entries()) {
           const write = () => bridge.write([trade(at + 1)], { idempotencyKey: message });
           wire.away = true;

@@ -20,7 +20,7 @@ export interface Direction {
   readonly mirrors: boolean;
 }
 
-export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted"> {
+export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted" | "afterRun"> {
   readonly tools: IntakeTools;
   /** Returns undefined while the plan is not known; no write is taken or carried during that time. */
   readonly direction: () => Direction | undefined;
@@ -66,6 +66,11 @@ interface Waiting {
 /** The most writes that share one commit. */
 const groupMax = 64;
 /**
+ * The owed writes are counted after each run of the relay. A count reads all of them, so while there are more
+ * than `owedFewMax`, they are counted at most once in `countAgainMs`.
+ */
+const [owedFewMax, countAgainMs] = [1_000, 500];
+/**
  * An epoch that no fence has. Under this epoch a store acknowledges the writes that it already has, and
  * refuses all others.
  */
@@ -84,7 +89,14 @@ export class DatabaseBridge implements OwedWrites {
   readonly #relay: Relay;
   readonly #waiting: Waiting[] = [];
   readonly #commit: () => Promise<void>;
-  #owed = { count: 0, oldestMs: 0 };
+  /**
+   * The number of writes that legacy lacks, and the time since which it lacks the oldest. If the number is 0,
+   * the time at which this was known.
+   */
+  #owed: { readonly count: number; readonly sinceMs: number };
+  #countedMs = Number.NEGATIVE_INFINITY;
+  /** The number of writes that modern has taken from this process, or may have taken. */
+  #toModern = 0;
   /** The authority of the last group, if it is legacy. */
   #seen: Authority | undefined;
   #isClosed = false;
@@ -92,7 +104,15 @@ export class DatabaseBridge implements OwedWrites {
   constructor(options: DatabaseBridgeOptions) {
     this.#options = options;
     this.#commit = oneAtATime(() => this.#commitWaiting());
-    this.#relay = new Relay({ ...options, isWanted: () => options.direction()?.mirrors ?? false });
+    this.#owed = { count: 0, sinceMs: options.clock.monotonicMs() };
+    this.#relay = new Relay({
+      ...options,
+      isWanted: () => options.direction()?.mirrors ?? false,
+      afterRun: async () => {
+        const isDue = options.clock.monotonicMs() - this.#countedMs >= countAgainMs;
+        if (isDue || this.#owed.count <= owedFewMax) await this.countOwed();
+      },
+    });
   }
 
   /** Never rejects before `close`; afterwards it rejects with CLOSED. A refused write is in neither store. */
@@ -132,16 +152,42 @@ export class DatabaseBridge implements OwedWrites {
     await (await this.#authority()).store.call("unpark", null);
     for (;;) {
       await this.#relay.run();
-      const { count, parked } = await this.#countOwed();
-      if (count === 0) return { drained: true, owed: 0 };
-      if (count === parked || clock.monotonicMs() >= endMs) return { drained: false, owed: count };
+      const { store } = await this.#authority();
+      const { count, parked } = await store.call("owed", { nowMs: clock.nowMs() });
+      if (count === parked || clock.monotonicMs() >= endMs) {
+        await this.countOwed();
+        return { drained: count === 0, owed: count };
+      }
       await pause(clock, 10);
     }
   }
 
-  /** The number that the store reported last, plus the writes of this process since then. */
+  /**
+   * Returns the writes that legacy lacked at the last count, plus those of this process since then. While
+   * modern is authoritative and does not answer, the number is unknown and this returns at least one.
+   */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
-    return this.#owed;
+    const { count, sinceMs } = this.#owed;
+    return { count, oldestMs: count === 0 ? 0 : Math.round(this.#options.clock.monotonicMs() - sinceMs) };
+  }
+
+  /** Counts the writes that legacy lacks. Never rejects. */
+  async countOwed(): Promise<void> {
+    const { clock } = this.#options;
+    const [atMs, before] = [clock.monotonicMs(), this.#toModern];
+    const authority = await this.#authority().catch(() => undefined);
+    // While legacy's fence cannot be read, the last count stays.
+    if (authority === undefined) return;
+    const { store } = authority;
+    const none = { count: 0, oldestMs: 0 };
+    const found =
+      store.side === "legacy"
+        ? none
+        : await store.call("owed", { nowMs: clock.nowMs() }).catch(() => undefined);
+    this.#countedMs = atMs;
+    if (found === undefined) this.#owed = { ...this.#owed, count: Math.max(1, this.#owed.count) };
+    // A write that came after the beginning of the count may be missing from it.
+    else this.#owed = { count: found.count + this.#toModern - before, sinceMs: atMs - found.oldestMs };
   }
 
   /** Ends the relay and closes both stores. Writes that the other store lacks stay in the outbox. */
@@ -163,13 +209,6 @@ export class DatabaseBridge implements OwedWrites {
     return { store: stores[authority], epoch };
   }
 
-  async #countOwed() {
-    const { store } = await this.#authority();
-    const owed = await store.call("owed", { nowMs: this.#options.clock.nowMs() });
-    this.#owed = store.side === "modern" ? owed : { count: 0, oldestMs: 0 };
-    return owed;
-  }
-
   /** Returns the write with its rows in the form of each store. */
   #prepared(rows: readonly Row[], options: Required<WriteOptions>): PreparedWrite | RowRefusal {
     const prepared: PreparedWrite["rows"][number][] = [];
@@ -187,11 +226,21 @@ export class DatabaseBridge implements OwedWrites {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, groupMax);
       const answers = await this.#written(group.map(({ write }) => write));
+      // `#seen` is defined if legacy has taken the group.
+      if (this.#seen === undefined) this.#addOwed(answers.filter(({ kind }) => kind !== "refused").length);
       for (const [at, { settle }] of group.entries()) settle(itemAt(answers, at));
-      if (this.#owed.count > 0 || this.#options.direction()?.authority === "modern")
-        this.#owed = { ...this.#owed, count: this.#owed.count + group.length };
       void this.#relay.run();
     }
+  }
+
+  #addOwed(added: number): void {
+    if (added === 0) return;
+    const { count, sinceMs } = this.#owed;
+    this.#toModern += added;
+    this.#owed = {
+      count: count + added,
+      sinceMs: count === 0 ? this.#options.clock.monotonicMs() : sinceMs,
+    };
   }
 
   /** Never rejects. */

@@ -21,6 +21,8 @@ export interface RelayOptions {
   /** The time for which an entry is kept after the mirror has it. */
   readonly keepsMs: number;
   readonly onEvent: (event: RelayEvent) => void;
+  /** Called after each run, even after one that failed. It must not reject. */
+  readonly afterRun?: () => Promise<void>;
 }
 
 export type RelayEvent =
@@ -94,6 +96,7 @@ export class Relay {
         onEvent({ kind: "relay_failed", why: messageOf(failure), failures: this.#failures });
       nextMs = backOffMs(pauses, this.#failures, draw());
     }
+    await this.#options.afterRun?.();
     if (this.#isEnded) return;
     const stop = this.#options.clock.every(nextMs, () => {
       stop();
