@@ -131,6 +131,7 @@ export const campaigns = {
       "test/reports/libreoffice.test.ts",
       "test/reports/mutations.test.ts",
       "test/reports/reader.test.ts",
+      "test/reports/known-causes.test.ts",
     ],
     proves:
       "LibreOffice reads what the workbooks hold, a large report needs little memory, and each change is found",

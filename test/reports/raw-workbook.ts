@@ -115,7 +115,7 @@ export function rawWorkbook(book: RawWorkbook): Buffer {
     "xl/styles.xml": styles,
     ...Object.fromEntries(sheets.map((sheet, at) => [`xl/worksheets/sheet${at + 1}.xml`, sheetXml(sheet)])),
     ...(keywords !== undefined && {
-      "docProps/core.xml": `<p xmlns:cp="x"><cp:keywords>${keywords}</cp:keywords></p>`,
+      "docProps/core.xml": `<cp:p xmlns:cp="x"><cp:keywords>${keywords}</cp:keywords></cp:p>`,
     }),
     ...parts,
   };

@@ -12,10 +12,18 @@ import {
   type TieOut,
 } from "../../ports/report-diff.ts";
 import type { Workbook, WorkbookSheet } from "../../ports/workbook.ts";
-import { areAlike, type CellDifference, type Judging, judgeCells, numberText } from "./judge-cells.ts";
-import { reportCauseOf } from "./known-causes.ts";
-import { reportKeyword, sheetLayouts } from "./layout.ts";
+import {
+  areAlike,
+  type CellDifference,
+  type Judging,
+  judgeCells,
+  numberText,
+  unexplained,
+} from "./judge-cells.ts";
+import { ReportCauses } from "./known-causes.ts";
+import { isMoney, reportKeyword, sheetLayouts, toleranceOf } from "./layout.ts";
 import { pairRecords } from "./pair-records.ts";
+import { Row } from "./report-rows.ts";
 import { layoutDifferences } from "./sheet-layout.ts";
 import {
   type Cell,
@@ -69,9 +77,17 @@ class WorkbookDiff {
   readonly #judging: Judging;
   readonly #differences: ReportDifference[] = [];
   readonly #drift: Drift[] = [];
+  /** Known causes, if legacy's own report is compared with the bridge's. Built when a difference needs one. */
+  readonly #causes: () => ReportCauses | undefined;
 
   constructor(legacy: Workbook, modern: Workbook, options: DiffOptions) {
     this.#options = options;
+    let causes: ReportCauses | undefined;
+    this.#causes = () => {
+      if (!isReport(modern) || isReport(legacy)) return undefined;
+      causes ??= new ReportCauses(legacy, modern, options.tolerances);
+      return causes;
+    };
     const isOurs = { legacy: isReport(legacy), modern: isReport(modern) };
     this.#judging = { legacy, modern, isOurs, shown: options.shown };
   }
@@ -111,13 +127,13 @@ class WorkbookDiff {
     const side = sideOf(pair);
     if (side !== undefined) {
       const rows = `${(legacy ?? modern)?.rowNumbers.length ?? 0} rows`;
-      this.#add({ sheet: name, key: null, column: null, ...onlyIn(side, rows) });
+      this.#differences.push({ sheet: name, key: null, column: null, ...onlyIn(side, rows) });
     }
     if (legacy === undefined || modern === undefined) return;
     const tables = { legacy: tableOf(legacy), modern: tableOf(modern) };
     const key = rowKeyOf(tables.legacy, tables.modern);
     for (const found of layoutDifferences(tables.legacy, tables.modern, key))
-      this.#add({ sheet: name, key: null, column: null, class: "appearance", ...found });
+      this.#differences.push({ sheet: name, key: null, column: null, class: "appearance", ...found });
     this.#addColumns(tables);
     this.#addRows(tables, key);
   }
@@ -132,7 +148,7 @@ class WorkbookDiff {
         if (!other.columns.has(column)) {
           const found = onlyIn(side, column);
           const added = { ...found, class: "appearance", what: "added column" } as const;
-          this.#add({ sheet, key: null, column, ...(isAdded(column) ? added : found) });
+          this.#differences.push({ sheet, key: null, column, ...(isAdded(column) ? added : found) });
         }
     }
     const [a, b] = [
@@ -174,30 +190,57 @@ class WorkbookDiff {
     const compared = new RowComparison(tables, names, this.#options, this.#judging);
     for (const [a, b] of pairs) {
       const [x, y] = [legacy.records[a] ?? 0, modern.records[b] ?? 0];
-      for (const { column, found, cells } of compared.row(x, y))
+      for (const { column, found, cells } of compared.row(x, y)) {
+        const place = {
+          sheet,
+          column: names[column] ?? "",
+          class: found.class,
+          legacy: new Row(legacy, x),
+          modern: new Row(modern, y),
+        };
+        const cause = found.cause && this.#causes()?.ofCell(place);
         this.#addCell({
           sheet,
           key: namedKey(legacy, x, key),
-          column: names[column] ?? null,
-          found,
+          column: place.column,
+          found: cause === undefined ? found : { ...found, cause },
           cells,
           ...(repeated.has(a) && { keyIsNotUnique: true }),
         });
+      }
     }
     for (const looked of compared.looks()) this.#addLook(looked, tables, key);
     const allowed = multiply(this.#options.tolerances.pnl, fraction(BigInt(pairs.length)));
     this.#drift.push(...compared.drifts().map((drift) => ({ ...drift, allowed })));
+    const only = {
+      legacy: onlyLegacy.map((at) => new Row(legacy, legacy.records[at] ?? 0)),
+      modern: onlyModern.map((at) => new Row(modern, modern.records[at] ?? 0)),
+    };
+    // Another comparison than that of the pairs, because it adds up no drift.
+    const tried = new RowComparison(tables, names, this.#options, this.#judging);
+    const causes =
+      onlyLegacy.length === 0
+        ? undefined
+        : this.#causes()?.ofRows(sheet, key.names, only, (x, y) =>
+            tried
+              .row(x.at, y.at)
+              .flatMap(({ column, found }) =>
+                found.cause === undefined ? [] : [{ column: names[column] ?? "", class: found.class }],
+              ),
+          );
     for (const [side, table, list] of [
       ["legacy", legacy, onlyLegacy],
       ["modern", modern, onlyModern],
     ] as const)
       for (const at of list) {
         const row = table.records[at] ?? 0;
-        this.#add({
+        const cause = causes?.[side].get(row);
+        this.#differences.push({
           sheet,
           key: namedKey(table, row, key),
           column: null,
           ...onlyIn(side, rowText(table.sheet, row)),
+          ...(cause !== undefined && { cause }),
           ...(repeatedOnly[side].has(at) && { keyIsNotUnique: true }),
         });
       }
@@ -210,24 +253,21 @@ class WorkbookDiff {
 
   #addCell({ sheet, key, column, found, cells: [a, b], count, keyIsNotUnique }: PlacedCell): void {
     const { difference, tolerance, texts, ...rest } = found;
-    this.#add({
+    // A quantity or a price may be a thousand times another one by chance.
+    const isChance = rest.cause === "MULTIPLIER" && !isMoney(sheet, column, key);
+    this.#differences.push({
       sheet,
       key,
       column,
       legacy: texts?.[0] ?? textOrNull(a),
       modern: texts?.[1] ?? textOrNull(b),
       ...rest,
+      ...(isChance && { cause: unexplained }),
       ...(difference && { difference: numberText(difference) }),
       ...(tolerance && { tolerance: numberText(tolerance) }),
       ...(count !== undefined && count > 1 && { cells: count }),
       ...(keyIsNotUnique && { keyIsNotUnique }),
     });
-  }
-
-  #add(found: ReportDifference): void {
-    const { legacy, modern } = this.#judging.isOurs;
-    const cause = modern && !legacy && found.cause !== undefined ? reportCauseOf(found) : undefined;
-    this.#differences.push(cause === undefined ? found : { ...found, cause });
   }
 }
 
@@ -281,12 +321,11 @@ class RowComparison {
     this.#tables = tables;
     this.#names = names;
     this.#judging = judging;
-    const ofPosition = sheetLayouts.get(tables.legacy.sheet.name)?.positionColumns;
-    const { position, pnl } = options.tolerances;
+    const { name: sheet } = tables.legacy.sheet;
     this.#columns = names.map((name) => ({
       a: tables.legacy.columns.get(name) ?? -1,
       b: tables.modern.columns.get(name) ?? -1,
-      allowed: ofPosition?.includes(name) ? position : pnl,
+      allowed: options.tolerances[toleranceOf(sheet, name)],
     }));
     this.#drifts = names.map(() => undefined);
     const places = ({ columns }: SheetTable): Int32Array =>

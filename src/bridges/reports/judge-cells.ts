@@ -27,7 +27,8 @@ export interface CellDifference {
   readonly texts?: readonly [legacy: string, modern: string];
 }
 
-const unexplained = "unexplained";
+/** The cause of a difference for which no other cause is proved. */
+export const unexplained = "unexplained";
 
 /**
  * Compares two cells. Returns the first difference in this order: error, formula without a result, type,

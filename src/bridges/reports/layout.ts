@@ -40,3 +40,17 @@ export const reportKeyword = "pnl-bridge daily report";
 
 /** The texts that stand for a figure that is not available: that of our report, then that of legacy's. */
 export const missingWords: ReadonlySet<string> = new Set(["not available", "awaiting data"]);
+
+/** The metrics of Summary that count something, and are no money. */
+export const countMetrics: ReadonlySet<string> = new Set(["Active Positions", "Total Trades"]);
+
+/** The kind of tolerance that the numbers of a column have. */
+export const toleranceOf = (sheet: string, column: string): "position" | "pnl" =>
+  sheetLayouts.get(sheet)?.positionColumns?.includes(column) ? "position" : "pnl";
+
+/** Whether the numbers of a column of a report are money, in a row with this key. */
+export const isMoney = (
+  sheet: string,
+  column: string | null,
+  key: Readonly<Record<string, string>> | null,
+): boolean => column !== null && toleranceOf(sheet, column) === "pnl" && !countMetrics.has(key?.Metric ?? "");

@@ -11,6 +11,7 @@ import {
 import type { TieOut } from "../../ports/report-diff.ts";
 import type { Workbook } from "../../ports/workbook.ts";
 import { numberText } from "./judge-cells.ts";
+import { countMetrics } from "./layout.ts";
 import { cellIndex, type SheetTable, tableOf, typeAt } from "./sheet-table.ts";
 
 /** The rows of a report, summed up. */
@@ -24,16 +25,15 @@ interface RowSums {
 /** A figure of Summary, and the sum that it must equal. */
 interface TieOutRule {
   readonly name: string;
-  readonly isCount: boolean;
   readonly sum: (sums: RowSums) => Fraction;
 }
 
 const rules: readonly TieOutRule[] = [
-  { name: "Total PNL", isCount: false, sum: ({ realized, unrealized }) => add(realized, unrealized) },
-  { name: "Realized PNL", isCount: false, sum: ({ realized }) => realized },
-  { name: "Unrealized PNL", isCount: false, sum: ({ unrealized }) => unrealized },
-  { name: "Active Positions", isCount: true, sum: ({ positions }) => positions },
-  { name: "Total Trades", isCount: true, sum: ({ trades }) => trades },
+  { name: "Total PNL", sum: ({ realized, unrealized }) => add(realized, unrealized) },
+  { name: "Realized PNL", sum: ({ realized }) => realized },
+  { name: "Unrealized PNL", sum: ({ unrealized }) => unrealized },
+  { name: "Active Positions", sum: ({ positions }) => positions },
+  { name: "Total Trades", sum: ({ trades }) => trades },
 ];
 
 interface SummedReport {
@@ -72,13 +72,14 @@ export function tieOutsOf(legacy: Workbook, modern: Workbook, allowed: Fraction)
 }
 
 function tied(
-  { name, isCount }: TieOutRule,
+  { name }: TieOutRule,
   workbook: TieOut["workbook"],
   { sum, shown, allowed }: { readonly sum: Fraction; readonly shown: string; readonly allowed: Fraction },
 ): TieOut {
   const number = parseFigure(shown);
   const holds =
-    number !== undefined && compare(absolute(subtract(number, sum)), isCount ? zero : allowed) <= 0;
+    number !== undefined &&
+    compare(absolute(subtract(number, sum)), countMetrics.has(name) ? zero : allowed) <= 0;
   return { name, workbook, sum: numberText(sum), shown: number === undefined ? null : shown, holds };
 }
 
