@@ -23,7 +23,7 @@ import type { Answer, Given, StoredRow, StoredValue } from "../ports/record-stor
 import type { Dialect } from "./dialect.ts";
 import { placeOfClaim } from "./legacy-places.ts";
 import { holds, type RowAccess } from "./row-access.ts";
-import { ask, numberIn, statement, textIn, type Work } from "./work.ts";
+import { ask, askAll, numberIn, type Statement, statement, textIn, type Work } from "./work.ts";
 
 type BackfillWorks = {
   readonly [Name in keyof BackfillCalls]: (given: Given<Name>) => Work<Answer<Name>>;
@@ -57,12 +57,10 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return found;
   }
 
-  const insert = `INSERT INTO ${versions} (aggregate, claim, version, written) VALUES`;
-  const valuesOf = ({ aggregate, claim, change }: AdoptedRow): readonly StoredValue[] => [
-    aggregate,
-    claim,
-    JSON.stringify(change.set),
-  ];
+  const insert = `INSERT INTO ${versions} (aggregate, claim, version, written) VALUES (?, ?, 0, ?)`;
+  const insertIfNew = `${insert} ON CONFLICT DO NOTHING`;
+  const insertVersion = ({ aggregate, change, claim }: AdoptedRow, sql = insert): Statement =>
+    statement(sql, aggregate, claim, JSON.stringify(change.set));
 
   /** Whether a row of legacy takes the place of an earlier one, of which the stored version is given. */
   const replaces = ({ isReplaceable, claim }: AdoptedRow, { version, claim: before }: Version): boolean =>
@@ -78,13 +76,11 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
     return { kind: "adopted", has: null };
   }
 
-  /** Reads columns of the rows of one table of legacy as they are now, by their ids. */
-  function* currentRows(rows: readonly ClaimedRow[], columns: string): Work<ReadonlyMap<number, StoredRow>> {
-    if (rows.length === 0) return new Map();
+  /** Reads the rows of one table of legacy as they are now, by their ids. */
+  function* currentRows(rows: readonly ClaimedRow[]): Work<ReadonlyMap<number, StoredRow>> {
     const ids = rows.map(({ id }) => id);
     const found = yield* ask(
-      `SELECT rowid AS row_id, ${columns} FROM ${dialect.rowsOf(rows[0]?.change.table ?? "")}
-       WHERE rowid BETWEEN ? AND ?`,
+      `SELECT rowid AS row_id, * FROM ${dialect.rowsOf(rows[0]?.change.table ?? "")} WHERE rowid BETWEEN ? AND ?`,
       Math.min(...ids),
       Math.max(...ids),
     );
@@ -113,21 +109,14 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
    * row, then the others one by one.
    */
   function* claimRows(rows: readonly ClaimedRow[]): Work<readonly AdoptAnswer[]> {
-    const [first] = rows;
-    if (first === undefined) return [];
-    const { key, set } = first.change;
-    const asRead = yield* currentRows(rows, listOf(Object.keys({ ...key, ...set })));
+    if (rows.length === 0) return [];
+    const current = yield* currentRows(rows);
     const sharesNothing = sharingNothing();
     const adopted = yield* insertNew(
       rows.filter(
         (row) =>
-          sharesNothing(row) && row.claim !== null && row.mayClaim && isAsRead(row, asRead.get(row.id)),
+          sharesNothing(row) && row.claim !== null && row.mayClaim && isAsRead(row, current.get(row.id)),
       ),
-    );
-    // The version of a known row may be about other columns.
-    const current = yield* currentRows(
-      rows.filter((row) => !adopted.has(row)),
-      "*",
     );
     const answers: AdoptAnswer[] = [];
     for (const row of rows)
@@ -137,14 +126,8 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 
   /** Stores the versions of the rows whose aggregate and claim are both unknown, and returns these rows. */
   function* insertNew<R extends AdoptedRow>(rows: readonly R[]): Work<ReadonlySet<R>> {
-    const inserted = yield groupsOf(rows).map((group) =>
-      statement(
-        `${insert} ${group.map(() => "(?, ?, 0, ?)").join(", ")} ON CONFLICT DO NOTHING RETURNING aggregate`,
-        ...group.flatMap(valuesOf),
-      ),
-    );
-    const aggregates = new Set(inserted.flat().map((row) => row.aggregate));
-    return new Set(rows.filter(({ aggregate }) => aggregates.has(aggregate)));
+    const inserted = yield rows.map((row) => insertVersion(row, insertIfNew));
+    return new Set(rows.filter((_, at) => inserted[at]?.length === 1));
   }
 
   const isAsRead = ({ change }: ClaimedRow, current: StoredRow | undefined): boolean =>
@@ -161,7 +144,7 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
       if (!isAsRead(row, current)) return { kind: "moved", has: null };
       if (owner !== undefined) return { kind: "differs", has: owner.written };
       if (!row.mayClaim) return { kind: "unclaimed", has: null };
-      yield* ask(`${insert} (?, ?, 0, ?)`, ...valuesOf(row));
+      yield* askAll(insertVersion(row));
       return { kind: "adopted", has: null };
     }
     if (own.claim === null || own.claim === claim || claim === null)
@@ -179,9 +162,9 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
    */
   function* adoptRows(rows: readonly AdoptedRow[]): Work<readonly AdoptAnswer[]> {
     const fresh = yield* insertNew(rows.filter(sharingNothing()));
-    const groups = groupsOf([...fresh]);
-    const entered = yield groups.map((group) => access.adding(group.map(({ change }) => change)));
-    const others = groups.filter((group, at) => entered[at]?.length !== group.length).flat();
+    const inserted = [...fresh];
+    const entered = yield inserted.map(({ change }) => access.adding(change));
+    const others = inserted.filter((_, at) => entered[at]?.length === 0);
     const found = yield others.map(({ change }) => access.reading(change));
     const stored = new Map(others.map((row, at) => [row, found[at]?.[0]]));
     // A row that was neither inserted nor found breaks a rule other than the table's key. This second insert
@@ -427,14 +410,6 @@ export function backfillCalls(dialect: Dialect, access: RowAccess): BackfillWork
 export const mayWait = ({ kind }: AdoptAnswer): boolean => kind === "differs" || kind === "repeated";
 
 const newlyAdopted: AdoptAnswer = { kind: "adopted", has: null };
-
-/** The number of rows that one statement inserts, which takes less time than a statement for each row. */
-const groupRows = 20;
-
-const groupsOf = <R>(rows: readonly R[]): readonly (readonly R[])[] =>
-  Array.from({ length: Math.ceil(rows.length / groupRows) }, (_, at) =>
-    rows.slice(at * groupRows, (at + 1) * groupRows),
-  );
 
 /**
  * Returns a test, for rows in their order, of whether a row shares neither its aggregate nor its claim with

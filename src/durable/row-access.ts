@@ -16,6 +16,7 @@ export class RowAccess {
     DELETE: new Map(),
     UPDATE: new Map(),
     INSERT: new Map(),
+    ADD: new Map(),
   };
 
   constructor(dialect: Dialect) {
@@ -53,21 +54,20 @@ export class RowAccess {
       const sql = this.#sql("UPDATE", table, Object.keys(values), keys);
       return statement(sql, ...Object.values(values), ...Object.values(key));
     }
-    const row: StoredRow = { ...key, ...initial, ...values };
-    return statement(this.#sql("INSERT", table, Object.keys(row), []), ...Object.values(row));
+    return this.#inserting("INSERT", table, { ...key, ...initial, ...values });
   }
 
   /**
-   * Returns the statement that inserts rows at version 0, each unless its key exists; its result shows how
-   * many rows were inserted. All rows are of one table and have the same columns.
+   * The statement that inserts a row at version 0 unless its key exists; its result shows whether the row was
+   * inserted.
    */
-  adding(changes: readonly RowChange[]): Statement {
+  adding({ table, key, set, initial }: RowChange): Statement {
     const version = this.#dialect.keepsVersion ? { version: 0 } : {};
-    const rows = changes.map(({ key, set, initial }) => ({ ...key, ...initial, ...set, ...version }));
-    const [first = {}] = rows;
-    const columns = Object.keys(first);
-    const sql = `${this.#sql("INSERT", changes[0]?.table ?? "", columns, [])}${`, (${marks(columns)})`.repeat(rows.length - 1)}`;
-    return statement(`${sql} ON CONFLICT DO NOTHING`, ...rows.flatMap((row) => Object.values(row)));
+    return this.#inserting("ADD", table, { ...key, ...initial, ...set, ...version });
+  }
+
+  #inserting(verb: "INSERT" | "ADD", table: string, row: StoredRow): Statement {
+    return statement(this.#sql(verb, table, Object.keys(row), []), ...Object.values(row));
   }
 
   /** Reads the row that a change is about. */
@@ -101,15 +101,17 @@ export class RowAccess {
   }
 }
 
-const marks = (columns: readonly string[]): string => columns.map(() => "?").join(", ");
+const inserted = (table: string, columns: readonly string[]): string =>
+  `INSERT INTO ${table} (${columns.map((column) => `"${column}"`).join(", ")})
+   VALUES (${columns.map(() => "?").join(", ")})`;
 
 const texts = {
   SELECT: (table, _, keys) => `SELECT * FROM ${table} WHERE ${equal(keys).join(" AND ")}`,
   DELETE: (table, _, keys) => `DELETE FROM ${table} WHERE ${equal(keys).join(" AND ")}`,
   UPDATE: (table, columns, keys) =>
     `UPDATE ${table} SET ${equal(columns).join(", ")} WHERE ${equal(keys).join(" AND ")}`,
-  INSERT: (table, columns) =>
-    `INSERT INTO ${table} (${columns.map((column) => `"${column}"`).join(", ")}) VALUES (${marks(columns)})`,
+  INSERT: inserted,
+  ADD: (table, columns) => `${inserted(table, columns)} ON CONFLICT DO NOTHING`,
 } satisfies Record<string, (table: string, columns: readonly string[], keys: readonly string[]) => string>;
 
 type Verb = keyof typeof texts;

@@ -3,7 +3,7 @@ import type { StoredRow, StoredValue } from "../ports/record-store.ts";
 
 /**
  * One SQL statement. `?` stands for a value. The result of an INSERT, UPDATE or DELETE without RETURNING is
- * one empty row for each row that it changed.
+ * one empty row if it changed any row, else no row.
  */
 export interface Statement {
   readonly sql: string;
@@ -30,9 +30,6 @@ export function statement(sql: string, ...values: StoredValue[]): Statement {
     throw new StatementRefused("a text holds NUL or half of a surrogate pair");
   return { sql, values };
 }
-
-/** The result of a statement that returns no rows. */
-export const changedRows = (count: number): readonly StoredRow[] => new Array<StoredRow>(count).fill({});
 
 /** Yields one statement. */
 export function* ask(sql: string, ...values: StoredValue[]): Work<readonly StoredRow[]> {

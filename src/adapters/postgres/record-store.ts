@@ -14,7 +14,7 @@ import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
-import { changedRows, runLater, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
+import { runLater, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
 import type { Answer, Given, RecordCall, RecordStore, StoredRow } from "../../ports/record-store.ts";
 import { PostgresDatabase } from "./database.ts";
 import { type Target, targetOf } from "./failures.ts";
@@ -143,7 +143,7 @@ async function answer(client: PoolClient, { sql, values }: Statement): Promise<r
       sql.replaceAll("?", () => `$${++place}`),
       [...values],
     );
-    return rows.length === 0 ? changedRows(rowCount ?? 0) : rows;
+    return rows.length === 0 && rowCount !== null && rowCount > 0 ? [{}] : rows;
   } catch (failure) {
     // Data that a type or rule of the database forbids, also by a trigger, or that no index can hold.
     if (/^(22|23|54000|P0001)/.test(codeOf(failure)))

@@ -7,7 +7,7 @@ import {
   journalTables,
   readingJournalCalls,
 } from "../../durable/file-journal.ts";
-import { changedRows, runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
+import { runNow, type Statement, StatementRefused, type Work } from "../../durable/work.ts";
 import { tradeKeyText } from "../../engine/trade-key.ts";
 import type { FileJournalCall, FileJournalCalls } from "../../ports/file-journal.ts";
 import type { StoredRow } from "../../ports/record-store.ts";
@@ -74,7 +74,7 @@ export class JournalFile {
     }
     try {
       if (statement.reader) return statement.all(...values) as StoredRow[];
-      return changedRows(statement.run(...values).changes);
+      return statement.run(...values).changes > 0 ? [{}] : [];
     } catch (failure) {
       if (failure instanceof Database.SqliteError && failure.code.startsWith("SQLITE_CONSTRAINT"))
         throw new StatementRefused(failure.message, { cause: failure });

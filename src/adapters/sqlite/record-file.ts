@@ -12,15 +12,7 @@ import type { Side } from "../../domain/migration/phase.ts";
 import type { Dialect } from "../../durable/dialect.ts";
 import { readingCalls, recordCalls, WriteUndone } from "../../durable/record-calls.ts";
 import { RowAccess } from "../../durable/row-access.ts";
-import {
-  changedRows,
-  numberIn,
-  runNow,
-  type Statement,
-  StatementRefused,
-  textIn,
-  type Work,
-} from "../../durable/work.ts";
+import { numberIn, runNow, type Statement, StatementRefused, textIn, type Work } from "../../durable/work.ts";
 import { realFile } from "../../platform/real-file.ts";
 import { remoteFileSystems } from "../../platform/remote-file-systems.ts";
 import type { Answer, Given, RecordCall, StoredRow } from "../../ports/record-store.ts";
@@ -210,7 +202,9 @@ export class RecordFile {
     try {
       const rows = statement.reader
         ? (statement.all(...values) as StoredRow[])
-        : changedRows(statement.run(...values).changes);
+        : statement.run(...values).changes > 0
+          ? [{}]
+          : [];
       if (this.#beside !== undefined && isKept(statement)) this.#made.push({ sql, values });
       return rows;
     } catch (failure) {
