@@ -318,10 +318,15 @@ export function recordCalls(dialect: Dialect): RecordWorks {
     },
     *applied({ source }) {
       const [row] = yield* ask(
-        `SELECT applied, (SELECT max(seq) FROM ${table("inbox")} WHERE source = ?) AS seq FROM ${table("fence")}`,
+        `SELECT applied, relay_token, (SELECT max(seq) FROM ${table("inbox")} WHERE source = ?) AS seq
+         FROM ${table("fence")}`,
         source,
       );
-      return { place: numberIn(row, "applied"), seq: numberIn(row, "seq") };
+      return {
+        place: numberIn(row, "applied"),
+        seq: numberIn(row, "seq"),
+        token: numberIn(row, "relay_token"),
+      };
     },
     *resend({ after }) {
       const [row] = yield* ask(`SELECT forgotten_place FROM ${table("fence")}${dialect.forShare}`);
@@ -352,7 +357,7 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       }
       return rows.length;
     },
-    *lease({ name, holder, nowMs, lastsMs, deadHolder }): Work<LeaseAnswer> {
+    *lease({ name, holder, nowMs, lastsMs, deadHolder, mirrorToken = 0 }): Work<LeaseAnswer> {
       const look = `SELECT holder, until_ms, token FROM ${table("leases")} WHERE name = ?${dialect.forUpdate}`;
       let [row] = yield* ask(look, name);
       if (row === undefined) {
@@ -368,7 +373,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
       const before = textIn(row, "holder");
       if (before !== holder && before !== deadHolder && untilMs > nowMs)
         return { kind: "taken", holder: before, untilMs };
-      const token = numberIn(row, "token") + (before === holder ? 0 : 1);
+      const next = numberIn(row, "token") + (before === holder ? 0 : 1);
+      const token = next < mirrorToken ? mirrorToken + 1 : next;
       yield* ask(
         `UPDATE ${table("leases")} SET holder = ?, until_ms = ?, token = ? WHERE name = ?`,
         holder,

@@ -154,10 +154,14 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   known(given: { readonly idempotencyKey: string }): number | null;
   progress(given: null): Progress;
   /**
-   * Returns the highest place that was given out, and the highest number of an entry from one store; 0 if
-   * there is none.
+   * Returns the highest place that was given out, the highest number of an entry from one store, and the
+   * highest token under which entries were applied; 0 if there is none.
    */
-  applied(given: { readonly source: string }): { readonly place: number; readonly seq: number };
+  applied(given: { readonly source: string }): {
+    readonly place: number;
+    readonly seq: number;
+    readonly token: number;
+  };
   /**
    * Forgets the entries of another store at places below `below`, because that store cannot offer them again.
    */
@@ -169,13 +173,18 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   resend(given: { readonly after: number }): number;
   /** Deletes done entries that were settled before a time. Returns their number. */
   forget(given: { readonly beforeMs: number }): number;
-  /** Takes or renews a lease. `deadHolder` is a holder whose process has certainly ended. */
+  /**
+   * Takes or renews a lease. `deadHolder` is a holder whose process has certainly ended. A token below
+   * `mirrorToken`, which the mirror has seen, is raised above it: the tokens of a store that was restored from
+   * an older copy begin again at an earlier number.
+   */
   lease(given: {
     readonly name: string;
     readonly holder: string;
     readonly nowMs: number;
     readonly lastsMs: number;
     readonly deadHolder?: string;
+    readonly mirrorToken?: number;
   }): LeaseAnswer;
   release(given: { readonly name: string; readonly holder: string }): null;
   /**

@@ -563,8 +563,11 @@ export function recordStoreContract(
         expect(await applied(entries)).toEqual(places);
         expect(await quantities()).toEqual([String(shape.size(14))]);
         expect(await applied([mirrored(6, 1, trade("1"))])).toEqual([{ kind: "applied", place: 5 }]);
-        expect(await store.call("applied", { source: "the other store" })).toEqual({ place: 5, seq: 7 });
-        expect(await store.call("applied", { source: "a third store" })).toEqual({ place: 5, seq: 0 });
+        expect(await store.call("applied", { source: "the other store" })).toMatchObject({
+          place: 5,
+          seq: 7,
+        });
+        expect(await store.call("applied", { source: "a third store" })).toMatchObject({ place: 5, seq: 0 });
         await store.call("prune", { source: "the other store", below: 2 });
         expect(await column("pnlb_inbox", "seq")).toEqual(["5", "6"]);
       });
@@ -645,27 +648,29 @@ export function recordStoreContract(
           code: "CONFLICT",
         });
         expect(await trades()).toBe(1);
+        expect(await store.call("applied", { source: "any" })).toMatchObject({ token: 2 });
       });
     });
 
-    it("a lease has one holder, who keeps its token; the next one gets a higher token", async () => {
-      const lease = (holder: string, atMs: number, deadHolder?: string) =>
-        store.call("lease", {
-          name: "relay",
-          holder,
-          nowMs: atMs,
-          lastsMs: 100,
-          ...(deadHolder !== undefined && { deadHolder }),
-        });
+    it("a lease has one holder, who keeps its token; the next one gets a higher token, also than the mirror has seen", async () => {
+      const lease = (
+        holder: string,
+        atMs: number,
+        more: { readonly deadHolder?: string; readonly mirrorToken?: number } = {},
+      ) => store.call("lease", { name: "relay", holder, nowMs: atMs, lastsMs: 100, ...more });
       expect(await lease("A", 0)).toEqual({ kind: "held", token: 1 });
       expect(await lease("A", 50)).toEqual({ kind: "held", token: 1 });
       expect(await lease("B", 149)).toEqual({ kind: "taken", holder: "A", untilMs: 150 });
-      expect(await lease("B", 149, "A")).toEqual({ kind: "held", token: 2 });
+      expect(await lease("B", 149, { deadHolder: "A" })).toEqual({ kind: "held", token: 2 });
       await store.call("release", { name: "relay", holder: "A" });
       expect(await lease("A", 200)).toMatchObject({ kind: "taken", holder: "B" });
       await store.call("release", { name: "relay", holder: "B" });
       expect(await lease("A", 200)).toEqual({ kind: "held", token: 3 });
       expect(await lease("C", 300)).toEqual({ kind: "held", token: 4 });
+      expect(await lease("C", 300, { mirrorToken: 4 })).toEqual({ kind: "held", token: 4 });
+      expect(await lease("C", 300, { mirrorToken: 9 })).toEqual({ kind: "held", token: 10 });
+      expect(await lease("D", 300, { mirrorToken: 99 })).toMatchObject({ kind: "taken", holder: "C" });
+      expect(await lease("C", 300)).toEqual({ kind: "held", token: 10 });
     });
 
     it("if two handles ask at once for a lease that nobody has, one gets it", async () => {

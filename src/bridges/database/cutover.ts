@@ -280,8 +280,11 @@ export class Cutover {
    */
   async #carry(store: RecordStore, mirror: RecordStore): Promise<void> {
     const { clock, lease } = this.#options;
+    const { incarnation } = await store.call("fence", null);
+    const { token: mirrorToken } = await mirror.call("applied", { source: incarnation });
     const given = {
       name: "relay",
+      mirrorToken,
       holder: `${lease.name} (cut-over)`,
       nowMs: clock.nowMs(),
       lastsMs: lease.lastsMs,
@@ -289,7 +292,6 @@ export class Cutover {
     let answer = await store.call("lease", given);
     if (answer.kind === "taken") answer = await store.call("lease", { ...given, deadHolder: answer.holder });
     if (answer.kind === "taken") throw new Error(`the lease of the relay is held by ${answer.holder}`);
-    const { incarnation } = await store.call("fence", null);
     for (;;) {
       const entries = await store.call("pending", { limit: pageMax });
       if (entries.length === 0) break;

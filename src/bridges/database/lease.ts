@@ -8,5 +8,8 @@ export type { LeaseHolder } from "../core/lease.ts";
 export const takeLease = (
   store: RecordStore,
   name: string,
-  options: { readonly clock: Clock; readonly lease: LeaseHolder },
-): Promise<LeaseAnswer> => askForLease((given) => store.call("lease", { name, ...given }), options);
+  options: { readonly clock: Clock; readonly lease: LeaseHolder; readonly mirrorToken?: number },
+): Promise<LeaseAnswer> => {
+  const { mirrorToken = 0 } = options;
+  return askForLease((given) => store.call("lease", { name, mirrorToken, ...given }), options);
+};

@@ -118,7 +118,7 @@ export class Relay {
     this.#limit = Math.max(1, Math.min(pageMax, Math.floor((entries.length * rowsMax) / Math.max(1, rows))));
     if (entries.length === 0 && this.#checked !== "") return false;
     const source = fence.authority === "legacy" ? fence : await store.call("fence", null);
-    const token = await this.#lease(store);
+    const token = await this.#lease(store, mirror, source);
     if (token === undefined) return false;
     if (await this.#catchUp(store, mirror, source)) return true;
     if (entries.length === 0) return false;
@@ -148,11 +148,12 @@ export class Relay {
    * Returns the token of the lease, which is renewed when a third of its time is over; undefined while
    * another process holds the lease.
    */
-  async #lease(store: RecordStore): Promise<number | undefined> {
+  async #lease(store: RecordStore, mirror: RecordStore, { incarnation }: Fence): Promise<number | undefined> {
     const { clock, lease } = this.#options;
     const nowMs = clock.monotonicMs();
     if (this.#held?.store === store && nowMs < this.#held.renewMs) return this.#held.token;
-    const answer = await takeLease(store, "relay", this.#options);
+    const { token: mirrorToken } = await mirror.call("applied", { source: incarnation });
+    const answer = await takeLease(store, "relay", { ...this.#options, mirrorToken });
     this.#held =
       answer.kind === "held" ? { store, token: answer.token, renewMs: nowMs + lease.lastsMs / 3 } : undefined;
     if (this.#held === undefined) this.#checked = "";
