@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readProgramBuild } from "../src/app/evidence-key.ts";
+import { edgeTests } from "../test/edge-tests.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -34,7 +35,25 @@ export interface TestedFile {
   readonly status: string;
   readonly startTime: number;
   readonly endTime: number;
-  readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  readonly assertionResults: readonly {
+    readonly status: string;
+    readonly fullName: string;
+    readonly title: string;
+  }[];
+}
+
+/** The edge features of the gate `edges_covered` whose tests all passed. */
+export function featuresOf(files: readonly TestedFile[], base = root): readonly string[] {
+  const passed = new Set(
+    files.flatMap(({ name, assertionResults }) =>
+      assertionResults
+        .filter(({ status }) => status === "passed")
+        .map(({ title }) => `${relative(base, name).replaceAll(sep, "/")} ${title}`),
+    ),
+  );
+  return Object.entries(edgeTests).flatMap(([feature, tests]) =>
+    tests.every(({ file, title }) => passed.has(`${file} ${title}`)) ? [feature] : [],
+  );
 }
 
 /** The number of tests of each folder, and the time of its files; `src/control/evidence` is in `src/control`. */
