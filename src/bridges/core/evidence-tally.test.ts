@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import type { AnswerOptions } from "../../comparison/index.ts";
 import { impactOf } from "../../control/evidence/metrics.ts";
 import type { PlanInput } from "../../domain/migration/plan.ts";
 import type { PnlMethod } from "../../ports/pnl-service.ts";
@@ -32,6 +33,7 @@ interface Given {
   readonly modern: Answers;
   readonly plan?: PlanInput;
   readonly shadow?: Partial<ShadowOptions>;
+  readonly exclusions?: AnswerOptions["exclusions"];
   readonly draw?: () => number;
   readonly key?: string;
   /** The writes that legacy lacks. */
@@ -39,7 +41,8 @@ interface Given {
 }
 
 /** Returns a bridge that counts evidence, with its clock and its evidence store. */
-async function countingBridge({ legacy, modern, plan, shadow, owed, draw = () => 0.3, key = "key" }: Given) {
+async function countingBridge(given: Given) {
+  const { legacy, modern, plan, shadow, exclusions, owed, draw = () => 0.3, key = "key" } = given;
   const [clock, place] = [new TestClock(), new MemoryEvidence()];
   const store = place.open();
   const service = new PnLServiceBridge(
@@ -50,6 +53,7 @@ async function countingBridge({ legacy, modern, plan, shadow, owed, draw = () =>
       evidence: store,
       tally: { process: "one", dayRule: "calendar", groupOf: (symbol) => symbol.slice(0, 2) },
       ...(shadow !== undefined && { shadow }),
+      ...(exclusions !== undefined && { exclusions }),
       ...(owed !== undefined && { owed: { owedToLegacy: () => owed } }),
     },
     { clock, load: { overload: () => undefined }, draw },
@@ -119,6 +123,28 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
       ["ZNZ6", 100, true],
       ["ZBZ6", 100, true],
     ]);
+  });
+
+  test("an excluded value leaves out its part of the answer's money", async () => {
+    const [small, large] = [position("ZNZ6"), position("ZNZ6", { quantity: "2000" })];
+    let calls = 0;
+    const answer = async () => ({ positions: [Math.floor(calls++ / 2) % 2 === 0 ? small : large] });
+    const path = "positions[].unrealized";
+    const { tally } = await evidenceOf(
+      {
+        ...{ legacy: { openPositions: answer }, modern: { openPositions: answer } },
+        exclusions: [{ path, reason: "another price", owner: "amy", until: "2999-01-01" }],
+      },
+      async (service) => {
+        for (let call = 0; call < 2; call++) {
+          await service.call("openPositions", { asOf });
+          await service.idle();
+        }
+      },
+    );
+    const { n = 0, k, amount } = tally("excluded", "openPositions") ?? {};
+    expect(k).toBe(2);
+    expect(amount).toBeCloseTo((2 * 110 + 2_000 * 110) / (n / 2), 6);
   });
 
   test("all calls of one trading day make one lane-day, and the last of them decides", async () => {

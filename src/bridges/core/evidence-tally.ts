@@ -98,6 +98,9 @@ export class EvidenceTally {
       let weight = 0;
       for (const lane of seen.lanes ?? []) weight += lane.weight;
       counts.weight += weight;
+      // Each value of an answer carries an equal part of the answer's money.
+      if (draft.excluded > 0)
+        counts.excludedWeight += (weight * draft.excluded) / (seen.values + draft.excluded);
       counts.largest = Math.max(counts.largest, weight);
     }
     this.#addMinute(draft, source, counts);
@@ -318,9 +321,10 @@ export class EvidenceTally {
 
   /** Moves the counts of a method to the tallies. */
   #join(source: EvidenceSource, method: string, counts: MethodCounts): void {
-    const { comparisons, apart, values, excluded, covered, weight, largest } = counts;
+    const { comparisons, apart, values, excluded, excludedWeight, covered, weight, largest } = counts;
     if (comparisons > 0) this.#count(source, "ab", method, { n: comparisons, k: apart });
-    if (values > 0) this.#count(source, "excluded", method, { n: values, k: excluded });
+    if (values > 0)
+      this.#count(source, "excluded", method, { n: values, k: excluded, amount: excludedWeight });
     if (covered > 0) this.#count(source, "coverage", method, { n: covered, amount: weight, largest });
     Object.assign(counts, noCounts);
   }
@@ -355,7 +359,16 @@ type Counted = Changeable<Tally>;
 type PendingLaneDay = Changeable<LaneDay>;
 
 /** The counts of a method's comparisons since they were last taken. */
-const noCounts = { comparisons: 0, apart: 0, values: 0, excluded: 0, covered: 0, weight: 0, largest: 0 };
+const noCounts = {
+  comparisons: 0,
+  apart: 0,
+  values: 0,
+  excluded: 0,
+  excludedWeight: 0,
+  covered: 0,
+  weight: 0,
+  largest: 0,
+};
 type MethodCounts = typeof noCounts & {
   /** The last minute with a comparison, and whether a failure and a pair of latencies were counted in it. */
   minute: number;

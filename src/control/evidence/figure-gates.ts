@@ -389,16 +389,13 @@ export const figureGates: readonly EvidenceGate[] = [
         return closed(
           `the exclusion of ${ended.path} (${ended.owner}) ended on ${ended.until}; remove the exclusion`,
         );
-      const values = sum(tallies, "excluded");
-      const share = values.n === 0 ? 0 : values.k / values.n;
-      if (share > excludedMax)
+      const { k, n, amount } = sum(tallies, "excluded");
+      const [byCount, byMoney] = [k / (n || 1), amount / (sum(tallies, "coverage").amount || 1)];
+      if (Math.max(byCount, byMoney) > excludedMax)
         return closed(
-          `${percent(share)} of the values are excluded from comparison; the limit is ${percent(excludedMax)}; remove exclusions`,
-          {
-            k: values.k,
-            n: values.n,
-            limit: excludedMax,
-          },
+          `${percent(byCount)} of the values, by money ${percent(byMoney)}, are excluded from comparison; ` +
+            `the limit is ${percent(excludedMax)}; remove exclusions`,
+          { k, n, byMoney, limit: excludedMax },
         );
       const methods = methodsOf(tallies, "ab");
       const lacking = methods.filter((method) => sum(tallies, "aa", method).n < controlsMin);

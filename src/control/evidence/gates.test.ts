@@ -364,6 +364,18 @@ const faults: readonly (readonly [string, string, Guarded, string, Given])[] = [
     { tallies: [tally("excluded", "totals", { n: 1_000, k: 300 })] },
   ],
   [
+    "29: exclusions leave out 0.1 % of the values, and these carry 10 % of the money",
+    "noise",
+    "dual_write",
+    "closed",
+    {
+      tallies: [
+        tally("excluded", "totals", { n: 1_000, k: 1, amount: 10_000 }),
+        tally("coverage", "totals", { n: 100, amount: 100_000 }),
+      ],
+    },
+  ],
+  [
     "32: all evidence is from replays",
     "accuracy/live",
     "dual_write",

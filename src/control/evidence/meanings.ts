@@ -79,7 +79,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   noise: {
     proves:
       "each method has 200 A/A calls, in which the answering system is asked twice; they measure how often a " +
-      "system differs from itself; at most 1 % of values are excluded from comparison, and no exclusion has ended",
+      "system differs from itself; at most 1 % of values, by count and by money, are excluded from comparison, and no exclusion has ended",
     lacks: "that the other differences are harmless: the gates of accuracy count them, and forgive no noise",
     otherwise: "set `shadow.control_percentage`, so that A/A calls are made; remove exclusions",
   },
