@@ -110,10 +110,17 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
   });
 
-  it("a forward move shows the dry run, asks for the phase's name, and is refused with the closed gates", async () => {
+  it("the last daily reports are shown; a forward move shows the dry run, asks for the phase's name, and is refused with the closed gates", async () => {
     const at = await served();
     const page = await pages.show(at.url, env.A);
+    const state = { date: "2025-07-24", state: "not accepted", because: "nobody has accepted it" };
+    const lastReport = { ...state, counts: { type: 1, value: 6 } };
+    await page.route("**/api/v1/migration", async (route) => {
+      const answer = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...answer, lastReport } });
+    });
     await show(page, "migration");
+    await page.getByText("2025-07-24, not accepted: nobody has accepted it; 1 type, 6 value").waitFor();
     await page.getByRole("button", { name: "Advance to shadow_mode …" }).click();
     await dialog(page).getByRole("heading", { name: "What will change" }).waitFor();
     await dialog(page).getByText("gates before shadow_mode are closed").waitFor();

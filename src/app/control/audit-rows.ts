@@ -14,6 +14,7 @@ export const auditActions = {
   revokeCause: "revoke-cause",
   handOutReport: "hand-out-report",
   acceptReport: "accept-report",
+  compareReports: "compare-reports",
 } as const;
 
 export const auditPage = 500;

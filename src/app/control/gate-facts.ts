@@ -206,6 +206,7 @@ class AuditRegister {
         return;
       case auditActions.handOutReport:
       case auditActions.acceptReport:
+      case auditActions.compareReports:
         addReportRow(this.reports, row);
         return;
       case auditActions.waive: {

@@ -4,6 +4,7 @@ import {
   type AuditReport,
   type EffectivePlan,
   type GateReport,
+  type JudgedReport,
   metricsOf,
   type Operator,
   type Overview,
@@ -48,6 +49,8 @@ export interface Status {
   readonly gates: GateReport | null;
   /** Null in the profile `trial`, and if the evidence cannot be read. */
   readonly metrics: MigrationMetrics | null;
+  /** How the two reports of the last compared trading day differ; null if unknown or if no day was compared. */
+  readonly lastReport: JudgedReport | null;
   readonly instances: readonly (Pick<Instance, "name" | "seenEpoch" | "drainedEpoch" | "ageMs" | "report"> & {
     readonly state: "live" | "behind" | "gone";
   })[];
@@ -91,6 +94,7 @@ export async function statusOf(
     unreadable: unreadable ?? null,
     gates,
     metrics: typeof evidence === "object" ? metricsOf(evidence) : null,
+    lastReport: (typeof evidence === "object" && evidence.lastReport) || null,
     instances: instances.map(({ name, seenEpoch, drainedEpoch, ageMs, report }) => ({
       name,
       seenEpoch,

@@ -47,6 +47,12 @@ export interface AcceptedReport {
   readonly leftOut: number;
 }
 
+/** A process that begins to build and compare the two reports of a closed day. */
+interface BegunComparison {
+  readonly date: string;
+  readonly process: string;
+}
+
 /** An entry with the row of the audit that holds it. */
 type Kept<Entry> = Entry & {
   readonly seq: number;
@@ -59,6 +65,7 @@ type Kept<Entry> = Entry & {
 export interface ReportRegister {
   readonly handedOut: Kept<HandedOut>[];
   readonly accepted: Kept<Omit<AcceptedReport, "differences">>[];
+  readonly begun: Kept<BegunComparison>[];
 }
 
 /** The records of all days, by day. */
@@ -73,7 +80,7 @@ export async function reportRegister(store: ControlStore, date: string): Promise
 
 /** The record of a day, which is created if it is missing. */
 const registerOf = (registers: ReportRegisters, date: string): ReportRegister => {
-  const register = registers.get(date) ?? { handedOut: [], accepted: [] };
+  const register = registers.get(date) ?? { handedOut: [], accepted: [], begun: [] };
   registers.set(date, register);
   return register;
 };
@@ -81,12 +88,18 @@ const registerOf = (registers: ReportRegisters, date: string): ReportRegister =>
 /** Adds the entry of a row of the audit to the record of its day; rows of other actions change nothing. */
 export function addReportRow(registers: ReportRegisters, row: AuditRow): void {
   const { seq, at, actor, reason, action, evidence } = row;
-  const isHandOut = action === auditActions.handOutReport;
-  if ((!isHandOut && action !== auditActions.acceptReport) || evidence === null) return;
+  const list = lists[action];
+  if (list === undefined || evidence === null) return;
   const { differences: _, ...entry } = JSON.parse(evidence);
-  const { handedOut, accepted } = registerOf(registers, entry.date);
-  (isHandOut ? handedOut : accepted).push({ ...entry, seq, at, actor, reason });
+  registerOf(registers, entry.date)[list].push({ ...entry, seq, at, actor, reason });
 }
+
+/** The list of a register to which a row of an action belongs. */
+const lists: Readonly<Record<string, keyof ReportRegister>> = {
+  [auditActions.handOutReport]: "handedOut",
+  [auditActions.acceptReport]: "accepted",
+  [auditActions.compareReports]: "begun",
+};
 
 export const keepHandOut = (store: ControlStore, entry: HandedOut, actor: string): Promise<void> =>
   store.note({
@@ -101,6 +114,12 @@ export const keepAcceptance = (
   entry: AcceptedReport,
   by: { readonly actor: string; readonly reason: string },
 ): Promise<void> => store.note({ ...by, action: auditActions.acceptReport, evidence: plainJson(entry) });
+
+export const beginComparison = (
+  store: ControlStore,
+  entry: BegunComparison,
+  by: { readonly actor: string; readonly reason: string },
+): Promise<void> => store.note({ ...by, action: auditActions.compareReports, evidence: plainJson(entry) });
 
 /** Entries are plain JSON; optional parts that are absent stay absent. */
 const plainJson = (entry: object): JsonValue => JSON.parse(JSON.stringify(entry));
@@ -152,16 +171,21 @@ function acceptanceIn(register: ReportRegister, date: string): ReportAcceptance 
   const content = lastContent(register);
   const compared = register.handedOut.findLast(({ diff }) => diff !== undefined);
   const last = register.accepted.at(-1);
-  const is = (state: JudgedReport["state"], because: string): ReportAcceptance => ({ date, state, because });
   const diff = compared?.diff;
-  if (compared !== undefined && diff !== undefined && "error" in diff && compared.seq > (last?.seq ?? 0))
+  const found = diff === undefined || "error" in diff ? undefined : diff;
+  const isJudgedByPerson = last !== undefined && last.seq > (compared?.seq ?? 0);
+  const counts = isJudgedByPerson ? last.counts : found?.counts;
+  const is = (state: JudgedReport["state"], because: string): ReportAcceptance => ({
+    ...{ date, state, because },
+    ...(counts !== undefined && { counts }),
+  });
+  if (diff !== undefined && "error" in diff && !isJudgedByPerson)
     return is("not compared", `the two reports of ${date} could not be compared: ${diff.error}`);
   const same = register.accepted.findLast(({ hashes }) => changedSides(hashes, content) === "");
   if (same !== undefined) {
     const { actor, at } = same;
     return { ...is("accepted", `${actor} accepted this content`), by: { actor, at } };
   }
-  const found = diff === undefined || "error" in diff ? undefined : diff;
   const changed = found && changedSides(found.hashes, content);
   if (changed === "" && found?.ok === true) return is("accepted", `the two reports of ${date} agree`);
   if (last !== undefined) {

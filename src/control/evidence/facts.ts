@@ -1,3 +1,4 @@
+import type { ReportDiff } from "../../ports/report-diff.ts";
 import type { EvidenceSource, StoredEvidence } from "../../ports/tallies.ts";
 import type { Trials } from "./trials.ts";
 
@@ -31,6 +32,8 @@ export interface JudgedReport {
   readonly state: "accepted" | "not accepted" | "not compared";
   /** The reason of the state, for people. */
   readonly because: string;
+  /** The number of differences of each class in the last comparison; absent if that failed. */
+  readonly counts?: ReportDiff["counts"];
 }
 
 /** What the evidence gates judge, under one configuration. */

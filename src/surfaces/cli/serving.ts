@@ -8,6 +8,7 @@ import { fileLine } from "../../app/files/event-line.ts";
 import { createLegacy, isWatching } from "../../app/files/open.ts";
 import { FileService } from "../../app/files/service.ts";
 import type { CallComparison, ControlEvent } from "../../app/index.ts";
+import { DayReports } from "../../app/reports/day-reports.ts";
 import { ReportService } from "../../app/reports/service.ts";
 import { isPairConfigured, keepHeapSmall } from "../../app/stores.ts";
 import { BridgeError } from "../../base/errors.ts";
@@ -111,6 +112,7 @@ export async function serveUntil(path: string, { log, env, page, onOpen }: Servi
     log: (line) => log.info({ line }, "a system or the bridge reports"),
   });
   const reports = new ReportService(path, { config, folder: dirname(resolve(path)) });
+  const dayReports = openDayReports(config, { bridge, reports, log });
   let files: FileService | undefined;
   try {
     files = openFiles(config, { path, bridge, log });
@@ -123,6 +125,7 @@ export async function serveUntil(path: string, { log, env, page, onOpen }: Servi
     }
   } finally {
     reports.close();
+    await dayReports?.close();
     await files?.close();
     await bridge.close();
   }
@@ -179,6 +182,21 @@ function openFiles(
     if (line !== undefined) log[event.kind === "root_back" ? "info" : "warn"]({ kind: event.kind }, line);
   });
   return files;
+}
+
+/** Builds and compares the reports of closed days, if a control store and a folder of ledgers are configured. */
+function openDayReports(
+  config: Config,
+  { bridge: { control, service }, reports, log }: Pick<Served, "bridge" | "reports" | "log">,
+): DayReports | undefined {
+  if (control === undefined || config.watch.tradeLedger === null) return undefined;
+  return new DayReports({
+    store: () => control.store,
+    plan: () => service.plan,
+    config,
+    generate: (date) => reports.generateDailyPnl(date, undefined),
+    onFailure: (line) => log.warn(line),
+  });
 }
 
 /** Log levels of the events; an event that is not listed is a warning. */

@@ -3,6 +3,6 @@ import type { Migration } from "../wire.ts";
 import { question } from "./question.ts";
 
 export const migration = question<Migration>("migration", {
-  on: ["plan", "freshness", "resync", "owed", "database"],
+  on: ["plan", "freshness", "resync", "owed", "database", "reports"],
   everyMs: 3_000,
 });

@@ -76,6 +76,7 @@ function PhasePanel({ now, asked }: Shown & { readonly asked: Asked<unknown> }) 
         <Fact name="Writes">
           {plan.migrationMode} ({from.migrationMode}), the window to legacy is {plan.legacyWindow}
         </Fact>
+        <LastReport report={now.lastReport} />
         {held.map(({ value, asked: wanted, why }) => (
           <Fact key={value} name={`Held: ${value}`} tone="warn">
             {wanted}: {why}
@@ -93,6 +94,21 @@ function PhasePanel({ now, asked }: Shown & { readonly asked: Asked<unknown> }) 
         )}
       </Facts>
     </Panel>
+  );
+}
+
+const reportTones = { accepted: "good", "not accepted": "bad", "not compared": "warn" } as const;
+
+/** The two daily reports of the last compared trading day. */
+function LastReport({ report }: { readonly report: Migration["lastReport"] }) {
+  if (report === null) return <Fact name="Daily reports">no closed day was compared</Fact>;
+  const { date, state, because, counts } = report;
+  const found = Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`);
+  return (
+    <Fact name="Daily reports" tone={reportTones[state]}>
+      {date}, {state}: {because}
+      {counts !== undefined && `; ${found.length === 0 ? "no difference" : found.join(", ")}`}
+    </Fact>
   );
 }
 

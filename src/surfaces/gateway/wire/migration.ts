@@ -203,6 +203,15 @@ export const status = named("MigrationStatus", "The state of the fleet", {
   unreadable: z.string().nullable().describe("why this process cannot read the published section"),
   gates: gateReport.nullable(),
   metrics: metrics.nullable(),
+  lastReport: z
+    .object({
+      date: z.string(),
+      state: z.enum(["accepted", "not accepted", "not compared"]),
+      because: z.string(),
+      counts: z.record(z.string(), z.int()).readonly().optional().describe("differences by class"),
+    })
+    .nullable()
+    .describe("the two daily reports of the last compared trading day"),
   instances: rows({
     name: z.string(),
     seenEpoch: z.int(),
