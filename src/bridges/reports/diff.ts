@@ -181,8 +181,8 @@ class WorkbookDiff {
     const sheet = legacy.sheet.name;
     const names = commonInOrder(legacy.columns, modern.columns);
     const { pairs, onlyLegacy, onlyModern, repeated, repeatedOnly, inOrder } = pairRecords({
-      legacy: keysOf(legacy, key),
-      modern: keysOf(modern, key),
+      legacy: keysOf(legacy, key, this.#judging.legacy),
+      modern: keysOf(modern, key, this.#judging.modern),
       legacyText: (at) => recordText(legacy, legacy.records[at] ?? 0, names),
       modernText: (at) => recordText(modern, modern.records[at] ?? 0, names),
     });

@@ -4,7 +4,7 @@ import { judgeNumbers, relationOf } from "../../comparison/index.ts";
 import type { DifferenceClass } from "../../ports/report-diff.ts";
 import type { CellStyle, Workbook } from "../../ports/workbook.ts";
 import { missingWords } from "./layout.ts";
-import type { Cell } from "./sheet-table.ts";
+import { type Cell, daysBetweenSystems } from "./sheet-table.ts";
 
 /** The facts about the two workbooks on which the comparison of two cells depends. */
 export interface Judging {
@@ -88,12 +88,11 @@ function valueDifference(a: Cell, b: Cell, allowed: Fraction, judging: Judging):
   return { class: "value", ...numbers, cause: relationOf(x, y, true) ?? unexplained };
 }
 
-/** The days from the beginning of the 1900 system to that of the 1904 system. */
-const daysBetweenSystems = fraction(1462n);
-
 function numberOf({ text, style }: Cell, { isFrom1904, styles }: Workbook): Fraction {
   const number = present(parseFigure(text), "the text of a number can be read");
-  return isFrom1904 && styles[style]?.isDate === true ? add(number, daysBetweenSystems) : number;
+  return isFrom1904 && styles[style]?.isDate === true
+    ? add(number, fraction(BigInt(daysBetweenSystems)))
+    : number;
 }
 
 /**

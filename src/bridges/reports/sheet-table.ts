@@ -1,4 +1,4 @@
-import { type CellType, cellTypes, type WorkbookSheet } from "../../ports/workbook.ts";
+import { type CellType, cellTypes, type Workbook, type WorkbookSheet } from "../../ports/workbook.ts";
 import { sheetLayouts } from "./layout.ts";
 
 /** A cell as the comparison needs it. An absent cell is blank. */
@@ -113,15 +113,28 @@ function layoutKeyOf(sheet: string, has: (name: string) => boolean): RowKey | un
     : undefined;
 }
 
-/** The key of each record, as one text. */
-export function keysOf(table: SheetTable, { names, isTime }: RowKey): readonly string[] {
-  const { texts, types } = table.sheet;
+/** The days from the beginning of the 1900 system to that of the 1904 system. */
+export const daysBetweenSystems = 1462;
+
+/**
+ * The key of each record, as one text. With a workbook, numbers shown as dates are counted in the 1900 system.
+ */
+export function keysOf(table: SheetTable, { names, isTime }: RowKey, book?: Workbook): readonly string[] {
+  const { texts, types, styles } = table.sheet;
+  const from1904 = book?.isFrom1904 === true ? book : undefined;
   const columns = names.map((name) => table.columns.get(name) ?? -1);
   return table.records.map((row) =>
     keyOf(
       columns.map((column, at) => {
         const index = cellIndex(table.sheet, row, column);
-        return keyText(texts[index] ?? "", types[index] === numberType, isTime[at] === true);
+        const text = texts[index] ?? "";
+        const isNumber = types[index] === numberType;
+        const isShifted = isNumber && from1904?.styles[styles[index] ?? 0]?.isDate === true;
+        return keyText(
+          isShifted ? String(Number(text) + daysBetweenSystems) : text,
+          isNumber,
+          isTime[at] === true,
+        );
       }),
     ),
   );
