@@ -205,6 +205,8 @@ const mutations: readonly (readonly [string, DifferenceClass, Change])[] = [
   ["a number format to none", "format", restyled("Other", "B2", 0)],
   ["a date to its number", "format", restyled("Other", "E2", 0)],
   ["a number to a date", "format", restyled("Positions", "C2", 4)],
+  ["a number to a built-in format of money", "format", restyled("Positions", "C2", 9)],
+  ["a number to a date in the form of a language", "format", restyled("Positions", "C2", 10)],
   ["a missing row", "only_in_legacy", rows("Other", (all) => all.filter((_, at) => at !== 2))],
   ["a missing last row", "only_in_legacy", rows("Other", (all) => all.slice(0, -1))],
   ["a missing column", "only_in_legacy", rows("Other", permuted([0, 1, 2, 3, 4, 5, 7]))],

@@ -129,11 +129,12 @@ export const stylesXml = `${declaration}<styleSheet xmlns="${main}">
 <fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="solid"><fgColor rgb="FFFFFF00"/></patternFill></fill></fills>
 <borders count="1"><border/></borders>
 <cellStyleXfs count="1"><xf/></cellStyleXfs>
-<cellXfs count="9"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/><xf numFmtId="2" fontId="0" fillId="0" borderId="0"/>
+<cellXfs count="11"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/><xf numFmtId="2" fontId="0" fillId="0" borderId="0"/>
 <xf numFmtId="164" fontId="0" fillId="0" borderId="0"/><xf numFmtId="165" fontId="0" fillId="0" borderId="0"/>
 <xf numFmtId="166" fontId="0" fillId="0" borderId="0"/><xf numFmtId="0" fontId="1" fillId="0" borderId="0"/>
 <xf numFmtId="0" fontId="0" fillId="1" borderId="0"/><xf numFmtId="2" fontId="0" fillId="0" borderId="0"><alignment horizontal="center"/></xf>
-<xf numFmtId="49" fontId="0" fillId="0" borderId="0"/></cellXfs></styleSheet>`;
+<xf numFmtId="49" fontId="0" fillId="0" borderId="0"/><xf numFmtId="44" fontId="0" fillId="0" borderId="0"/>
+<xf numFmtId="27" fontId="0" fillId="0" borderId="0"/></cellXfs></styleSheet>`;
 
 /** A zip file of these parts, packed or as they are. */
 export function zipOf(parts: Readonly<Record<string, string | Buffer>>, isPacked = true): Buffer {

@@ -9,6 +9,10 @@ const builtinFormats: Readonly<Record<string, string>> = {
   2: "0.00",
   3: "#,##0",
   4: "#,##0.00",
+  5: '"$"#,##0_);("$"#,##0)',
+  6: '"$"#,##0_);[Red]("$"#,##0)',
+  7: '"$"#,##0.00_);("$"#,##0.00)',
+  8: '"$"#,##0.00_);[Red]("$"#,##0.00)',
   9: "0%",
   10: "0.00%",
   11: "0.00E+00",
@@ -27,12 +31,19 @@ const builtinFormats: Readonly<Record<string, string>> = {
   38: "#,##0 ;[Red](#,##0)",
   39: "#,##0.00;(#,##0.00)",
   40: "#,##0.00;[Red](#,##0.00)",
+  41: '_(* #,##0_);_(* (#,##0);_(* "-"_);_(@_)',
+  42: '_("$"* #,##0_);_("$"* (#,##0);_("$"* "-"_);_(@_)',
+  43: '_(* #,##0.00_);_(* (#,##0.00);_(* "-"??_);_(@_)',
+  44: '_("$"* #,##0.00_);_("$"* (#,##0.00);_("$"* "-"??_);_(@_)',
   45: "mm:ss",
   46: "[h]:mm:ss",
   47: "mmss.0",
   48: "##0.0E+0",
   49: "@",
 };
+
+/** The numbers of dates that each program shows in the form of its own language. */
+const isLocalDate = (id: number): boolean => (id >= 27 && id <= 36) || (id >= 50 && id <= 58);
 
 /** A style names an entry of each of these lists. They and the tags inside the style are a cell's look. */
 const lookLists: Readonly<Record<string, string>> = { fonts: "fontId", fills: "fillId", borders: "borderId" };
@@ -64,11 +75,13 @@ export async function readStyles(
     close: () => void path.pop(),
   });
   const styles = found.map(({ attributes, extra }) => {
-    const format = formats.get(attributes.numFmtId ?? "0") ?? "General";
+    const id = attributes.numFmtId ?? "0";
+    const isLocal = !formats.has(id) && isLocalDate(Number(id));
+    const format = isLocal ? `"built-in ${id}"` : (formats.get(id) ?? "General");
     const parts = Object.entries(lookLists).map(
       ([list, id]) => looks[list]?.[Number(attributes[id] ?? 0)] ?? "",
     );
-    return { format, isDate: isDateFormat(format), look: [...parts, extra].join("|") };
+    return { format, isDate: isLocal || isDateFormat(format), look: [...parts, extra].join("|") };
   });
   return styles.length === 0 ? [plainStyle] : styles;
 }
