@@ -19,7 +19,8 @@ export interface GateInput {
   readonly signOffs: readonly SignOff[];
   /** The number of quarantined items; null if unknown. */
   readonly quarantined: number | null;
-  readonly owedToLegacy: { readonly count: number; readonly oldestMs: number };
+  /** The writes that legacy lacks; null if unknown. */
+  readonly owedToLegacy: { readonly count: number; readonly oldestMs: number } | null;
   /** Phases that two people must approve. */
   readonly twoPerson: readonly Phase[];
   /** Whether the databases are ready for the target; undefined if it needs no move of their authority. */
@@ -42,6 +43,14 @@ export interface Gate {
   judge(input: GateInput): GateVerdict | Promise<GateVerdict>;
 }
 
+/** Says in words which writes legacy lacks. */
+export const owedText = (owed: GateInput["owedToLegacy"]): string =>
+  owed === null
+    ? "it is unknown which writes legacy lacks, because the databases do not answer: run db status"
+    : owed.count === 0
+      ? "nothing is owed to legacy"
+      : `${owed.count} writes are owed to legacy, the oldest for ${owed.oldestMs} ms`;
+
 export interface GateReport {
   readonly target: Phase;
   readonly open: boolean;
@@ -63,8 +72,8 @@ type GateProfile = "desk" | "trial";
 /** The facts of the evidence gates, or the reason why they cannot be read. */
 export type ReadFacts = (
   seen: Pick<GateInput, "quarantined"> & {
-    /** The number of writes that legacy lacks. */
-    readonly owed: number;
+    /** The number of writes that legacy lacks; null if unknown. */
+    readonly owed: number | null;
     /** The tolerances in force; undefined if none are published. */
     readonly tolerances: Section["tolerances"] | undefined;
     /** Whether a person or a move judges by these facts, which is counted as a look. */
@@ -191,12 +200,10 @@ export const simpleGates: readonly Gate[] = [
   {
     name: "rollback_possible",
     title: "a rollback to legacy is possible",
-    judge: ({ record, owedToLegacy: { count, oldestMs } }) => {
-      if (record.legacyWindow === "closed") return { open: false, why: "the window to legacy is closed" };
-      return count === 0
-        ? { open: true, why: "nothing is owed to legacy" }
-        : { open: false, why: `${count} writes are owed to legacy, the oldest for ${oldestMs} ms` };
-    },
+    judge: ({ record, owedToLegacy }) =>
+      record.legacyWindow === "closed"
+        ? { open: false, why: "the window to legacy is closed" }
+        : { open: owedToLegacy?.count === 0, why: owedText(owedToLegacy) },
   },
   {
     name: approval,

@@ -33,6 +33,7 @@ export {
   type Overview,
   type RollbackResult,
   type UserList,
+  type WayBack,
 } from "./operator.ts";
 export { rampDefaults } from "./ramp.ts";
 export type { Section } from "./section.ts";

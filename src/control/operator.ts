@@ -37,7 +37,7 @@ import {
   judgeEvidence,
   provedHarm,
 } from "./evidence/index.ts";
-import { type Gate, type GateInput, type GateReport, judgeGates, type ReadFacts } from "./gates.ts";
+import { type Gate, type GateInput, type GateReport, judgeGates, owedText, type ReadFacts } from "./gates.ts";
 import {
   checkExpected,
   type Expected,
@@ -83,7 +83,12 @@ export interface Overview extends Standing {
   readonly unreadable: string | undefined;
   readonly instances: readonly Instance[];
   readonly signOffs: readonly SignOff[];
-  readonly rollback: { readonly possible: boolean; readonly why: string };
+}
+
+/** Whether a rollback to legacy is possible; false also while nobody knows which writes legacy lacks. */
+export interface WayBack {
+  readonly possible: boolean;
+  readonly why: string;
 }
 
 export interface MoveOptions extends Expected {
@@ -129,10 +134,10 @@ interface StoreRollback {
   /** Live processes that had not acknowledged the change when the wait ended. */
   readonly waiting: readonly string[];
   /**
-   * Writes that legacy has not received yet. They will be delivered; until then legacy's answers are marked
-   * stale.
+   * Writes that legacy has not received yet; null if unknown. They will be delivered; until then legacy's
+   * answers are marked stale.
    */
-  readonly owedToLegacy: number;
+  readonly owedToLegacy: number | null;
   /** Whether legacy answers from now on; false after the window to legacy was closed. */
   readonly possible: boolean;
   readonly why: string;
@@ -181,9 +186,16 @@ export class Operator {
     ]);
     const { section, unreadable } = this.#section(record);
     const effective = effectivePlan(record, section?.plan, false);
-    const rollback = this.#rollbackOf(record, effective);
     const path = isSet ? switchFile.path : null;
-    return { record, effective, switchFile: path, section, unreadable, instances, signOffs, rollback };
+    return { record, effective, switchFile: path, section, unreadable, instances, signOffs };
+  }
+
+  /** Returns whether the plan of an overview can be rolled back. Asks the databases. */
+  async wayBack({ record, effective }: Overview): Promise<WayBack> {
+    const certain = whyBack(record, effective);
+    if (certain !== undefined) return certain;
+    const owed = await this.#owedToLegacy();
+    return { possible: owed !== null, why: owedConsequence(owed) };
   }
 
   /**
@@ -468,19 +480,25 @@ export class Operator {
     const startedMs = clock.monotonicMs();
     const record = await this.#change({ ...by, action: "rollback", set: rollbackSet });
     const committedMs = clock.monotonicMs() - startedMs;
-    const { possible, why } = this.#rollbackOf(record);
     const { epoch } = record;
-    alerts.send({ kind: "rollback", title, details: { epoch, possible, why } });
+    const closed = whyBack(record);
+    const possible = closed === undefined;
+    alerts.send({
+      kind: "rollback",
+      title,
+      details: { epoch, possible, ...(closed && { why: closed.why }) },
+    });
     const fleet = await this.acknowledged(epoch, waitMs - committedMs, onProgress);
+    const owed = await this.#owedToLegacy();
     return {
       via: "store",
       epoch,
       committedMs: shownMs(committedMs),
       acknowledgedMs: fleet.waiting.length > 0 ? null : shownMs(clock.monotonicMs() - startedMs),
       ...fleet,
-      owedToLegacy: (await this.#owedToLegacy()).count,
+      owedToLegacy: owed?.count ?? null,
       possible,
-      why,
+      why: closed?.why ?? owedConsequence(owed),
     };
   }
 
@@ -549,10 +567,10 @@ export class Operator {
     }
   }
 
-  /** Asks the databases. While they cannot be reached, uses the count of this process. */
+  /** Asks the databases, if there are any. Returns null if they do not answer. */
   async #owedToLegacy(): Promise<GateInput["owedToLegacy"]> {
     const { authority, owed } = this.#options;
-    return (await authority?.owedToLegacy().catch(() => undefined)) ?? owed.owedToLegacy();
+    return authority === undefined ? owed.owedToLegacy() : authority.owedToLegacy().catch(() => null);
   }
 
   async #judge(overview: Overview, target: Phase, isLook = true): Promise<GateReport> {
@@ -563,7 +581,7 @@ export class Operator {
     const quarantined = await this.#quarantined();
     const owedToLegacy = await this.#owedToLegacy();
     const found = await facts?.({
-      ...{ quarantined, owed: owedToLegacy.count, isLook, ...plannedFacts(overview) },
+      ...{ quarantined, owed: owedToLegacy?.count ?? null, isLook, ...plannedFacts(overview) },
     });
     const input: GateInput = {
       databases: needsModern
@@ -594,8 +612,8 @@ export class Operator {
     const { facts, isTrial } = this.#options;
     if (facts === undefined || isTrial === true) return [];
     const planned = plannedFacts(overview ?? (await this.overview()));
-    const [quarantined, { count: owed }] = [await this.#quarantined(), await this.#owedToLegacy()];
-    const seen = { quarantined, owed, isLook: true, ...planned };
+    const [quarantined, owed] = [await this.#quarantined(), await this.#owedToLegacy()];
+    const seen = { quarantined, owed: owed?.count ?? null, isLook: true, ...planned };
     return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
   }
 
@@ -615,27 +633,6 @@ export class Operator {
     );
   }
 
-  /** `effective` is the plan that would be rolled back, if the caller knows it. */
-  #rollbackOf(record: ControlRecord, effective?: EffectivePlan): Overview["rollback"] {
-    if (record.legacyWindow === "closed")
-      return {
-        possible: false,
-        why: "cannot roll back: legacy is no longer written, its window was closed by sign-off",
-      };
-    if (effective?.plan.migrationMode === "new_only")
-      return {
-        possible: true,
-        why: "but migration_mode is new_only: legacy lacks what was written under it",
-      };
-    const { count, oldestMs } = this.#options.owed.owedToLegacy();
-    return count === 0
-      ? { possible: true, why: "nothing is owed to legacy" }
-      : {
-          possible: true,
-          why: `${count} writes are owed to legacy, the oldest for ${oldestMs} ms: its answers are stale until it has received them`,
-        };
-  }
-
   async #change(change: ControlChange): Promise<ControlRecord> {
     const record = await (await this.#store()).change(change);
     if (record !== null) return record;
@@ -645,6 +642,26 @@ export class Operator {
     });
   }
 }
+
+/**
+ * Returns what is known of a rollback without the databases; undefined if it depends on what legacy is owed.
+ * `effective` is the plan that would be rolled back, if the caller knows it.
+ */
+function whyBack(record: ControlRecord, effective?: EffectivePlan): WayBack | undefined {
+  if (record.legacyWindow === "closed")
+    return {
+      possible: false,
+      why: "cannot roll back: legacy is no longer written, its window was closed by sign-off",
+    };
+  return effective?.plan.migrationMode === "new_only"
+    ? { possible: true, why: "but migration_mode is new_only: legacy lacks what was written under it" }
+    : undefined;
+}
+
+const owedConsequence = (owed: GateInput["owedToLegacy"]): string =>
+  owed === null || owed.count === 0
+    ? owedText(owed)
+    : `${owedText(owed)}: its answers are stale until it has received them`;
 
 /** Whether modern answers more of the traffic under a plan than before, now or from `dual_write` on. */
 const isRise = (before: MigrationPlan, after: MigrationPlan): boolean =>

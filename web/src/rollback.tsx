@@ -99,8 +99,10 @@ function Owed() {
   const { possible, why } = answer.rollback;
   return (
     <p>
-      <State tone={possible ? "good" : "warn"}>{possible ? "nothing is lost" : "something is lost"}</State>:{" "}
-      {why}
+      <State tone={possible ? "good" : "warn"}>
+        {possible ? "nothing is lost" : "something may be lost"}
+      </State>
+      : {why}
     </p>
   );
 }
@@ -125,7 +127,9 @@ function Done({ answer }: { readonly answer: RollbackAnswer }) {
       <p>
         {owedToLegacy === 0
           ? "Nothing is owed to legacy."
-          : `${owedToLegacy} writes are owed to legacy: ${why}`}
+          : owedToLegacy === null
+            ? why
+            : `${owedToLegacy} writes are owed to legacy: ${why}`}
       </p>
     </>
   );

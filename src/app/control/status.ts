@@ -9,6 +9,7 @@ import {
   type Operator,
   type Overview,
   verifyAudit,
+  type WayBack,
   whyOutOfUse,
 } from "../../control/index.ts";
 import type { Phase } from "../../domain/migration/phase.ts";
@@ -38,7 +39,7 @@ export interface Status {
   readonly outOfUse: string | null;
   /** The path of this machine's switch file if it is set, else null. While it is set, legacy answers. */
   readonly switchFile: string | null;
-  readonly rollback: Overview["rollback"];
+  readonly rollback: WayBack;
   readonly ramp: ControlRecord["ramp"];
   readonly cacheGeneration: number;
   readonly updatedAt: string;
@@ -69,7 +70,7 @@ export async function statusOf(
   { auditHead, seen }: Pick<Status, "auditHead"> & { readonly seen?: Overview | undefined },
 ): Promise<Status> {
   const overview = seen ?? (await operator.overview());
-  const { record, effective, switchFile, unreadable, instances, rollback } = overview;
+  const { record, effective, switchFile, unreadable, instances } = overview;
   const { plan, from, held } = effective;
   const { phase, useNewPnlSystem, migrationMode, flags, newSystemPercentage, legacyWindow } = plan;
   const lists = { userWhitelist: [...plan.userWhitelist], userDenylist: [...plan.userDenylist] };
@@ -85,7 +86,7 @@ export async function statusOf(
     outOfUse: whyOutOfUse(record) ?? null,
     answers: operator.whoAnswers(record),
     switchFile,
-    rollback,
+    rollback: await operator.wayBack(overview),
     ramp: record.ramp,
     cacheGeneration: record.cacheGeneration,
     updatedAt: record.updatedAt,

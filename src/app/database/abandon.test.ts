@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DatabaseBridge, Direction } from "../../bridges/database/index.ts";
+import { planOf } from "../../domain/migration/plan.ts";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { Wire } from "../../testing/postgres-wire.ts";
@@ -14,6 +15,7 @@ import { abandon } from "./abandon.ts";
 import { readStatus } from "./commands.ts";
 import { type OpenedDatabase, openDatabase } from "./open.ts";
 import { pairOf } from "./pair.ts";
+import { DatabaseService } from "./service.ts";
 
 let folder: string;
 let config: string;
@@ -79,6 +81,23 @@ async function quarantineGate() {
   const { gates } = await session.operator.gates("dual_write");
   await session.close();
   return gates.find(({ name }) => name === "no_quarantine");
+}
+
+const unknown = /^it is unknown which writes legacy lacks/;
+
+/**
+ * Returns whether the operator's status calls a rollback possible, why `db status` says that the authority cannot
+ * go back, the gates that are closed because the owed writes are unknown, and the number of owed writes.
+ */
+async function wayBack() {
+  const { authority, canGoBack, owed } = await readStatus({ config });
+  expect([authority, canGoBack.now]).toEqual(["modern", false]);
+  const session = await openOperator(await settingsOf({ config }));
+  const { rollback } = await session.status();
+  const { gates } = await session.operator.gates("primary_switch");
+  await session.close();
+  const closed = gates.filter(({ open, why }) => !open && unknown.test(why)).map(({ name }) => name);
+  return [rollback.possible, canGoBack.why, closed, owed.toLegacy?.count ?? null];
 }
 
 const asked = (actor: string, lost = false) => abandon({ config, actor, reason: "modern is dead", lost });
@@ -155,7 +174,22 @@ describe("a modern database that is dead while it is authoritative", () => {
     "is abandoned when its file %s, and the writes that legacy lacks wait for a person",
     async (name) => {
       await pairThatOwes();
+      expect(await wayBack()).toEqual([true, "2 writes are on their way to legacy", [], 2]);
       const comeBack = deaths[name]?.();
+      expect(await wayBack()).toEqual([
+        false,
+        expect.stringMatching("^it is unknown which writes legacy lacks"),
+        ["rollback_possible", "nothing_lost"],
+        null,
+      ]);
+      // After a rollback, a process that starts now does not create modern's database anew.
+      const service = new DatabaseService({
+        settings: pairOf(await settingsOf({ config })),
+        plan: () => planOf({ phase: "shadow_mode", flags: {} }),
+      });
+      await service.started;
+      expect(service.owed()).toMatchObject({ count: 1 });
+      await service.close();
       await abandonByTwo();
       const database = await open(legacyFirst);
       expect(await write(database.bridge, positionRecord("7"))).toMatchObject(acknowledged);

@@ -29,17 +29,20 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
   };
   // In a pair that `db init` has not prepared yet, nothing is owed and no row waits.
   const asked = async <T>(empty: T, work: (pair: Pair) => Promise<T>): Promise<T> => {
-    const { pairOf, prepared, withPair } = await modules();
-    try {
-      return await withPair(pairOf(settings), prepared, work);
-    } catch (failure) {
-      if (codeOf(failure) === "BAD_DATABASE") return empty;
+    const { looking, openPair, pairOf } = await modules();
+    const pair = await openPair(pairOf(settings), looking).catch((failure) => {
+      if (codeOf(failure) === "BAD_DATABASE") return undefined;
       throw failure;
+    });
+    if (pair === undefined) return empty;
+    try {
+      return await work(pair);
+    } finally {
+      await Promise.all([pair.legacy.close(), pair.modern.close()]);
     }
   };
   return {
-    owedToLegacy: () =>
-      asked({ count: 0, oldestMs: 0, parked: 0 }, (pair) => pair.modern.call("owed", { nowMs: Date.now() })),
+    owedToLegacy: () => asked(nothing, lackingInLegacy),
     quarantined: () => asked(0, waitingRows),
     ready: (side) => opened({ mirrors: false, creates: false }, (database) => database.ready(side)),
     move: (side) =>
@@ -47,6 +50,14 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
         answeredBy(await database.cutover(side), side),
       ),
   };
+}
+
+const nothing = { count: 0, oldestMs: 0 };
+
+/** Returns the writes that legacy lacks. Throws if modern is authoritative and does not answer. */
+export async function lackingInLegacy(pair: Pair): Promise<typeof nothing> {
+  const { authority } = await pair.legacy.call("fence", null);
+  return authority === "legacy" ? nothing : pair.modern.call("owed", { nowMs: Date.now() });
 }
 
 /**

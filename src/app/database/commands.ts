@@ -6,14 +6,14 @@ import type { JsonValue } from "../../ports/system.ts";
 import { settingsOf } from "../control/session.ts";
 import { note, type PairOptions, planOfFleet, withDatabase } from "./command-session.ts";
 import { directionOf, type PairEvent } from "./open.ts";
-import { pairOf, prepared, withPair } from "./pair.ts";
+import { looking, pairOf, withPair } from "./pair.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
 /** Reads the status for `db status`, without starting a relay. */
 export async function readStatus(options: PairOptions): Promise<DatabaseStatus> {
   const settings = await settingsOf(options);
   const plan = await planOfFleet(settings);
-  return withPair(pairOf(settings), prepared, (pair) =>
+  return withPair(pairOf(settings), looking, (pair) =>
     databaseStatus(pair, { direction: directionOf(plan), mode: plan.migrationMode }),
   );
 }

@@ -1,4 +1,5 @@
 /** The two databases of a configuration, opened for the database bridge. */
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
@@ -42,6 +43,11 @@ export function pathOf({ addresses, folder }: PairSettings, side: Side): string 
   return file === undefined ? undefined : resolve(folder, file);
 }
 
+function isMissing(settings: PairSettings, side: Side): boolean {
+  const path = pathOf(settings, side);
+  return path !== undefined && !existsSync(path);
+}
+
 /** Whether the bridge's tables are in a separate file beside legacy's database. */
 export const isBeside = ({ database }: PairSettings): boolean => database.bridgeTables === "beside";
 
@@ -52,23 +58,32 @@ export const openSide = (
 ): Promise<RecordStore> =>
   openRecordStore(pair.addresses[side], { folder: pair.folder, side, isBeside: isBeside(pair), ...options });
 
+interface PairOpening extends Pick<RecordOptions, "authority" | "creates"> {
+  /** Whether modern's store may be unreachable for whatever reason, as for a look at the state. Default: no. */
+  readonly mayLackModern?: boolean;
+}
+
 /**
  * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then calls to it try
  * to open it, at most once a second. Otherwise throws the errors of opening them.
  */
 export async function openPair(
   settings: PairSettings,
-  options: Pick<RecordOptions, "authority" | "creates">,
+  { mayLackModern = false, ...options }: PairOpening,
 ): Promise<Pair> {
   const open = (side: Side, creates = options.creates) => openSide(settings, side, { ...options, creates });
   const legacy = await open("legacy");
   try {
-    const { authority, step } = await legacy.call("fence", null);
+    const { authority, step, epoch } = await legacy.call("fence", null);
+    const { place } = await legacy.call("applied", { source: "" });
     const isAbandoned = step === abandonedStep;
-    // A new store in the place of the abandoned one would hide the lost writes.
-    const modern = new LateStore("modern", () => open("modern", options.creates && !isAbandoned));
+    const isUsed = authority === "modern" && (epoch > 1 || place > 0);
+    // A new store in the place of one that has writes would hide that legacy lacks them.
+    const mayCreate = () => options.creates && !isAbandoned && !(isUsed && isMissing(settings, "modern"));
+    const modern = new LateStore("modern", () => open("modern", mayCreate()));
     await modern.opened().catch((failure) => {
-      if (authority !== "legacy" || !(isAbandoned || codeOf(failure) === "SYSTEM_DOWN")) throw failure;
+      const isExpected = authority === "legacy" && (isAbandoned || codeOf(failure) === "SYSTEM_DOWN");
+      if (!isExpected && !mayLackModern) throw failure;
     });
     return { legacy, modern };
   } catch (failure) {
@@ -80,7 +95,7 @@ export async function openPair(
 /** Opens both stores, runs `work`, and closes the stores. */
 export async function withPair<T>(
   settings: PairSettings,
-  options: Pick<RecordOptions, "authority" | "creates">,
+  options: PairOpening,
   work: (pair: Pair) => Promise<T>,
 ): Promise<T> {
   const pair = await openPair(settings, options);
@@ -93,6 +108,9 @@ export async function withPair<T>(
 
 /** The options for a pair that is prepared already; its fence then decides which store is authoritative. */
 export const prepared = { authority: "legacy", creates: false } as const;
+
+/** The options for a look at the state of a pair that is prepared already. */
+export const looking = { ...prepared, mayLackModern: true } as const;
 
 /**
  * A store that is opened by its first call. After a failed attempt, calls try again when a second has passed.

@@ -7,9 +7,9 @@ import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
-import { answeredBy, waitingRows } from "./authority.ts";
+import { answeredBy, lackingInLegacy, waitingRows } from "./authority.ts";
 import { directionOf, type OpenedDatabase, openDatabase, type PairEvent } from "./open.ts";
-import type { PairSettings } from "./pair.ts";
+import { looking, type PairSettings, withPair } from "./pair.ts";
 import { type QuarantineEntry, settleRow } from "./quarantine.ts";
 import { type DatabaseStatus, databaseStatus } from "./status.ts";
 
@@ -37,6 +37,8 @@ export class DatabaseService implements DataAuthority {
   #opened: OpenedDatabase | undefined;
   #opening: Promise<void>;
   #why = "it is being opened";
+  /** Whether modern was authoritative when the pair could not be opened. */
+  #isBehind = false;
   #isClosed = false;
   #latest: DatabaseStatus | undefined;
   #stopTimer = (): void => {};
@@ -65,13 +67,12 @@ export class DatabaseService implements DataAuthority {
 
   /**
    * Returns the writes owed to legacy: those that were last read from the store, plus this process's writes
-   * since then. Never waits. Until the pair is open, it reports one owed write if modern is authoritative,
-   * else none.
+   * since then. Never waits. Until the pair is open, it reports one owed write if modern is or should be
+   * authoritative, else none.
    */
   owed(): { readonly count: number; readonly oldestMs: number } {
     if (this.#opened !== undefined) return this.#opened.bridge.owedToLegacy();
-    const isBehind = directionOf(this.#options.plan())?.authority === "modern";
-    return isBehind
+    return this.#isBehind || directionOf(this.#options.plan())?.authority === "modern"
       ? { count: 1, oldestMs: Math.round(systemClock.monotonicMs() - this.#sinceMs) }
       : { count: 0, oldestMs: 0 };
   }
@@ -95,7 +96,7 @@ export class DatabaseService implements DataAuthority {
   }
 
   async owedToLegacy(): Promise<{ readonly count: number; readonly oldestMs: number }> {
-    return this.#mustBeOpen().pair.modern.call("owed", { nowMs: systemClock.nowMs() });
+    return lackingInLegacy(this.#mustBeOpen().pair);
   }
 
   async quarantined(): Promise<number> {
@@ -151,6 +152,10 @@ export class DatabaseService implements DataAuthority {
       this.#stopTimer = systemClock.every(lookMs, () => void look());
     } catch (failure) {
       this.#why = messageOf(failure);
+      this.#isBehind = await withPair(settings, looking, ({ legacy }) => legacy.call("fence", null)).then(
+        ({ authority }) => authority === "modern",
+        () => this.#isBehind,
+      );
       onEvent({ kind: "unopened", why: this.#why });
       if (this.#isClosed) return;
       const stop = systemClock.every(openAgainMs, () => {

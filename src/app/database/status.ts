@@ -75,7 +75,8 @@ export async function databaseStatus(
     modernStatus(pair.modern, nowMs).catch((failure) => ({ away: messageOf(failure) })),
   ]);
   const { authority, step, epoch } = fence;
-  const entries = await pair[authority].call("parked", { limit: parkedMax });
+  const isAway = authority === "modern" && "away" in modern;
+  const entries = isAway ? [] : await pair[authority].call("parked", { limit: parkedMax });
   const parked = new Map<string, ParkedRow>();
   for (const { aggregates, code, because, atMs } of entries)
     for (const aggregate of aggregates) {
@@ -102,7 +103,7 @@ export async function databaseStatus(
     ...(ofLegacy.reviews > 0 && {
       reviews: ofLegacy.reviews + ("away" in modern ? 0 : (modern.shown.reviews ?? 0)),
     }),
-    canGoBack: canGoBack(authority, mode, "away" in modern ? nothing : modern.owed),
+    canGoBack: canGoBack(authority, mode, "away" in modern ? undefined : modern.owed),
   };
 }
 
@@ -137,19 +138,25 @@ async function modernStatus(modern: RecordStore, nowMs: number) {
   return { owed, shown };
 }
 
-/**
- * The counts that replace modern's while its database is unreachable; they are not used while legacy is
- * authoritative.
- */
-const nothing: Owed = { count: 0, parked: 0, oldestMs: 0 };
-
 const sum = (passes: readonly PassState[], of: (state: PassState) => number): number =>
   passes.reduce((total, state) => total + of(state), 0);
 
 const countAndAge = ({ count, oldestMs }: Owed): OwedCount => ({ count, oldestMs });
 
-function canGoBack(authority: Side, mode: MigrationMode, owed: Owed): DatabaseStatus["canGoBack"] {
+/** `owed` is undefined while modern's database does not answer. */
+function canGoBack(
+  authority: Side,
+  mode: MigrationMode,
+  owed: Owed | undefined,
+): DatabaseStatus["canGoBack"] {
   if (authority === "legacy") return { now: true, why: "legacy is authoritative" };
+  if (owed === undefined)
+    return {
+      now: false,
+      why:
+        "it is unknown which writes legacy lacks, because modern's database does not answer: bring it back, or, " +
+        "if it is lost, abandon it with db drain --abandon --reason TEXT",
+    };
   if (mode === "new_only")
     return { now: false, why: `migration_mode is new_only: ${owed.count} writes are owed to legacy` };
   if (owed.parked > 0)

@@ -81,8 +81,8 @@ export interface EvidenceFacts {
   readonly usesReports: boolean;
   /** The comparison of the two daily reports of the last closed trading day for which one was tried. */
   readonly lastReport?: JudgedReport;
-  /** The number of writes that legacy has not received yet. */
-  readonly owed: number;
+  /** The number of writes that legacy has not received yet; null if it is not known. */
+  readonly owed: number | null;
   /** The number of rows in quarantine; null if it is not known. */
   readonly quarantined: number | null;
 }

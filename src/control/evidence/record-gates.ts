@@ -293,6 +293,10 @@ export const recordGates: readonly EvidenceGate[] = [
     isWaivable: false,
     judge(facts) {
       const { hasPair, owed, quarantined, nowMs } = facts;
+      if (owed === null)
+        return inconclusive(
+          "it is unknown which writes legacy lacks, because the databases do not answer; run db status",
+        );
       if (owed > 0 || (quarantined ?? 0) > 0)
         return closed(
           `${many(owed, "write is", "writes are")} owed, and ` +

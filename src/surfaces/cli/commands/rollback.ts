@@ -134,8 +134,10 @@ function reportText(report: RollbackReport, paint: Paint): string {
       : [
           paint(
             "yellow",
-            `${owedToLegacy} writes are owed to legacy: ` +
-              "until it has received them, its answers are stale and writes are refused",
+            owedToLegacy === null
+              ? why
+              : `${owedToLegacy} writes are owed to legacy: ` +
+                  "until it has received them, its answers are stale and writes are refused",
           ),
         ]),
     ...undelivered,

@@ -261,7 +261,7 @@ const storeRollback = z
     acknowledged: names,
     gone: names.describe("processes silent for longer than their lease"),
     waiting: names.describe("live processes that had not acknowledged in time"),
-    owedToLegacy: z.int().describe("writes that legacy lacks"),
+    owedToLegacy: z.int().nullable().describe("writes that legacy lacks; null if unknown"),
     ...rollbackPossible,
   })
   .describe("A rollback in the control store");
