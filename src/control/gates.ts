@@ -5,7 +5,7 @@ import type { ControlRecord, Instance, SignOff } from "../ports/control-store.ts
 import type { Answered } from "../ports/data-authority.ts";
 import type { JsonValue } from "../ports/system.ts";
 import type { EffectivePlan } from "./effective-plan.ts";
-import { type EvidenceFacts, type JudgedGate, judgeEvidence } from "./evidence/index.ts";
+import { type EvidenceFacts, type Guarded, type JudgedGate, judgeEvidence } from "./evidence/index.ts";
 import type { Section } from "./section.ts";
 
 /** The facts from which gates judge, all read at one moment. */
@@ -51,8 +51,8 @@ export const owedText = (owed: GateInput["owedToLegacy"]): string =>
       ? "nothing is owed to legacy"
       : `${owed.count} writes are owed to legacy, the oldest for ${owed.oldestMs} ms`;
 
-export interface GateReport {
-  readonly target: Phase;
+export interface GateReport<Target extends Guarded = Phase> {
+  readonly target: Target;
   readonly open: boolean;
   /** `trial` judges only the gates that need no statistics. */
   readonly profile: GateProfile;
@@ -102,7 +102,15 @@ export async function judgeGates(
       }
     }),
   );
-  const { target } = input;
+  return gateReport(input.target, simple, facts);
+}
+
+/** Adds the evidence gates before a move to those that need no statistics. Without facts, there are none. */
+export function gateReport<Target extends Guarded>(
+  target: Target,
+  simple: readonly JudgedGate[],
+  facts: EvidenceFacts | string | undefined,
+): GateReport<Target> {
   const judged = facts === undefined ? simple : [...simple, ...judgeEvidence(target, facts)];
   const { key, attempt, looks, unseen } =
     typeof facts === "object" ? facts : { key: null, attempt: null, looks: null };

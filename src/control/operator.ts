@@ -34,10 +34,17 @@ import {
   evidenceGates,
   type Guarded,
   type JudgedGate,
-  judgeEvidence,
   provedHarm,
 } from "./evidence/index.ts";
-import { type Gate, type GateInput, type GateReport, judgeGates, owedText, type ReadFacts } from "./gates.ts";
+import {
+  type Gate,
+  type GateInput,
+  type GateReport,
+  gateReport,
+  judgeGates,
+  owedText,
+  type ReadFacts,
+} from "./gates.ts";
 import {
   checkExpected,
   type Expected,
@@ -609,12 +616,20 @@ export class Operator {
    * the window. Judges by `overview`; by default, by a new one.
    */
   async blocking(before: Guarded, overview?: Overview): Promise<readonly JudgedGate[]> {
+    return (await this.gatesBefore(before, overview)).gates.filter(({ open }) => !open);
+  }
+
+  /** Judges the evidence gates alone: those before a rise of modern's traffic or the end of the window. */
+  async gatesBefore<Target extends Guarded>(
+    before: Target,
+    overview?: Overview,
+  ): Promise<GateReport<Target>> {
     const { facts, isTrial } = this.#options;
-    if (facts === undefined || isTrial === true) return [];
+    if (facts === undefined || isTrial === true) return gateReport(before, [], undefined);
     const planned = plannedFacts(overview ?? (await this.overview()));
     const [quarantined, owed] = [await this.#quarantined(), await this.#owedToLegacy()];
     const seen = { quarantined, owed: owed?.count ?? null, isLook: true, ...planned };
-    return judgeEvidence(before, await facts(seen)).filter(({ open }) => !open);
+    return gateReport(before, [], await facts(seen));
   }
 
   /** Throws REFUSED if modern may not answer more of the traffic: it is out of use, or a gate is not open. */

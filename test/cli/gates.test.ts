@@ -29,6 +29,16 @@ const reportOf = async (desk: LiveDesk, target = "dual_write"): Promise<Report> 
 const gateOf = ({ gates }: Report, name: string): Gate | undefined =>
   gates.find((gate) => gate.name === name);
 
+it.each([
+  ["ramp", "accuracy/live"],
+  ["window", "no_readers_left"],
+])("gates --target %s shows the gate %s", async (target, name) => {
+  await using desk = new LiveDesk({}, { gates });
+  await desk.run("config", "publish", ...because);
+  const { code, out } = await desk.run("gates", "--target", target);
+  expect([code, out]).toEqual([1, expect.stringMatching(`^gates before ${target} [^]* ${name} `)]);
+});
+
 it("evidence add records a complete result file, and refuses a wrong one with the way to write it", async () => {
   await using desk = new LiveDesk({}, { gates });
   await desk.run("config", "publish", ...because);

@@ -2,7 +2,7 @@ import type { MoveResult } from "../../app/control/commands.ts";
 import { plain } from "../../base/plain-text.ts";
 import type { painter } from "./terminal.ts";
 
-type Report = NonNullable<MoveResult["gates"]>;
+type Report = Omit<NonNullable<MoveResult["gates"]>, "target"> & { readonly target: string };
 type Paint = ReturnType<typeof painter>;
 
 export function gatesText(report: Report, paint: Paint): string {

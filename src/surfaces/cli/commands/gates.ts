@@ -11,9 +11,10 @@ export const commands: readonly CommandSpec[] = [
     about: "Shows the gates of the next phase and whether they are open",
     example: "gates --target dual_write",
     options: [
-      new Option("--target <phase>", "the phase whose gates are checked (default: the next one)").choices(
-        phases,
-      ),
+      new Option(
+        "--target <move>",
+        "the phase whose gates are checked (default: the next one); ramp: a rise of modern's traffic; window: the end of the window to legacy",
+      ).choices([...phases, "ramp", "window"]),
       option.fleetConfig(),
       option.store(),
       option.json(),
@@ -26,7 +27,7 @@ async function run(
   options: {
     readonly config?: string;
     readonly store?: string;
-    readonly target?: Phase;
+    readonly target?: Phase | "ramp" | "window";
     readonly json?: boolean;
   },
   { out }: Streams,
