@@ -137,6 +137,23 @@ describe("a bridge with a control store", () => {
     await until(async () => (await answers(two)) === "modern");
   });
 
+  it("takes modern out of use after it has seen for too long that legacy lacks a write, whatever the age of the write", async () => {
+    const folder = desk({ triggers: { owed_age_s: 1 } });
+    let owed = { count: 0, oldestMs: 0 };
+    const bridge = await createPnlBridge({
+      ...{ config: fileOf(folder), log: () => {} },
+      owed: { owedToLegacy: () => owed },
+    });
+    bridges.push(bridge);
+    await advance(bridge);
+    await until(() => bridge.service.plan.phase === "dual_write");
+    owed = { count: 1, oldestMs: 3_600_000 };
+    const latched = async () => (await bridge.control?.store.read())?.latched ?? "";
+    await until(async () => (await latched()) !== "");
+    // The process has seen the write only since the start of this test.
+    expect(await latched()).toMatch(/^owed_age: a write has been owed to legacy for \d\d? s$/);
+  });
+
   it("keeps the published section if its file differs, and reports the drift until the file is published", async () => {
     const folder = desk();
     const bridge = await start(folder);
