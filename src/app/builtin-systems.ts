@@ -70,6 +70,10 @@ export const figuresOf = (system: SystemConfig): Figures =>
 export const netsBooks = ({ legacy, modern }: Config["systems"]): boolean =>
   !figuresOf(legacy).knowsBooks || !figuresOf(modern).knowsBooks;
 
+/** Whether legacy's daily report can be built here. That of a foreign legacy is a file of the desk. */
+export const hasOwnReport = (legacy: SystemConfig): boolean =>
+  legacy.kind === "builtin" && legacy.name === "legacy-desk";
+
 /**
  * The trading-day rules of both systems. The engine follows `given`, else its own `day_rule`, else the rule
  * declared for the other system, else chicago-17. A desk always follows its own rule.

@@ -18,7 +18,7 @@ import { formatInstant } from "../../domain/market/chicago-time.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { legacyReport } from "../../legacy-desk/index.ts";
 import type { Workbook } from "../../ports/workbook.ts";
-import { dayRulesOf } from "../builtin-systems.ts";
+import { dayRulesOf, hasOwnReport } from "../builtin-systems.ts";
 import { type PnlRun, type PnlRunOptions, runPnl } from "../parity/pnl-run.ts";
 import { closeOfDay, closesUpTo, dayOfText, figuresOf } from "./figures.ts";
 
@@ -136,7 +136,7 @@ function ownReport({
   run: PnlRun;
 }): Promise<Uint8Array> {
   const { legacy } = config.systems;
-  if (legacy.kind !== "builtin" || legacy.name !== "legacy-desk")
+  if (!hasOwnReport(legacy))
     throw new BridgeError("BAD_USAGE", {
       what: `only legacy-desk has a report that this command can build; legacy is ${legacy.name}`,
       fix: "name its workbook of the day with --legacy-workbook FILE",

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Logger, pino } from "pino";
 import { createPnlBridge, type PnlBridge } from "../../app/bridge/pnl-bridge.ts";
+import { hasOwnReport } from "../../app/builtin-systems.ts";
 import { operatingSystemUser } from "../../app/control/operator.ts";
 import type { LivingDesk } from "../../app/demo-desk/living-desk.ts";
 import { fileLine } from "../../app/files/event-line.ts";
@@ -184,12 +185,16 @@ function openFiles(
   return files;
 }
 
-/** Builds and compares the reports of closed days, if a control store and a folder of ledgers are configured. */
+/**
+ * Builds and compares the reports of closed days, if a control store and a folder of ledgers are configured and
+ * both reports can be built here.
+ */
 function openDayReports(
   config: Config,
   { bridge: { control, service }, reports, log }: Pick<Served, "bridge" | "reports" | "log">,
 ): DayReports | undefined {
-  if (control === undefined || config.watch.tradeLedger === null) return undefined;
+  if (control === undefined || config.watch.tradeLedger === null || !hasOwnReport(config.systems.legacy))
+    return undefined;
   return new DayReports({
     store: () => control.store,
     plan: () => service.plan,
