@@ -439,9 +439,9 @@ export function recordCalls(dialect: Dialect): RecordWorks {
  * The error for a store that was restored from an older copy. The mirror still has the writes that this store
  * has lost, so this store's next writes would not follow the last ones that the mirror has applied.
  */
-export const olderCopy = (side: Side): BridgeError =>
+export const olderCopy = (side: Side, sign = "it has lost writes that the other database has"): BridgeError =>
   new BridgeError("REFUSED", {
-    what: `${side}'s store is an older copy of itself: it has lost writes that the other store has`,
+    what: `${side}'s database is an older copy of itself: ${sign}`,
     fix: "run `pnl-bridge db reconcile --plan FILE`, read the plan, and run `pnl-bridge db repair FILE`",
   });
 

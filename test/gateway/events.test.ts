@@ -285,6 +285,7 @@ describe("GET /api/v1/events", () => {
         mode: "dual_write",
         owed: { toLegacy: { count: 0, oldestMs: 0 }, toModern: { count: 2, oldestMs: 40 } },
         modernAway: null,
+        olderCopy: null,
         parked: [],
         lastReconcile: null,
         quarantine: 0,

@@ -40,7 +40,12 @@ const databaseOf = (rows: readonly object[]) =>
   ({
     latest: {
       ...{ shouldBe: "legacy", authority: "legacy", step: "", epoch: 1, mode: "dual_write" },
-      ...{ owed: { toLegacy: null, toModern: { count: 0, oldestMs: 0 } }, modernAway: null, parked: [] },
+      ...{
+        owed: { toLegacy: null, toModern: { count: 0, oldestMs: 0 } },
+        modernAway: null,
+        parked: [],
+        olderCopy: null,
+      },
       ...{ lastReconcile: null, quarantine: rows.length, reviews: 0, unstorable: 0, foreignRows: null },
       ...{ backfill: null, canGoBack: { now: true, why: "" } },
     },

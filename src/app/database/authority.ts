@@ -1,4 +1,5 @@
 import { BridgeError, codeOf } from "../../base/errors.ts";
+import type { OlderCopy } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Answered, DataAuthority } from "../../ports/data-authority.ts";
 import { type ControlSettings, isPairConfigured } from "../stores.ts";
@@ -42,7 +43,11 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
     }
   };
   return {
-    owedToLegacy: () => asked(nothing, lackingInLegacy),
+    owedToLegacy: () =>
+      asked(nothing, async (pair) => {
+        const { findOlderCopy } = await import("../../bridges/database/index.ts");
+        return lackingInLegacy(pair, await findOlderCopy(pair).catch(() => undefined));
+      }),
     quarantined: () => asked(0, waitingRows),
     ready: (side) => opened({ mirrors: false, creates: false }, (database) => database.ready(side)),
     move: (side) =>
@@ -54,8 +59,13 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
 
 const nothing = { count: 0, oldestMs: 0 };
 
-/** Returns the writes that legacy lacks. Throws if modern is authoritative and does not answer. */
-export async function lackingInLegacy(pair: Pair): Promise<typeof nothing> {
+/**
+ * Returns the writes that legacy lacks. Throws if that is unknown: modern is authoritative and does not answer,
+ * or a database was restored from an older copy.
+ */
+export async function lackingInLegacy(pair: Pair, older: OlderCopy | undefined): Promise<typeof nothing> {
+  if (older?.side === "legacy" || older?.lacksMove === true)
+    throw new BridgeError("REFUSED", { what: older.why });
   const { authority } = await pair.legacy.call("fence", null);
   return authority === "legacy" ? nothing : pair.modern.call("owed", { nowMs: Date.now() });
 }

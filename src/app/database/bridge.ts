@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { legacyOnly } from "../../adapters/sqlite/index.ts";
 import { BridgeError } from "../../base/errors.ts";
-import type { WriteAnswer } from "../../bridges/database/index.ts";
+import type { Drained, WriteAnswer } from "../../bridges/database/index.ts";
 import { type Config, defaultConfig } from "../../config/index.ts";
 import type { Phase } from "../../domain/migration/phase.ts";
 import type { ReconcileReport } from "../../ports/reconcile.ts";
@@ -36,12 +36,10 @@ export interface OpenDatabaseBridge {
    */
   write(records: readonly BridgeRecord[], options: { readonly idempotencyKey: string }): Promise<WriteAnswer>;
   /**
-   * Waits until the other store has every acknowledged write, only parked writes are left, or the time is
-   * over.
+   * Waits until the other store has every acknowledged write, only parked writes are left, a restored database
+   * needs a repair, or the time is over.
    */
-  drain(options: {
-    readonly timeoutMs: number;
-  }): Promise<{ readonly drained: boolean; readonly owed: number }>;
+  drain(options: { readonly timeoutMs: number }): Promise<Drained>;
   /** Compares both stores in a separate process: all rows, or those of the requested kinds and days. */
   reconcile(asked?: ApartAsked): Promise<ReconcileReport>;
   status(): Promise<DatabaseStatus>;
@@ -82,7 +80,8 @@ export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Prom
     write: (records, options) => database.bridge.write(records, options),
     drain: (options) => database.bridge.drain(options),
     reconcile: (asked = {}) => reconcileApart({ pair, validation: defaultConfig.validation }, asked),
-    status: () => databaseStatus(database.pair, { direction, mode: "dual_write" }),
+    status: () =>
+      databaseStatus(database.pair, { direction, mode: "dual_write", olderCopy: database.olderCopy }),
     close: () => database.close(),
   };
 }

@@ -1,6 +1,6 @@
 /** The work of the short commands of `db`. */
 import { BridgeError } from "../../base/errors.ts";
-import type { BackfillReport, CutoverReport } from "../../bridges/database/index.ts";
+import type { BackfillReport, CutoverReport, Drained } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { settingsOf } from "../control/session.ts";
@@ -20,7 +20,7 @@ export async function readStatus(options: PairOptions): Promise<DatabaseStatus> 
 
 export const drainDatabases = (
   options: PairOptions & { readonly timeoutMs: number },
-): Promise<{ readonly drained: boolean; readonly owed: number; readonly to: Side }> =>
+): Promise<Drained & { readonly to: Side }> =>
   withDatabase(options, async ({ bridge, pair, cutover }, _plan, settings) => {
     const { authority } = await pair.legacy.call("fence", null);
     const drained = await bridge.drain(options);

@@ -10,6 +10,8 @@ export const databaseLine = (event: DatabaseEvent): string | undefined => {
       return `writes could not be carried to the other database, attempt ${event.failures}: ${event.why}`;
     case "parked":
       return `a write is parked, ${event.code}: ${event.why}`;
+    case "older_copy":
+      return event.why;
     case "mirror_restored":
       return `one database is an older copy of itself; ${event.sentAgain} writes are sent to it again`;
     case "look_failed":

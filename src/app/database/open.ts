@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { sha256, systemClock } from "../../adapters/host/index.ts";
 import { legacyOnly, walBytes, walBytesMax } from "../../adapters/sqlite/index.ts";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import {
   areFencesAtRest,
@@ -18,6 +18,8 @@ import {
   type Direction,
   ForeignRows,
   type ForeignRowsEvent,
+  findOlderCopy,
+  type OlderCopy,
   type RelayEvent,
 } from "../../bridges/database/index.ts";
 import { tradingDayRules } from "../../domain/market/trading-day.ts";
@@ -68,6 +70,8 @@ export type PairEvent =
   | BackfillEvent
   | ForeignRowsEvent
   | { readonly kind: "returned"; readonly report: CutoverReport }
+  /** A database was restored from an older copy of itself, and needs a repair. */
+  | { readonly kind: "older_copy"; readonly why: string }
   /** Legacy's WAL is larger than its limit, because other programs commit all the time or hold it open. */
   | { readonly kind: "wal_large"; readonly bytes: number };
 
@@ -79,6 +83,8 @@ export interface OpenedDatabase {
   /** Moves the authority to a side. Throws REFUSED while another process does. */
   cutover(to: Side, onRung?: (rung: string) => void): Promise<CutoverReport>;
   ready: DataAuthority["ready"];
+  /** The database that was restored from an older copy of itself, as of the last look; undefined if none was. */
+  olderCopy(): OlderCopy | undefined;
   close(): Promise<void>;
 }
 
@@ -99,6 +105,8 @@ const foreignRowsMs = 1_000;
 const foreignChangesMs = 15 * 60_000;
 /** The time between two comparisons of the plan with the fence. */
 const lookMs = 250;
+/** The time between two searches for a database that was restored, as long as none is found. */
+const olderCopyMs = 60_000;
 /** The time between two checks of the size of legacy's WAL. The store itself empties the WAL when it can. */
 const walLookMs = 60_000;
 /**
@@ -108,7 +116,8 @@ const walLookMs = 60_000;
 const settledMs = 750;
 
 /**
- * Opens the pair of a configuration, and undoes the unfinished cut-over of a dead process. While the plan
+ * Opens the pair of a configuration, and undoes the unfinished cut-over of a dead process. As long as the
+ * fence of a database lacks a move of the authority, no write is taken and none is carried. While the plan
  * names legacy and modern is still authoritative, this process moves the authority back, as soon as legacy
  * has every write. Only `cutover` moves it towards modern.
  */
@@ -119,7 +128,9 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
   const lease = thisHolder(database.leaseMs);
   const isMirrored = (): boolean => direction()?.mirrors ?? false;
   const writer = writes && isBeside(settings) ? await onlyWriter(pair, lease) : undefined;
-  const direction = () => (writer?.isLost() === true ? undefined : options.direction());
+  let older: OlderCopy | undefined;
+  const direction = () =>
+    writer?.isLost() === true || older?.lacksMove === true ? undefined : options.direction();
   const bridge = new DatabaseBridge({
     stores: pair,
     tools: databaseTools,
@@ -187,9 +198,27 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     return alone(() => ladder(onRung).to(to));
   };
   const recover = () => alone(async () => void ((await areFencesAtRest(pair)) || (await ladder().recover())));
+  let nextLookMs = Number.NEGATIVE_INFINITY;
+  const lookForOlderCopy = async (): Promise<void> => {
+    if (older === undefined && systemClock.monotonicMs() < nextLookMs) return;
+    const found = await findOlderCopy(pair);
+    if (found !== undefined && !found.isSentAgain && found.why !== older?.why)
+      onEvent({ kind: "older_copy", why: found.why });
+    older = found;
+    nextLookMs = systemClock.monotonicMs() + olderCopyMs;
+  };
+  const settle = async (): Promise<void> => {
+    try {
+      await recover();
+    } catch (failure) {
+      if (codeOf(failure) === "CONFLICT") nextLookMs = Number.NEGATIVE_INFINITY;
+      else throw failure;
+    }
+    await lookForOlderCopy();
+  };
   let wantedSinceMs: number | undefined;
   const goBack = oneAtATime(async () => {
-    await recover();
+    await settle();
     const fence = await pair.legacy.call("fence", null);
     const isWanted = direction()?.authority === "legacy" && fence.authority === "modern" && isFresh();
     wantedSinceMs = isWanted ? (wantedSinceMs ?? systemClock.monotonicMs()) : undefined;
@@ -204,7 +233,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     if (bytes > walBytesMax) onEvent({ kind: "wal_large", bytes });
   });
   // This may fail because a living process is moving the authority now.
-  await recover().catch(() => {});
+  await settle().catch(() => {});
   await bridge.countOwed();
   return {
     bridge,
@@ -215,6 +244,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
       const why = isRefused(side) ? legacyOnly.what : await ladder().whyNot(side);
       return { open: why === undefined, why: why ?? `the authority can move to ${side}` };
     },
+    olderCopy: () => older,
     close: async () => {
       stopLooking();
       stopMeasuring();

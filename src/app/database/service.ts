@@ -80,9 +80,11 @@ export class DatabaseService implements DataAuthority {
   /** Rejects with SYSTEM_DOWN until the pair is open. */
   status(): Promise<DatabaseStatus> {
     const plan = this.#options.plan();
-    return databaseStatus(this.#mustBeOpen().pair, {
+    const { pair, olderCopy } = this.#mustBeOpen();
+    return databaseStatus(pair, {
       direction: directionOf(plan),
       mode: plan.migrationMode,
+      olderCopy,
     });
   }
 
@@ -96,7 +98,8 @@ export class DatabaseService implements DataAuthority {
   }
 
   async owedToLegacy(): Promise<{ readonly count: number; readonly oldestMs: number }> {
-    return lackingInLegacy(this.#mustBeOpen().pair);
+    const { pair, olderCopy } = this.#mustBeOpen();
+    return lackingInLegacy(pair, olderCopy());
   }
 
   async quarantined(): Promise<number> {

@@ -1,7 +1,12 @@
 /** The status of the pair of databases for a person on duty. */
 import { systemClock } from "../../adapters/host/index.ts";
 import { messageOf } from "../../base/errors.ts";
-import { abandonedStep, type Direction } from "../../bridges/database/index.ts";
+import {
+  abandonedStep,
+  type Direction,
+  findOlderCopy,
+  type OlderCopy,
+} from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { MigrationMode } from "../../domain/migration/plan.ts";
 import type { PassState } from "../../ports/backfill-calls.ts";
@@ -22,6 +27,8 @@ export interface DatabaseStatus {
   readonly owed: Readonly<Record<"toLegacy", OwedCount | null>> & Readonly<Record<"toModern", OwedCount>>;
   /** The reason why modern's database does not answer; modern's values are then null. Null if it answers. */
   readonly modernAway: string | null;
+  /** The database that was restored from an older copy of itself, and what to do; null if none was. */
+  readonly olderCopy: { readonly side: Side; readonly why: string } | null;
   /** The rows of the writes that the other store refuses; of the first hundred writes at most. */
   readonly parked: readonly ParkedRow[];
   /** The last comparison of all rows. */
@@ -65,7 +72,16 @@ const parkedMax = 100;
 
 export async function databaseStatus(
   pair: Pair,
-  { direction, mode }: { readonly direction: Direction | undefined; readonly mode: MigrationMode },
+  {
+    direction,
+    mode,
+    olderCopy,
+  }: {
+    readonly direction: Direction | undefined;
+    readonly mode: MigrationMode;
+    /** Returns the result of the last search for a restored database. Default: searches now. */
+    readonly olderCopy?: () => OlderCopy | undefined;
+  },
 ): Promise<DatabaseStatus> {
   const nowMs = systemClock.nowMs();
   const [fence, toModern, ofLegacy, modern] = await Promise.all([
@@ -75,6 +91,7 @@ export async function databaseStatus(
     modernStatus(pair.modern, nowMs).catch((failure) => ({ away: messageOf(failure) })),
   ]);
   const { authority, step, epoch } = fence;
+  const older = olderCopy === undefined ? await findOlderCopy(pair).catch(() => undefined) : olderCopy();
   const isAway = authority === "modern" && "away" in modern;
   const entries = isAway ? [] : await pair[authority].call("parked", { limit: parkedMax });
   const parked = new Map<string, ParkedRow>();
@@ -92,6 +109,7 @@ export async function databaseStatus(
     mode,
     owed: { toLegacy: "away" in modern ? null : countAndAge(modern.owed), toModern: countAndAge(toModern) },
     modernAway: "away" in modern ? modern.away : null,
+    olderCopy: older === undefined ? null : { side: older.side, why: older.why },
     parked: [...parked.values()],
     lastReconcile: null,
     quarantine: null,
@@ -103,7 +121,7 @@ export async function databaseStatus(
     ...(ofLegacy.reviews > 0 && {
       reviews: ofLegacy.reviews + ("away" in modern ? 0 : (modern.shown.reviews ?? 0)),
     }),
-    canGoBack: canGoBack(authority, mode, "away" in modern ? undefined : modern.owed),
+    canGoBack: canGoBack(authority, mode, older, "away" in modern ? undefined : modern.owed),
   };
 }
 
@@ -147,8 +165,11 @@ const countAndAge = ({ count, oldestMs }: Owed): OwedCount => ({ count, oldestMs
 function canGoBack(
   authority: Side,
   mode: MigrationMode,
+  older: OlderCopy | undefined,
   owed: Owed | undefined,
 ): DatabaseStatus["canGoBack"] {
+  if (older !== undefined && (older.side === "legacy" || older.lacksMove))
+    return { now: false, why: `${older.side}'s database is an older copy of itself` };
   if (authority === "legacy") return { now: true, why: "legacy is authoritative" };
   if (owed === undefined)
     return {
@@ -185,6 +206,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
     lastReconcile,
     canGoBack,
     modernAway,
+    olderCopy,
   } = status;
   const owes = (side: string, owed: OwedCount | null): string => {
     if (owed === null) return `the writes owed to ${side} are unknown`;
@@ -201,6 +223,7 @@ export function databaseStatusText(status: DatabaseStatus): string {
         ? []
         : [`moving        ${step}`]),
     ...(modernAway === null ? [] : [`unreachable   modern's database does not answer: ${modernAway}`]),
+    ...(olderCopy === null ? [] : [`restored      ${olderCopy.why}`]),
     `owed          ${owes("legacy", owed.toLegacy)}; ${owes("modern", owed.toModern)}`,
     ...(backfill === null ? [] : [`reconciled    ${reconciledText(lastReconcile)}`, backfillText(backfill)]),
     ...(foreignRows === null

@@ -8,6 +8,7 @@ import { imagesText } from "../../durable/row-images.ts";
 import type { OwedWrites } from "../../ports/owed-writes.ts";
 import type { RecordStore, RowWrite, StoreAnswer, StoreWrite } from "../../ports/record-store.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
+import { findOlderCopy, type OlderCopy } from "./older-copy.ts";
 import { preparedRow, type RowRefusal } from "./prepared.ts";
 import { type IntakeTools, type Row, takeRecords } from "./record-intake.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
@@ -47,6 +48,15 @@ export type WriteAnswer =
    * The commit's outcome is unknown. Sending the same write under the same key again settles it.
    */
   | { readonly kind: "unresolved"; readonly because: string };
+
+export interface Drained {
+  /** Whether the other store has every acknowledged write. */
+  readonly drained: boolean;
+  /** The number of writes that it lacks. */
+  readonly owed: number;
+  /** Why the drain has ended, if a database is an older copy of itself. */
+  readonly why?: string;
+}
 
 /** A write with its rows in the form that each store takes. */
 interface PreparedWrite extends Omit<StoreWrite, "rows"> {
@@ -139,23 +149,26 @@ export class DatabaseBridge implements OwedWrites {
 
   /**
    * Offers parked writes again, and waits until the other store has every acknowledged write, only parked
-   * writes are left, or the time is over.
+   * writes are left, a restored database needs a repair, or the time is over.
    */
-  async drain({
-    timeoutMs,
-  }: {
-    readonly timeoutMs: number;
-  }): Promise<{ readonly drained: boolean; readonly owed: number }> {
+  async drain({ timeoutMs }: { readonly timeoutMs: number }): Promise<Drained> {
     this.#mustBeOpen();
-    const { clock } = this.#options;
+    const { clock, stores } = this.#options;
     const endMs = clock.monotonicMs() + timeoutMs;
     await (await this.#authority()).store.call("unpark", null);
-    for (;;) {
+    let older: OlderCopy | undefined;
+    for (let isFirst = true; ; isFirst = false) {
       await this.#relay.run();
       const { store } = await this.#authority();
       const { count, parked } = await store.call("owed", { nowMs: clock.nowMs() });
-      if (count === parked || clock.monotonicMs() >= endMs) {
+      const isLate = clock.monotonicMs() >= endMs;
+      const isEnd = count === parked || isLate;
+      // Nothing is known about a database that is unreachable.
+      if (isFirst || isEnd || older !== undefined) older = await findOlderCopy(stores).catch(() => undefined);
+      const refusing = isLate || older?.isSentAgain === false ? older : undefined;
+      if (refusing !== undefined || (older === undefined && isEnd)) {
         await this.countOwed();
+        if (refusing !== undefined) return { drained: false, owed: count, why: refusing.why };
         return { drained: count === 0, owed: count };
       }
       await pause(clock, 10);

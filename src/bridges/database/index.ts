@@ -15,12 +15,14 @@ export {
   DatabaseBridge,
   type DatabaseBridgeOptions,
   type Direction,
+  type Drained,
   type WriteAnswer,
   type WriteOptions,
 } from "./database-bridge.ts";
 export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
 export { type LeaseHolder, takeLease } from "./lease.ts";
 export { modernKeys } from "./modern-rows.ts";
+export { findOlderCopy, type OlderCopy } from "./older-copy.ts";
 export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";
 export { executeRepair, type RepairReport, type RepairResult } from "./repair.ts";

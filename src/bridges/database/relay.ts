@@ -1,13 +1,13 @@
 import { backOffMs } from "../../base/back-off.ts";
-import { codeOf, messageOf } from "../../base/errors.ts";
+import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import { oneAtATime } from "../../base/one-at-a-time.ts";
 import { at as itemAt } from "../../base/present.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
-import { olderCopy } from "../../durable/record-calls.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Fence, MirrorWrite, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { abandonedStep } from "./abandon.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
+import { findOlderCopy } from "./older-copy.ts";
 import { mirrorWriteOf } from "./prepared.ts";
 
 export interface RelayOptions {
@@ -162,19 +162,19 @@ export class Relay {
 
   /**
    * Compares the mirror's progress with the authority's record of it, once after the lease is taken.
-   * A mirror that was restored from an older copy gets the missing entries again; if the authority was
-   * restored from an older copy, this throws. Also deletes old entries. Returns whether entries are offered
-   * again.
+   * A mirror that was restored from an older copy gets the missing entries again; if a restored database needs
+   * a repair, this throws. Also deletes old entries. Returns whether entries are offered again.
    */
   async #catchUp(store: RecordStore, mirror: RecordStore, source: Fence): Promise<boolean> {
     const { incarnation } = source;
     if (this.#checked === incarnation) return false;
-    const { clock, keepsMs, onEvent } = this.#options;
+    const { stores, clock, keepsMs, onEvent } = this.#options;
+    const older = await findOlderCopy(stores);
+    if (older !== undefined && !older.isSentAgain) throw new BridgeError("REFUSED", { what: older.why });
     const [progress, applied] = [
       await store.call("progress", null),
       await mirror.call("applied", { source: incarnation }),
     ];
-    if (applied.seq > progress.last) throw olderCopy(store.side);
     const sentAgain =
       applied.place < progress.done ? await store.call("resend", { after: applied.place }) : 0;
     if (sentAgain > 0) onEvent({ kind: "mirror_restored", sentAgain });

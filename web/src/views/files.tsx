@@ -322,6 +322,7 @@ function DatabasePanel({ asked }: { readonly asked: Asked<DatabaseStatus> }) {
     step,
     owed,
     modernAway,
+    olderCopy,
     lastReconcile,
     canGoBack,
     backfill,
@@ -339,6 +340,11 @@ function DatabasePanel({ asked }: { readonly asked: Asked<DatabaseStatus> }) {
         {modernAway !== null && (
           <Fact name="Modern" tone="bad">
             does not answer: {modernAway}
+          </Fact>
+        )}
+        {olderCopy !== null && (
+          <Fact name="Restored" tone="bad">
+            {olderCopy.why}
           </Fact>
         )}
         <Owed name="Relay: owed to legacy" owed={owed.toLegacy} />

@@ -46,13 +46,14 @@ async function run(options: Options): Promise<CommandResult> {
     });
   const { drainDatabases } = await import("../../../app/database/commands.ts");
   const timeoutMs = durationMs("--timeout", options.timeout);
-  const { drained, owed, to } = await drainDatabases({ ...options, timeoutMs });
-  if (options.json) return jsonResult({ drained, owed, to }, drained);
+  const report = await drainDatabases({ ...options, timeoutMs });
+  const { drained, owed, to, why } = report;
+  if (options.json) return jsonResult(report, drained);
   return {
     exitCode: drained ? 0 : 1,
     text: drained
       ? `${to} has every write`
-      : `${owed} writes are still owed to ${to}; look at them with \`pnl-bridge db status\``,
+      : (why ?? `${owed} writes are still owed to ${to}; look at them with \`pnl-bridge db status\``),
   };
 }
 

@@ -87,6 +87,10 @@ export const databaseStatus = named("DatabaseStatus", "The pair of databases, as
   mode: z.string(),
   owed: z.object({ toLegacy: owed.nullable(), toModern: owed }),
   modernAway: z.string().nullable().describe("why modern's database does not answer"),
+  olderCopy: z
+    .object({ side, why: z.string() })
+    .nullable()
+    .describe("the database that was restored from an older copy of itself"),
   parked: rows({
     aggregate: z.string(),
     code: z.string(),
