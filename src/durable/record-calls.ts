@@ -76,6 +76,7 @@ export const readingCalls: ReadonlySet<RecordCall> = new Set<RecordCall>([
   "books",
   "unsettled",
   "reusedNumbers",
+  "versionsAfter",
   "received",
   "lastMove",
   "ownObjects",

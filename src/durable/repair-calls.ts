@@ -137,9 +137,19 @@ export function repairCalls(dialect: Dialect, access: RowAccess): RepairWorks {
       }
       return reused;
     },
-    *repair({ epoch, seen, repair }) {
+    *versionsAfter({ after, upTo, limit }) {
+      const rows = yield* ask(
+        `SELECT aggregate, version FROM ${versions}
+         WHERE aggregate > ? AND aggregate <= ? ORDER BY aggregate LIMIT ?`,
+        after,
+        upTo,
+        limit,
+      );
+      return rows.map((row) => ({ aggregate: textIn(row, "aggregate"), version: numberIn(row, "version") }));
+    },
+    *repair({ fence: { epoch, step }, seen, repair }) {
       const [now] = yield* ask(`SELECT epoch, step FROM ${fence}${dialect.forShare}`);
-      if (numberIn(now, "epoch") !== epoch || textIn(now, "step") !== "")
+      if (numberIn(now, "epoch") !== epoch || textIn(now, "step") !== step)
         throw new BridgeError("REFUSED", {
           what: "the authority has moved, or is moving, since the plan was made",
           fix: "make a new plan: pnl-bridge db reconcile --plan FILE",

@@ -58,11 +58,18 @@ export interface RepairCalls {
     readonly source: string;
     readonly entries: readonly Pick<OutboxEntry, "seq" | "digest">[];
   }): number;
+  /** Returns the aggregates after one and up to another, in the order of their names, with their versions. */
+  versionsAfter(given: {
+    readonly after: string;
+    readonly upTo: string;
+    readonly limit: number;
+  }): readonly { readonly aggregate: string; readonly version: number }[];
   /**
-   * Repairs a row if it is unchanged since `seen` was read. Rejects with REFUSED if the authority has moved.
+   * Repairs a row if it is unchanged since `seen` was read. Rejects with REFUSED if the store has another
+   * fence than `fence`, because the authority has moved.
    */
   repair(given: {
-    readonly epoch: number;
+    readonly fence: { readonly epoch: number; readonly step: string };
     readonly seen: RowState;
     readonly repair: RowRepair;
   }): RepairAnswer;

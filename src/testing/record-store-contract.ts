@@ -809,6 +809,9 @@ export function recordStoreContract(
         { version: 1, isAsWritten: false },
         { version: 0, isAsWritten: true },
       ]);
+      const names = rows.map(({ aggregate }) => aggregate);
+      const range = { after: names[0] ?? "", upTo: names[2] ?? "", limit: 10 };
+      expect(await store.call("versionsAfter", range)).toEqual([{ aggregate: names[1], version: 1 }]);
       const [first, second] = await pending();
       const entries = await store.call("entriesAfter", { seq: first ?? 0, limit: 10 });
       expect(entries.map(({ seq }) => seq)).toEqual([second]);

@@ -159,6 +159,15 @@ describe("RUNBOOK.md", () => {
       rmSync(`${modern}-wal`, { force: true });
       copyFileSync(`${modern}.copy`, modern);
     },
+    "legacy's database was restored from a copy that had fewer writes": async () => {
+      new Database(legacy).exec(`VACUUM INTO '${legacy}.copy'`).close();
+      await writing(async (bridge) => {
+        await bridge.write([position("6")], { idempotencyKey: "5" });
+        await bridge.drain({ timeoutMs: 60_000 });
+      });
+      rmSync(`${legacy}-wal`, { force: true });
+      copyFileSync(`${legacy}.copy`, legacy);
+    },
     "modern's database was lost while it was authoritative": async () => {
       for (const file of [legacy, modern])
         new Database(file).exec("UPDATE pnlb_fence SET authority = 'modern', epoch = 2").close();

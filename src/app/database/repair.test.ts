@@ -289,7 +289,7 @@ describe.each<Side>(["legacy", "modern"])(
       copyFileSync(copy, paths[authority]);
       expect(await write(authority, "four", [trade(4)], 0)).toMatchObject({ owed: 1 });
       const plan = await planned();
-      expect(plan.restored).toBe("authority");
+      expect(plan.restored).toBe(authority);
       const report = await repaired(plan);
       expect(report).toMatchObject({ ok: true, carries: true, owed: 0 });
       const { report: after } = await compared();

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { systemClock } from "../../adapters/host/index.ts";
 import { BridgeError, messageOf } from "../../base/errors.ts";
 import {
+  authorityMoved,
   executeRepair,
   planRepair,
   type RepairPlan,
@@ -47,13 +48,14 @@ export async function repairDatabases(
   const plan = await readPlan(command.plan);
   const { dryRun = false, onResult } = command;
   return withDatabase(command, async ({ pair, backfill, bridge }, _plan, settings) => {
-    const fence = await pair.legacy.call("fence", null);
-    if (fence.epoch !== plan.epoch || fence.authority !== plan.authority)
-      throw new BridgeError("REFUSED", {
-        what: `the authority has moved since the plan was made: it is ${fence.authority}, epoch ${fence.epoch}`,
-        where: command.plan,
-        fix: "make a new plan: pnl-bridge db reconcile --plan FILE",
-      });
+    for (const side of ["legacy", "modern"] as const) {
+      const { epoch, authority, step } = await pair[side].call("fence", null);
+      const seen = plan.fences[side];
+      const isSame = epoch === seen.epoch && authority === seen.authority && step === seen.step;
+      // A copy that was made during a move keeps the step of that move.
+      if (!isSame || (step !== "" && epoch === plan.epoch))
+        throw new BridgeError("REFUSED", { ...authorityMoved, where: command.plan });
+    }
     const report = await executeRepair({
       stores: pair,
       backfill,
@@ -117,13 +119,16 @@ const action = z
     }),
   })
   .refine((one) => one.mayDo.includes(one.do), { error: "do must be one of mayDo", path: ["do"] });
+const side = z.enum(["legacy", "modern"]);
+const fence = z.strictObject({ epoch: z.number().int(), authority: side, step: z.string() });
 const planShape = z.strictObject({
   format: z.literal("pnl-bridge repair plan 1"),
   howToRead: z.array(z.string()),
   at: z.string(),
-  authority: z.enum(["legacy", "modern"]),
+  authority: side,
   epoch: z.number().int(),
-  restored: z.enum(["authority", "mirror"]).nullable(),
+  fences: z.strictObject({ legacy: fence, modern: fence }),
+  restored: side.nullable(),
   incarnation: z.string(),
   place: z.number().int(),
   complete: z.boolean(),

@@ -5,6 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { isAbandoned, takeBack } from "./abandon.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
+import { findOlderCopy, sideBehind } from "./older-copy.ts";
 import { mirrorWriteOf, preparedEntryRow } from "./prepared.ts";
 
 export interface CutoverOptions {
@@ -106,12 +107,14 @@ export class Cutover {
   }
 
   /**
-   * Returns the reason why the authority cannot move to a side now: writes are parked or, towards modern, no
-   * reconciliation without breaks was made in the last 15 minutes. Returns undefined otherwise; a rung can
-   * still fail.
+   * Returns the reason why the authority cannot move to a side now: its database is an older copy, writes are
+   * parked or, towards modern, no reconciliation without breaks was made in the last 15 minutes. Returns
+   * undefined otherwise; a rung can still fail.
    */
   async whyNot(side: Side): Promise<string | undefined> {
     const { stores, clock } = this.#options;
+    const older = await findOlderCopy(stores);
+    if (older?.side === side || older?.lacksMove === true) return older.why;
     const { authority } = await stores.legacy.call("fence", null);
     if (authority === side) return undefined;
     const { parked } = await stores[authority].call("owed", { nowMs: clock.nowMs() });
@@ -134,7 +137,7 @@ export class Cutover {
   }
 
   async #climb(side: Side): Promise<CutoverReport> {
-    const { clock } = this.#options;
+    const { stores, clock } = this.#options;
     this.#heldSinceMs = Number.POSITIVE_INFINITY;
     let fence: Fence | undefined;
     const report = (moved: Fence, failed: CutoverReport["failed"]): CutoverReport => ({
@@ -146,16 +149,18 @@ export class Cutover {
     });
     try {
       this.#begin("recover");
-      fence = await recoverFences(this.#options.stores, clock.nowMs());
+      fence = await recoverFences(stores, clock.nowMs());
       if (fence.authority === side) return report(fence, null);
+      const older = await findOlderCopy(stores);
+      if (older?.side === side) throw new Error(older.why);
       await this.#rehearse(side);
       await this.#drain(fence.authority);
       return report(side === "modern" ? await this.#toModern(fence) : await this.#toLegacy(fence), null);
     } catch (failure) {
       const failed = { rung: this.#rung, why: messageOf(failure) };
       const reader = { name: "backfill", holder: this.#options.lease.name };
-      await this.#options.stores.modern.call("release", reader).catch(() => {});
-      fence = await recoverFences(this.#options.stores, clock.nowMs());
+      await stores.modern.call("release", reader).catch(() => {});
+      fence = await recoverFences(stores, clock.nowMs());
       return report(fence, failed);
     }
   }
@@ -358,24 +363,15 @@ export async function recoverFences(
 ): Promise<Fence> {
   const { legacy, modern } = stores;
   const [deciding, following] = [await legacy.call("fence", null), await modern.call("fence", null)];
+  if (sideBehind({ legacy: deciding, modern: following }) !== undefined)
+    throw new BridgeError("CONFLICT", {
+      what: (await findOlderCopy(stores))?.why ?? "the fences have moved",
+    });
   if (isAbandoned(deciding, following)) {
     await takeBack(stores, nowMs);
     return legacy.call("fence", null);
   }
   const { epoch, authority } = deciding;
-  const older =
-    following.epoch > epoch && following.step === ""
-      ? "legacy"
-      : following.epoch < epoch && authority === "modern"
-        ? "modern"
-        : undefined;
-  if (older !== undefined)
-    throw new BridgeError("CONFLICT", {
-      what:
-        `${older}'s database is an older copy of itself: its fence has epoch ${Math.min(epoch, following.epoch)}, ` +
-        `the other one's has ${Math.max(epoch, following.epoch)}`,
-      fix: 'put the newer file back, or follow "One database was restored" in RUNBOOK.md',
-    });
   const to = { epoch, authority, step: "" };
   for (const [store, from] of [[modern, following] as const, [legacy, deciding] as const])
     if (from.epoch !== epoch || from.authority !== authority || from.step !== "")

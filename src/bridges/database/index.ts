@@ -25,5 +25,5 @@ export { modernKeys } from "./modern-rows.ts";
 export { findOlderCopy, type OlderCopy } from "./older-copy.ts";
 export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";
-export { executeRepair, type RepairReport, type RepairResult } from "./repair.ts";
+export { authorityMoved, executeRepair, type RepairReport, type RepairResult } from "./repair.ts";
 export { planRepair, type RepairPlan, repairVerbs } from "./repair-plan.ts";

@@ -10,11 +10,12 @@ import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { isUnstorable } from "../../durable/legacy-places.ts";
 import { holds } from "../../durable/row-access.ts";
 import type { ReconcileBreak, ReconcileKind } from "../../ports/reconcile.ts";
-import type { OutboxEntry, RecordStore, StoredRow } from "../../ports/record-store.ts";
+import type { Fence, OutboxEntry, RecordStore, StoredRow } from "../../ports/record-store.ts";
 import type { RecordKind } from "../../ports/records.ts";
 import type { RowPlace, RowRepair, RowState } from "../../ports/repair-calls.ts";
 import { fromLegacy, type LegacyTable, legacyPlace, type ReadingTools } from "./legacy-reading.ts";
 import { modernPlace } from "./modern-rows.ts";
+import { findOlderCopy, inForce, readFences } from "./older-copy.ts";
 import { preparedRow } from "./prepared.ts";
 import { kindRules } from "./reconcile-rules.ts";
 import { keyColumns, type Row } from "./record-intake.ts";
@@ -50,15 +51,18 @@ export interface RepairPlan {
   readonly format: "pnl-bridge repair plan 1";
   readonly howToRead: readonly string[];
   readonly at: string;
+  /** The authority and the epoch in force. Both fences get them, after all rows are repaired. */
   readonly authority: Side;
   readonly epoch: number;
+  readonly fences: Readonly<Record<Side, Omit<Fence, "incarnation">>>;
   /**
-   * The store that was restored from an older copy; until the repair has ended, the relay carries nothing. A
-   * mirror is named only if it lacks writes that the authority no longer keeps. Null if neither is named.
+   * The store that was restored from an older copy; until the repair has ended, the relay carries nothing. Null
+   * if there is none, or if the relay sends it all writes that it lacks.
    */
-  readonly restored: "authority" | "mirror" | null;
+  readonly restored: Side | null;
+  /** The incarnation of the restored store. */
   readonly incarnation: string;
-  /** The place up to which the authority's entries count as applied after the repair. */
+  /** The place up to which the entries of the other store count as applied by the restored one. */
   readonly place: number;
   /** Whether the plan has looked at every row that differs; false if there were too many. */
   readonly complete: boolean;
@@ -81,7 +85,7 @@ const howToRead = [
 
 const entriesMax = 10_000;
 const pageMax = 1_000;
-const actionsMax = 10_000;
+export const actionsMax = 10_000;
 
 const recordKinds: Readonly<Record<ReconcileKind, RecordKind>> = {
   trade: "trade",
@@ -89,6 +93,18 @@ const recordKinds: Readonly<Record<ReconcileKind, RecordKind>> = {
   daily: "daily_pnl",
   price: "price",
 };
+/** A text after every aggregate, which begins with a bracket. */
+const lastName = "]";
+
+/** Returns the kind and the key of an aggregate for a reader. */
+function namesOf(aggregate: string): Pick<Subject, "kind" | "key"> {
+  const [kind, ...values]: [RecordKind, ...string[]] = JSON.parse(aggregate);
+  const key = keyColumns[kind].map((column, at) => [column, values[at] ?? ""]);
+  return { kind: reconcileKindOf(kind), key: Object.fromEntries(key) };
+}
+
+const pointOf = ({ epoch, authority, step }: Fence) => ({ epoch, authority, step });
+
 const reconcileKindOf = (kind: RecordKind): ReconcileKind => (kind === "daily_pnl" ? "daily" : kind);
 
 type EntryRow = OutboxEntry["rows"][number];
@@ -108,7 +124,7 @@ class Planner {
   readonly #subjects = new Map<string, Subject>();
   /** The rows of legacy that belong to no aggregate. */
   readonly #foreign = new Map<string, Subject>();
-  /** The last write of an aggregate that the authority's outbox still has. */
+  /** The last write of an aggregate that an outbox still has. */
   readonly #images = new Map<string, { readonly version: number; readonly image: Row }>();
   /** The aggregates that have a write on its way to the mirror. */
   readonly #moving = new Set<string>();
@@ -126,27 +142,27 @@ class Planner {
 
   async plan(): Promise<RepairPlan> {
     const { stores, breaks, nowMs } = this.#options;
-    const { authority, epoch } = await stores.legacy.call("fence", null);
+    const older = await findOlderCopy(stores);
+    const fences = await readFences(stores);
+    const { authority, epoch } = inForce(fences);
     const [store, mirror] = [stores[authority], stores[otherSide(authority)]];
-    const { incarnation } = await store.call("fence", null);
+    const source = fences[authority].incarnation;
     const unsettled = await store.call("unsettled", { limit: entriesMax });
-    const progress = await store.call("progress", null);
-    const applied = await mirror.call("applied", { source: incarnation });
-    const reused = await mirror.call("reusedNumbers", { source: incarnation, entries: unsettled });
-    const restored =
-      applied.seq > progress.last || reused > 0
-        ? "authority"
-        : applied.place < progress.forgotten
-          ? "mirror"
-          : null;
+    const reused = await mirror.call("reusedNumbers", { source, entries: unsettled });
+    const isCaughtUp = older === undefined || older.isSentAgain;
+    const restored = isCaughtUp ? (reused > 0 ? authority : null) : older.side;
     for (const found of breaks.slice(0, actionsMax)) await this.#addBreak(found);
     for (const { rows, code } of unsettled)
       for (const row of rows) {
         const { aggregate, version } = row;
-        if (restored === "authority" && !this.#lost.has(aggregate)) this.#lost.set(aggregate, version);
+        if (restored === authority && !this.#lost.has(aggregate)) this.#lost.set(aggregate, version);
         if (code !== null || restored !== null) this.#addParked(row, code);
         else this.#moving.add(aggregate);
       }
+    if (restored !== null) {
+      await this.#addApart(stores[otherSide(restored)], stores[restored]);
+      await this.#readImages(mirror);
+    }
     await this.#readImages(store);
     if (this.#subjects.size > 0) this.#books = await stores.modern.call("books", null);
     const actions: RepairAction[] = [];
@@ -161,10 +177,11 @@ class Planner {
       at: new Date(nowMs).toISOString(),
       authority,
       epoch,
+      fences: { legacy: pointOf(fences.legacy), modern: pointOf(fences.modern) },
       restored,
-      incarnation,
-      place: progress.done,
-      complete: breaks.length <= actionsMax && unsettled.length < entriesMax,
+      incarnation: fences[restored ?? authority].incarnation,
+      place: restored === null ? 0 : (await stores[otherSide(restored)].call("progress", null)).done,
+      complete: this.#subjects.size < actionsMax && unsettled.length < entriesMax,
       actions,
     };
   }
@@ -204,13 +221,33 @@ class Planner {
     });
   }
 
+  /**
+   * Adds the aggregates whose versions differ. Their rows may be equal, and yet the restored store would give
+   * a version to its next write that the other one has given to an earlier write.
+   */
+  async #addApart(store: RecordStore, restored: RecordStore): Promise<void> {
+    for (let after = ""; this.#subjects.size < actionsMax; ) {
+      const page = await store.call("versionsAfter", { after, upTo: lastName, limit: pageMax });
+      const upTo = page.at(-1)?.aggregate;
+      if (upTo === undefined) return;
+      const range = { after, upTo, limit: Number.MAX_SAFE_INTEGER };
+      const others = await restored.call("versionsAfter", range);
+      const versionOf = new Map(others.map(({ aggregate, version }) => [aggregate, version]));
+      for (const { aggregate, version } of page)
+        if (versionOf.get(aggregate) !== version && !this.#subjects.has(aggregate))
+          this.#subjects.set(aggregate, { ...namesOf(aggregate), causes: ["RESTORED"], claim: undefined });
+      after = upTo;
+    }
+  }
+
   async #readImages(store: RecordStore): Promise<void> {
     if (this.#subjects.size === 0) return;
     for (let seq = 0; ; ) {
       const page: readonly OutboxEntry[] = await store.call("entriesAfter", { seq, limit: pageMax });
       for (const { rows } of page)
         for (const { aggregate, version, image } of rows)
-          if (this.#subjects.has(aggregate)) this.#images.set(aggregate, { version, image });
+          if (this.#subjects.has(aggregate) && version >= (this.#images.get(aggregate)?.version ?? 0))
+            this.#images.set(aggregate, { version, image });
       seq = page.at(-1)?.seq ?? seq;
       if (page.length < pageMax) return;
     }

@@ -4,11 +4,12 @@
  * that requires that its own row is still the `seen` one. If a write between the two steps gives the taken
  * row its next version, the relay replaces the repaired row by that version.
  */
+import { BridgeError } from "../../base/errors.ts";
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import type { RecordStore } from "../../ports/record-store.ts";
 import type { RepairAnswer } from "../../ports/repair-calls.ts";
 import type { Backfill } from "./backfill.ts";
-import type { RepairAction, RepairPlan, RepairVerb } from "./repair-plan.ts";
+import { actionsMax, type RepairAction, type RepairPlan, type RepairVerb } from "./repair-plan.ts";
 
 export interface RepairOptions {
   readonly stores: Readonly<Record<Side, RecordStore>>;
@@ -16,7 +17,7 @@ export interface RepairOptions {
   readonly plan: RepairPlan;
   /** Whether to compare only, and change nothing. */
   readonly dryRun: boolean;
-  /** The new incarnation of an authority that was restored from an older copy. */
+  /** The new incarnation of a store that was restored from an older copy. */
   readonly incarnation: string;
   readonly onResult: (result: RepairResult) => void;
 }
@@ -38,8 +39,8 @@ export interface RepairReport {
   /** The number of owed writes that now count as received, because the mirror has their rows. */
   readonly covered: number;
   /**
-   * Whether the relay may carry writes again: false if rows of a restored store were skipped, and after a dry
-   * run for a restored store.
+   * Whether the relay may carry writes again: false if rows of a restored store were skipped or are missing in
+   * the plan, and after a dry run for a restored store.
    */
   readonly carries: boolean;
 }
@@ -48,7 +49,7 @@ const entriesMax = 10_000;
 type Outcome = Pick<RepairResult, "result" | "because">;
 
 export async function executeRepair(options: RepairOptions): Promise<RepairReport> {
-  const { plan, dryRun, stores, incarnation, onResult } = options;
+  const { plan, dryRun, stores, onResult } = options;
   const results: RepairResult[] = [];
   const untouched = new Set<string>();
   for (const action of plan.actions) {
@@ -66,18 +67,58 @@ export async function executeRepair(options: RepairOptions): Promise<RepairRepor
   }
   const ok = results.every(({ result }) => result !== "skipped");
   if (dryRun) return { ok, results, covered: 0, carries: plan.restored === null };
-  const carries = plan.restored === null || ok;
+  const carries = plan.restored === null || (ok && plan.actions.length < actionsMax);
   if (!carries) return { ok, results, covered: 0, carries };
   const store = stores[plan.authority];
   const mirror = stores[otherSide(plan.authority)];
-  if (plan.restored === "authority") await store.call("renew", { from: plan.incarnation, to: incarnation });
-  if (plan.restored === "mirror") await mirror.call("skipTo", { place: plan.place });
+  if (plan.restored !== null) await renewStore(plan.restored, options);
   const { incarnation: source } = await store.call("fence", null);
   const unsettled = await store.call("unsettled", { limit: entriesMax });
   // A write whose row was not repaired is not covered: the mirror may have another write under its version.
   const entries = unsettled.filter(({ rows }) => !rows.some(({ aggregate }) => untouched.has(aggregate)));
-  return { ok, results, covered: await mirror.call("cover", { source, entries }), carries };
+  const covered = await mirror.call("cover", { source, entries });
+  await adoptFence(options);
+  return { ok, results, covered, carries };
 }
+
+/**
+ * Lets a restored store begin a new history: its writes have new numbers for the other store, and the other
+ * store's writes up to the plan's place count as applied.
+ */
+async function renewStore(side: Side, { stores, plan, incarnation }: RepairOptions): Promise<void> {
+  const [store, other] = [stores[side], stores[otherSide(side)]];
+  if (side !== plan.authority) {
+    // The other store has these writes under the old history, and nobody carries them while it is the authority.
+    const entries = (await store.call("unsettled", { limit: entriesMax })).map(({ seq }) => ({
+      ...{ seq, changes: [] },
+    }));
+    const received = await other.call("received", { source: plan.incarnation, entries });
+    const answers = entries.flatMap(({ seq }, at) => {
+      const place = received[at]?.place ?? null;
+      return place === null ? [] : [{ seq, answer: { kind: "applied", place } as const }];
+    });
+    await store.call("settle", { answers, nowMs: Date.parse(plan.at) });
+  }
+  await store.call("renew", { from: plan.incarnation, to: incarnation });
+  await store.call("skipTo", { place: plan.place });
+}
+
+/** Gives the fence in force to a store whose fence lacks a move of the authority. */
+async function adoptFence({ stores, plan }: RepairOptions): Promise<void> {
+  const { epoch, authority } = plan;
+  for (const side of ["legacy", "modern"] as const) {
+    const from = plan.fences[side];
+    if (from.epoch === epoch) continue;
+    if (!(await stores[side].call("moveFence", { from, to: { epoch, authority, step: "" } })))
+      throw new BridgeError("REFUSED", authorityMoved);
+  }
+}
+
+/** The refusal of a plan whose fences are no longer the ones in the stores. */
+export const authorityMoved = {
+  what: "the authority has moved, or is moving, since the plan was made",
+  fix: "make a new plan: pnl-bridge db reconcile --plan FILE",
+};
 
 async function taken(
   { wants, seen }: RepairAction,
@@ -102,7 +143,7 @@ async function taken(
         return { result: "skipped", because: `${side} has another row or version now` };
       continue;
     }
-    const given = { epoch: plan.epoch, seen: seen[side], repair };
+    const given = { fence: plan.fences[side], seen: seen[side], repair };
     const { kind, because } = await stores[side].call("repair", given);
     if (kind === "changed" || kind === "refused") return { result: "skipped", because };
     if (kind === "done") last = kind;
