@@ -256,7 +256,7 @@ export const assumed = [
   "every flag is set; people approve each move and accept each cause that is wholly proved to be legacy's",
   "tests, benchmarks, memory and leak runs of this build pass",
   "a scrape and a test alert arrive each day; a rollback drill takes 50 ms each week",
-  "a person accepts the differences of the two daily reports on each morning",
+  "the two daily reports are compared on each morning, and a person accepts their differences",
   "two people are trained; rows that a ledger reader refuses are reviewed on the same day",
   "both sides take equally long for a call, unless a foreign modern took two seconds longer for the whole history",
   "15 % of the calls are asked twice to measure noise, unless the configuration says otherwise",
@@ -292,6 +292,9 @@ export class AssumedRecords {
     const nowMs = clock.nowMs();
     const daily = ["scrape", "alert"].map((kind) => ({ kind, ok: true }));
     const [hashes, counts] = [{ legacy: "simulated", modern: "simulated" }, {}];
+    const handedOut = { date: day, version: 1, side: "legacy", contentHash: hashes.legacy };
+    const compared = { ...handedOut, diff: { ok: false, counts, hashes }, simulated: true };
+    await note(store, auditActions.handOutReport, compared);
     await note(store, auditActions.acceptReport, { date: day, hashes, counts, simulated: true });
     const isNewWeek = nowMs - this.#weekMs > 5 * dayMs;
     for (const content of [...daily, ...(isNewWeek ? weekly(this.#features) : [])])
