@@ -40,7 +40,7 @@ export const oneOrMore = <Value>({ schema }: Kind<Value>): Kind<readonly Value[]
 /** A version, or a list of files. */
 export const build: Kind<string | readonly string[]> = {
   schema: z.union(
-    [z.string().min(1).meta(numeric), z.array(z.string().min(1))],
+    [z.string().min(1).meta(numeric), z.array(z.string().min(1)).min(1)],
     "must be a version, or a list of files, folders and patterns",
   ),
 };

@@ -46,7 +46,7 @@ export interface Gate {
 /** Says in words which writes legacy lacks. */
 export const owedText = (owed: GateInput["owedToLegacy"]): string =>
   owed === null
-    ? "it is unknown which writes legacy lacks, because the databases do not answer: run db status"
+    ? "it is unknown which writes legacy lacks: a database is unreachable or an older copy; run db status"
     : owed.count === 0
       ? "nothing is owed to legacy"
       : `${owed.count} writes are owed to legacy, the oldest for ${owed.oldestMs} ms`;

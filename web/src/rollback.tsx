@@ -100,7 +100,7 @@ function Owed() {
   return (
     <p>
       <State tone={possible ? "good" : "warn"}>
-        {possible ? "nothing is lost" : "something may be lost"}
+        {possible ? "a rollback is possible" : "a rollback is impossible or uncertain"}
       </State>
       : {why}
     </p>
@@ -124,13 +124,7 @@ function Done({ answer }: { readonly answer: RollbackAnswer }) {
         {Math.round(committedMs)} ms.
       </p>
       <Acknowledged epoch={epoch} instances={now?.instances ?? []} />
-      <p>
-        {owedToLegacy === 0
-          ? "Nothing is owed to legacy."
-          : owedToLegacy === null
-            ? why
-            : `${owedToLegacy} writes are owed to legacy: ${why}`}
-      </p>
+      <p>{owedToLegacy === 0 ? "Nothing is owed to legacy." : why}</p>
     </>
   );
 }

@@ -6,10 +6,10 @@
  * SYSTEM_DOWN until a file is at its path again. No empty file is created in its place, because the fleet
  * would obey it as a new plan. A lost `live.db` is created again; a damaged one is first moved aside.
  */
-import { existsSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
-import { BridgeError } from "../../base/errors.ts";
+import { BridgeError, codeOf } from "../../base/errors.ts";
 import { realFile } from "../../platform/real-file.ts";
 import type {
   AuditRows,
@@ -270,7 +270,12 @@ export class LiveFile {
       if (this.#inode === undefined || this.#inode !== inodeOf(this.path)) return;
       const aside = `${this.path}.broken-${new Date().toISOString().replaceAll(":", "-")}`;
       for (const end of ["-wal", "-shm", ""])
-        if (existsSync(`${this.path}${end}`)) renameSync(`${this.path}${end}`, `${aside}${end}`);
+        try {
+          renameSync(`${this.path}${end}`, `${aside}${end}`);
+        } catch (failure) {
+          // Another connection removes both files beside the database when it closes.
+          if (codeOf(failure) !== "ENOENT") throw failure;
+        }
     };
     this.#control.current.database.transaction(rename).immediate();
   }

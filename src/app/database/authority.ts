@@ -61,7 +61,7 @@ const nothing = { count: 0, oldestMs: 0 };
 
 /**
  * Returns the writes that legacy lacks. Throws if that is unknown: modern is authoritative and does not answer,
- * or a database was restored from an older copy.
+ * legacy's database is an older copy, or one fence lacks a move of the authority.
  */
 export async function lackingInLegacy(pair: Pair, older: OlderCopy | undefined): Promise<typeof nothing> {
   if (older?.side === "legacy" || older?.lacksMove === true)

@@ -52,7 +52,7 @@ export async function repairDatabases(
       const { epoch, authority, step } = await pair[side].call("fence", null);
       const seen = plan.fences[side];
       const isSame = epoch === seen.epoch && authority === seen.authority && step === seen.step;
-      // A copy that was made during a move keeps the step of that move.
+      // A step in the epoch in force is a move under way. In an older epoch, it is a remnant in the copy.
       if (!isSame || (step !== "" && epoch === plan.epoch))
         throw new BridgeError("REFUSED", { ...authorityMoved, where: command.plan });
     }

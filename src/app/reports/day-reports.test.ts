@@ -11,15 +11,15 @@ const flags = { calculator: true, storage: true, reports: true };
 const diff = { ok: true, counts: {}, hashes: { legacy: "l", modern: "m" } };
 
 /** Two processes over one control store, on a Friday. Each keeps what it hands out, as `report daily` does. */
-function twoProcesses({ plan = { phase: "shadow_mode", flags }, fails = () => false } = {} as Given) {
+function twoProcesses({ plan = { phase: "shadow_mode", flags }, fails = () => undefined } = {} as Given) {
   const clock = new TestClock("2025-08-01T14:30:00.000Z");
   const store = new MemoryControlPlace(clock).open();
   const built: string[] = [];
   const lines: string[] = [];
-  const handOut = (date: string) =>
+  const handOut = (date: string, compared: typeof diff | { readonly error: string } = diff) =>
     store.note({
       ...{ actor: "amy", action: auditActions.handOutReport, reason: "a test" },
-      evidence: { date, side: "legacy", contentHash: "l", diff },
+      evidence: { date, side: "legacy", contentHash: "l", diff: compared },
     });
   const processes = ["one", "two"].map(
     () =>
@@ -27,9 +27,10 @@ function twoProcesses({ plan = { phase: "shadow_mode", flags }, fails = () => fa
         ...{ store: () => store, plan: () => planOf(plan), config: defaultConfig, clock },
         generate: async (date) => {
           built.push(date);
-          if (fails()) throw new Error("no ledger");
-          await handOut(date);
-          return { diff: { path: "a.diff.json", ok: true, counts: {} } };
+          if (fails() === "building") throw new Error("no ledger");
+          const compared = fails() === "comparing" ? { error: "no ledger" } : diff;
+          await handOut(date, compared);
+          return { diff: "error" in compared ? compared : { path: "a.diff.json", ok: true, counts: {} } };
         },
         onFailure: (line) => lines.push(line),
       }),
@@ -42,7 +43,7 @@ function twoProcesses({ plan = { phase: "shadow_mode", flags }, fails = () => fa
 }
 interface Given {
   readonly plan?: PlanInput;
-  readonly fails?: () => boolean;
+  readonly fails?: () => "building" | "comparing" | undefined;
 }
 
 test("each closed trading day is compared once, by one of two processes, and a weekend adds none", async () => {
@@ -61,20 +62,23 @@ test("a day that somebody has compared since its close is not compared again, an
   expect(built).toEqual(["2025-08-01"]);
 });
 
-test("a failure is reported once, and the day is tried again after an hour", async () => {
-  let isFailing = true;
-  const { pass, built, lines } = twoProcesses({ fails: () => isFailing });
-  for (let minute = 0; minute < 150; minute++) await pass(60_000);
-  isFailing = false;
-  await pass(hourMs);
-  await pass(hourMs);
-  expect(built).toEqual(Array(4).fill("2025-07-31"));
-  // Each of the two processes reports its own failures.
-  expect([...new Set(lines)]).toEqual([
-    "the two daily reports of 2025-07-31 could not be compared: no ledger",
-  ]);
-  expect(lines.length).toBeLessThanOrEqual(2);
-});
+test.each(["building", "comparing"] as const)(
+  "a failure of %s is reported once, and the day is tried again after an hour",
+  async (failing) => {
+    let isFailing = true;
+    const { pass, built, lines } = twoProcesses({ fails: () => (isFailing ? failing : undefined) });
+    for (let minute = 0; minute < 150; minute++) await pass(60_000);
+    isFailing = false;
+    await pass(hourMs);
+    await pass(hourMs);
+    expect(built).toEqual(Array(4).fill("2025-07-31"));
+    // Each of the two processes reports its own failures.
+    expect([...new Set(lines)]).toEqual([
+      "the two daily reports of 2025-07-31 could not be compared: no ledger",
+    ]);
+    expect(lines.length).toBeLessThanOrEqual(2);
+  },
+);
 
 test.each<[string, PlanInput]>([
   ["a phase that does not compare", { phase: "read_only", flags }],

@@ -27,8 +27,11 @@ interface DayReportsOptions {
 }
 
 const everyMs = 60_000;
-/** How long a process may take for the reports of a day. After it, a day without a comparison is tried again. */
+/** The time that a process has for the reports of a day. A day that is not compared by then is tried again. */
 const leaseMs = 3_600_000;
+
+/** Whether a report was compared with the other one; a comparison may have failed. */
+const wasCompared = (diff: object | undefined): boolean => diff !== undefined && !("error" in diff);
 
 /**
  * Hands out the report of each trading day soon after its close, and compares it with the other system's, in
@@ -44,7 +47,8 @@ export class DayReports {
   #isClosed = false;
   /** The last day that needs no more work. */
   #done = "";
-  #waitsUntilMs = 0;
+  /** Before this time, this process does nothing for the day. */
+  #pause = { date: "", untilMs: 0 };
   /** The last failure that was reported. */
   #reported = "";
 
@@ -76,23 +80,27 @@ export class DayReports {
     if (!flags.reports || !phasePolicies[phase].compares) return;
     const day = businessDayBefore(tradingDayAt(dayRule, this.#clock.nowMs() * 1_000));
     const date = formatDay(day);
-    if (this.#done === date || this.#clock.monotonicMs() < this.#waitsUntilMs) return;
+    const { date: paused, untilMs } = this.#pause;
+    if (this.#done === date || (paused === date && this.#clock.monotonicMs() < untilMs)) return;
     try {
       if (!(await this.#isFirst(date, closeOfDay(day, dayRule) / 1_000))) return;
       const { diff } = await generate(date);
-      this.#done = date;
-      if (diff !== undefined && "error" in diff) this.#report(date, diff.error);
+      if (wasCompared(diff)) this.#done = date;
+      else if (diff !== undefined && "error" in diff) this.#report(date, diff.error);
     } catch (failure) {
       this.#report(date, lineOf(failure));
     }
   }
 
-  /** Whether this process builds the reports of a day. If another one does, waits until that must have ended. */
+  /**
+   * Whether this process is to build the reports of a day. If not, `work` does nothing until the other process
+   * has had its hour.
+   */
   async #isFirst(date: string, closeMs: number): Promise<boolean> {
     const store = this.#options.store();
     const begun = async () => {
       const { handedOut, begun } = await reportRegister(store, date);
-      if (handedOut.some(({ at, diff }) => diff !== undefined && Date.parse(at) > closeMs)) this.#done = date;
+      if (handedOut.some(({ at, diff }) => wasCompared(diff) && Date.parse(at) > closeMs)) this.#done = date;
       return begun.find(({ at }) => Date.parse(at) > this.#clock.nowMs() - leaseMs);
     };
     let first = await begun();
@@ -102,7 +110,7 @@ export class DayReports {
       await beginComparison(store, { date, process: this.#process }, by);
       first = await begun();
     }
-    this.#waitsUntilMs = this.#clock.monotonicMs() + leaseMs;
+    this.#pause = { date, untilMs: this.#clock.monotonicMs() + leaseMs };
     return first?.process === this.#process;
   }
 

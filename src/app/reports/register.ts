@@ -138,8 +138,8 @@ export interface ReportAcceptance extends JudgedReport {
 }
 
 /**
- * Whether the report of a day is accepted: a person accepted exactly the content of both sides that is the
- * last one, or the last comparison found nothing that needs acceptance. Other content voids both.
+ * Whether the report of a day is accepted: a person accepted exactly the last content of both sides, or the
+ * last comparison found nothing to accept. If one side's content changes, the report is accepted no longer.
  */
 export async function reportAcceptance(store: ControlStore, date: string): Promise<ReportAcceptance> {
   return acceptanceIn(await reportRegister(store, date), date);

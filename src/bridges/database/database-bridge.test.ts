@@ -539,8 +539,11 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
           }
           expect(await owedOf(authority)).toMatchObject({ count: looks, parked: 0 });
           isDown = false;
-          clock.advance(60_000);
-          await until(async () => (await owedOf(authority)).count === 0, "the mirror has every entry");
+          // The relay may only now begin its pause.
+          await until(async () => {
+            clock.advance(60_000);
+            return (await owedOf(authority)).count === 0;
+          }, "the mirror has every entry");
           expect(await bothTrades()).toEqual([looks, looks]);
           expect(events.filter(({ kind }) => kind === "parked")).toEqual([]);
         },

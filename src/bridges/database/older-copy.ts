@@ -1,8 +1,8 @@
 /**
- * Finds a database of the pair that was restored from an older copy of itself. Three things show it: its
- * fence lacks a move of the authority, the other database has applied more writes from it than it has, or it
- * lacks writes that the other database knows as applied. An unfinished move of the authority shows none of
- * them.
+ * Finds a database of the pair that was restored from an older copy of itself. One of four signs shows it:
+ * its fence lacks a move of the authority; the other database has applied a later write from it than its
+ * last one; it has given the number of such a write to another write; or it lacks writes that it had
+ * applied. An unfinished move of the authority shows none of these signs.
  */
 import { otherSide, type Side } from "../../domain/migration/phase.ts";
 import { olderCopy } from "../../durable/record-calls.ts";

@@ -216,7 +216,7 @@ class WorkbookDiff {
       legacy: onlyLegacy.map((at) => new Row(legacy, legacy.records[at] ?? 0)),
       modern: onlyModern.map((at) => new Row(modern, modern.records[at] ?? 0)),
     };
-    // Another comparison than that of the pairs, because it adds up no drift.
+    // A separate comparison, so that rows that are only tried add nothing to the drift of the paired rows.
     const tried = new RowComparison(tables, names, this.#options, this.#judging);
     const causes =
       onlyLegacy.length === 0

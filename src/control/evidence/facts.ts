@@ -32,7 +32,7 @@ export interface JudgedReport {
   readonly state: "accepted" | "not accepted" | "not compared";
   /** The reason of the state, for people. */
   readonly because: string;
-  /** The number of differences of each class in the last comparison; absent if that failed. */
+  /** The number of differences of each class in the last comparison or, if later, in the last acceptance. */
   readonly counts?: ReportDiff["counts"];
 }
 

@@ -89,8 +89,8 @@ const missingBooksText = (books: readonly string[]): string =>
       (books.length > 5 ? ` and ${books.length - 5} more` : "");
 
 /**
- * Returns the number of trading days that bring `clean` further trials of a class at the pace so far: the class
- * had `seen` trials on the trading days from the first to the last trial of `all` classes. Null if it had none.
+ * Returns about how many trading days `clean` further trials of a class take. The pace is `seen` trials over
+ * the trading days from the first to the last trial of any class in `all`. Null if the class has no trial.
  */
 function daysFor(clean: number, seen: number, all: readonly LaneDay[]): number | null {
   const days = daysOf(all);

@@ -50,8 +50,9 @@ export function shownErrors({
 /**
  * Judges what modern has answered on closed trading days since modern was last taken back into use. Harm is
  * proved by one material error that modern showed, by one material event (see `isMaterial`), or by a class of
- * products whose true rate of events is proved to exceed `gates.accuracy.served`. The more classes there are, the more likely one of them looks bad by chance, so
- * the evidence must be stronger. Returns the reason; undefined if no harm is proved.
+ * products whose true rate of events is proved to exceed `gates.accuracy.served`. With more classes it is
+ * likelier that one looks bad by chance, so the evidence must be stronger. Returns the reason; undefined if
+ * no harm is proved.
  */
 export function provedHarm(facts: EvidenceFacts): string | undefined {
   const { trials, limits, today, backInUseMs = -Infinity } = facts;

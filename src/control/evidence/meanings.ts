@@ -29,7 +29,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   "accuracy/live": {
     proves:
       "at most 5 % (1 % before primary_switch) of shadowed instrument-days remain unexplained; " +
-      "each replayed book was shadowed",
+      "each book of the last 20 replayed days was shadowed",
     lacks: "that products which were not traded on the shadowed days agree",
     otherwise: "shadow more days; explain the lanes that are apart",
   },
@@ -47,7 +47,8 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   standing: {
     proves:
-      "no lane is apart now without an accepted cause; the last trading day and each replayed book were compared",
+      "no lane is apart now without an accepted cause; the last trading day was compared, and so was each " +
+      "book of the last 20 replayed days",
     lacks: "that tomorrow is like today",
     otherwise: "explain the lane; accept its cause or repair modern. The gate cannot be waived",
   },
@@ -152,7 +153,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     otherwise: "run `report daily`, then `report diff` and `report accept`; a desk without reports waives it",
   },
   no_readers_left: {
-    proves: "no program called legacy or had a file of legacy open for 7 days, among them a month-end",
+    proves: "for at least 7 days with a month-end, no program called legacy or had one of its files open",
     lacks: "that no program reads a copy of the database",
     otherwise: "find the program that uses legacy",
   },

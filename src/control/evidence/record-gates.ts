@@ -295,7 +295,8 @@ export const recordGates: readonly EvidenceGate[] = [
       const { hasPair, owed, quarantined, nowMs } = facts;
       if (owed === null)
         return inconclusive(
-          "it is unknown which writes legacy lacks, because the databases do not answer; run db status",
+          "it is unknown which writes legacy lacks: a database is unreachable or an older copy; " +
+            "run db status",
         );
       if (owed > 0 || (quarantined ?? 0) > 0)
         return closed(

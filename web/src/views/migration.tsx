@@ -101,7 +101,8 @@ const reportTones = { accepted: "good", "not accepted": "bad", "not compared": "
 
 /** The two daily reports of the last compared trading day. */
 function LastReport({ report }: { readonly report: Migration["lastReport"] }) {
-  if (report === null) return <Fact name="Daily reports">no closed day was compared</Fact>;
+  if (report === null)
+    return <Fact name="Daily reports">no closed day was compared, or the evidence cannot be read</Fact>;
   const { date, state, because, counts } = report;
   const found = Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`);
   return (
