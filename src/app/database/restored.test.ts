@@ -146,7 +146,7 @@ it.each(
       ...{ authority, olderCopy: null, owed: { toLegacy: { count: 0 }, toModern: { count: 0 } } },
       canGoBack: { now: true },
     });
-    // Legacy has no fees. It only has those in its own outbox, of the writes that it has sent to modern.
+    // Legacy's tables have no fees; its outbox has those of the writes that it has sent to modern.
     const [lostFrom, sentFrom] = [when === "before" ? 11 : 31, authority === "modern" ? 21 : 11];
     const hasFee = (id: unknown): boolean =>
       restored === "legacy" ||

@@ -393,7 +393,7 @@ export const figureGates: readonly EvidenceGate[] = [
       const [byCount, byMoney] = [k / (n || 1), amount / (sum(tallies, "coverage").amount || 1)];
       if (Math.max(byCount, byMoney) > excludedMax)
         return closed(
-          `${percent(byCount)} of the values, by money ${percent(byMoney)}, are excluded from comparison; ` +
+          `${percent(byCount)} of the values, with ${percent(byMoney)} of the money, are excluded from comparison; ` +
             `the limit is ${percent(excludedMax)}; remove exclusions`,
           { k, n, byMoney, limit: excludedMax },
         );

@@ -98,7 +98,7 @@ export async function serveUntil(path: string, { log, env, page, onOpen }: Servi
   const config = await loadConfig(path);
   if (config.unused.length > 0)
     log.warn({ config: path, unused: config.unused }, "the unused keys have no effect in this version");
-  // The calls of the database bridge copy each row between threads. This saves up to 100 MB.
+  // The calls of the database bridge copy each row between threads. A small heap saves up to 100 MB there.
   if (isPairConfigured(config)) keepHeapSmall();
   const observations = new Observations({ takesLatency: config.monitoring.performanceTracking });
   const noteDivergence = divergenceLog(log);
