@@ -3,6 +3,7 @@
  * difference is due to causes that people accept. The gates do not count a marked lane-day as an event.
  */
 import { randomUUID } from "node:crypto";
+import { PeriodicWork } from "../../base/periodic-work.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -29,34 +30,27 @@ const pageLength = 2_000;
 
 export class DayClose {
   readonly #options: DayCloseOptions;
-  readonly #stop: () => void;
+  readonly #periodic: PeriodicWork;
   /** The accepted causes, as JSON, with which each lane-day was tried last. After a change it is tried again. */
   readonly #tried = new Map<string, string>();
-  #running: Promise<void> | undefined;
-  #isClosed = false;
 
   constructor(options: DayCloseOptions) {
     this.#options = options;
-    this.#stop = options.clock.every(everyMs, () => void this.work());
+    this.#periodic = new PeriodicWork(options.clock, everyMs, () =>
+      this.#work().catch((failure: unknown) => {
+        if (!this.#periodic.isClosed) options.onFailure(failure);
+      }),
+    );
   }
 
   /** Explains and marks what is new since the last time. Calls at the same time share one run. Never throws. */
   work(): Promise<void> {
-    this.#running ??= this.#work()
-      .catch((failure: unknown) => {
-        if (!this.#isClosed) this.#options.onFailure(failure);
-      })
-      .finally(() => {
-        this.#running = undefined;
-      });
-    return this.#running;
+    return this.#periodic.run();
   }
 
   /** Resolves when no run is under way. The caller closes the explainer first, which ends an explanation. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#stop();
-    await this.#running;
+  close(): Promise<void> {
+    return this.#periodic.close();
   }
 
   async #work(): Promise<void> {
@@ -79,7 +73,7 @@ export class DayClose {
     const explained = new Map<string, readonly Explanation[]>();
     const marked: LaneDay[] = [];
     for (const laneDay of open) {
-      if (this.#isClosed) return;
+      if (this.#periodic.isClosed) return;
       const id = ids.get(laneDay.at);
       let found = id === undefined ? [] : explained.get(id);
       if (found === undefined && id !== undefined) {
@@ -131,14 +125,15 @@ export class DayClose {
         if (id !== undefined && lacking.delete(at)) ids.set(at, id);
       }
       before = page.length < pageLength ? undefined : page.at(-1)?.id;
-    } while (before !== undefined && wanted.size + lacking.size > 0 && !this.#isClosed);
+    } while (before !== undefined && wanted.size + lacking.size > 0 && !this.#periodic.isClosed);
     return ids;
   }
 
   async #explanationsOf(id: string): Promise<readonly Explanation[]> {
     const document = await this.#options.explainer.explain(id).catch((failure) => {
       // Too many explanations are under way: this one is tried again.
-      if (this.#isClosed || (failure instanceof SystemFailure && failure.failure === "BUSY")) throw failure;
+      if (this.#periodic.isClosed || (failure instanceof SystemFailure && failure.failure === "BUSY"))
+        throw failure;
       this.#options.onFailure(failure);
     });
     if (document === undefined) return [];

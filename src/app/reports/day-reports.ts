@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../adapters/host/index.ts";
 import { lineOf } from "../../base/errors.ts";
+import { PeriodicWork } from "../../base/periodic-work.ts";
 import type { Config } from "../../config/index.ts";
 import { businessDayBefore, formatDay, tradingDayAt } from "../../domain/market/trading-day.ts";
 import { phasePolicies } from "../../domain/migration/phase.ts";
@@ -42,9 +43,7 @@ export class DayReports {
   readonly #options: DayReportsOptions;
   readonly #clock: Clock;
   readonly #process = randomUUID();
-  readonly #stop: () => void;
-  #running: Promise<void> | undefined;
-  #isClosed = false;
+  readonly #periodic: PeriodicWork;
   /** The last day that needs no more work. */
   #done = "";
   /** Before this time, this process does nothing for the day. */
@@ -55,22 +54,17 @@ export class DayReports {
   constructor(options: DayReportsOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#stop = this.#clock.every(everyMs, () => void this.work());
+    this.#periodic = new PeriodicWork(this.#clock, everyMs, () => this.#work());
   }
 
   /** Does what is due. Calls at the same time share one run. Never throws. */
   work(): Promise<void> {
-    this.#running ??= this.#work().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
+    return this.#periodic.run();
   }
 
   /** Resolves when no run is under way. The caller ends a report under way first. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#stop();
-    await this.#running;
+  close(): Promise<void> {
+    return this.#periodic.close();
   }
 
   async #work(): Promise<void> {
@@ -116,7 +110,7 @@ export class DayReports {
 
   #report(date: string, why: string): void {
     const line = `the two daily reports of ${date} could not be compared: ${why}`;
-    if (this.#isClosed || line === this.#reported) return;
+    if (this.#periodic.isClosed || line === this.#reported) return;
     this.#reported = line;
     this.#options.onFailure(line);
   }
