@@ -16,11 +16,13 @@ export interface Times {
 /**
  * Measures each candidate and returns the times by name. Every repetition runs all candidates, each time
  * beginning with another one, so that a slow minute of the machine affects all of them. The first repetition
- * is a warm-up and is not counted.
+ * is a warm-up and is not counted. Memory is collected before each run; a `major` collection discards compiled
+ * code too.
  */
 export async function interleaved<Name extends string>(
   candidates: Readonly<Record<Name, Candidate>>,
   repetitions: number,
+  collection: "major" | "minor" = "major",
 ): Promise<Record<Name, Times>> {
   const names = Object.keys(candidates) as Name[];
   const timesMs = new Map<Name, number[]>(names.map((name) => [name, []]));
@@ -29,7 +31,7 @@ export async function interleaved<Name extends string>(
       const name = names[(turn + repetition + 1) % names.length] as Name;
       const { prepare, run } = candidates[name];
       await prepare?.();
-      globalThis.gc?.();
+      globalThis.gc?.({ type: collection });
       const startedMs = performance.now();
       const took = await run();
       if (repetition >= 0)

@@ -31,8 +31,7 @@ type Answer = Readonly<Record<string, number>>;
 const batches = 60;
 const callsOfBatch = 2_500;
 /**
- * A round of `withEvidence` has several batches, since the collection before it discards compiled code, and since
- * systems count processor time in steps of 10 ms.
+ * A round of `withEvidence` has several batches, because systems count processor time in steps of 10 ms.
  */
 const batchesOfRound = 8;
 export const callsOfRound = batchesOfRound * callsOfBatch;

@@ -14,7 +14,7 @@ import { inTemporaryFolder } from "./temporary.ts";
  * variants.
  */
 const repetitions = 5;
-const evidenceRepetitions = 11;
+const evidenceRepetitions = 31;
 const units = Array.from({ length: 1_024 }, (_, number) => `BOOK-${number}`);
 const decisionsOfRound = 1_000;
 
@@ -60,7 +60,8 @@ export async function overhead(): Promise<BenchResult> {
 
 /**
  * The processor time that evidence adds to a shadowed call, in one process, because the ratio is small. Both
- * stores of comparisons are real ones.
+ * stores of comparisons are real ones. The collections between the rounds are minor, so that no round measures
+ * the compiler.
  */
 const evidence = (): Promise<readonly BenchRow[]> =>
   inTemporaryFolder(async (folder) => {
@@ -74,6 +75,7 @@ const evidence = (): Promise<readonly BenchRow[]> =>
         counted: { run: await withEvidence({ evidence: counted, tally }) },
       },
       evidenceRepetitions,
+      "minor",
     );
     await Promise.all([kept.close(), counted.close()]);
     const [shadow, stored, judged] = ["shadow, equal", "comparisons kept", "comparisons kept and counted"];

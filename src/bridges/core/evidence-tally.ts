@@ -21,6 +21,8 @@ const slowerRatio = 1.1;
 /** This many first pairs of a method set the limit of a slow call, and the later pairs are judged by it. */
 const firstPairs = 1_000;
 const minuteMs = 60_000;
+/** The length of the part of a comparison's time that names its minute: `2025-07-24T10:00`. */
+const minuteLength = 16;
 const questionsMax = 1_000;
 
 /** Latencies are counted in steps of the ratio that counts as slower. */
@@ -182,12 +184,12 @@ export class EvidenceTally {
    * minute are not independent trials.
    */
   #addMinute(
-    { method, legacyMs, modernMs, seen, modernError }: ComparisonDraft,
+    { at, method, legacyMs, modernMs, seen, modernError }: ComparisonDraft,
     source: EvidenceSource,
     now: MethodCounts,
   ): void {
     if (seen.outcome === "both_failed" || seen.outcome === "lost") return;
-    const minute = Math.floor(this.#clock.nowMs() / minuteMs);
+    const minute = at.slice(0, minuteLength);
     const failed = seen.outcome === "modern_failed";
     if (now.minute !== minute) {
       now.minute = minute;
@@ -313,7 +315,7 @@ export class EvidenceTally {
     const methods = this.#methods[source];
     let counts = methods.get(method);
     if (counts === undefined) {
-      counts = { ...noCounts, minute: -1, failed: false, paired: false };
+      counts = { ...noCounts, minute: "", failed: false, paired: false };
       methods.set(method, counts);
     }
     return counts;
@@ -371,7 +373,7 @@ const noCounts = {
 };
 type MethodCounts = typeof noCounts & {
   /** The last minute with a comparison, and whether a failure and a pair of latencies were counted in it. */
-  minute: number;
+  minute: string;
   failed: boolean;
   paired: boolean;
 };
