@@ -616,11 +616,19 @@ export class Operator {
    * the window. Judges by `overview`; by default, by a new one.
    */
   async blocking(before: Guarded, overview?: Overview): Promise<readonly JudgedGate[]> {
-    return (await this.gatesBefore(before, overview)).gates.filter(({ open }) => !open);
+    return (await this.#gatesBefore(before, overview)).gates.filter(({ open }) => !open);
+  }
+
+  /**
+   * Judges the gates of a phase (by default the next one), or those before a rise of modern's traffic or the
+   * end of the window.
+   */
+  gatesOf(target?: Guarded): Promise<GateReport<Guarded>> {
+    return target === "ramp" || target === "window" ? this.#gatesBefore(target) : this.gates(target);
   }
 
   /** Judges the evidence gates alone: those before a rise of modern's traffic or the end of the window. */
-  async gatesBefore<Target extends Guarded>(
+  async #gatesBefore<Target extends Guarded>(
     before: Target,
     overview?: Overview,
   ): Promise<GateReport<Target>> {

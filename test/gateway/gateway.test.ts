@@ -121,6 +121,8 @@ describe("the control plane", () => {
     expect((await ask(at("/migration"))).body).toMatchObject({ phase: "shadow_mode", epoch: 3 });
     expect((await ask(at("/gates"))).body).toMatchObject({ target: "dual_write" });
     expect((await ask(at("/gates?target=cleanup"))).body).toMatchObject({ target: "cleanup", open: false });
+    for (const target of ["ramp", "window"])
+      expect((await ask(at(`/gates?target=${target}`))).body).toMatchObject({ target, open: true });
     await ask(at("/migration/phase"), "POST", { move: "set", phase: "dual_write", reason: "go on" });
 
     const early = await ask(at("/migration/phase"), "POST", { move: "advance", reason: "go" });

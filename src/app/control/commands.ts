@@ -1,7 +1,6 @@
 /** The commands of the control plane: each opens the store, does one thing, and returns its result. */
 import { BridgeError } from "../../base/errors.ts";
 import {
-  type GateReport,
   type Guarded,
   type ListChange,
   type MoveOptions,
@@ -22,14 +21,8 @@ export type { ListChange, MoveResult, UserList };
 export const status = (options: StoreOptions): Promise<Status> =>
   withOperator(options, "reads", (session) => session.status());
 
-/** Judges the gates of a phase, by default the next one; or those before a rise or the end of the window. */
 export const gates = ({ target, ...options }: StoreOptions & { readonly target?: Guarded }) =>
-  withOperator(
-    options,
-    "reads",
-    ({ operator }): Promise<GateReport<Guarded>> =>
-      target === "ramp" || target === "window" ? operator.gatesBefore(target) : operator.gates(target),
-  );
+  withOperator(options, "reads", ({ operator }) => operator.gatesOf(target));
 
 export const movePhase = (
   move: PhaseMove,

@@ -8,6 +8,7 @@ import type { Tally } from "../../ports/tallies.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
 import { TestClock } from "../../testing/test-clock.ts";
 import { PnLServiceBridge } from "../service/index.ts";
+import { breakerDefaults } from "./breaker.ts";
 import type { ShadowOptions } from "./options.ts";
 
 type Answers = Partial<Record<PnlMethod, JsonValue | (() => Promise<JsonValue>)>>;
@@ -233,6 +234,24 @@ describe("a failure", () => {
       "2026-11-20 seen amy",
       "2026-11-20 fell_back:FAILED amy",
     ]);
+  });
+
+  test("counts as an error of its minute also while modern is not asked because it failed too often", async () => {
+    const { tally, signals } = await evidenceOf(
+      { legacy, modern: fails, plan: served },
+      async (service, clock) => {
+        const call = () => service.call("openPositions", { asOf }, { user: "amy" });
+        clock.advance(59_000);
+        for (let calls = 0; calls < breakerDefaults.callsMin; calls++) await call();
+        await service.idle();
+        clock.advance(1_000);
+        await call();
+      },
+    );
+    expect(tally("errors", "openPositions")).toMatchObject({ n: 2, k: 2 });
+    expect(signals("impact").map(({ stratum }) => stratum)).toContain(
+      "2026-11-20 fell_back:BREAKER_OPEN amy",
+    );
   });
 });
 

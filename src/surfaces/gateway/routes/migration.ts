@@ -80,12 +80,12 @@ function addReads(app: App, plane: Plane): void {
     {
       onRequest,
       schema: {
-        ...operation(tag, "getGates", "The gates before a phase; by default before the next one"),
+        ...operation(tag, "getGates", "The gates before a move; by default before the next phase"),
         querystring: wire.gatesQuery,
-        response: { 200: wire.gateReport },
+        response: { 200: wire.gatesAsked },
       },
     },
-    (request) => plane.control.operator.gates(request.query.target),
+    (request) => plane.control.operator.gatesOf(request.query.target),
   );
   app.get(
     "/audit",

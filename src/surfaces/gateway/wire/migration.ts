@@ -53,7 +53,9 @@ export const signOffBody = z.strictObject({
 });
 export const userParams = z.object({ user: z.string().min(1).max(200) });
 export const gateParams = z.object({ gate: z.string().min(1).max(200) });
-export const gatesQuery = z.object({ target: phase.optional() });
+/** A phase, or `ramp` for a rise of modern's traffic, or `window` for the end of the window to legacy. */
+const guarded = z.enum([...phases, "ramp", "window"]);
+export const gatesQuery = z.object({ target: guarded.optional() });
 export const auditQuery = z.object({
   after: z.coerce.number().int().min(0).default(0).describe("the number of the last row that the caller has"),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
@@ -97,7 +99,7 @@ const planFrom = z
   .describe("where each value of the plan comes from");
 const rollbackPossible = { possible: z.boolean(), why: z.string() };
 
-export const gateReport = named("GateReport", "The gates before a phase", {
+const gateReport = named("GateReport", "The gates before a phase", {
   target: phase,
   open: z.boolean(),
   profile: z.enum(["desk", "trial"]).describe("trial judges only the gates that need no evidence"),
@@ -127,6 +129,11 @@ export const gateReport = named("GateReport", "The gates before a phase", {
       .optional()
       .describe("what is missing until the gate can open"),
   }),
+});
+/** The answer to a question for gates, which may ask for more moves than a phase. */
+export const gatesAsked = named("GatesAsked", "The gates before a move", {
+  ...gateReport.shape,
+  target: guarded.describe("ramp: a rise of modern's traffic; window: the end of the window to legacy"),
 });
 
 const affected = z.object({
