@@ -99,7 +99,7 @@ const planFrom = z
   .describe("where each value of the plan comes from");
 const rollbackPossible = { possible: z.boolean(), why: z.string() };
 
-const gateReport = named("GateReport", "The gates before a phase", {
+export const gateReport = named("GateReport", "The gates before a phase", {
   target: phase,
   open: z.boolean(),
   profile: z.enum(["desk", "trial"]).describe("trial judges only the gates that need no evidence"),
