@@ -88,7 +88,7 @@ test("the key changes with the version that a system names as its build, and wit
   expect(keyOf(["parts"])).not.toBe(before);
 });
 
-test("a system whose build the key does not contain is named, with the key that adds it", () => {
+test("a system whose build the key does not contain is named, with the setting that adds it", () => {
   const said = (systems: object): readonly string[] =>
     unseenBuilds({ config: parseConfig(JSON.stringify({ systems }), "desk.yaml"), folder });
   expect(said({})).toEqual([]);

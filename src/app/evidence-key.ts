@@ -47,8 +47,8 @@ export function evidenceKey({ config, folder }: ControlSettings, tolerances: Pnl
 }
 
 /**
- * Says in a sentence for each system what of its build the key cannot contain. A change of that part would
- * mix the evidence of two builds.
+ * Returns sentences that name the parts of the systems' builds that the key does not contain. A change of
+ * such a part mixes the evidence of two builds.
  */
 export function unseenBuilds({ config, folder }: ControlSettings): readonly string[] {
   const named: Readonly<Record<string, SystemConfig | null>> = {
@@ -66,7 +66,7 @@ export function unseenBuilds({ config, folder }: ControlSettings): readonly stri
       system.kind === "http"
         ? `the build of ${name}, which answers over HTTP, is not known`
         : `of the build of ${name}, only the files that the configuration names are known, not those that they load`;
-    return [`${what}; set ${name}.build, so that the evidence of another build counts apart`];
+    return [`${what}; set ${name}.build, so that the evidence of another build counts separately`];
   });
 }
 

@@ -19,7 +19,10 @@ export class PeriodicWork {
     return this.#isClosed;
   }
 
-  /** Does the work. Calls at the same time share one run. Rejects if `work` rejects; at an interval nobody handles that. */
+  /**
+   * Does the work. Calls at the same time share one run. Rejects if `work` rejects; at an interval, nothing
+   * handles the rejection.
+   */
   run(): Promise<void> {
     this.#running ??= this.#work().finally(() => {
       this.#running = undefined;

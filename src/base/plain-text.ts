@@ -9,8 +9,8 @@ export const plain = (text: string): string =>
   );
 
 /**
- * Returns the same JSON with JSON escapes for the characters that `plain` escapes. Control characters
- * below U+0020 are not among them: JSON has escaped those in its texts, and a newline may end a line.
+ * Returns the same JSON with JSON escapes for the characters from U+007F on that `plain` escapes. JSON has
+ * already escaped control characters below U+0020 in its texts, and a newline may end the JSON.
  */
 export const plainJson = (json: string): string =>
   /[^\0-\x7e]/.test(json) ? json.replaceAll(/[\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, jsonEscape) : json;

@@ -1,8 +1,8 @@
 const pieceChars = 1 << 16;
 
 /**
- * Joins texts to pieces of at least 64 kB, the last one shorter, because few long texts are written, hashed and
- * packed faster than many short ones. Yields no empty piece.
+ * Joins texts to pieces of at least 64 kB, the last one shorter, because few long texts are written, hashed
+ * and packed faster than many short ones. Yields no empty piece.
  */
 export function* inPieces(texts: Iterable<string>): Generator<string> {
   let piece = "";
@@ -21,8 +21,8 @@ const unitBytesMax = 3;
 
 /**
  * Encodes texts as UTF-8 and joins them to pieces of about 256 kB, the last one shorter. Each text is copied
- * at once, so a text that was joined from many short ones lives briefly. The pieces take turns in two buffers:
- * a piece is valid until the next but one is asked for. Yields no empty piece.
+ * at once, so a text that was joined from many short ones lives briefly. The pieces take turns in two
+ * buffers: a piece is valid until the next but one is asked for. Yields no empty piece.
  */
 export function* inBytes(texts: Iterable<string>): Generator<Buffer> {
   let [piece, other] = [Buffer.alloc(0), Buffer.alloc(0)];

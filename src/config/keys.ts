@@ -84,7 +84,7 @@ const foreignKeys = [
     kind.build,
     undefined,
     "The build of the system: a version, or a list of its files, folders and patterns such as desk/**/*.py; " +
-      "the gates count the evidence of each build apart",
+      "the gates count the evidence of each build separately",
   ),
 ];
 const variables = "a list of names of environment variables";

@@ -43,7 +43,7 @@ export interface Gate {
   judge(input: GateInput): GateVerdict | Promise<GateVerdict>;
 }
 
-/** Says in words which writes legacy lacks. */
+/** Describes in words how many writes legacy lacks. */
 export const owedText = (owed: GateInput["owedToLegacy"]): string =>
   owed === null
     ? "it is unknown which writes legacy lacks: a database is unreachable or an older copy; run db status"
@@ -62,7 +62,7 @@ export interface GateReport<Target extends Guarded = Phase> {
   readonly key: string | null;
   readonly attempt: number | null;
   readonly looks: number | null;
-  /** What of the systems' builds the key does not contain, a sentence each; absent if nothing. */
+  /** Sentences that name the parts of the systems' builds that the key lacks; absent if there are none. */
   readonly unseen?: readonly string[];
   readonly gates: readonly JudgedGate[];
 }
@@ -105,7 +105,7 @@ export async function judgeGates(
   return gateReport(input.target, simple, facts);
 }
 
-/** Adds the evidence gates before a move to those that need no statistics. Without facts, there are none. */
+/** Returns the report of the given gates and, if `facts` are given, of the evidence gates before the move. */
 export function gateReport<Target extends Guarded>(
   target: Target,
   simple: readonly JudgedGate[],

@@ -844,7 +844,7 @@ describe("publishing", () => {
         needs,
       ],
       [
-        "with a higher percentage is refused for the reason that modern is out of use, if it is",
+        "with a higher percentage is refused with the reason that modern is out of use, if it is",
         plan,
         { ...plan, newSystemPercentage: 100 },
         { useNewPnlSystem: false },

@@ -92,7 +92,7 @@ export interface Overview extends Standing {
   readonly signOffs: readonly SignOff[];
 }
 
-/** Whether a rollback to legacy is possible; false also while nobody knows which writes legacy lacks. */
+/** Whether a rollback to legacy is possible; false also while it is unknown which writes legacy lacks. */
 export interface WayBack {
   readonly possible: boolean;
   readonly why: string;
@@ -206,8 +206,8 @@ export class Operator {
   }
 
   /**
-   * Judges the gates of a phase (by default the next one) from an overview (by default a new one). If `isLook`
-   * is false, as for a scrape of the metrics, the judgement does not count as a look.
+   * Judges the gates of a phase (by default the next one) from an overview (by default a new one). If
+   * `isLook` is false, as for a scrape of the metrics, the judgement does not count as a look.
    */
   async gates(target?: Phase, seen?: Overview, isLook = true): Promise<GateReport> {
     const overview = seen ?? (await this.overview());
@@ -574,7 +574,7 @@ export class Operator {
     }
   }
 
-  /** Asks the databases, if there are any. Returns null if they do not answer. */
+  /** Asks the databases, if there are any. Returns null if the number is unknown. */
   async #owedToLegacy(): Promise<GateInput["owedToLegacy"]> {
     const { authority, owed } = this.#options;
     return authority === undefined ? owed.owedToLegacy() : authority.owedToLegacy().catch(() => null);

@@ -437,8 +437,8 @@ export function recordCalls(dialect: Dialect): RecordWorks {
 }
 
 /**
- * The error for a store that was restored from an older copy. The mirror still has the writes that this store
- * has lost, so this store's next writes would not follow the last ones that the mirror has applied.
+ * The error for a store that was restored from an older copy of itself, with the sign that shows it. A store
+ * that has lost writes would give their numbers to its next writes, and the mirror would not apply those.
  */
 export const olderCopy = (side: Side, sign = "it has lost writes that the other database has"): BridgeError =>
   new BridgeError("REFUSED", {

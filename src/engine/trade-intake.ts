@@ -72,7 +72,8 @@ interface IntakeOptions {
  * The way of trades into the engine: rows of ledger files, entries of requests and rows of a database follow
  * the same rules. (`FileWatcher` reads the rows of watched files itself.)
  *
- * - Text is trimmed, except the side. Symbols may be of any dialect; `describe` reads them as of the year of the trade.
+ * - Text is trimmed, except the side. Symbols may be of any dialect; `describe` reads them as of the year of
+ *   the trade.
  * - A wall time that daylight time skips is refused as BAD_TIME; one that occurs twice is read as the first,
  *   with the note AMBIGUOUS_TIME.
  * - A trade that an earlier file also has counts once, with DUPLICATE_ROW (`RepeatedTrades` has the rules). A

@@ -43,6 +43,6 @@ test.each<readonly [string, readonly string[] | null, Given]>([
   ["the acceptance has ended", null, { accepts: { until: "2026-11-29" } }],
   ["another cause is accepted", null, { accepts: { code: "LIFO" } }],
   ["the cause is accepted for another product", null, { accepts: { scope: { product: "ZB" } } }],
-])("if %s, the difference is accepted under %j", (_, codes, given) => {
+])("if %s, the causes that accept the difference are %j", (_, codes, given) => {
   expect(codesFor(given) ?? null).toEqual(codes);
 });

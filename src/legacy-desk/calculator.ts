@@ -205,8 +205,8 @@ class SymbolLots {
   }
 
   /**
-   * Closes the oldest opposite lots and realizes P&L on each; the remaining quantity opens a lot. Returns the P&L
-   * that the trade realized.
+   * Closes the oldest opposite lots and realizes P&L on each; the remaining quantity opens a lot. Returns the
+   * P&L that the trade realized.
    */
   take({ id, side, quantity, price }: Trade): number {
     this.#day.traded = true;

@@ -13,9 +13,10 @@ import {
 const [chunkBytes, onlyOwner] = [1 << 20, 0o600];
 
 /**
- * Copies a file up to the size that it has at the beginning, or to its end if that comes first. Makes a clone,
- * which takes no time and no space, where the file system can. Only the owner may read the copy. Throws the
- * errors of the system. Node's `copyFileSync` never returns if the file is cut short while it copies.
+ * Copies a file up to the size that it has at the beginning, or to its end if that comes first. Makes a
+ * clone, which takes no time and no space, where the file system can. Only the owner may read the copy.
+ * Throws the errors of the system. Node's `copyFileSync` never returns if the file is cut short while it
+ * copies.
  */
 export function copyFile(from: string, to: string): void {
   if (isCloned(from, to)) {

@@ -3,7 +3,7 @@ import type { RowWrite, StoredRow, StoredValue } from "./stored-row.ts";
 /** A value of legacy's file as SQLite stores it, whatever type its column declares. */
 export type LegacyCell =
   | StoredValue
-  /** A value that the program cannot hold as it is: the digits of an integer, or a blob as hexadecimal text. */
+  /** A value that the program cannot hold as it is: the digits of an integer, or a blob in hexadecimal. */
   | { readonly type: "integer" | "blob"; readonly value: string };
 
 export interface LegacyRow {
@@ -123,8 +123,8 @@ export interface BackfillCalls {
   claimRows(given: { readonly rows: readonly ClaimedRow[] }): readonly AdoptAnswer[];
   /**
    * Inserts rows that no write has touched yet, and leaves every other row alone. Returns one answer for each
-   * row. With `chunk`, it also records the chunk and adds the adopted rows to the pass's `imported`. It records
-   * nothing if an answer is `differs` or `repeated`, because that row may wait for a person.
+   * row. With `chunk`, it also records the chunk and adds the adopted rows to the pass's `imported`. It
+   * records nothing if an answer is `differs` or `repeated`, because that row may wait for a person.
    */
   adopt(given: {
     readonly rows: readonly AdoptedRow[];

@@ -38,8 +38,8 @@ export type StoreAnswer =
 /**
  * The record in one store that names the authoritative store. Every write reads it in its own transaction.
  * `step` names the step (rung) of the cut-over that is under way, or says `abandoned`; otherwise it is empty.
- * `incarnation` is drawn when the bridge's tables are created, and again in legacy when modern is abandoned;
- * another incarnation means another history of writes.
+ * `incarnation` is drawn when the bridge's tables are created, again in legacy when modern is abandoned, and
+ * again in a restored store when it is repaired; another incarnation means another history of writes.
  */
 export interface Fence {
   readonly epoch: number;
@@ -175,8 +175,8 @@ export interface RecordCalls extends BackfillCalls, RepairCalls, AbandonCalls, L
   forget(given: { readonly beforeMs: number }): number;
   /**
    * Takes or renews a lease. `deadHolder` is a holder whose process has certainly ended. A token below
-   * `mirrorToken`, which the mirror has seen, is raised above it: the tokens of a store that was restored from
-   * an older copy begin again at an earlier number.
+   * `mirrorToken`, which the mirror has seen, is raised above it: the tokens of a store that was restored
+   * from an older copy begin again at an earlier number.
    */
   lease(given: {
     readonly name: string;

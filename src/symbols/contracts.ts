@@ -198,7 +198,7 @@ export function textOfDay(day: DayNumber): string {
   return `${`${date}`.padStart(2, "0")}${monthNames[month - 1]}${`${year % 100}`.padStart(2, "0")}`;
 }
 
-/** Returns the day of a date; undefined if it does not exist or is outside the years that symbols can name. */
+/** Returns the day of a date; undefined if it does not exist or if symbols cannot name its year. */
 export function realDay(year: number, month: number, date: number): DayNumber | undefined {
   if (month < 1 || month > 12 || date < 1 || date > 31 || year < firstYear || year > lastYear)
     return undefined;

@@ -178,7 +178,7 @@ const rosettaTexts: ReadonlyMap<string, string | null> = new Map([
   ["XCME.TU.H5", null],
 ]);
 
-/** The desk's TradeLedgerWatcher up to commit 45e8681: futures of products that it does not know become TY. */
+/** The desk's TradeLedgerWatcher up to commit 45e8681: futures of products unknown to it become TY. */
 function tradeLedgerWatcher(text: string): Said {
   const future = ledgerFuture(text);
   return future !== undefined && watcherProducts.has(future.code) ? bloombergFuture("TY", future) : undefined;

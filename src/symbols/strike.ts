@@ -5,8 +5,8 @@
 export type Eighths = number;
 
 /**
- * No Treasury future has traded above 200 points. The limit refuses `C099500`, which is 995 points, written in
- * hundredths: its author may have meant 99.5, but that would be a guess.
+ * No Treasury future has traded above 200 points. The limit refuses `C099500`, which is 995 points, written
+ * in hundredths: its author may have meant 99.5, but that would be a guess.
  */
 const strikePointsMax = 400;
 

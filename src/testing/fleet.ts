@@ -181,7 +181,7 @@ export class Fleet {
   quarantined: number | null = 0;
   starts = 0;
 
-  /** Without `facts`, no evidence is asked. */
+  /** Without `facts`, the operator judges no evidence. */
   constructor(gates: readonly Gate[] = simpleGates, facts?: ReadFacts) {
     this.operator = new Operator({
       store: () => this.store(),

@@ -16,10 +16,10 @@ export const instrumentDays = days.length * books * lanesOfBook;
 const moduleAt = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
 
 /**
- * A program that asks for the positions of each book once a day, each call in a minute of its own, and records
- * the comparisons under each given key. Modern is wrong in one lane, on the first day in one book and on the
- * last day in another one. If `dies` names a key, the evidence of the last calls under that key is not written:
- * the program says `ready` and waits to be killed.
+ * A program that asks for the positions of each book once a day, each call in a minute of its own, and
+ * records the comparisons under each given key. Modern is wrong in one lane, on the first day in one book and
+ * on the last day in another one. If `dies` names a key, the evidence of the last calls under that key is not
+ * written: the program prints `ready` and waits to be killed.
  */
 const program = (
   opened: string,

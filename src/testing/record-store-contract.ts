@@ -652,7 +652,7 @@ export function recordStoreContract(
       });
     });
 
-    it("a lease has one holder, who keeps its token; the next one gets a higher token, also than the mirror has seen", async () => {
+    it("a lease has one holder, which keeps its token; the next holder gets a higher one, and a token below the mirror's is raised", async () => {
       const lease = (
         holder: string,
         atMs: number,

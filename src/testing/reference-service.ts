@@ -4,20 +4,20 @@
  * A host in another language implements the same table. Each method takes one JSON value and returns, or
  * promises, one:
  *
- * | method    | request              | answer                                                                          |
- * |-----------|----------------------|---------------------------------------------------------------------------------|
- * | echo      | anything             | the request                                                                     |
- * | add       | { a, b } whole, text | { sum } as text                                                                 |
- * | slow      | { ms, tag }          | { tag }, after that many milliseconds, during which other calls run             |
- * | fail      | { message, code? }   | an error with that message and, if given, that code                             |
- * | huge      | { bytes }            | { text } with that many characters "x"                                          |
- * | numbers   | null                 | the JSON text `numbersText`, digit by digit                                     |
- * | garbled   | null                 | an invalid answer: broken JSON, or in memory a function                         |
- * | scribble  | { items: [] }        | modifies its request, then answers { items: the original number of items }      |
- * | remember  | anything             | { seen: [...] }: all requests so far; every answer has the same list object     |
- * | hang      | null                 | never answers                                                                   |
- * | burn      | { ms }               | null, after keeping its processor busy for that long                            |
- * | vanish    | null                 | never answers: the whole service ends during the call, as in a crash            |
+ * | method    | request              | answer                                                              |
+ * |-----------|----------------------|---------------------------------------------------------------------|
+ * | echo      | anything             | the request                                                         |
+ * | add       | { a, b } whole, text | { sum } as text                                                     |
+ * | slow      | { ms, tag }          | { tag }, after that many milliseconds; other calls run meanwhile    |
+ * | fail      | { message, code? }   | an error with that message and, if given, that code                 |
+ * | huge      | { bytes }            | { text } with that many characters "x"                              |
+ * | numbers   | null                 | the JSON text `numbersText`, digit by digit                         |
+ * | garbled   | null                 | an invalid answer: broken JSON, or in memory a function             |
+ * | scribble  | { items: [] }        | modifies its request, then answers { items: their original number } |
+ * | remember  | anything             | { seen: [...] }: all requests so far; all answers share the list    |
+ * | hang      | null                 | never answers                                                       |
+ * | burn      | { ms }               | null, after keeping its processor busy for that long                |
+ * | vanish    | null                 | never answers: the service ends during the call, as in a crash      |
  *
  * The host supplies `vanish` (exit the process, cut the connections) and omits methods that it cannot offer.
  */

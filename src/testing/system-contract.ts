@@ -63,8 +63,8 @@ const systemPromises = {
 export type SystemPromise = keyof typeof systemPromises;
 
 /**
- * The promises whose tests leave the service intact, and the last one, which closes it. They share one system,
- * because a start is expensive.
+ * The promises whose tests leave the service intact, and the last one, which closes it. They share one
+ * system, because a start is expensive.
  */
 const sharing: ReadonlySet<SystemPromise> = new Set([
   "answers",

@@ -50,9 +50,9 @@ process.stdin.on("end", () => process.exit(0));
 const commonMethods = ["add", "hang", "crash", "slow", "whoami"];
 
 /**
- * A worker in the language of the shell, which starts in a tenth of the time of Node. `bodies`
- * adds methods, which write output with `answer VALUE` and find the request in `$request`, and a number of it with
- * `number KEY`.
+ * A worker in the language of the shell, which starts in a tenth of the time of Node. `bodies` adds methods.
+ * A method writes output with `answer VALUE`. It finds the request in `$request`, and a number of the request
+ * with `number KEY`.
  */
 const shellWorker = (bodies: Readonly<Record<string, string>>, introduction: string) => `
 answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\\n' "$id" "$1"; }
@@ -153,7 +153,7 @@ function stateOf(pid: number): string {
 
 export const untilGone = (pid: number): Promise<void> => until(() => !runs(pid), `process ${pid} ends`);
 
-/** Returns a system under the contract of systems that runs as one process. `end` waits until that has ended. */
+/** Returns a system that runs as one process, for the contract of systems. `end` waits for its end. */
 export function asOneProcess<System extends { readonly pid: number | undefined }>(system: System) {
   let pid: number | undefined;
   return {

@@ -149,8 +149,8 @@ export class LedgerLines {
 
   /**
    * Reads the whole lines of a piece and returns their number of bytes. Set `last` if the end of the piece
-   * ends its last line. At most `lineBytesMax` bytes stay unread, because a longer line is refused at once and
-   * its rest is skipped in the next pieces. More stay unread only if the taker ends reading.
+   * ends its last line. At most `lineBytesMax` bytes stay unread, because a longer line is refused at once
+   * and its rest is skipped in the next pieces. More stay unread only if the taker ends reading.
    */
   read(bytes: Uint8Array, last: boolean): number {
     const until = bytes.length;

@@ -137,7 +137,7 @@ class PieceReader implements LineTaker {
     return true;
   }
 
-  /** Whether the row repeats the file's header. Refuses the file if the row is the header of another table. */
+  /** Whether the row repeats the file's header. Refuses the file if the row is another table's header. */
   #isHeader(): boolean {
     const names = this.#lines.fields.texts();
     const columns = this.#lines.place.columns ?? [];

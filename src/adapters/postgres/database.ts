@@ -20,8 +20,8 @@ interface DatabaseLimits {
   /** How long one statement may take. */
   readonly statementMsMax: number;
   /**
-   * How long a transaction with several statements may be idle between them. So a hung process holds a lock no
-   * longer than this.
+   * How long a transaction with several statements may be idle between them. So a hung process holds a lock
+   * no longer than this.
    */
   readonly restMsMax: number;
   /** How long connecting may take. */
@@ -161,8 +161,8 @@ class Call {
   /**
    * Runs a transaction that writes. If it throws, nothing has been written, unless the error says that the
    * outcome of the commit is unknown. If the connection breaks before the commit, the server has undone the
-   * transaction, and `work` runs once more on another connection: the server ends a connection that is idle in
-   * a transaction, for example if the process was suspended for a second.
+   * transaction, and `work` runs once more on another connection: the server ends a connection that is idle
+   * in a transaction, for example if the process was suspended for a second.
    */
   async write<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {

@@ -1,4 +1,4 @@
-/** The file watcher's journal as one SQLite file, synchronous: it lives in the thread of journal-thread.ts. */
+/** The file watcher's journal in one SQLite file. It is synchronous, and journal-thread.ts runs it. */
 import { hash } from "node:crypto";
 import Database from "better-sqlite3";
 import {

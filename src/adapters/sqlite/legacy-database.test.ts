@@ -372,8 +372,8 @@ const insert = database.prepare(
 `;
 
 /**
- * Writes `size` trades per transaction as fast as it can, with a pause ten times a second, until a file exists.
- * Prints {transactions, busy}.
+ * Writes `size` trades per transaction as fast as it can, with a pause ten times a second, until a file
+ * exists. Prints {transactions, busy}.
  */
 const tightWriter = `${opening}
 import { existsSync } from "node:fs";

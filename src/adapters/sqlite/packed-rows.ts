@@ -16,7 +16,7 @@ interface Packed {
   /** The items without their rows; null if they are rows. */
   readonly rest: readonly object[] | null;
   readonly known: readonly Fields[];
-  /** For each row the index of its fields in `known` and its values; in lists by item if the items have rows. */
+  /** For each row, the index of its fields in `known` and its values; listed by item if items have rows. */
   readonly values: readonly unknown[][];
 }
 

@@ -325,9 +325,9 @@ export class AttachedDaily implements RangeFilter {
   }
 
   /**
-   * The condition that a column of legacy holds the text of a column of modern. The unary plus prevents
-   * SQLite from converting legacy's values, so that an index can be used. A column that is not declared as
-   * text may hold numbers, which sort before every text, and SQLite may turn modern's text into one of them.
+   * The condition that a column of legacy holds the text of a column of modern. The unary plus keeps SQLite
+   * from converting legacy's values, so that it can use an index. For a column that is not declared as text,
+   * SQLite may convert modern's text to a number. Numbers sort before every text, so `>= ''` excludes them.
    */
   #isText(column: string, modern: string): string {
     const isEqual = `l.${column} = +${modern}`;

@@ -234,7 +234,7 @@ describe("a file of the pair", () => {
     },
   );
 
-  it("gets a large WAL emptied while nobody else commits, also if its path is a link", async () => {
+  it("empties a large WAL while no other connection commits, also if its path is a link", async () => {
     moveBehindLink();
     const file = open(100_000);
     for (let key = 0; key < 20; key++) written(file, `first ${key}`);

@@ -1,5 +1,5 @@
 /**
- * One SQLite file of the database bridge's pair, synchronous: it lives in the thread of record-thread.ts.
+ * One SQLite file of the database bridge's pair. It is synchronous, and record-thread.ts runs it.
  *
  * Each call is one transaction. An I/O error leaves no usable handle: the file is closed, and the next call
  * opens it again.
@@ -233,7 +233,7 @@ export class RecordFile {
     const nowMs = performance.now();
     if (nowMs < this.#walLookMs) return;
     this.#walLookMs = nowMs + walLookMs;
-    // Nobody but the bridge has its file open, and a checkpoint of it disturbs no program of legacy.
+    // Only the bridge opens its own file, so a checkpoint of it disturbs no program of legacy.
     if (this.#beside !== undefined) database.pragma("beside.wal_checkpoint(PASSIVE)");
     const { path, walBytesMax: bytesMax = walBytesMax } = this.#options;
     const foreign = Number(database.pragma("data_version", { simple: true }));

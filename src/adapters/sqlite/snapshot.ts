@@ -54,8 +54,8 @@ const damagedMax = 3;
 /**
  * Returns the result of `read` on one consistent state. `read` gets a read-only connection to the copy, which
  * is closed and removed afterwards. Throws UNREADABLE, BAD_DATABASE (not SQLite, empty, encrypted, damaged),
- * DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no space for the copy), INTERNAL if a thread of this process has
- * the file open, and the errors of `read`.
+ * DATABASE_BUSY after `waitMsMax`, UNWRITABLE (no space for the copy), INTERNAL if a thread of this process
+ * has the file open, and the errors of `read`.
  */
 export async function readSnapshot<T>(
   path: string,

@@ -19,7 +19,7 @@ const shop = new Workshop();
 const make = (command: readonly string[], options: Partial<CommandOptions> = {}): CommandSystem =>
   shop.keep(new CommandSystem({ name: "desk", command, log: shop.note, cwd: shop.folder, ...options }));
 const patient = { deadlineMs: 20_000 };
-/** The command of a worker; without Python's site packages, which take half of its start, unless it needs them. */
+/** The command of a worker without Python's site packages, which take half of its start. */
 const worker = (...args: readonly string[]): readonly string[] => [python ?? "", "-S", pythonWorker, ...args];
 const workerWithPackages = (module: string): readonly string[] => [python ?? "", pythonWorker, module];
 /** Each of these cases starts a process, so a short run tries every third one. */

@@ -252,7 +252,7 @@ class SheetReader {
   }
 
   /**
-   * A formula that many cells share is stored in the first of them; the others get it with shifted references.
+   * A formula that many cells share is stored in the first one; the others get it with shifted references.
    */
   #formulaOf({ t, si = "" }: Attributes): string {
     const text = this.#formulaText;

@@ -42,7 +42,7 @@ const builtinFormats: Readonly<Record<string, string>> = {
   49: "@",
 };
 
-/** The numbers of dates that each program shows in the form of its own language. */
+/** Whether a format number means a date that each program shows in the form of its own language. */
 const isLocalDate = (id: number): boolean => (id >= 27 && id <= 36) || (id >= 50 && id <= 58);
 
 /** A style names an entry of each of these lists. They and the tags inside the style are a cell's look. */

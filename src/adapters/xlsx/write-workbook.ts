@@ -38,7 +38,7 @@ type Style = string | typeof headStyle | typeof missingStyle;
 const headStyle: CellStyle = { font: { bold: true } };
 const missingStyle: CellStyle = { font: { italic: true, color: { rgb: "808080" } }, numFmt: "General" };
 
-/** The styles of all cells in order of appearance, each with the parts of a cell that follow its place. */
+/** The styles of all cells in order of appearance, each with the texts that follow the place of a cell. */
 type Styles = Map<Style, StyledParts>;
 
 interface StyledParts {
@@ -132,7 +132,7 @@ function frameOf(
 const rangeOf = ({ columns, rows }: WrittenSheet): string =>
   `A1:${colToLetter(columns.length - 1)}${rows.length + 1}`;
 
-/** Checks that the frame has the numbers of the styles that the rows have. */
+/** Checks that the frame gives each style the number that the rows use. */
 function checkStyles(frame: string, styles: Styles): void {
   const ids = [...frame.matchAll(/<c [^>]*s="(\d+)"/g)].map(([, id]) => Number(id));
   assert(
@@ -149,7 +149,7 @@ async function sheetPart(frame: string, sheet: WrittenSheet, rows: Packed): Prom
   return joined([await pack([before], { isEnd: false }), rows, await pack([after])]);
 }
 
-/** The rows of a sheet in the form of the file. Adds their styles and texts to those that were found before. */
+/** The rows of a sheet in the form of the file. Adds their styles and texts to those of earlier sheets. */
 function* rowTexts(
   sheet: WrittenSheet,
   { styles, texts }: Pick<PackedRows, "styles" | "texts">,
@@ -240,7 +240,7 @@ class ColumnWidths {
   }
 }
 
-/** The room of a number: money has a group sign for each three digits. Infinite ends mean no number. */
+/** The room of a number, with a separator after each three digits. Infinity means that there is no number. */
 const roomOf = (value: number): number =>
   Number.isFinite(value) ? Math.ceil(String(Math.trunc(value)).length * 1.34) + 4 : 0;
 

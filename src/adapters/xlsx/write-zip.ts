@@ -52,8 +52,8 @@ export const joined = (texts: readonly Packed[]): Packed => ({
 const zeros = Buffer.alloc(1 << 18);
 
 /**
- * The checksum of a text and the text that follows it, without the bytes of either. Checksums are linear: that
- * of the first text changes as if zeros followed it, and the checksum of the second is added.
+ * The checksum of a text and the text that follows it, without the bytes of either. Checksums are linear:
+ * that of the first text changes as if zeros followed it, and the checksum of the second is added.
  */
 function crcOfBoth(first: number, { crc, unpackedBytes }: Packed): number {
   let [after, none] = [first, 0];

@@ -30,7 +30,7 @@ interface DashboardParts extends ControlSettings {
   /** The ledgers as legacy reads them; undefined if none are configured. */
   readonly ledgers: LedgerWorld | undefined;
   readonly clock: Clock;
-  /** Whether the systems are those of a rehearsal, which show one day: zeros are then right on a quiet day. */
+  /** Whether the systems are those of a rehearsal. They show one day, so zeros are right on a quiet day. */
   readonly isRehearsed: boolean;
 }
 

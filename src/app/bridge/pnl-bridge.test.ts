@@ -444,7 +444,7 @@ const ownModule = `export default {
   rebuild_database: () => "never",
   _secret: () => "never",
 };`;
-/** Each pair starts threads or processes, so a short run takes each kind once as legacy and once as modern. */
+/** Each pair starts threads or processes, so a short run takes each kind once as legacy, once as modern. */
 const pairs = Object.keys(kinds).flatMap((legacy, at) =>
   Object.keys(kinds)
     .filter((_, other) => isLongRun("systems") || other === (at + 1) % Object.keys(kinds).length)

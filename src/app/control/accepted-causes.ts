@@ -1,6 +1,6 @@
 /**
- * The register of accepted causes. Its entries are rows of the audit, so that the control store keeps them and
- * the chain of hashes protects them: one row accepts a cause, and another one revokes it.
+ * The register of accepted causes. Its entries are rows of the audit, so that the control store keeps them
+ * and the chain of hashes protects them: one row accepts a cause, and another one revokes it.
  */
 import { existsSync } from "node:fs";
 import { systemClock } from "../../adapters/host/index.ts";
@@ -83,8 +83,8 @@ export async function registerIn(store: Pick<ControlStore, "audit">): Promise<re
 }
 
 /**
- * Marks the explanations of a report that count as accepted today. The register is that of the configuration, or
- * of the store that is named; without one, nothing is accepted.
+ * Marks the explanations of a report that count as accepted today. The register is that of the configuration,
+ * or of the store that is named; without one, nothing is accepted.
  */
 export async function withAccepted<Report extends Pick<ParityReport, "explanations">>(
   report: Report,

@@ -137,7 +137,7 @@ describe("a bridge with a control store", () => {
     await until(async () => (await answers(two)) === "modern");
   });
 
-  it("takes modern out of use after it has seen for too long that legacy lacks a write, whatever the age of the write", async () => {
+  it("takes modern out of use when it has seen an owed write for longer than the limit, however old the write is", async () => {
     const folder = desk({ triggers: { owed_age_s: 1 } });
     let owed = { count: 0, oldestMs: 0 };
     const bridge = await createPnlBridge({

@@ -79,7 +79,7 @@ export class ControlPlane {
   readonly #clock: Clock;
   readonly #listeners = new Set<(event: ControlEvent) => void>();
   #published: Published;
-  /** The time since which this process sees writes that legacy lacks and should get. */
+  /** The time since which this process has seen owed writes that legacy should get; undefined if none. */
   #owedSinceMs: number | undefined;
   /** The last comparison of the published section with the file's own, by their hashes. */
   #compared: { readonly published: string; readonly own: string; readonly isSame: boolean } | undefined;
@@ -159,9 +159,9 @@ export class ControlPlane {
   }
 
   /**
-   * Returns the age of the oldest write that legacy lacks, for the triggers. Counts only the time for which this
-   * process has seen owed writes under a plan that sends them to legacy: the writes of an earlier process, or
-   * of a time when legacy was to get none, are delivered first.
+   * Returns the age of the oldest write that legacy lacks, for the triggers. Counts only the time for which
+   * this process has seen owed writes under a plan that sends them to legacy. So the writes of an earlier
+   * process, or of a plan that sent none to legacy, have time to arrive.
    */
   #owedAgeMs(owed: OwedWrites): number {
     const { count, oldestMs } = owed.owedToLegacy();

@@ -47,7 +47,7 @@ test("simultaneous and later readings count each row of the audit once", async (
   expect([...found, await read("0.04")].at(-1)?.records).toHaveLength(4);
 });
 
-test("the last report is that of the last compared day before the running one, and an acceptance counts only for the last content of each side", async () => {
+test("the last report is that of the last compared day before today, and an acceptance counts only for the last content of each side", async () => {
   const { read, note } = readerOver();
   let reading = 0;
   // Other tolerances read the facts again at once.

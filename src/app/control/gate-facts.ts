@@ -113,7 +113,7 @@ export function factsReader(
   };
 }
 
-/** The evidence without the marks of causes that are not accepted any longer. A replay has its own register. */
+/** The evidence without the marks of causes that are accepted no longer. A replay has its own register. */
 function withoutRevoked(found: StoredEvidence, causes: EvidenceFacts["causes"]): StoredEvidence {
   const codes = new Set(causes.map(({ code }) => code));
   const isRevoked = ({ source, accepted }: LaneDay): boolean =>

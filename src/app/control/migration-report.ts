@@ -97,8 +97,8 @@ const signedActions: ReadonlySet<string> = new Set(
 );
 
 /**
- * The rows of the audit that changed or tried to change the plan, those that record something, and the register
- * of accepted causes.
+ * The rows of the audit that changed or tried to change the plan, those that record something, and the
+ * register of accepted causes.
  */
 async function deedsIn(store: Pick<ControlStore, "audit">) {
   const found: { moves: Deed[]; signed: Deed[] } = { moves: [], signed: [] };

@@ -50,7 +50,7 @@ export interface Status {
   readonly gates: GateReport | null;
   /** Null in the profile `trial`, and if the evidence cannot be read. */
   readonly metrics: MigrationMetrics | null;
-  /** How the two reports of the last compared trading day differ; null if unknown or if no day was compared. */
+  /** The state of the two reports of the last compared trading day; null if unknown or if there is none. */
   readonly lastReport: JudgedReport | null;
   readonly instances: readonly (Pick<Instance, "name" | "seenEpoch" | "drainedEpoch" | "ageMs" | "report"> & {
     readonly state: "live" | "behind" | "gone";

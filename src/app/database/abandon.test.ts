@@ -86,8 +86,8 @@ async function quarantineGate() {
 const unknown = /^it is unknown which writes legacy lacks/;
 
 /**
- * Returns whether the operator's status calls a rollback possible, why `db status` says that the authority cannot
- * go back, the gates that are closed because the owed writes are unknown, and the number of owed writes.
+ * Returns whether the operator's status calls a rollback possible, why the authority cannot go back according
+ * to `db status`, the gates that are not open because the owed writes are unknown, and their number.
  */
 async function wayBack() {
   const { authority, canGoBack, owed } = await readStatus({ config });

@@ -60,8 +60,8 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
 const nothing = { count: 0, oldestMs: 0 };
 
 /**
- * Returns the writes that legacy lacks. Throws if that is unknown: modern is authoritative and does not answer,
- * legacy's database is an older copy, or one fence lacks a move of the authority.
+ * Returns the writes that legacy lacks. Throws if they are unknown: modern is authoritative and does not
+ * answer, legacy's database is an older copy, or one fence lacks a move of the authority.
  */
 export async function lackingInLegacy(pair: Pair, older: OlderCopy | undefined): Promise<typeof nothing> {
   if (older?.side === "legacy" || older?.lacksMove === true)

@@ -36,8 +36,8 @@ export interface OpenDatabaseBridge {
    */
   write(records: readonly BridgeRecord[], options: { readonly idempotencyKey: string }): Promise<WriteAnswer>;
   /**
-   * Waits until the other store has every acknowledged write, only parked writes are left, a restored database
-   * needs a repair, or the time is over.
+   * Waits until the other store has every acknowledged write, only parked writes are left, a restored
+   * database needs a repair, or the time is over.
    */
   drain(options: { readonly timeoutMs: number }): Promise<Drained>;
   /** Compares both stores in a separate process: all rows, or those of the requested kinds and days. */

@@ -23,8 +23,8 @@ export async function planOfFleet(settings: ControlSettings): Promise<MigrationP
 }
 
 /**
- * Opens the pair under the plan in force at this moment. If the plan changes while the command runs, the command
- * does not know it, so it never moves the authority back by itself.
+ * Opens the pair under the plan in force at this moment. If the plan changes while the command runs, the
+ * command does not know it, so it never moves the authority back by itself.
  */
 export async function withDatabase<T>(
   options: PairOptions & { readonly creates?: boolean; readonly onEvent?: (event: PairEvent) => void },

@@ -24,8 +24,8 @@ export const drainDatabases = (
   withDatabase(options, async ({ bridge, pair, cutover }, _plan, settings) => {
     const { authority } = await pair.legacy.call("fence", null);
     const drained = await bridge.drain(options);
-    // After a rollback, if no process runs, only this command moves the authority back. The plan may have changed
-    // while it waited.
+    // After a rollback, if no process runs, only this command moves the authority back. The plan may have
+    // changed while it waited.
     if (drained.drained && authority === "modern")
       if (directionOf(await planOfFleet(settings))?.authority === "legacy") await cutover("legacy");
     return { ...drained, to: authority === "legacy" ? "modern" : "legacy" };

@@ -83,7 +83,7 @@ export interface OpenedDatabase {
   /** Moves the authority to a side. Throws REFUSED while another process does. */
   cutover(to: Side, onRung?: (rung: string) => void): Promise<CutoverReport>;
   ready: DataAuthority["ready"];
-  /** The database that was restored from an older copy of itself, as of the last look; undefined if none was. */
+  /** The database that the last look found to be restored from an older copy of itself; undefined if none. */
   olderCopy(): OlderCopy | undefined;
   close(): Promise<void>;
 }
@@ -105,7 +105,7 @@ const foreignRowsMs = 1_000;
 const foreignChangesMs = 15 * 60_000;
 /** The time between two comparisons of the plan with the fence. */
 const lookMs = 250;
-/** The time between two searches for a database that was restored, as long as none is found. */
+/** The time between two searches for a restored database while none is found. */
 const olderCopyMs = 60_000;
 /** The time between two checks of the size of legacy's WAL. The store itself empties the WAL when it can. */
 const walLookMs = 60_000;

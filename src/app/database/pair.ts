@@ -59,13 +59,13 @@ export const openSide = (
   openRecordStore(pair.addresses[side], { folder: pair.folder, side, isBeside: isBeside(pair), ...options });
 
 interface PairOpening extends Pick<RecordOptions, "authority" | "creates"> {
-  /** Whether modern's store may be unreachable for whatever reason, as for a look at the state. Default: no. */
+  /** Whether the pair is opened even if modern's store cannot be, for any reason. Default: no. */
   readonly mayLackModern?: boolean;
 }
 
 /**
- * Opens both stores. While legacy is authoritative, modern's store may be unreachable; then calls to it try
- * to open it, at most once a second. Otherwise throws the errors of opening them.
+ * Opens both stores. While legacy is authoritative, or with `mayLackModern`, modern's store may be
+ * unreachable; then calls to it try to open it, at most once a second. Otherwise throws the errors of that.
  */
 export async function openPair(
   settings: PairSettings,

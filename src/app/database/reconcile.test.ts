@@ -618,7 +618,7 @@ it("finds each planted break among many ranges of rows, and lists at most 10,000
   expect(await compared()).toMatchObject({ ok: false, rowsLeftOut: 10_051 + 4 - 10_000 });
 });
 
-it("finds a row that a legacy without a unique key has twice", async () => {
+it("finds a daily row that legacy has twice because its table has no unique key", async () => {
   const row = (day: string): string => `('${day}', '${zn}', 0, 1, 0, 0.1, 0, 0.1)`;
   const days = ["2025-07-15", "2025-07-16"];
   runSql(

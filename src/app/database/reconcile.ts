@@ -34,8 +34,8 @@ export async function reconcileSettings(options: { readonly config?: string }): 
 const waitMsMax = 10_000;
 
 /**
- * Compares both databases and changes nothing in them. Throws BAD_USAGE if the first day is after the last one,
- * BAD_DATABASE if a table or column is missing, DATABASE_BUSY, or SYSTEM_DOWN.
+ * Compares both databases and changes nothing in them. Throws BAD_USAGE if the first day is after the last
+ * one, BAD_DATABASE if a table or column is missing, DATABASE_BUSY, or SYSTEM_DOWN.
  */
 export async function reconcilePair(
   { pair, validation }: ReconcileSettings,

@@ -283,7 +283,7 @@ describe.each<Side>(["legacy", "modern"])(
       await write(authority, "one", [trade(1), position("12")]);
       runSql(paths[authority], `VACUUM INTO '${copy}'`);
       await write(authority, "two", [trade(2), position("13")]);
-      // Each process is another holder of the lease of the relay.
+      // Each write opens the pair again, as another holder of the relay's lease.
       for (let holder = 0; holder < 8; holder++) await write(authority, `three ${holder}`, [daily]);
       for (const end of ["-wal", "-shm"]) rmSync(`${paths[authority]}${end}`, { force: true });
       copyFileSync(copy, paths[authority]);

@@ -35,7 +35,7 @@ const wants = (authority: Side): void =>
     `migration: { phase: ${phases[authority]}, feature_flags: { use_new_calculator: true, use_new_storage: true } }\nstores: { legacy: "sqlite:${paths.legacy}", modern: "sqlite:${paths.modern}" }\n`,
   );
 
-/** Writes in a process of its own, and waits until the other database has the write. */
+/** Opens the pair, writes, and waits until the other database has the write. */
 async function write(authority: Side, key: string, records: readonly BridgeRecord[], timeoutMs = 20_000) {
   const events: PairEvent[] = [];
   const addresses = { legacy: `sqlite:${paths.legacy}`, modern: `sqlite:${paths.modern}` };
@@ -66,7 +66,7 @@ const daily: BridgeRecord = {
 
 const written = { answer: { kind: "acknowledged" }, drained: true, owed: 0 };
 
-/** Writes in several processes, so that the leases of the relay have several holders. */
+/** Writes several times. Each write opens the pair again, as another holder of the relay's lease. */
 async function work(authority: Side, from: number): Promise<void> {
   for (const id of [from, from + 1, from + 2]) {
     const records = [{ ...tradeRecord(id), fee: "1.25" }, positionRecord(String(id)), daily];
@@ -131,7 +131,7 @@ it.each(
         for (const wanted of ["legacy", "modern"] as const) {
           const { answer, events } = await write(wanted, "refused", [tradeRecord(99)], 0);
           expect(answer).toMatchObject({ kind: "refused", code: "DRAINING" });
-          // The relay or the look at the fences says it, whichever comes first.
+          // The relay or the look at the fences reports it, whichever comes first.
           const why = expect.stringContaining(`${restored}'s database is an older copy of itself`);
           expect(events).toContainEqual(expect.objectContaining({ why }));
         }

@@ -27,7 +27,7 @@ export interface DatabaseStatus {
   readonly owed: Readonly<Record<"toLegacy", OwedCount | null>> & Readonly<Record<"toModern", OwedCount>>;
   /** The reason why modern's database does not answer; modern's values are then null. Null if it answers. */
   readonly modernAway: string | null;
-  /** The database that was restored from an older copy of itself, and what to do; null if none was. */
+  /** The database that was restored from an older copy of itself, and what to do; null if none was found. */
   readonly olderCopy: { readonly side: Side; readonly why: string } | null;
   /** The rows of the writes that the other store refuses; of the first hundred writes at most. */
   readonly parked: readonly ParkedRow[];

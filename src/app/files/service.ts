@@ -67,9 +67,9 @@ export class FileService {
   }
 
   /**
-   * Looks at a file now, and returns its state; undefined if it does not exist, or its name is not watched. A
-   * relative path starts in the configuration's folder. Throws BAD_USAGE for a path outside of the folders, and
-   * SYSTEM_DOWN.
+   * Looks at a file now, and returns its state; undefined if it does not exist, or its name is not watched.
+   * A relative path starts in the configuration's folder. Throws BAD_USAGE for a path outside of the folders,
+   * and SYSTEM_DOWN.
    */
   async offer(path: string): Promise<FileStatus | undefined> {
     const { settings } = this.#options;

@@ -31,7 +31,7 @@ const pageLength = 2_000;
 export class DayClose {
   readonly #options: DayCloseOptions;
   readonly #periodic: PeriodicWork;
-  /** The accepted causes, as JSON, with which each lane-day was tried last. After a change it is tried again. */
+  /** The accepted causes, as JSON, with which each lane-day was tried last. A change causes another try. */
   readonly #tried = new Map<string, string>();
 
   constructor(options: DayCloseOptions) {
@@ -43,7 +43,7 @@ export class DayClose {
     );
   }
 
-  /** Explains and marks what is new since the last time. Calls at the same time share one run. Never throws. */
+  /** Explains and marks the new lane-days. Calls at the same time share one run. Never throws. */
   work(): Promise<void> {
     return this.#periodic.run();
   }
@@ -93,15 +93,16 @@ export class DayClose {
   }
 
   /**
-   * Returns the id of the comparison that explains each lane-day, by the time of the lane-day: its last
-   * comparison or, if the request of that one is not kept, the newest one with the same fields whose request
-   * is. Reads the stored divergences from the newest to the last one that is needed, one page at a time.
+   * Finds for each lane-day the comparison that can explain it, and returns the ids by the time of the
+   * lane-day. This is the last comparison of the lane-day if its request is kept, else the newest one with
+   * the same fields and a kept request. Reads the stored divergences page by page, from the newest one.
    */
   async #explainable(laneDays: readonly LaneDay[]): Promise<ReadonlyMap<string, string>> {
     const wanted = new Set(laneDays.map(({ at }) => at));
     const ids = new Map<string, string>();
-    /** The contents of the comparisons that were found without a request. */
+    /** The contents of the last comparisons whose requests are not kept, by time. */
     const lacking = new Map<string, string>();
+    /** The newest comparison with a kept request, by content. */
     const kept = new Map<string, string>();
     let before: string | undefined;
     do {

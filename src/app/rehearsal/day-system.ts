@@ -72,8 +72,8 @@ const noiseMs = 2_000;
 const [sharedSpread, ownSpread] = [0.25, 0.03];
 
 /**
- * Simulated times of calls. If modern is a foreign system that takes at least two seconds longer for the whole
- * history than legacy, its calls take longer in the same ratio. Otherwise both are equally fast. Each
+ * Simulated times of calls. If modern is a foreign system that takes at least two seconds longer for the
+ * whole history than legacy, its calls take longer in the same ratio. Otherwise both are equally fast. Each
  * question has a load that slows both sides.
  */
 export class CallTimes {

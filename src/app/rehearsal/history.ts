@@ -46,8 +46,9 @@ export interface HistoryOptions extends ReplayOptions {
 }
 
 /**
- * Runs both systems once over the whole history, and divides their daily rows and the files into days. Every business day between the first and the last day is a day, with or without files. Throws the
- * errors of `replay`, and NO_INPUT if no trade or no day is left to play.
+ * Runs both systems once over the whole history, and divides their daily rows and the files into days. Every
+ * business day between the first and the last day is a day, with or without files. Throws the errors of
+ * `replay`, and NO_INPUT if no trade or no day is left to play.
  */
 export async function deskHistory(options: HistoryOptions): Promise<DeskHistory> {
   const [from, to] = [dayOption("from", options.from), dayOption("to", options.to)];
@@ -193,7 +194,7 @@ interface Growing {
   trades: number;
 }
 
-/** The number of trades that land on each day. Notes in `landed` when the last file of each lane and day lands. */
+/** The number of trades that land on each day. Sets `landed` to the day on which a lane-day is complete. */
 function tradesByDay(
   { input: { trades } }: PnlRun,
   ledgers: readonly Landing[],

@@ -188,7 +188,7 @@ class Migration {
     }
   }
 
-  /** The files land and are read into the databases, both systems compute, and the desk asks its questions. */
+  /** The files land, the databases read them, both systems compute, and the desk asks its questions. */
   async #trade(stage: StagedBridge, played: PlayedDay): Promise<string[]> {
     const { day, rows } = played;
     const { bridge, systems, files, times } = stage;
@@ -227,7 +227,7 @@ class Migration {
     this.#prices.push(...(await land(prices, this.#folder, "prices")));
   }
 
-  /** Builds the daily report of the first day with trades in each phase. It holds all trades up to its day. */
+  /** Builds the report of the first day with trades in each phase. It holds all trades up to its day. */
   async #report({ bridge, settings }: StagedBridge, { day, trades }: PlayedDay): Promise<readonly string[]> {
     const { plan } = bridge;
     if (trades === 0 || this.#reported.has(plan.phase)) return [];

@@ -93,7 +93,7 @@ export async function openStage(
   return { bridge, control, database, files, evidence, key, times, systems, settings };
 }
 
-/** The desk's configuration with stores in the scratch folder, all flags set, and nothing that calls the world. */
+/** The desk's configuration with stores in the scratch folder, all flags set, and no calls to the outside. */
 function stagedConfig(config: Config, history: DeskHistory, folder: string): Config {
   const store = (name: string): string => `sqlite:${join(folder, name)}`;
   return {

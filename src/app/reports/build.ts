@@ -151,7 +151,7 @@ export function contentHashOf(workbook: Workbook): string {
   return hash.hex();
 }
 
-/** SHA-256 of many texts. Each is copied at once, so that a text joined from many short ones lives briefly. */
+/** SHA-256 of many texts. Each is copied at once, so that a text joined from short ones lives briefly. */
 class TextHash {
   readonly #hash = createHash("sha256");
   readonly #copied = Buffer.alloc(1 << 16);

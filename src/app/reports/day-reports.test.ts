@@ -10,7 +10,7 @@ const hourMs = 3_600_000;
 const flags = { calculator: true, storage: true, reports: true };
 const diff = { ok: true, counts: {}, hashes: { legacy: "l", modern: "m" } };
 
-/** Two processes over one control store, on a Friday. Each keeps what it hands out, as `report daily` does. */
+/** Two processes over one control store, on a Friday. Each records its hand-outs, as `report daily` does. */
 function twoProcesses({ plan = { phase: "shadow_mode", flags }, fails = () => undefined } = {} as Given) {
   const clock = new TestClock("2025-08-01T14:30:00.000Z");
   const store = new MemoryControlPlace(clock).open();
@@ -52,7 +52,7 @@ test("each closed trading day is compared once, by one of two processes, and a w
   expect(built).toEqual(["2025-07-31", "2025-08-01", "2025-08-04", "2025-08-05"]);
 });
 
-test("a day that somebody has compared since its close is not compared again, and an earlier comparison does not count", async () => {
+test("a day that was compared after its close is not compared again, and a comparison before the close does not count", async () => {
   const { pass, built, handOut } = twoProcesses();
   await handOut("2025-07-31");
   await handOut("2025-08-01");
@@ -63,7 +63,7 @@ test("a day that somebody has compared since its close is not compared again, an
 });
 
 test.each(["building", "comparing"] as const)(
-  "a failure of %s is reported once, and the day is tried again after an hour",
+  "each process reports a failure of %s once, and the day is tried again after an hour",
   async (failing) => {
     let isFailing = true;
     const { pass, built, lines } = twoProcesses({ fails: () => (isFailing ? failing : undefined) });

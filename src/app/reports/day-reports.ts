@@ -28,7 +28,7 @@ interface DayReportsOptions {
 }
 
 const everyMs = 60_000;
-/** The time that a process has for the reports of a day. A day that is not compared by then is tried again. */
+/** The time that a process has to compare the reports of a day. After it, the day is tried again. */
 const leaseMs = 3_600_000;
 
 /** Whether a report was compared with the other one; a comparison may have failed. */
@@ -87,8 +87,8 @@ export class DayReports {
   }
 
   /**
-   * Whether this process is to build the reports of a day. If not, `work` does nothing until the other process
-   * has had its hour.
+   * Whether this process builds the reports of a day. If not, `work` does nothing for an hour, in which the
+   * other process builds them.
    */
   async #isFirst(date: string, closeMs: number): Promise<boolean> {
     const store = this.#options.store();

@@ -41,7 +41,7 @@ export interface AcceptedReport {
   readonly hashes: Readonly<Record<Side, string>>;
   readonly tolerances: { readonly position: string; readonly pnl: string };
   readonly counts: ReportDiff["counts"];
-  /** The differences that were accepted, without those of appearance, which `counts` has. */
+  /** The differences that were accepted, without those of appearance, which are only counted. */
   readonly differences: ReportDiff["differences"];
   /** The number of further differences, which are only counted. */
   readonly leftOut: number;
@@ -198,7 +198,7 @@ function acceptanceIn(register: ReportRegister, date: string): ReportAcceptance 
     : is("not compared", `the content of ${changed} has changed since the comparison of ${date}`);
 }
 
-/** Names the sides whose content is another one now; empty if none is. */
+/** Names the sides whose content has changed; empty if none has. */
 export const changedSides = (before: KeptDiff["hashes"], now: Partial<KeptDiff["hashes"]>): string =>
   (["legacy", "modern"] as const)
     .filter((side) => before[side] !== now[side])

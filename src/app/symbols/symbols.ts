@@ -71,8 +71,8 @@ export function describeSymbol(symbol: string, asOf: DayNumber | undefined): Des
 }
 
 /**
- * A cache, since a desk asks for the same symbols with every call: by the day and the symbol, or by the symbol
- * alone if it means the same on every day. Null marks an unknown symbol.
+ * A cache, since a desk asks for the same symbols with every call: by the day and the symbol, or by the
+ * symbol alone if it means the same on every day. Null marks an unknown symbol.
  */
 const remembered = new Map<string, DescribedSymbol | null>();
 const [rememberedMax, rememberedLengthMax] = [10_000, 100];

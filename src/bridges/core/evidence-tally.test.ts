@@ -126,7 +126,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     ]);
   });
 
-  test("an excluded value leaves out its part of the answer's money", async () => {
+  test("an excluded value excludes its part of the answer's money", async () => {
     const [small, large] = [position("ZNZ6"), position("ZNZ6", { quantity: "2000" })];
     let calls = 0;
     const answer = async () => ({ positions: [Math.floor(calls++ / 2) % 2 === 0 ? small : large] });

@@ -229,7 +229,7 @@ export class EvidenceTally {
       const money = failed ? 0 : lane.money;
       const inBook = within(ofDay, book);
       const known = inBook.get(symbol);
-      // Without an object for each comparison, since each replaces what the one before said of its lanes.
+      // A comparison replaces the result of the one before, in place, so that it creates no object.
       if (known === undefined) {
         const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
         const facts = { source, day, book, symbol, group, at, apart, accepted: null };
@@ -280,7 +280,7 @@ export class EvidenceTally {
     else this.#wrong.delete(book);
   }
 
-  /** The pending lanes of a source and day. Those of the last call are kept, since most calls have the same. */
+  /** The pending lanes of a source and day. Those of the last call are kept, since most calls repeat them. */
   #lanesOf(source: EvidenceSource, day: string): OpenDay["lanes"] {
     if (this.#open?.source === source && this.#open.day === day) return this.#open.lanes;
     const lanes = within(this.#laneDays, `${source} ${day}`);
@@ -422,7 +422,7 @@ function questionJson([request, ...rest]: readonly unknown[]): string {
   }
 }
 
-/** A text for a question that consists of texts, made in a fraction of the time of its JSON; else undefined. */
+/** A text for a question that consists of texts, made much faster than its JSON; else undefined. */
 function textsIn(input: readonly unknown[]): string | undefined {
   const request = input[0];
   if (typeof request !== "object" || request === null || input.length > 1) return undefined;

@@ -57,8 +57,8 @@ interface Watched {
   readonly key: string;
   readonly book: string | undefined;
   /**
-   * The question whose answer a viewer would get now, as an object that no other question shares; undefined if
-   * the next viewer causes a new question. `ask` gives the same answer for the same question.
+   * The question whose answer a viewer would get now, as an object that no other question shares; undefined
+   * if the next viewer causes a new question. `ask` gives the same answer for the same question.
    */
   readonly question: () => object | undefined;
   readonly ask: () => Promise<DashboardAnswer>;

@@ -171,7 +171,7 @@ it("answers of legacy are stale while legacy lacks writes, and no longer", async
   wanted = { authority: "modern", mirrors: false };
   await write("modern");
   await write("modern");
-  // Both writes count at once, one of them twice if the relay counts just then, and both after a count.
+  // Both writes count at once, and after a count. A write during a count may count twice.
   for (let look = 0; look < 2; look++) {
     expect(bridge.owedToLegacy().count).toBeGreaterThanOrEqual(2);
     await bridge.countOwed();

@@ -107,9 +107,9 @@ export class Cutover {
   }
 
   /**
-   * Returns the reason why the authority cannot move to a side now: its database is an older copy, writes are
-   * parked or, towards modern, no reconciliation without breaks was made in the last 15 minutes. Returns
-   * undefined otherwise; a rung can still fail.
+   * Returns the reason why the authority cannot move to a side now: the side's database is an older copy, a
+   * fence lacks a move, writes are parked or, towards modern, no reconciliation without breaks was made in
+   * the last 15 minutes. Returns undefined otherwise; a rung can still fail.
    */
   async whyNot(side: Side): Promise<string | undefined> {
     const { stores, clock } = this.#options;

@@ -100,8 +100,8 @@ export class DatabaseBridge implements OwedWrites {
   readonly #waiting: Waiting[] = [];
   readonly #commit: () => Promise<void>;
   /**
-   * The number of writes that legacy lacks, and the time since which it lacks the oldest. If the number is 0,
-   * the time at which this was known.
+   * The number of writes that legacy lacks, and the time since which it lacks the oldest one. If the number
+   * is 0, `sinceMs` is the time of the last count.
    */
   #owed: { readonly count: number; readonly sinceMs: number };
   #countedMs = Number.NEGATIVE_INFINITY;

@@ -17,7 +17,7 @@ export interface OlderCopy {
   readonly lacksMove: boolean;
   /** Whether the relay sends it every write that it lacks, so that it needs no repair. */
   readonly isSentAgain: boolean;
-  /** What shows it, and what a person has to do. */
+  /** The sign that shows it, and what a person has to do. */
   readonly why: string;
 }
 

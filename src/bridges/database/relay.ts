@@ -162,8 +162,8 @@ export class Relay {
 
   /**
    * Compares the mirror's progress with the authority's record of it, once after the lease is taken.
-   * A mirror that was restored from an older copy gets the missing entries again; if a restored database needs
-   * a repair, this throws. Also deletes old entries. Returns whether entries are offered again.
+   * A mirror that was restored from an older copy gets the missing entries again; if a restored database
+   * needs a repair, this throws. Also deletes old entries. Returns whether entries are offered again.
    */
   async #catchUp(store: RecordStore, mirror: RecordStore, source: Fence): Promise<boolean> {
     const { incarnation } = source;

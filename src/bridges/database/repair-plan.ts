@@ -56,11 +56,11 @@ export interface RepairPlan {
   readonly epoch: number;
   readonly fences: Readonly<Record<Side, Omit<Fence, "incarnation">>>;
   /**
-   * The store that was restored from an older copy; until the repair has ended, the relay carries nothing. Null
-   * if there is none, or if the relay sends it all writes that it lacks.
+   * The store that was restored from an older copy; until the repair has ended, the relay carries nothing.
+   * Null if there is none, or if the relay sends it all writes that it lacks.
    */
   readonly restored: Side | null;
-  /** The incarnation of the restored store. */
+  /** The incarnation of the restored store, else of the authority. */
   readonly incarnation: string;
   /** The place up to which the entries of the other store count as applied by the restored one. */
   readonly place: number;
@@ -93,7 +93,7 @@ const recordKinds: Readonly<Record<ReconcileKind, RecordKind>> = {
   daily: "daily_pnl",
   price: "price",
 };
-/** A text after every aggregate, which begins with a bracket. */
+/** A text that sorts after every aggregate, since those begin with `[`. */
 const lastName = "]";
 
 /** Returns the kind and the key of an aggregate for a reader. */
@@ -129,8 +129,8 @@ class Planner {
   /** The aggregates that have a write on its way to the mirror. */
   readonly #moving = new Set<string>();
   /**
-   * If the authority was restored from an older copy: for each aggregate, the version of the first write in its
-   * outbox that is not settled.
+   * If the authority was restored from an older copy: for each aggregate, the version of the first write in
+   * its outbox that is not settled.
    */
   readonly #lost = new Map<string, number>();
 
@@ -222,8 +222,8 @@ class Planner {
   }
 
   /**
-   * Adds the aggregates whose versions differ. Their rows may be equal, and yet the restored store would give
-   * a version to its next write that the other one has given to an earlier write.
+   * Adds the aggregates whose versions differ, even if their rows are equal: otherwise the restored store
+   * would give its next write a version that the other store has given to an earlier write.
    */
   async #addApart(store: RecordStore, restored: RecordStore): Promise<void> {
     for (let after = ""; this.#subjects.size < actionsMax; ) {

@@ -39,8 +39,8 @@ export interface RepairReport {
   /** The number of owed writes that now count as received, because the mirror has their rows. */
   readonly covered: number;
   /**
-   * Whether the relay may carry writes again: false if rows of a restored store were skipped or are missing in
-   * the plan, and after a dry run for a restored store.
+   * Whether the relay may carry writes again: false if rows of a restored store were skipped or are missing
+   * in the plan, and after a dry run for a restored store.
    */
   readonly carries: boolean;
 }
@@ -88,7 +88,7 @@ export async function executeRepair(options: RepairOptions): Promise<RepairRepor
 async function renewStore(side: Side, { stores, plan, incarnation }: RepairOptions): Promise<void> {
   const [store, other] = [stores[side], stores[otherSide(side)]];
   if (side !== plan.authority) {
-    // The other store has these writes under the old history, and nobody carries them while it is the authority.
+    // The other store has these writes under the old history. While it is the authority, none is carried.
     const entries = (await store.call("unsettled", { limit: entriesMax })).map(({ seq }) => ({
       ...{ seq, changes: [] },
     }));

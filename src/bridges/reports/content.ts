@@ -29,8 +29,8 @@ export function* contentLines({ sheets, styles }: Pick<Workbook, "sheets" | "sty
 }
 
 /**
- * The rows of a sheet that is written. While they are read, `see` is called with the lines that `contentLines`
- * gives for the sheet in the written workbook. The names of the columns are distinct and not empty.
+ * The rows of a sheet that is written. While they are read, `see` is called with the lines that
+ * `contentLines` gives for the sheet in the written workbook. The columns' names are distinct and not empty.
  */
 export function rowsWithContent(
   { name, columns, rows }: WrittenSheet,
@@ -68,7 +68,7 @@ interface CellForm {
   readonly formula?: string | undefined;
 }
 
-/** The lines of one sheet. Writes brackets and numbers itself, which is faster than to stringify each cell. */
+/** The lines of one sheet. Writes brackets and numbers itself, since to stringify each cell is slower. */
 class SheetLines {
   readonly first: string;
   readonly #sheet: string;

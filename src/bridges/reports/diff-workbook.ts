@@ -27,8 +27,8 @@ const columns: Readonly<Record<string, (one: ReportDifference) => WrittenCell>> 
 
 /**
  * Returns the workbook of a comparison: a sheet with its result and counts, and one with a row for each
- * difference. Raw texts of cells are texts, which are cut where a cell cannot hold them. Figures are numbers if
- * a workbook holds them exactly, else texts.
+ * difference. Raw texts of cells are texts, which are cut where a cell cannot hold them. Figures are numbers
+ * if a workbook holds them exactly, else texts.
  */
 export function diffWorkbook(
   diff: ReportDiff,

@@ -77,7 +77,7 @@ class WorkbookDiff {
   readonly #judging: Judging;
   readonly #differences: ReportDifference[] = [];
   readonly #drift: Drift[] = [];
-  /** Known causes, if legacy's own report is compared with the bridge's. Built when a difference needs one. */
+  /** Known causes, if legacy's own report is compared with the bridge's. Built when first needed. */
   readonly #causes: () => ReportCauses | undefined;
 
   constructor(legacy: Workbook, modern: Workbook, options: DiffOptions) {

@@ -37,7 +37,7 @@ type DifferingCell = Pick<Place, "column" | "class">;
 type Rows = Readonly<Record<"legacy" | "modern", readonly Row[]>>;
 type CausesByRow = ReadonlyMap<number, ReportCause>;
 
-/** The modern rows that are tried as the partner of a row. A row with no partner among them has no cause. */
+/** The most rows of modern that are tried as the partner of one row of legacy. */
 const triesMax = 50;
 
 /**
@@ -67,8 +67,8 @@ export class ReportCauses {
   }
 
   /**
-   * The causes of rows that one side lacks, by row. `differing` returns the cells in which two rows differ, except
-   * by harmless classes. Compares each row with at most `triesMax` others.
+   * The causes of rows that one side lacks, by row. `differing` returns the cells of two rows that differ by
+   * more than a harmless class. Compares each row with at most `triesMax` others.
    */
   ofRows(
     sheet: string,

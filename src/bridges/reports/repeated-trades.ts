@@ -14,7 +14,7 @@ import type { Workbook } from "../../ports/workbook.ts";
 import { product, type Row, rowsOf, sum } from "./report-rows.ts";
 import { keyOf, keyText } from "./sheet-table.ts";
 
-/** The dollars a point of every product in legacy's report. */
+/** The dollars per point that legacy's report counts for every product. */
 const dollarsPerPoint = fraction(1_000n);
 
 interface Lot {
@@ -46,7 +46,7 @@ export class RepeatedTrades {
     this.#positions = positions;
   }
 
-  /** Returns those of the rows of legacy's sheet Trades that repeat a trade: as many as there are repetitions. */
+  /** Returns those rows of legacy's sheet Trades that repeat a trade: one for each repetition. */
   among(trades: readonly Row[]): readonly Row[] {
     if (this.#repetitions.size === 0) return [];
     const left = new Map(this.#repetitions);
@@ -82,15 +82,15 @@ export class RepeatedTrades {
     return sum(zero, ...profits);
   }
 
-  /** Whether legacy shows as many more open lots of a symbol as trades of it are repeated. */
+  /** Whether legacy counts one more open lot of a symbol for each repeated trade of it. */
   isInCountOf(symbol: string, legacy: string, modern: string): boolean {
     const [own, others] = [legacy, modern].map((text) => /^(\d+) open lots$/.exec(text)?.[1]);
     return Number(own) - Number(others) === this.#lots.get(symbol)?.length;
   }
 
   /**
-   * Whether legacy's open lots of a symbol are those of modern and, between them, lots that repeated trades open.
-   * Then each lot after such a lot has another number in legacy's report.
+   * Whether legacy's open lots of a symbol are modern's lots, in their order, and lots of repeated trades. A
+   * lot of a repeated trade changes the number of each lot that follows it in legacy's report.
    */
   isInLotsOf(symbol: string): boolean {
     const [own, others] = [this.#openInLegacy.get(symbol), this.#openInModern.get(symbol)];

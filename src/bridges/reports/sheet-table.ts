@@ -99,7 +99,7 @@ export function rowKeyOf(legacy: SheetTable, modern: SheetTable): RowKey {
   return { names: name === undefined ? [] : [name], isTime: [false] };
 }
 
-/** The columns that identify a row of one sheet: those of the layout if it has them, else the first column. */
+/** The columns that identify a row of one sheet: those of the layout if it has them, else the first. */
 export const ownKeyOf = (sheet: string, columns: SheetTable["columns"]): RowKey =>
   layoutKeyOf(sheet, (name) => columns.has(name)) ?? {
     names: [...columns.keys()].slice(0, 1),
@@ -117,7 +117,7 @@ function layoutKeyOf(sheet: string, has: (name: string) => boolean): RowKey | un
 export const daysBetweenSystems = 1462;
 
 /**
- * The key of each record, as one text. With a workbook, numbers shown as dates are counted in the 1900 system.
+ * The key of each record, as one text. With `book`, numbers shown as dates are counted in the 1900 system.
  */
 export function keysOf(table: SheetTable, { names, isTime }: RowKey, book?: Workbook): readonly string[] {
   const { texts, types, styles } = table.sheet;

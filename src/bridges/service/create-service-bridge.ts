@@ -18,8 +18,8 @@ type MethodName<T> = { [K in keyof T]-?: T[K] extends (...args: never[]) => unkn
 export interface ServiceBridgeOptions<T extends object> extends BridgeOptions {
   readonly legacy: T;
   /**
-   * May lack methods. Legacy answers calls of those, without a comparison; if legacy may not answer, they fail
-   * with BUSY.
+   * May lack methods. Legacy answers calls of those, without a comparison; if legacy may not answer, they
+   * fail with BUSY.
    */
   readonly modern: Partial<T>;
   readonly methods?: { readonly [K in MethodName<T>]?: MethodOptions };

@@ -28,7 +28,7 @@ export interface Waiver {
 export interface JudgedReport {
   /** YYYY-MM-DD. */
   readonly date: string;
-  /** `not compared` if one of the two reports could not be built. */
+  /** `not compared` if the last content of both reports was not compared, or could not be. */
   readonly state: "accepted" | "not accepted" | "not compared";
   /** The reason of the state, for people. */
   readonly because: string;
@@ -42,7 +42,7 @@ export interface EvidenceFacts {
   readonly key: string;
   readonly attempt: number;
   readonly looks: number;
-  /** What of the systems' builds the key does not contain, a sentence each; absent if nothing. */
+  /** Sentences that name the parts of the systems' builds that the key lacks; absent if there are none. */
   readonly unseen?: readonly string[];
   readonly stored: StoredEvidence;
   readonly trials: Trials;

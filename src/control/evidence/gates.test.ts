@@ -81,7 +81,7 @@ const lastOfEach = (laneDays: readonly LaneDay[]): readonly LaneDay[] => [
   ...new Map(laneDays.map((one) => [`${one.source} ${one.day} ${one.symbol}`, one])).values(),
 ];
 
-/** Returns the tallies of one of 200 users who saw a wrong figure of the book EGB on one day. */
+/** Returns the tallies of 200 users of one day, of whom one saw a wrong figure of the book EGB. */
 const wrongOn = (day: string, atMs: number, largest: number): readonly Tally[] => {
   const impact = (stratum: string, most = 0): Tally =>
     tally("impact", `${day} ${stratum}`, { source: "served", largest: most });
@@ -389,8 +389,8 @@ test.each(faults)("fault %s: %s before %s is %s", (_, name, before, state, given
 });
 
 // Fault 8 is a configuration that is changed to get rid of evidence. It needs the reader of the facts, so its
-// test is in src/app/control/gate-facts.test.ts. Fault 11 is an accepted cause that leaves a residual; its test
-// is in src/explain/accepted.test.ts.
+// test is in src/app/control/gate-facts.test.ts. Fault 11 is an accepted cause that leaves a residual; its
+// test is in src/explain/accepted.test.ts.
 
 test("fault 20: market data change between the two calls, and the gate noise forgives only what A/A calls prove", () => {
   const noise = (ab: Partial<Tally>, aa: Partial<Tally>) =>
@@ -431,7 +431,7 @@ test("fault 30: evidence that a process of another build writes does not count, 
   expect(found("accuracy/live")).toMatchObject({ state: "inconclusive", evidence: { n: 3 } });
 });
 
-test("fault 2: a book that the last 20 replayed days have needs a trial of the shadow; the gates name it", () => {
+test("fault 2: each book of the last 20 replayed days needs a trial of the shadow; the gates name a book without one", () => {
   const of = (book: string) => ({ source: "replay" as const, book });
   const replayed = [...clean(20, 10, of("EGB")), ...clean(20, 1, of("B"))];
   const live = clean(80, 10);
@@ -634,7 +634,7 @@ test("the days still to go follow from all trading days since the first trial, a
   const options = clean(200, 1, { group: "option", symbol: "option" }).filter((_, at) => at % 10 === 0);
   const daysWith = (...others: readonly LaneDay[]) =>
     judged("accuracy/live", "dual_write", { laneDays: [...options, ...others] }).needs;
-  // 20 of 67 trials took 200 trading days, or 191 if no other class shows the days around them.
+  // The class has 20 of the 67 trials that it needs: in 200 trading days, or in 191 without the other class.
   expect(daysWith(...clean(200, 1))).toMatchObject({ clean: 47, days: 470 });
   expect(daysWith()).toMatchObject({ clean: 47, days: 449 });
 });

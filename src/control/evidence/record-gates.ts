@@ -30,7 +30,7 @@ const reconcileMs = 15 * 60_000;
 const memoryRatio = 1.25;
 const [leakPerHour, leakHours] = [0.01, 6];
 const impactMax = 0.01;
-/** Programs that run once a week call legacy within this many days. */
+/** The least number of counted days, so that programs that run once a week are seen. */
 const readerDays = 7;
 
 const addTo = "record the result with evidence add FILE --actor NAME";

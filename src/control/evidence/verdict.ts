@@ -18,7 +18,7 @@ export interface Needs {
   readonly clean?: number;
   /** The number of further trials that is needed if one of them is an event. */
   readonly withOneBreak?: number;
-  /** About how many trading days `clean` trials take; null if the class or book that lacks them has had no trial yet. */
+  /** About how many trading days `clean` trials take; null if their class or book has had no trial yet. */
   readonly days?: number | null;
   /** The classes, books, kinds of days, edge features or methods that have too little evidence. */
   readonly missing?: readonly string[];

@@ -79,8 +79,8 @@ const defaultRule = "chicago-17";
 export const defaultTradingDayRule: TradingDayRuleName = defaultRule;
 
 /**
- * The trading day of an instant, in microseconds since 1970 UTC. A rule that needs a file's day has no answer,
- * and the default rule gives it.
+ * The trading day of an instant, in microseconds since 1970 UTC. A rule that needs a file's day has no
+ * answer, and the default rule gives it.
  */
 export function tradingDayAt(rule: TradingDayRuleName, instantUs: number): DayNumber {
   const wallUs = wallOfInstant(instantUs);

@@ -40,8 +40,8 @@ export const routeFlag = "use_new_calculator";
 const sampleFlag = "shadow_sample";
 
 /**
- * Routes a call by the rules of docs/rollout.md, in their order. Pure: the same plan, key and draw always give
- * the same route. `draw` is the call's random number for shadow sampling, 0 to 1.
+ * Routes a call by the rules of docs/rollout.md, in their order. Pure: the same plan, key and draw always
+ * give the same route. `draw` is the call's random number for shadow sampling, 0 to 1.
  */
 export function routeOf(plan: MigrationPlan, key: CallKey, draw: number): Route {
   const killed = killedBy(plan);

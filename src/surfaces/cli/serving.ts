@@ -186,8 +186,8 @@ function openFiles(
 }
 
 /**
- * Builds and compares the reports of closed days, if a control store and a folder of ledgers are configured and
- * both reports can be built here.
+ * Builds and compares the reports of closed days, if a control store and a folder of ledgers are configured
+ * and both reports can be built here.
  */
 function openDayReports(
   config: Config,

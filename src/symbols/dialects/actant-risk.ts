@@ -39,9 +39,9 @@ const lettered = /^XCME\.([A-Z]{2,3})\.([FGHJKMNQUVXZ])(\d)$/;
  *
  * Until 18 July 2025 all options of the 10-year were called ZN, with a digit for the weekday (2 Monday to 6
  * Friday) or no digit for the monthly ones. In today's form ZN1 to ZN5 are the Friday options. The date
- * distinguishes the two forms, with one exception: a text with the digit 5 is refused if its day is a Thursday
- * to which a holiday moved the Friday option of another week than the fifth, because the text may mean that
- * option or the Thursday option.
+ * distinguishes the two forms, with one exception: a text with the digit 5 is refused if its day is a
+ * Thursday to which a holiday moved the Friday option of another week than the fifth, because the text may
+ * mean that option or the Thursday option.
  */
 export const actantRisk: Dialect = {
   name: "actant-risk",
