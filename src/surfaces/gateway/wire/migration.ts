@@ -109,7 +109,9 @@ export const gateReport = named("GateReport", "The gates before a phase", {
     .nullable()
     .describe("the number of this attempt: each change of the key begins another one"),
   looks: z.int().nullable().describe("how often the gates were judged under this key"),
-  unseen: names.optional().describe("sentences that name the parts of the systems' builds that the key lacks"),
+  unseen: names
+    .optional()
+    .describe("sentences that name the parts of the systems' builds that the key lacks"),
   gates: rows({
     name: z.string(),
     title: z.string(),
