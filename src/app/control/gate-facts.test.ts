@@ -105,13 +105,15 @@ test("fault 8: each change of the configuration, also back to earlier values, be
     const gate = judgeEvidence("dual_write", facts).find(({ name }) => name === "accuracy/live");
     return { key: facts.key, attempt: facts.attempt, looks: facts.looks, state: gate?.state };
   };
+  // Closed at every hour: the calendar day of Chicago may be the one before that of UTC.
+  const day = days(-2);
   /** Records trials. The gate opens with 100 clean ones, and not with 70 of which one is an event. */
   const record = (key: string, trials: number, events: number) =>
     evidence.append([], {
-      ...{ key, process: key, at: days(0), day: days(-1), ended: true, tallies: [] },
+      ...{ key, process: key, at: days(0), day, ended: true, tallies: [] },
       laneDays: Array.from({ length: trials }, (_, lane) => ({
-        ...{ source: "live" as const, day: days(-1), book: "EGB", symbol: `S${lane}`, group: "future" },
-        ...{ at: `${days(-1)}T15:00:00.000Z`, apart: lane < events ? "realized" : null, accepted: null },
+        ...{ source: "live" as const, day, book: "EGB", symbol: `S${lane}`, group: "future" },
+        ...{ at: `${day}T15:00:00.000Z`, apart: lane < events ? "realized" : null, accepted: null },
         ...{ money: 0, quantityApart: false, signed: 0, weight: 1 },
       })),
     });
