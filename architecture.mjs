@@ -1,6 +1,6 @@
-// The layer table: a folder of src/ imports only from the folders listed for it. ARCHITECTURE.md prints the table
-// (a test compares them), and .dependency-cruiser.mjs turns it into rules. `strangers`: the sub-folders do not import
-// each other. `common`: the one sub-folder that all of them may import.
+// The layer table: a folder of src/ imports only from the folders listed for it. ARCHITECTURE.md prints the
+// table (a test compares them), and .dependency-cruiser.mjs turns it into rules. `strangers`: the sub-folders
+// do not import each other. `common`: the one sub-folder that all of them may import.
 export const layers = {
   base: {
     holds: "tools without any P&L word: exact numbers, exact JSON, errors, nearest names; pure",

@@ -8,8 +8,8 @@ import { longSeconds } from "./test/campaigns.ts";
 const alone = ["src/adapters/sqlite/snapshot.test.ts", "test/simulation/power-cut.test.ts"];
 
 /**
- * Starts the files that wait longest for browsers and processes first. vitest starts the largest files first, and
- * a small file that takes a minute would run alone at the end.
+ * Starts the files that wait longest for browsers and processes first. vitest starts the largest files first,
+ * and a small file that takes a minute would run alone at the end.
  */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -259,7 +259,7 @@ async function relayed(carrier: Bridged): Promise<number> {
   return performance.now() - startedMs;
 }
 
-/** Returns the sorted times from the acknowledgement of a write to its row in the mirror, at 1,000 writes/s. */
+/** Returns the sorted times from a write's acknowledgement to its row in the mirror, at 1,000 writes/s. */
 async function mirrorAges({ bridge, pair }: Bridged): Promise<readonly number[]> {
   const { incarnation } = await pair.legacy.call("fence", null);
   const applied = async () => (await pair.modern.call("applied", { source: incarnation })).seq;

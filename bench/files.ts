@@ -113,7 +113,7 @@ async function recordsOf(desk: Desk): Promise<readonly (readonly BridgeRecord[])
   return writes;
 }
 
-/** Watching folders, reading ledgers and feeding both stores, each against a plain program in the same run. */
+/** Watches folders, reads ledgers and feeds both stores, each against a plain program in the same run. */
 export async function filesBench(): Promise<BenchResult> {
   const root = mkdtempSync(join(tmpdir(), "pnl-bridge-bench-"));
   try {
@@ -230,7 +230,7 @@ async function readingRows(root: string): Promise<readonly BenchRow[]> {
   return rates(readRows, [base, { name: "reading without sinks", times: times.rows }], 0.5);
 }
 
-/** Reads a ledger as a short program would: decoded pieces, split at newlines and commas, numbers as doubles. */
+/** Reads a ledger as a short program would: decodes it, splits at newlines and commas, and parses doubles. */
 function bareRead(path: string): number {
   const file = openSync(path, "r");
   const buffer = Buffer.alloc(sliceBytes);

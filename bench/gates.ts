@@ -16,7 +16,7 @@ const many = Number(process.env.BENCH_RECORDS ?? 10_000_000);
 const [days, lanes] = [60, 50];
 const repetitions = 11;
 
-/** Measures a judgement of the gates beside few and beside many stored comparisons, with the same evidence. */
+/** Measures a judgement of the gates with few and with many stored comparisons, and the same evidence. */
 export const gates = (): Promise<BenchResult> =>
   inTemporaryFolder(async (folder) => {
     const [small, large] = [await judging(folder, few), await judging(folder, many)];

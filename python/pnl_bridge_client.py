@@ -342,7 +342,7 @@ class ExcelReportBridge(Client):
         super().__init__(url, timeout=timeout, **names)
 
     def generate_daily_pnl(self, date):
-        """Writes the report of a day (a date or YYYY-MM-DD) and returns its `path`, `side`, `because`, `version`.
+        """Writes the report of a day (a date or YYYY-MM-DD); returns `path`, `side`, `because` and `version`.
 
         `diff` is the comparison with the other system's report (`path`, `ok`, `counts`), in phases that compare.
         The path is on the gateway's machine.

@@ -289,7 +289,7 @@ def from_pandas(value, path, depth, notes):
 
 
 def cells_of(series):
-    """Returns the cells as Python values. A float32 is not converted, because its short text would be lost."""
+    """Returns the cells as Python values. A float32 stays, because its short text would be lost."""
     is_small_float = series.dtype.kind == "f" and series.dtype.itemsize < 8
     return list(series.to_numpy()) if is_small_float else series.tolist()
 

@@ -7,9 +7,9 @@ import { edgeTests } from "../test/edge-tests.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * Reads the build before a whole run of tests or benchmarks. The function that it returns writes the result of
- * the run into `.node/KIND.json`, for `pnl-bridge evidence add`. If the sources have changed meanwhile, it
- * writes nothing and returns the reason.
+ * Reads the build before a whole run of tests or benchmarks. The returned function writes the result of the
+ * run into `.node/KIND.json`, for `pnl-bridge evidence add`. If the sources have changed meanwhile, that
+ * function writes nothing and returns the reason.
  */
 export function beginResult(
   kind: "tests" | "benchmarks",
@@ -28,7 +28,7 @@ export function beginResult(
   };
 }
 
-/** The parts of a file's results in the report of vitest's JSON reporter that are used here. */
+/** The results of a test file as vitest's JSON reporter writes them, without the parts that are not used. */
 export interface TestedFile {
   /** The path of the file. */
   readonly name: string;
@@ -56,7 +56,7 @@ export function featuresOf(files: readonly TestedFile[], base = root): readonly 
   );
 }
 
-/** The number of tests of each folder, and the time of its files; `src/control/evidence` is in `src/control`. */
+/** The tests and the time of each folder, by two levels: `src/control/evidence` is in `src/control`. */
 export function suitesOf(files: readonly TestedFile[], base = root) {
   const suiteOf = ({ name }: TestedFile): string =>
     relative(base, name).split(sep).slice(0, -1).slice(0, 2).join("/");

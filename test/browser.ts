@@ -33,8 +33,8 @@ const flags = [
   "--disable-sync",
   // The next page of a tab gets the same process: a new one would double what a page costs.
   "--disable-site-isolation-trials",
-  // Only the last list of features counts, so this one repeats what Playwright disables. Chromium would render its
-  // own address bar as pages, in a further process, which doubles what a page costs.
+  // Only the last list of features counts, so this one repeats what Playwright disables. Chromium would
+  // render its own address bar as pages, in a further process, which doubles what a page costs.
   `--disable-features=${[
     ...["WebUIOmniboxPopup", "WebUIOmniboxAimPopup"],
     ...["AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"],

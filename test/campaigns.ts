@@ -213,8 +213,8 @@ export const runs = (short: number, long: number): number => (isLongRun("propert
 export const longSeconds = Number(process.env.LONG_S ?? 600);
 
 /**
- * Runs `work` for seed 1, 2, 3 …: `short` seeds in `./run test`, and in the long run as many as fit into the time.
- * Throws the first failure, with the command that repeats its seed.
+ * Runs `work` for seed 1, 2, 3 …: `short` seeds in `./run test`, and in the long run as many as the time
+ * allows. Throws the first failure, with the command that repeats its seed.
  */
 export async function overSeeds(
   name: CampaignName,

@@ -1,6 +1,6 @@
 /**
- * The tests that cover each edge feature of the gate `edges_covered`. `./run test` lists a feature in its result
- * file only if all of its tests passed.
+ * The tests that cover each edge feature of the gate `edges_covered`. `./run test` lists a feature in its
+ * result file only if all of its tests passed.
  */
 
 interface EdgeTest {
@@ -9,7 +9,7 @@ interface EdgeTest {
   readonly title: string;
 }
 
-/** Its days have a month-end, an expiry week and a day after a holiday, for which its gates ask. */
+/** The gates of this rehearsal need its month-end, its expiry week and its day after a holiday. */
 const wholeMigration: EdgeTest = {
   file: "test/rehearse/rehearse.test.ts",
   title: "of a clean desk reaches every phase, and each move names the evidence of its gates",

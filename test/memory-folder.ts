@@ -1,7 +1,7 @@
 /**
- * Puts the tests' temporary files in memory where the system has a file system for that, because the tests write
- * thousands of small databases and would wait for the disk at each commit. What the tests prove about lost power
- * does not depend on it: they simulate which writes a disk has kept.
+ * Puts the temporary files of the tests in memory if the system has a file system for that, because the tests
+ * write thousands of small databases and would wait for the disk at each commit. The tests about lost power
+ * do not depend on it: they simulate which writes a disk has kept.
  */
 import { chmodSync, existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
 

@@ -881,7 +881,7 @@ describe("audit verify on a store that was edited without its triggers", () => {
     return text;
   };
 
-  /** Each edit, with the line that names it. src/control/audit-chain.test.ts tests every fault without a process. */
+  /** Each edit, with the line that names it. `audit-chain.test.ts` tests every fault without a process. */
   const edits = [
     [
       "a row edited",

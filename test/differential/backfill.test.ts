@@ -1,6 +1,7 @@
 /**
- * The real ledgers, processed by the legacy desk into a `pnl_tracker.db`, are brought into modern: every row of
- * legacy is in modern with its exact values or waits with a reason, also if the process is killed on the way.
+ * The real ledgers, processed by the legacy desk into a `pnl_tracker.db`, are copied into modern: every row
+ * of legacy is in modern with its exact values or waits with a reason, also if the process is killed
+ * meanwhile.
  */
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";

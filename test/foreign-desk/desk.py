@@ -1,4 +1,4 @@
-"""A desk's P&L in Python, written from the public description of its rules, with mistakes that can be switched on.
+"""A desk's P&L in Python, written from the public description of its rules; mistakes can be switched on.
 
 Behind python/pnl_bridge_worker.py it answers `history`. Without a mistake it follows these rules: a row that an
 earlier file has counts once; the oldest lot is closed first; a day is a calendar day in Chicago; the total of a day is

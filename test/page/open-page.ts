@@ -56,7 +56,7 @@ export function usePages(): Pages {
   });
   beforeEach(() => shared.setViewportSize(usual));
   afterEach(async () => {
-    // The next test has the same address, and signs in by itself. A page that was never opened has no storage.
+    // The next test has the same address, and signs in by itself. A page that was not opened has no storage.
     await shared.evaluate("try { sessionStorage.clear(); } catch {}");
     await shared.goto("about:blank");
     await shared.unrouteAll();

@@ -15,9 +15,9 @@ export interface Relay extends AsyncDisposable {
   down(): void;
   heal(): void;
   /**
-   * Passes the next request whose first line begins so to the gateway, and only the head of its answer to the
-   * client, whose connection then ends. Resolves then. Without the head, a browser would repeat the request by
-   * itself.
+   * Passes the next request whose first line begins with `request` to the gateway, and only the head of its
+   * answer to the client. Then ends the client's connection and resolves. Without the head, a browser would
+   * repeat the request by itself.
    */
   cutAnswerTo(request: string): Promise<void>;
   /** The address to which the relay passes bytes. A gateway that starts again has another one. */

@@ -11,8 +11,8 @@ import { usePages } from "./open-page.ts";
 import { ledgersRead, type Stop, walk } from "./walk.ts";
 
 /**
- * The stops of the walk whose views show more than those of an empty desk, each with the part that other views
- * do not have. axe examines these parts.
+ * The stops of the walk whose views show more than those of an empty desk, each with the part that other
+ * views do not have. axe examines these parts.
  */
 const examined: Partial<Record<Stop, string>> = {
   cause: "html",

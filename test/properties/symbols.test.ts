@@ -94,7 +94,7 @@ function refusalFault({ code, why, lost }: Refused): string | undefined {
   return undefined;
 }
 
-/** A short run checks every n-th of many cases that are alike; the campaign `properties` checks all of them. */
+/** A short run checks every n-th of many similar cases; the campaign `properties` checks all of them. */
 const eachOf = <T>(cases: readonly T[], step: number): readonly T[] =>
   isLongRun("properties") ? cases : cases.filter((_, at) => at % step === 0);
 const allEighths = Array.from({ length: strikesMax }, (_, at) => at + 1);

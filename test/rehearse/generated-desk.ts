@@ -25,9 +25,9 @@ export const daysFrom = (count: number): readonly string[] => {
 };
 
 /**
- * Writes one ledger for each day into a new folder and returns it. Each day each instrument of `lanes` has one trade,
- * with quantity 2: buys and sales take turns, and half of the instruments begin with a sale. The days in
- * `without` have no file.
+ * Writes one ledger for each day into a new folder and returns it. Each day each instrument of `lanes` has
+ * one trade, with quantity 2: buys and sales take turns, and half of the instruments begin with a sale. The
+ * days in `without` have no file.
  */
 export function writeDesk(
   folder: string,

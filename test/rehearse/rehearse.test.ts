@@ -1,6 +1,6 @@
 /**
- * Rehearsals of an invented desk: a clean one reaches every phase, and each seeded fault stops the migration at
- * the gate that must see it. The limits of the configuration are wider than the defaults, so that 26
+ * Rehearsals of an invented desk: a clean one reaches every phase, and each seeded fault stops the migration
+ * at the gate that must see it. The limits of the configuration are wider than the defaults, so that 26
  * trading days suffice; the campaign `rehearse` plays 300 days under the defaults.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

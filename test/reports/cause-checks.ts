@@ -6,9 +6,9 @@ import type { Workbook } from "../../src/ports/workbook.ts";
 type Texts = Readonly<Record<string, string>>;
 
 /**
- * Returns a check of the cause of each difference of two reports by their rows, without the rules of the product. A
- * known defect of legacy that has no check here fails. Amounts are compared to a cent, which floats of this size
- * hold.
+ * Returns a function that checks the cause of a difference with the rows of both reports, without the rules
+ * of the product. A known defect of legacy that has no check here fails. Amounts are compared to a cent,
+ * which floats of this size hold.
  */
 export function causeChecks(legacy: Workbook, modern: Workbook, all: readonly ReportDifference[]) {
   const [own, others] = [legacy, modern].map(
@@ -44,7 +44,7 @@ export function causeChecks(legacy: Workbook, modern: Workbook, all: readonly Re
   const priceOf = (symbol = "", column = "Current_Price"): number =>
     Number(rows("modern", "Positions").find((row) => row.Symbol === symbol)?.[column]);
 
-  /** The number by which legacy's figure is larger, if nothing but the repeated trades makes a difference. */
+  /** The number by which legacy's figure is larger if only the repeated trades make a difference. */
   const expectedMore = (sheet: string, column: string, row: Texts): number => {
     const symbol = row.Symbol ?? /^POS_(.*)_\d+$/.exec(row.Position_ID ?? "")?.[1];
     if (sheet === "Summary")
@@ -72,7 +72,7 @@ export function causeChecks(legacy: Workbook, modern: Workbook, all: readonly Re
       .toSorted()
       .join() === lots("legacy", symbol).toSorted().join();
 
-  // An option of legacy's, and what is the same in modern's row of it.
+  // The parts of an option's row that are the same in both reports.
   const bare = (text = ""): string => text.replace(/\/[^_]*/, "");
   const partOf = (sheet: string, row: Texts): string => {
     const rounded = (text = ""): string =>

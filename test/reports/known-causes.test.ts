@@ -1,4 +1,4 @@
-/** Causes of differences between legacy's own report and the bridge's are given only if they are proved. */
+/** A difference between legacy's own report and the bridge's has a known cause only if the rows prove it. */
 import { expect, test } from "vitest";
 import { reportCauses } from "../../src/bridges/reports/known-causes.ts";
 import { reportKeyword } from "../../src/bridges/reports/layout.ts";
@@ -146,8 +146,8 @@ test("each known defect of legacy's report is the cause of the differences that 
 });
 
 /**
- * A report with one number raised by 7, for each number. The realized P&L of the repeated trade is left out: it
- * depends on the lots that are open at that time.
+ * For each number of a report, the report with this number raised by 7. The realized P&L of the repeated
+ * trade is left out: it depends on the lots that are open at that time.
  */
 function* altered(sheets: Sheets): Generator<readonly [place: string, sheets: Sheets]> {
   for (const [name, rows] of Object.entries(sheets))
@@ -160,7 +160,7 @@ function* altered(sheets: Sheets): Generator<readonly [place: string, sheets: Sh
           ];
 }
 
-test("a figure that is wrong on either side has no known cause", async () => {
+test("a figure that is wrong on either side leaves a difference without a known cause", async () => {
   const cases = [
     ...[...altered(legacySheets)].map(
       ([place, sheets]) => [`legacy ${place}`, sheets, modernSheets] as const,

@@ -63,7 +63,7 @@ interface Process {
 
 let wanted: Side;
 
-/** Composes bridge, backfill and cut-over as the application's `openDatabase` does, over stores of this thread. */
+/** Composes bridge, backfill and cut-over as `openDatabase` does, over stores of this thread. */
 async function begin({ legacyPath, addresses }: PairOfDatabases, name: string): Promise<Process> {
   const stores: Record<Side, RecordStore> = {
     legacy: storeIn(legacyPath, "legacy"),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "../cli/run-cli.ts";
 
-/** Declares the tests of the table in a page. Its rows are named by a letter and the numbers from 1 to `count`. */
+/** Declares the tests of the table in a page. A row's name is a letter and a number from 1 to `count`. */
 export function checkFaultTable(name: string, page: string, letter: string, count: number): void {
   const [, table = ""] = /<!-- faults -->\n([\s\S]*?)<!-- \/faults -->/.exec(page) ?? [];
   const rows = table

@@ -6,7 +6,7 @@ import { edgeFeatures } from "../../src/control/evidence/record-gates.ts";
 import { root, withFiles } from "../cli/run-cli.ts";
 import { edgeTests } from "../edge-tests.ts";
 
-it("a run is recorded with the build of before it, and not at all if the sources change during the run", () =>
+it("a run is recorded with the build at its start, and not at all if the sources change during the run", () =>
   withFiles({}, async (folder) => {
     const file = join(folder, "tests.json");
     let build = "1+a";

@@ -1,9 +1,9 @@
 /**
  * Follows docs/bridge-your-system.md as a new user does: runs the commands of the page in their order in an
- * empty folder, and between them writes each file when the page shows it. In `./run test --long walk` the first
- * command installs the packed checkout; if the registry does not answer, the packages of the checkout replace
- * those that it would install. In a short run the bundle of the tests replaces the installation, and npx is
- * left out.
+ * empty folder, and between them writes each file when the page shows it. In `./run test --long walk` the
+ * first command installs the packed checkout; if the registry does not answer, the packages of the checkout
+ * replace those that it would install. In a short run the bundle of the tests replaces the installation, and
+ * npx is left out.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -147,7 +147,7 @@ class Walk {
     this.#expect(command, String(line), output);
   }
 
-  /** Runs a command as the page shows it; in a short run the program needs no npx, and mostly no new process. */
+  /** Runs a command as the page shows it; in a short run without npx, and mostly without a new process. */
   async #run(command: string): Promise<string> {
     if (isLongRun("walk") || !command.startsWith("npx pnl-bridge ")) return this.#shell(command);
     const args = command.replace("npx pnl-bridge ", "").matchAll(/"([^"]*)"|(\S+)/g);

@@ -49,7 +49,7 @@ export function Chart({ label, x, textOf, series, height = 260 }: ChartProps) {
 const barPaths = uPlot.paths.bars?.({ size: [0.6, 24] });
 const colors = { line: "--accent", dashes: "--warn", bars: "--soft" } as const;
 
-/** A chart on the screen. It keeps its canvas while only its data change, because a new canvas is expensive. */
+/** A chart on the screen. It keeps its canvas if only its data change, because a new canvas is expensive. */
 class Drawing {
   readonly #plot: uPlot;
   readonly #ended = new AbortController();
@@ -108,8 +108,8 @@ class Drawing {
   }
 
   /**
-   * Shows other data. If the data are equal, nothing is drawn and a zoom stays. Returns false for other series,
-   * and if a chart becomes empty or ceases to be: uPlot would keep the former axis.
+   * Shows other data. If the data are equal, draws nothing and keeps a zoom. Returns false if the series or
+   * the height change, or if only one of the old and the new data is empty: uPlot would keep the former axis.
    */
   show(drawn: Drawn): boolean {
     const before = this.#drawn;

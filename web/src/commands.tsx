@@ -1,6 +1,6 @@
 /**
- * The commands of an operator that change the plan, and the sign-off of a gate. Each carries the epoch that the person saw, except a
- * lower percentage and a change of a list towards legacy.
+ * The commands of an operator that change the plan, and the sign-off of a gate. Each carries the epoch that
+ * the person saw, except a lower percentage and a change of a list towards legacy.
  */
 import { useEffect, useState } from "react";
 import { ApiError, asApiError, post, request } from "./api.ts";

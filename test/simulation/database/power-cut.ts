@@ -118,7 +118,7 @@ function contentOf(file: string): Content {
   }
 }
 
-/** A mixture of two contents of a file: each sector is that of one of them. `header` bytes are synced first. */
+/** Mixes two contents of a file: each sector is that of one of them. `header` bytes are synced first. */
 function torn(synced: Content, now: Content, header: number, random: Random): Content {
   if (now === undefined || synced?.equals(now)) return now;
   const old = synced ?? Buffer.alloc(0);

@@ -1,6 +1,6 @@
 /**
- * The comparisons that a filter finds, newest first. Later comparisons do not enter the list, so that its rows
- * never move while a person reads them. Further pages are requested as the person scrolls.
+ * The comparisons that a filter finds, newest first. Later comparisons do not enter the list, so that its
+ * rows never move while a person reads them. Further pages are requested as the person scrolls.
  */
 import { oneAtATime } from "../../../src/base/one-at-a-time.ts";
 import { ApiError, request } from "../api.ts";

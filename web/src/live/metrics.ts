@@ -30,13 +30,13 @@ export interface Sample {
   readonly paired: ReadonlyMap<string, PairedCalls>;
 }
 
-/** Times in seconds, infinite for a time-out, and the numbers of all pairs and of those with a slower modern. */
+/** Times in seconds, infinite for a time-out; the number of all pairs, and of those with a slower modern. */
 type PairedCalls = Readonly<
   Partial<Record<`${"p50" | "p99"} ${Side}` | "pairs all" | "pairs slower", number>>
 >;
 
 const everyMs = 5_000;
-/** Older samples than this are kept half a minute apart, up to an hour, so that the tab's memory stays small. */
+/** Samples older than this are kept half a minute apart, for an hour, so that the tab needs little memory. */
 const allMs = 120_000;
 const [apartMs, keptMs] = [30_000, 3_600_000];
 

@@ -1,7 +1,7 @@
 /**
  * Reads the gateway's event stream, and reconnects until the stream is closed. It uses `fetch` and not
- * `EventSource`, because `fetch` can send a token and returns the HTTP status. A stream that is silent for two
- * and a half seconds counts as lost, because a half-open connection never ends by itself.
+ * `EventSource`, because `fetch` can send a token and returns the HTTP status. A stream that is silent for
+ * two and a half seconds counts as lost, because a half-open connection never ends by itself.
  */
 import { backOffMs } from "../../../src/base/back-off.ts";
 import { ApiError, apiUrl, authorization, refusalOf } from "../api.ts";

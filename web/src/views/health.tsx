@@ -1,6 +1,6 @@
 /**
- * The view `Health`: how fast and how reliable both systems are, and what users saw of modern, as charts since
- * the page was opened.
+ * The view `Health`: how fast and how reliable both systems are, and what users saw of modern, as charts
+ * since the page was opened.
  */
 import { useMemo } from "react";
 import { Chart } from "../chart.tsx";
