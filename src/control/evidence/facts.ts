@@ -86,3 +86,15 @@ export interface EvidenceFacts {
   /** The number of rows in quarantine; null if it is not known. */
   readonly quarantined: number | null;
 }
+
+/** Returns the newest record of a kind by its own time; of several at that time, the one added last. */
+export const newestOf = (
+  { records }: Pick<EvidenceFacts, "records">,
+  kind: string,
+): EvidenceRecord | undefined =>
+  records
+    .filter((record) => record.kind === kind)
+    .reduce<EvidenceRecord | undefined>(
+      (newest, record) => (newest === undefined || record.atMs >= newest.atMs ? record : newest),
+      undefined,
+    );

@@ -457,6 +457,40 @@ test("the gate standing names an instrument that is apart or, if none is, an ans
   expect(whyOf(summary)).toMatch(/^1 lane is apart now, such as EGB #dashboard 1 /);
 });
 
+test("with a lower limit of latency_p50, a pair counts as slower if its latencies may be above that limit", () => {
+  const bin = (ms: number) => Math.ceil(Math.log(ms) / Math.log(1.1));
+  /** 3,000 pairs in which modern takes `ratio` times as long, while a repeated call takes 1 / 1.14 of the time. */
+  const pairsAt = (ratio: number): Given => {
+    const counts = new Map<string, number>();
+    for (let at = 0; at < 3_000; at++) {
+      const legacyMs = Math.exp((5 * at) / 3_000);
+      const stratum = `totals later ${bin(legacyMs)} ${bin(ratio * legacyMs)}`;
+      counts.set(stratum, (counts.get(stratum) ?? 0) + 1);
+    }
+    const bins = [...counts].map(([stratum, n]) => tally("bins", stratum, { n }));
+    return {
+      tallies: [tally("pairs", "totals", { n: 3_000 }), tally("order", "totals 17", { n: 1_000 }), ...bins],
+    };
+  };
+  expect(judged("latency_p50", "dual_write", pairsAt(1.04))).toMatchObject({
+    ...{ state: "inconclusive", evidence: { k: 3_000, n: 3_000 } },
+    why: expect.stringMatching(
+      /took, or may have taken, more than 1 times as long as legacy in 3000 of 3000 pairs/,
+    ),
+  });
+  expect(stateOf("latency_p50", "dual_write", pairsAt(1.12))).toBe("closed");
+  expect(stateOf("latency_p50", "dual_write", pairsAt(1 / 1.14))).toBe("open");
+});
+
+test("the newest result is judged by its own time, also if an older one is added later", () => {
+  const tests = (failed: number, hoursAgo: number) => ({
+    ...result("tests", { passed: 10, failed, skipped: 0 }),
+    atMs: nowMs - hoursAgo * 3_600_000,
+  });
+  expect(stateOf("tests_passed", "dual_write", { records: [tests(1, 1), tests(0, 2)] })).toBe("closed");
+  expect(stateOf("tests_passed", "dual_write", { records: [tests(1, 2), tests(0, 1)] })).toBe("open");
+});
+
 test("the gate noise needs 200 A/A calls of each method, and calls of one method do not count for another", () => {
   const tallies = ["totals", "dailyPnl"].map((method) => tally("ab", method, { n: 1_000 }));
   const controls = [tally("aa", "totals", { n: 500 }), tally("aa", "dailyPnl", { n: 150 })];

@@ -8,17 +8,21 @@ import type {
 } from "../../ports/migration-report.ts";
 import type { EvidenceSource, StoredEvidence, Tally } from "../../ports/tallies.ts";
 import { type Bin, binsOf, methodsOf, quantile, sum } from "./bins.ts";
-import type { EvidenceFacts } from "./facts.ts";
+import { type EvidenceFacts, newestOf } from "./facts.ts";
 import { upperBound } from "./statistics.ts";
 import { ofSources, type Trial } from "./trials.ts";
 
 /** The accepted probability that a bound of a rate is wrong, as for the gates before `dual_write`. */
 const alpha = 0.05;
 
-export function metricsOf({ stored, trials: { trials }, records }: EvidenceFacts): MigrationMetrics {
+export function metricsOf(facts: EvidenceFacts): MigrationMetrics {
+  const {
+    stored,
+    trials: { trials },
+  } = facts;
   const { tallies } = stored;
   const { n: minutes, k: failed } = sum(tallies, "errors");
-  const memory = records.findLast(({ kind }) => kind === "memory");
+  const memory = newestOf(facts, "memory");
   return {
     calculationTime: methodsOf(tallies, "pairs").map((method) => timeOf(method, tallies)),
     memory: memory === undefined ? null : memoryOf(memory),

@@ -4,7 +4,7 @@
  */
 
 import { kindsOfDay } from "./day-kinds.ts";
-import type { EvidenceFacts, EvidenceRecord } from "./facts.ts";
+import { type EvidenceFacts, type EvidenceRecord, newestOf } from "./facts.ts";
 import { coverageOf, isMaterial, rowMax } from "./figure-gates.ts";
 import { shownErrors } from "./harm.ts";
 import { impactOf } from "./metrics.ts";
@@ -35,9 +35,6 @@ const readerDays = 7;
 
 const addTo = "record the result with evidence add FILE --actor NAME";
 
-const newest = ({ records }: EvidenceFacts, kind: string): EvidenceRecord | undefined =>
-  records.findLast((record) => record.kind === kind);
-
 const numbersIn = (content: EvidenceRecord["content"]): Readonly<Record<string, number>> =>
   Object.fromEntries(
     Object.entries(content).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
@@ -61,7 +58,7 @@ function onNewest(
   }: { readonly kind: string; readonly what?: string; readonly way: string; readonly days?: number },
   judge: (record: EvidenceRecord) => EvidenceVerdict,
 ): EvidenceVerdict {
-  const record = newest(facts, kind);
+  const record = newestOf(facts, kind);
   if (record === undefined) return inconclusive(`no ${what} is recorded; ${way}`);
   const age = (facts.nowMs - record.atMs) / dayMs;
   const evidence = { build: record.build, ageDays: Number(age.toFixed(1)), limit: days };
@@ -122,7 +119,7 @@ export const recordGates: readonly EvidenceGate[] = [
     before: ["dual_write", "primary_switch", "cleanup"],
     isWaivable: true,
     judge(facts) {
-      const tested = listIn(newest(facts, "tests")?.content ?? {}, "features").map(String);
+      const tested = listIn(newestOf(facts, "tests")?.content ?? {}, "features").map(String);
       const replayed = ofSources(facts.trials.trials, "replay").map((trial) => ({
         trial,
         kinds: kindsOfDay(trial.day),
@@ -312,7 +309,7 @@ export const recordGates: readonly EvidenceGate[] = [
           "the content of the quarantine is unknown; repair what keeps db review from reading it",
         );
       if (!hasPair) return open("no pair of databases is configured, so no write can be lost between them");
-      const record = newest(facts, "reconcile");
+      const record = newestOf(facts, "reconcile");
       if (record === undefined) return inconclusive("no reconciliation is recorded; run db reconcile");
       const minutes = (nowMs - record.atMs) / 60_000;
       const evidence = { ok: record.content.ok === true, ageMinutes: Number(minutes.toFixed(1)) };
