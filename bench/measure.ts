@@ -16,8 +16,8 @@ export interface Times {
 /**
  * Measures each candidate and returns the times by name. Every repetition runs all candidates, each time
  * beginning with another one, so that a slow minute of the machine affects all of them. The first repetition
- * is a warm-up and is not counted. Memory is collected before each run; a `major` collection discards compiled
- * code too.
+ * is a warm-up and is not counted. Memory is collected before each run; a `major` collection discards
+ * compiled code too.
  */
 export async function interleaved<Name extends string>(
   candidates: Readonly<Record<Name, Candidate>>,

@@ -60,8 +60,8 @@ export async function overhead(): Promise<BenchResult> {
 
 /**
  * The processor time that evidence adds to a shadowed call, in one process, because the ratio is small. Both
- * stores of comparisons are real ones. The collections between the rounds are minor, so that no round measures
- * the compiler.
+ * stores of comparisons are real ones. The collections between the rounds are minor, so that no round
+ * measures the compiler.
  */
 const evidence = (): Promise<readonly BenchRow[]> =>
   inTemporaryFolder(async (folder) => {
