@@ -76,7 +76,15 @@ const evidence = (at: string): readonly LaneDay[] =>
       source: "live",
       day: new Date(Date.UTC(2025, 0, 1 + Math.floor(index / lanes))).toISOString().slice(0, 10),
     },
-    ...{ book: "EGB", symbol: `S${index % lanes}`, group: "future", at, apart: null, accepted: null },
+    ...{
+      book: "EGB",
+      symbol: `S${index % lanes}`,
+      method: "openPositions",
+      group: "future",
+      at,
+      apart: null,
+      accepted: null,
+    },
     ...{ money: 0, quantityApart: false, signed: 0, weight: 1_000 },
   }));
 

@@ -8,7 +8,9 @@
 const evidenceSources = ["replay", "live", "served"] as const;
 export type EvidenceSource = (typeof evidenceSources)[number];
 
-/** One lane (book and symbol) on one trading day, as its last comparison of that day found it. */
+/**
+ * One lane (book and symbol) on one trading day, as the last comparison of one method on that day found it.
+ */
 export interface LaneDay {
   readonly source: EvidenceSource;
   /** The trading day, YYYY-MM-DD. */
@@ -17,6 +19,8 @@ export interface LaneDay {
   readonly book: string;
   /** A symbol, or `#` and the request for an answer that has no rows with symbols. */
   readonly symbol: string;
+  /** The method whose answers were compared. Empty if a replay was, or an earlier version counted. */
+  readonly method: string;
   /** The class of the product: `future`, `option`, `summary`, …; the gates judge each class separately. */
   readonly group: string;
   /** The time of the comparison, ISO 8601, UTC. */

@@ -116,6 +116,7 @@ export function evidenceStoreContract(
         day: "2026-11-20",
         book: "EGB",
         symbol: "ZNZ2026",
+        method: "openPositions",
         group: "future",
         at: "2026-11-20T15:00:00.000Z",
         apart: null,
@@ -161,7 +162,7 @@ export function evidenceStoreContract(
         expect(await store.evidence("none")).toMatchObject({ laneDays: [], tallies: [], processes: [] });
       });
 
-      it("adds counts up over processes, and keeps the last comparison of a lane and day", async () => {
+      it("adds counts up over processes, and keeps the last comparison of each lane, day and method", async () => {
         const stores = [await open(), await open()];
         const at = (second: number): string => `2026-11-20T15:00:0${second}.000Z`;
         await Promise.all(
@@ -171,14 +172,18 @@ export function evidenceStoreContract(
               delta({
                 process: `process ${index}`,
                 at: at(second),
-                laneDays: [laneDay({ at: at(second), weight: second })],
+                laneDays: ["openPositions", "dailyPnl"].map((method) =>
+                  laneDay({ method, at: at(second), weight: second }),
+                ),
                 tallies: [tally({ n: second, k: 1, largest: second })],
               }),
             ),
           ),
         );
         const { laneDays, tallies, processes } = await (await open()).evidence("a/b/c");
-        expect(laneDays).toEqual([laneDay({ at: at(4), weight: 4 })]);
+        const last = laneDay({ at: at(4), weight: 4 });
+        expect(laneDays).toHaveLength(2);
+        expect(laneDays).toEqual(expect.arrayContaining([last, { ...last, method: "dailyPnl" }]));
         expect(tallies).toEqual([tally({ n: 10, k: 4, amount: 10, largest: 4 })]);
         expect(processes).toHaveLength(4);
       });

@@ -24,7 +24,8 @@ export class MemoryTallies {
     const of = this.#of(key);
     this.#keys.set(key, of);
     for (const laneDay of laneDays) {
-      const id = JSON.stringify([laneDay.source, laneDay.day, laneDay.book, laneDay.symbol]);
+      const { source, day, book, symbol, method } = laneDay;
+      const id = JSON.stringify([source, day, book, symbol, method]);
       if ((of.laneDays.get(id)?.at ?? "") <= laneDay.at) of.laneDays.set(id, laneDay);
     }
     for (const tally of tallies) {

@@ -54,7 +54,14 @@ const servedFacts = ((): EvidenceFacts => {
   const tally = (signal: string, stratum: string, given: object = {}) => ({
     ...{ source: "served" as const, signal, stratum, n: 1, k: 0, amount: 0, largest: 0, ...given },
   });
-  const lane = { source: "live" as const, day: "2026-11-27", book: "EGB", symbol: "ZNZ6", group: "future" };
+  const lane = {
+    source: "live" as const,
+    day: "2026-11-27",
+    book: "EGB",
+    symbol: "ZNZ6",
+    method: "openPositions",
+    group: "future",
+  };
   const laneDay = {
     ...{ ...lane, at: "2026-11-27T20:00:00Z", apart: null, accepted: null },
     ...{ money: 0, quantityApart: false, signed: 0, weight: 1 },

@@ -97,5 +97,10 @@ export const evidenceTables: OwnedTables = {
         key text NOT NULL,
         looks bigint NOT NULL
       );`,
+    // The rows so far are of an unknown method.
+    (schema) => `
+      ALTER TABLE ${schema}.lane_days ADD COLUMN method text NOT NULL DEFAULT '';
+      ALTER TABLE ${schema}.lane_days DROP CONSTRAINT lane_days_pkey,
+        ADD PRIMARY KEY (key, source, day, book, symbol, method);`,
   ],
 };

@@ -193,6 +193,21 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       expect(rows).toEqual([{ table_name: "comparisons" }]);
     });
 
+    test("of the version before keep their lane-days, without a method", async () => {
+      await (await open()).close();
+      await admin.query(
+        `DELETE FROM ${inSchema("evidence_migrations")} WHERE version = 5;
+         ALTER TABLE ${inSchema("lane_days")} DROP COLUMN method,
+           ADD CONSTRAINT lane_days_pkey PRIMARY KEY (key, source, day, book, symbol);
+         INSERT INTO ${inSchema("lane_days")} VALUES ('k', 'live', '2026-11-20', 'EGB', 'ZN', 'future',
+           '2026-11-20T15:00:00.000Z', 'realized', NULL, 5, false, 5, 100)`,
+      );
+      const { laneDays } = await (await open()).evidence("k");
+      expect(laneDays).toMatchObject([
+        { symbol: "ZN", method: "", apart: "realized", money: 5, weight: 100 },
+      ]);
+    });
+
     test("of a later version are refused", async () => {
       await (await open()).close();
       await admin.query(`INSERT INTO ${inSchema("evidence_migrations")} (version) VALUES (999)`);

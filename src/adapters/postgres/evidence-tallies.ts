@@ -1,6 +1,6 @@
 /**
- * The evidence of the gates in PostgreSQL: one row for each lane and day, and tables of counts, of processes
- * and of attempts. Lane days and counts are sent as one JSON text each. `schema` is the escaped name of the
+ * The evidence of the gates in PostgreSQL: one row for each lane, day and method, and tables of counts, of
+ * processes and of attempts. Lane days and counts are sent as one JSON text each. `schema` is the escaped name of the
  * schema.
  */
 import type { PoolClient } from "pg";
@@ -21,8 +21,8 @@ export async function addEvidence(
       `INSERT INTO ${schema}.lane_days AS so_far
        SELECT $1, given.* FROM jsonb_to_recordset($2::jsonb) AS given (source text, day text, book text,
          symbol text, "group" text, at text, apart text, accepted text, money double precision,
-         "quantityApart" boolean, signed double precision, weight double precision)
-       ON CONFLICT (key, source, day, book, symbol) DO UPDATE SET "group" = excluded."group",
+         "quantityApart" boolean, signed double precision, weight double precision, method text)
+       ON CONFLICT (key, source, day, book, symbol, method) DO UPDATE SET "group" = excluded."group",
          at = excluded.at, apart = excluded.apart, accepted = excluded.accepted, money = excluded.money,
          quantity_apart = excluded.quantity_apart, signed = excluded.signed, weight = excluded.weight
        WHERE excluded.at >= so_far.at`,
@@ -57,7 +57,7 @@ export async function evidenceUnder(
   };
   const laneDays = await select<Numbers<Omit<LaneDay, "quantityApart">> & { readonly quantity: string }>(
     `source, day, book, symbol, "group", at, apart, accepted, money, quantity_apart::text AS quantity,
-     signed, weight`,
+     signed, weight, method`,
     "lane_days",
   );
   const tallies = await select<Numbers<Tally>>("source, signal, stratum, n, k, amount, largest", "tallies");

@@ -14,7 +14,7 @@ import type { Verdict } from "../../domain/migration/verdict.ts";
 import type { ComparisonRecord } from "../../ports/evidence.ts";
 import type { Attempt, EvidenceDelta, StoredEvidence } from "../../ports/tallies.ts";
 import { columns, type EvidenceRow, type StoredRow } from "./evidence-row.ts";
-import { EvidenceTallies, talliesMigration } from "./evidence-tallies.ts";
+import { EvidenceTallies, methodsMigration, talliesMigration } from "./evidence-tallies.ts";
 import { inodeOf, type OwnedKind, openOwned } from "./owned-file.ts";
 
 const migrations: readonly string[] = [
@@ -54,6 +54,7 @@ const migrations: readonly string[] = [
    );
    CREATE INDEX comparison_requests_by_day ON comparison_requests (day);`,
   talliesMigration,
+  methodsMigration,
 ];
 
 export const evidenceKind: OwnedKind = {

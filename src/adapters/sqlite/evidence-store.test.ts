@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
 import { connectionTo, foreignFiles, runSql, schemaDump } from "../../testing/sqlite-files.ts";
+import { talliesMigration } from "./evidence-tallies.ts";
 import { openSqliteEvidenceStore, type SqliteEvidenceOptions } from "./index.ts";
 
 let folder: string;
@@ -51,7 +52,7 @@ evidenceStoreContract("sqlite", async () => ({
 /** The schema as SQLite and a person see it. A change needs a new migration, never an edit of an old one. */
 const schema = `
 application_id 0x706e6c65
-user_version 4
+user_version 5
 journal_mode wal
 CREATE TABLE comparisons (
 id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,22 +87,6 @@ day TEXT NOT NULL,
 request BLOB NOT NULL
 )
 CREATE INDEX comparison_requests_by_day ON comparison_requests (day)
-CREATE TABLE lane_days (
-key TEXT NOT NULL,
-source TEXT NOT NULL,
-day TEXT NOT NULL,
-book TEXT NOT NULL,
-symbol TEXT NOT NULL,
-"group" TEXT NOT NULL,
-at TEXT NOT NULL,
-apart TEXT,
-accepted TEXT,
-money REAL,
-quantity_apart INTEGER NOT NULL,
-signed REAL NOT NULL,
-weight REAL NOT NULL,
-PRIMARY KEY (key, source, day, book, symbol)
-) WITHOUT ROWID
 CREATE TABLE tallies (
 key TEXT NOT NULL,
 source TEXT NOT NULL,
@@ -126,6 +111,23 @@ attempt INTEGER PRIMARY KEY AUTOINCREMENT,
 key TEXT NOT NULL,
 looks INTEGER NOT NULL
 )
+CREATE TABLE lane_days (
+key TEXT NOT NULL,
+source TEXT NOT NULL,
+day TEXT NOT NULL,
+book TEXT NOT NULL,
+symbol TEXT NOT NULL,
+method TEXT NOT NULL,
+"group" TEXT NOT NULL,
+at TEXT NOT NULL,
+apart TEXT,
+accepted TEXT,
+money REAL,
+quantity_apart INTEGER NOT NULL,
+signed REAL NOT NULL,
+weight REAL NOT NULL,
+PRIMARY KEY (key, source, day, book, symbol, method)
+) WITHOUT ROWID
 `;
 
 test("the file has the expected schema", async () => {
@@ -163,6 +165,22 @@ describe("an existing file", () => {
       expect(readdirSync(dirname(path))).toEqual(["evidence.db"]);
     },
   );
+
+  test("of the version before keeps its lane-days, without a method", async () => {
+    await (await open()).close();
+    {
+      using old = connectionTo(path);
+      old.exec("DROP TABLE lane_days");
+      old.exec(talliesMigration.slice(0, talliesMigration.indexOf(";")));
+      old.exec(
+        `INSERT INTO lane_days VALUES ('k', 'live', '2026-11-20', 'EGB', 'ZN', 'future', '2026-11-20T15:00:00.000Z',
+           'realized', NULL, 5, 0, 5, 100)`,
+      );
+      old.pragma("user_version = 4");
+    }
+    const { laneDays } = await (await open()).evidence("k");
+    expect(laneDays).toMatchObject([{ symbol: "ZN", method: "", apart: "realized", money: 5, weight: 100 }]);
+  });
 
   test("that is empty becomes an evidence file", async () => {
     mkdirSync(dirname(path));

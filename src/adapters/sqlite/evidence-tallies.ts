@@ -1,6 +1,6 @@
 /**
- * The evidence of the gates in an evidence file: one row for each lane and day, and tables of counts, of
- * processes and of attempts. Pruning comparisons leaves it unchanged.
+ * The evidence of the gates in an evidence file: one row for each lane, day and method, and tables of counts,
+ * of processes and of attempts. Pruning comparisons leaves it unchanged.
  */
 import type Database from "better-sqlite3";
 import { storable } from "../../base/storable-text.ts";
@@ -48,8 +48,32 @@ export const talliesMigration = `
      looks INTEGER NOT NULL
    );`;
 
+/** Keeps the last comparison of each method. The rows so far are of an unknown method. */
+export const methodsMigration = `
+   ALTER TABLE lane_days RENAME TO lane_days_before;
+   CREATE TABLE lane_days (
+     key TEXT NOT NULL,
+     source TEXT NOT NULL,
+     day TEXT NOT NULL,
+     book TEXT NOT NULL,
+     symbol TEXT NOT NULL,
+     method TEXT NOT NULL,
+     "group" TEXT NOT NULL,
+     at TEXT NOT NULL,
+     apart TEXT,
+     accepted TEXT,
+     money REAL,
+     quantity_apart INTEGER NOT NULL,
+     signed REAL NOT NULL,
+     weight REAL NOT NULL,
+     PRIMARY KEY (key, source, day, book, symbol, method)
+   ) WITHOUT ROWID;
+   INSERT INTO lane_days SELECT key, source, day, book, symbol, '', "group", at, apart, accepted, money,
+     quantity_apart, signed, weight FROM lane_days_before;
+   DROP TABLE lane_days_before;`;
+
 const laneDayColumns =
-  'source, day, book, symbol, "group", at, apart, accepted, money, quantity_apart, signed, weight';
+  'source, day, book, symbol, method, "group", at, apart, accepted, money, quantity_apart, signed, weight';
 
 type LaneDayRow = Omit<LaneDay, "quantityApart"> & { readonly quantity_apart: number };
 
@@ -62,7 +86,7 @@ export class EvidenceTallies {
   constructor(database: Database.Database) {
     this.#database = database;
     this.#addLaneDay = database.prepare(
-      `INSERT INTO lane_days (key, ${laneDayColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO lane_days (key, ${laneDayColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET "group" = excluded."group", at = excluded.at, apart = excluded.apart,
          accepted = excluded.accepted, money = excluded.money, quantity_apart = excluded.quantity_apart,
          signed = excluded.signed, weight = excluded.weight
@@ -83,8 +107,17 @@ export class EvidenceTallies {
   add({ key, process, at, day, ended, laneDays, tallies }: EvidenceDelta): void {
     for (const one of laneDays)
       this.#addLaneDay.run(
-        ...[key, one.source, one.day, storable(one.book), storable(one.symbol), one.group, one.at],
-        ...[one.apart, one.accepted, one.money, one.quantityApart ? 1 : 0, one.signed, one.weight],
+        ...[key, one.source, one.day, storable(one.book), storable(one.symbol), one.method],
+        ...[
+          one.group,
+          one.at,
+          one.apart,
+          one.accepted,
+          one.money,
+          one.quantityApart ? 1 : 0,
+          one.signed,
+          one.weight,
+        ],
       );
     for (const { source, signal, stratum, n, k, amount, largest } of tallies)
       this.#addTally.run(key, source, signal, storable(stratum), n, k, amount, largest);

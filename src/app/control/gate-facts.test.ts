@@ -112,7 +112,14 @@ test("fault 8: each change of the configuration, also back to earlier values, be
     evidence.append([], {
       ...{ key, process: key, at: days(0), day, ended: true, tallies: [] },
       laneDays: Array.from({ length: trials }, (_, lane) => ({
-        ...{ source: "live" as const, day, book: "EGB", symbol: `S${lane}`, group: "future" },
+        ...{
+          source: "live" as const,
+          day,
+          book: "EGB",
+          symbol: `S${lane}`,
+          method: "openPositions",
+          group: "future",
+        },
         ...{ at: `${day}T15:00:00.000Z`, apart: lane < events ? "realized" : null, accepted: null },
         ...{ money: 0, quantityApart: false, signed: 0, weight: 1 },
       })),

@@ -38,7 +38,15 @@ it.each([
   const evidence = new MemoryEvidence().open();
   const delta = { key: "key", process: "one", at: later, day: "2025-07-24", ended: false, tallies: [] };
   const laneDay: LaneDay = {
-    ...{ source: "live", day: "2025-07-24", book: "", symbol: "ZN", group: "future", at },
+    ...{
+      source: "live",
+      day: "2025-07-24",
+      book: "",
+      symbol: "ZN",
+      method: "openPositions",
+      group: "future",
+      at,
+    },
     ...{ apart: "realized", accepted: null, money: 1, quantityApart: false, signed: 1, weight: 100 },
   };
   await evidence.append(stored, { ...delta, laneDays: [laneDay] });

@@ -143,8 +143,8 @@ export class DayClose {
   }
 }
 
-const idOf = ({ source, day, book, symbol, at }: LaneDay): string =>
-  JSON.stringify([source, day, book, symbol, at]);
+const idOf = ({ source, day, book, symbol, method, at }: LaneDay): string =>
+  JSON.stringify([source, day, book, symbol, method, at]);
 
 /** A text that divergences share if all their fields are the same; undefined if not all fields are stored. */
 const contentOf = ({ method, unit, fields, more }: StoredComparison): string | undefined =>

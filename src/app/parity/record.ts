@@ -75,7 +75,8 @@ export function laneDaysOf(
     let day = days.get(id);
     if (day === undefined) {
       day = {
-        ...{ source: "replay", day: tradingDay, book, symbol, group: groupOfSymbol(symbol), at },
+        ...{ source: "replay", day: tradingDay, book, symbol, method: "" },
+        ...{ group: groupOfSymbol(symbol), at },
         ...{ apart: null, accepted: null, money: 0, quantityApart: false, signed: 0, weight: 0 },
       };
       days.set(id, day);

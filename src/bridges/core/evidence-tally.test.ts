@@ -166,6 +166,36 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     expect(laneDays).toMatchObject([{ apart: null }]);
   });
 
+  test("a lane-day is kept for each method, so that the agreement of one hides no difference of another", async () => {
+    const daily = (realized: string): JsonValue => ({
+      daily: [
+        {
+          ...{ book: "EGB", symbol: "ZNZ6", tradingDay: "2026-11-20", quantity: "2", realized },
+          ...{ unrealized: "5", unrealizedChange: "0", total: realized },
+        },
+      ],
+    });
+    const same = positions(position("ZNZ6"));
+    const { laneDays, signals } = await evidenceOf(
+      {
+        ...{ legacy: { ...same, dailyPnl: daily("6000") }, modern: { ...same, dailyPnl: daily("1000") } },
+        plan: served,
+      },
+      async (service, clock) => {
+        for (const method of ["dailyPnl", "openPositions"] as const) {
+          await service.call(method, { asOf }, { user: "amy", book: "EGB" });
+          await service.idle();
+          clock.advance(600_000);
+        }
+      },
+    );
+    expect(laneDays).toMatchObject([
+      { method: "dailyPnl", apart: "daily[].realized", money: 5_000 },
+      { method: "openPositions", apart: null },
+    ]);
+    expect(impactOf({ tallies: signals("impact") }).wrongMinutes).toBe(11);
+  });
+
   test("a diverged total counts against all lanes only if no row diverges", async () => {
     const answer = (realized: string, total: string): JsonValue => ({
       positions: [position("ZNZ6", { realized }), position("ZBZ6")],

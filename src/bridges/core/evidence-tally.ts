@@ -35,14 +35,14 @@ export class EvidenceTally {
   readonly #options: EvidenceTallyOptions;
   readonly #clock: Clock;
   readonly #beforeTake: () => void;
-  /** By source and day, book, and symbol. */
+  /** By source, day and method, then by book, and by symbol. */
   readonly #laneDays = new Map<string, Map<string, Map<string, PendingLaneDay>>>();
   /** By source, signal and stratum. Counts change in place, since each comparison changes several of them. */
   readonly #tallies = new Map<string, Map<string, Map<string, Counted>>>();
   /** What nearly every comparison counts, by source and method. It joins the tallies when they are taken. */
   readonly #methods = { live: new Map<string, MethodCounts>(), served: new Map<string, MethodCounts>() };
   readonly #pairs = new Map<string, number>();
-  /** The lanes of each book that modern's last answer about them got wrong. */
+  /** The lanes of each book, with the methods whose last answer about the lane was wrong. */
   readonly #wrong = new Map<string, Set<string>>();
   /** The symbols of the latest questions by method and text, because a dashboard repeats its questions. */
   readonly #questions = new Map<string, Map<string, string>>();
@@ -158,8 +158,8 @@ export class EvidenceTally {
   restore({ key, laneDays, tallies }: EvidenceDelta): void {
     if (key !== this.#key) return;
     for (const laneDay of laneDays) {
-      const { source, day, book, symbol } = laneDay;
-      const inBook = within(within(this.#laneDays, `${source} ${day}`), book);
+      const { source, day, method, book, symbol } = laneDay;
+      const inBook = within(within(this.#laneDays, `${source} ${day} ${method}`), book);
       if (!inBook.has(symbol)) inBook.set(symbol, laneDay);
     }
     for (const { source, signal, stratum, ...counts } of tallies)
@@ -221,7 +221,7 @@ export class EvidenceTally {
     const lanes = seen.lanes ?? [
       laneOfQuestion(unit, { symbol: this.#symbolOf(method, input), method, verdict }),
     ];
-    const ofDay = this.#lanesOf(source, day);
+    const ofDay = this.#lanesOf(source, day, method);
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
       const { book, symbol, signed, quantityApart, weight } = lane;
@@ -232,7 +232,7 @@ export class EvidenceTally {
       // A comparison replaces the result of the one before, in place, so that it creates no object.
       if (known === undefined) {
         const group = symbol.startsWith("#") ? "summary" : this.#options.groupOf(symbol);
-        const facts = { source, day, book, symbol, group, at, apart, accepted: null };
+        const facts = { source, day, book, symbol, method, group, at, apart, accepted: null };
         inBook.set(symbol, { ...facts, money, quantityApart, signed, weight });
       } else {
         known.at = at;
@@ -243,21 +243,25 @@ export class EvidenceTally {
         known.weight = weight;
       }
     }
-    if (source === "served") this.#addImpact(day, seen, { lanes, failed });
+    if (source === "served") this.#addImpact(day, seen, { method, lanes, failed });
   }
 
   /** Counts user-days and book-days, since one screen may ask hundreds of times an hour. */
   #addImpact(
     day: string,
     { user, book, fellBack }: ComparisonSeen,
-    { lanes, failed }: { readonly lanes: readonly LaneSeen[]; readonly failed: boolean },
+    {
+      method,
+      lanes,
+      failed,
+    }: { readonly method: string; readonly lanes: readonly LaneSeen[]; readonly failed: boolean },
   ): void {
     const wrong = this.#wrong.get(book) ?? new Set<string>();
     const wasWrong = wrong.size > 0;
     let [largest, isWrong]: [number, boolean] = [0, false];
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
-      const id = `${lane.book}\n${lane.symbol}`;
+      const id = `${method}\n${lane.book}\n${lane.symbol}`;
       largest = Math.max(largest, lane.money ?? 0);
       // If modern failed, the user got legacy's figures.
       if (failed || lane.apart === null) wrong.delete(id);
@@ -280,11 +284,12 @@ export class EvidenceTally {
     else this.#wrong.delete(book);
   }
 
-  /** The pending lanes of a source and day. Those of the last call are kept, since most calls repeat them. */
-  #lanesOf(source: EvidenceSource, day: string): OpenDay["lanes"] {
-    if (this.#open?.source === source && this.#open.day === day) return this.#open.lanes;
-    const lanes = within(this.#laneDays, `${source} ${day}`);
-    this.#open = { source, day, lanes };
+  /** The pending lanes of a method on a day. Those of the last call are kept, since most calls repeat them. */
+  #lanesOf(source: EvidenceSource, day: string, method: string): OpenDay["lanes"] {
+    const open = this.#open;
+    if (open?.method === method && open.source === source && open.day === day) return open.lanes;
+    const lanes = within(this.#laneDays, `${source} ${day} ${method}`);
+    this.#open = { source, day, method, lanes };
     return lanes;
   }
 
@@ -353,6 +358,7 @@ export class EvidenceTally {
 interface OpenDay {
   readonly source: EvidenceSource;
   readonly day: string;
+  readonly method: string;
   readonly lanes: Map<string, Map<string, PendingLaneDay>>;
 }
 

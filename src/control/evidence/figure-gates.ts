@@ -17,7 +17,7 @@ import {
   trialsNeeded,
   upperBound,
 } from "./statistics.ts";
-import { daysOf, ofSources, type Trial, type Trials } from "./trials.ts";
+import { daysOf, ofSources, rowMax, type Trial, type Trials } from "./trials.ts";
 import {
   closed,
   dollars,
@@ -30,8 +30,6 @@ import {
   percent,
 } from "./verdict.ts";
 
-/** The limit in dollars of one difference that no accepted cause explains. */
-export const rowMax = 1_000;
 /** Limits in dollars: the mean difference of all trials, and a book's sum within tolerance in one month. */
 const [meanMax, driftMax] = [10, 100];
 const coverageMin = 0.95;

@@ -25,8 +25,8 @@ function businessDays(count: number): readonly string[] {
 }
 
 const laneDay = (given: Partial<LaneDay> = {}): LaneDay => ({
-  ...{ source: "live", day: "2026-11-27", book: "EGB", symbol: "ZNZ6", group: "future" },
-  ...{ at: `${given.day ?? "2026-11-27"}T20:00:00.000Z`, apart: null, accepted: null },
+  ...{ source: "live", day: "2026-11-27", book: "EGB", symbol: "ZNZ6", method: "openPositions" },
+  ...{ group: "future", at: `${given.day ?? "2026-11-27"}T20:00:00.000Z`, apart: null, accepted: null },
   ...{ money: 0, quantityApart: false, signed: 0, weight: 1_000, ...given },
 });
 
@@ -76,9 +76,9 @@ const judged = (name: string, before: Guarded, given: Given) => {
 };
 const stateOf = (name: string, before: Guarded, given: Given): string => judged(name, before, given).state;
 
-/** Returns the instrument-days as a store keeps them: the last comparison of each lane and day. */
+/** Returns the lane-days as a store keeps them: the last comparison of each lane, day and method. */
 const lastOfEach = (laneDays: readonly LaneDay[]): readonly LaneDay[] => [
-  ...new Map(laneDays.map((one) => [`${one.source} ${one.day} ${one.symbol}`, one])).values(),
+  ...new Map(laneDays.map((one) => [`${one.source} ${one.day} ${one.symbol} ${one.method}`, one])).values(),
 ];
 
 /** Returns the tallies of 200 users of one day, of whom one saw a wrong figure of the book EGB. */
@@ -514,6 +514,30 @@ describe("trials", () => {
     expect(apart).toHaveLength(2);
   });
 
+  test("an instrument-day is apart if one method's last comparison is, whatever another method found later", () => {
+    const given = (method: string, more: Partial<LaneDay>) =>
+      laneDay({ method, at: "2026-11-27T15:00:00.000Z", ...more });
+    const later = given("tradeHistory", { at: "2026-11-27T16:00:00.000Z" });
+    const apart = given("dailyPnl", { apart: "daily[].total", money: 5_000 });
+    for (const laneDays of [
+      [apart, later],
+      [later, apart],
+    ]) {
+      const found = [...clean(80, 10), ...laneDays];
+      expect(trialsOf({ laneDays, processes: [] }, { today, nowMs }).trials).toEqual([
+        { ...apart, event: true },
+      ]);
+      expect(stateOf("material", "dual_write", { laneDays: found })).toBe("closed");
+      expect(stateOf("standing", "dual_write", { laneDays: found })).toBe("closed");
+    }
+    const accepted = { ...apart, accepted: "LIFO" };
+    const unknown = given("calculatePnl", { apart: "positions[].realized", money: null });
+    const of = (...laneDays: readonly LaneDay[]) => trialsOf({ laneDays, processes: [] }, { today, nowMs });
+    expect(of(later, accepted).accepted).toHaveLength(1);
+    expect(of(accepted, unknown, later).apart).toEqual([unknown]);
+    expect(of(unknown, apart).apart).toEqual([apart]);
+  });
+
   test("the running trading day has no trials, but a lane that is apart on that day is apart now", () => {
     const { trials, apartNow } = found([broken({ day: today })]);
     expect([trials, apartNow.length]).toEqual([[], 1]);
@@ -550,6 +574,7 @@ describe("trials", () => {
         day: fc.constantFrom(...days),
         lane: fc.nat(9),
         hour: fc.integer({ min: 10, max: 20 }),
+        method: fc.constantFrom("openPositions", "dailyPnl"),
         apart: fc.constantFrom(null, null, null, "realized"),
         signed: fc.constantFrom(0, 0.004, 0.004, -0.004),
         source: fc.constantFrom("live" as const, "served" as const),

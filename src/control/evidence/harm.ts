@@ -2,10 +2,10 @@
 import { countdown } from "../../domain/migration/countdown.ts";
 import type { LaneDay } from "../../ports/tallies.ts";
 import type { EvidenceFacts } from "./facts.ts";
-import { isMaterial, materialText, rowMax } from "./figure-gates.ts";
+import { isMaterial, materialText } from "./figure-gates.ts";
 import { seenIn } from "./metrics.ts";
 import { evidenceAbove, lowerBound } from "./statistics.ts";
-import { ofSources } from "./trials.ts";
+import { ofSources, rowMax } from "./trials.ts";
 import { dollars, many, percent } from "./verdict.ts";
 
 /** The accepted probability of a wrong proof, over all classes of products together. */

@@ -54,7 +54,14 @@ test("the other metrics are latencies of pairs, recorded memory, trials by sourc
   const stored = {
     laneDays: [
       {
-        ...({ source: "live", day: "2026-11-27", book: "EGB", symbol: "ZNZ6", group: "future" } as const),
+        ...({
+          source: "live",
+          day: "2026-11-27",
+          book: "EGB",
+          symbol: "ZNZ6",
+          method: "openPositions",
+          group: "future",
+        } as const),
         ...{ at: "2026-11-27T20:00:00Z", apart: null, accepted: null },
         ...{ money: 0, quantityApart: false, signed: 0, weight: 1 },
       },

@@ -5,11 +5,11 @@
 
 import { kindsOfDay } from "./day-kinds.ts";
 import { type EvidenceFacts, type EvidenceRecord, newestOf } from "./facts.ts";
-import { coverageOf, isMaterial, rowMax } from "./figure-gates.ts";
+import { coverageOf, isMaterial } from "./figure-gates.ts";
 import { shownErrors } from "./harm.ts";
 import { impactOf } from "./metrics.ts";
 import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
-import { ofSources, type Trial } from "./trials.ts";
+import { ofSources, rowMax, type Trial } from "./trials.ts";
 import {
   closed,
   dollars,

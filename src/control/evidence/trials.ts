@@ -1,6 +1,6 @@
 /**
  * Derives the trials and events from the stored evidence of all processes. An instrument-day is one lane on
- * one trading day (a `LaneDay`). A trading day is closed if it is before the running one. Evidence is live if
+ * one trading day: the `LaneDay` of the method that speaks most against modern. A trading day is closed if it is before the running one. Evidence is live if
  * modern was the shadow, and served if modern answered.
  */
 import type { EvidenceSource, LaneDay, StoredEvidence } from "../../ports/tallies.ts";
@@ -31,6 +31,9 @@ export interface Trials {
    */
   readonly voided: readonly LaneDay[];
 }
+
+/** The limit in dollars of one difference that no accepted cause explains. */
+export const rowMax = 1_000;
 
 const laneOf = ({ source, book, symbol }: LaneDay): string => `${source}\n${book}\n${symbol}`;
 /**
@@ -72,9 +75,10 @@ export function trialsOf(
   };
   const last = new Map<string, LaneDay>();
   const agreed = new Map<string, boolean>();
-  for (const laneDay of laneDays.toSorted((one, other) =>
+  const byDay = instrumentDays(laneDays).toSorted((one, other) =>
     one.day < other.day ? -1 : one.day > other.day ? 1 : 0,
-  )) {
+  );
+  for (const laneDay of byDay) {
     const lane = laneOf(laneDay);
     const standing = standingOf(laneDay);
     const before = last.get(standing);
@@ -94,6 +98,40 @@ export function trialsOf(
   }
   return { ...found, apartNow: [...last.values()].filter(isApart) };
 }
+
+/**
+ * Reduces the last comparisons of all methods to one for each lane, day and source: the worst one. If all
+ * methods agree, the instrument-day is as old as the oldest of the comparisons, since a process that died may
+ * have lost a later comparison of that method.
+ */
+function instrumentDays(laneDays: readonly LaneDay[]): readonly LaneDay[] {
+  const found = new Map<string, LaneDay>();
+  for (const laneDay of laneDays) {
+    const id = `${laneDay.day}\n${laneOf(laneDay)}`;
+    const other = found.get(id);
+    if (other === undefined) found.set(id, laneDay);
+    else {
+      const worse = isWorse(laneDay, other) ? laneDay : other;
+      const at = laneDay.at < other.at ? laneDay.at : other.at;
+      found.set(id, isApart(worse) || worse.at === at ? worse : { ...worse, at });
+    }
+  }
+  return [...found.values()];
+}
+
+function isWorse(one: LaneDay, other: LaneDay): boolean {
+  const [mine, theirs] = [badnessOf(one), badnessOf(other)];
+  const at = mine.findIndex((value, index) => value !== theirs[index]);
+  return at >= 0 && (mine[at] ?? 0) > (theirs[at] ?? 0);
+}
+
+/** An unknown amount of money ranks below every amount above the limit, and above all others. */
+const badnessOf = (laneDay: LaneDay): readonly number[] => [
+  isApart(laneDay) ? 2 : laneDay.apart === null ? 0 : 1,
+  laneDay.quantityApart ? 1 : 0,
+  laneDay.money ?? rowMax,
+  Math.abs(laneDay.signed),
+];
 
 export const ofSources = (
   trials: readonly Trial[],
