@@ -128,6 +128,7 @@ export const campaigns = {
   reports: {
     files: [
       "test/reports/daily.test.ts",
+      "test/reports/diff.test.ts",
       "test/reports/libreoffice.test.ts",
       "test/reports/mutations.test.ts",
       "test/reports/reader.test.ts",

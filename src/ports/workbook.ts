@@ -12,6 +12,7 @@ export interface Workbook {
 export interface CellStyle {
   /** The number format code; `General` without one. */
   readonly format: string;
+  /** The format shows a number as a date: with a day, a month or a year. */
   readonly isDate: boolean;
   /** Font, fill, border and alignment as one text; equal texts look the same. */
   readonly look: string;

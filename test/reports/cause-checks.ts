@@ -152,6 +152,39 @@ export function causeChecks(legacy: Workbook, modern: Workbook, all: readonly Re
       if (row.Label === "OPEN_POSITION") return hasRepeatedLots(row.Symbol);
       return isNear(Number(one.legacy) - Number(one.modern), expectedMore(sheet, column ?? "", row));
     },
+    NO_DAY: ({ column, legacy: a, modern: b }) =>
+      column === "Daily_PNL" && words.includes(a ?? "") && Number(b) === 0,
+    REALIZED_ONLY: (one) => {
+      const position = rows("modern", "Positions").find((row) => row.Symbol === one.key?.Symbol);
+      return (
+        ["Total_PNL", "Inception_PNL"].includes(one.column ?? "") &&
+        words.includes(one.modern ?? "") &&
+        words.includes(position?.Unrealized_PNL ?? "") &&
+        isNear(Number(one.legacy), Number(position?.Realized_PNL))
+      );
+    },
+    ASSUMED_PRICE: (one) => {
+      const { TYU5_Price: price, Price_Change: step, Position_ID: id } = rowOf("legacy", one);
+      const position = rows("legacy", "Positions").find((row) => `POS_${row.Symbol}_001` === id);
+      const [mark, average] = [Number(position?.Current_Price), Number(position?.Avg_Entry_Price)];
+      const expected = (Number.isNaN(mark) ? average : mark) + Number(step);
+      return (
+        words.includes(one.modern ?? "") &&
+        isNear(Number(price), expected) &&
+        (one.column === "TYU5_Price" || one.legacy === cut(Number(price)))
+      );
+    },
+    RUNNING_TOTAL: (one) => {
+      const row = rowOf("legacy", one);
+      const positions = rows("legacy", "Positions");
+      const place = positions.findIndex((each) => `POS_${each.Symbol}_001` === row.Position_ID);
+      const quantity = positions
+        .slice(0, place + 1)
+        .reduce((sum, each) => sum + (each.Type === "FUT" ? Number(each.Net_Quantity) : 0), 0);
+      return isNear(Number(one.legacy), quantity * Number(row.Price_Change) * 1000);
+    },
+    TU_MULTIPLIER: ({ key, legacy: a, modern: b }) =>
+      (key?.Symbol ?? "").endsWith("ZT") && isNear(2 * Number(a), Number(b)),
     MISSING_WORDS: ({ legacy: a, modern: b }) => words.includes(a ?? "") && words.includes(b ?? ""),
   };
   return (one: ReportDifference): boolean =>

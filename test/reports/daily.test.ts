@@ -157,6 +157,25 @@ describe("report daily", () => {
     expect(json.contentHash).toBe(again);
   });
 
+  it("gives the scenarios of a future without a mark, which need none, but no price", async () => {
+    const marks = join(folder, "marks.json");
+    await writeFile(marks, JSON.stringify({ [put("110.25")]: 0.02 }));
+    const { code } = await daily(
+      "unmarked.xlsx",
+      await ledgers("unmarked"),
+      "--side",
+      "modern",
+      "--marks",
+      marks,
+    );
+    expect(code).toBe(0);
+    const risk = sheetRows(await readWorkbook(join(folder, "unmarked.xlsx")), "Risk_Matrix");
+    expect(risk.filter((row) => row.Position_ID === `POS_${future}_001`).slice(0, 2)).toMatchObject([
+      { Price_Change: "-3", TYU5_Price: "not available", Scenario_PNL: "-6000" },
+      { Price_Change: "-2.5", TYU5_Price: "not available", Scenario_PNL: "-5000" },
+    ]);
+  });
+
   it("writes the same bytes for the same figures, at any time and in any time zone", async () => {
     const { path, trades } = await written("modern");
     const args = ["report", "daily", "--date", "2025-07-24", "--side", "modern", "--trades", trades];
@@ -443,48 +462,63 @@ describe("the files of a report", () => {
 });
 
 describe.skipIf(!hasSharedData)("the real ledgers of July (needs the shared data)", () => {
-  it("give two reports; each different value has a text, a key, and a tolerance or a proved cause, except for eight", async () => {
-    const files = (await readdir(join(sharedData, "ledgers"))).filter((name) =>
-      name.startsWith("trades_202507"),
-    );
-    const trades = files.map((name) => join(sharedData, "ledgers", name));
-    const paths = ["legacy", "modern"].map((side) => join(folder, `july-${side}.xlsx`));
-    for (const [at, side] of ["legacy", "modern"].entries()) {
-      const args = ["--date", "2025-07-24", "--side", side, "--out", paths[at] ?? ""];
-      const { code } = await pnlBridge([
-        "report",
-        "daily",
-        ...args,
-        "--trades",
-        ...trades,
-        "--prices",
-        join(sharedData, "prices"),
-      ]);
-      expect(code).toBe(0);
-    }
-    const [legacy = "", modern = ""] = paths;
-    const { code, out } = await pnlBridge(["report", "diff", legacy, modern, "--json"]);
-    expect(code).toBe(1);
-    const { differences }: ReportDiff = JSON.parse(out);
-    expect(differences.length).toBeGreaterThan(100);
-    const checks = causeChecks(await readWorkbook(legacy), await readWorkbook(modern), differences);
-    for (const one of differences) {
-      if (one.class === "appearance") continue;
-      expect(one.legacy ?? one.modern).toEqual(expect.any(String));
-      expect(one.key).not.toBeNull();
-      if (one.class === "within_tolerance") expect(one.tolerance).toBeDefined();
-      else expect(checks(one), JSON.stringify(one)).toBe(true);
-    }
-    const unproved = differences.flatMap(({ sheet, column, cause }) =>
-      cause === undefined || cause in reportCauses ? [] : [`${sheet} ${column ?? "row"}: ${cause}`],
-    );
-    expect(unproved.toSorted()).toEqual([
-      "Position_Breakdown Daily_PNL: unexplained",
-      ...Array.from({ length: 3 }, () => "Position_Breakdown row: MISSING_IN_MODERN"),
-      "Positions Avg_Entry_Price_32nds: unexplained",
-      "Positions Daily_PNL: unexplained",
-      "Positions Unrealized_PNL_Close: NO_VALUE_IN_MODERN",
-      "Summary Value: unexplained",
-    ]);
-  });
+  it.each([
+    [
+      "2025-07-24",
+      [
+        "Position_Breakdown Daily_PNL: unexplained",
+        ...Array.from({ length: 3 }, () => "Position_Breakdown row: MISSING_IN_MODERN"),
+        "Positions Avg_Entry_Price_32nds: unexplained",
+        "Positions Daily_PNL: unexplained",
+        "Positions Unrealized_PNL_Close: NO_VALUE_IN_MODERN",
+        "Summary Value: unexplained",
+      ],
+    ],
+    [
+      "2025-07-31",
+      [
+        ...Array.from({ length: 3 }, () => "Position_Breakdown row: MISSING_IN_MODERN"),
+        "Positions Avg_Entry_Price_32nds: unexplained",
+      ],
+    ],
+  ])(
+    "give two reports of %s; each different value has a text, a key, and a tolerance or a proved cause, except for those named",
+    async (date, expected) => {
+      const files = (await readdir(join(sharedData, "ledgers"))).filter((name) =>
+        name.startsWith("trades_202507"),
+      );
+      const trades = files.map((name) => join(sharedData, "ledgers", name));
+      const paths = ["legacy", "modern"].map((side) => join(folder, `${date}-${side}.xlsx`));
+      for (const [at, side] of ["legacy", "modern"].entries()) {
+        const args = ["--date", date, "--side", side, "--out", paths[at] ?? ""];
+        const { code } = await pnlBridge([
+          "report",
+          "daily",
+          ...args,
+          "--trades",
+          ...trades,
+          "--prices",
+          join(sharedData, "prices"),
+        ]);
+        expect(code).toBe(0);
+      }
+      const [legacy = "", modern = ""] = paths;
+      const { code, out } = await pnlBridge(["report", "diff", legacy, modern, "--json"]);
+      expect(code).toBe(1);
+      const { differences }: ReportDiff = JSON.parse(out);
+      expect(differences.length).toBeGreaterThan(100);
+      const checks = causeChecks(await readWorkbook(legacy), await readWorkbook(modern), differences);
+      for (const one of differences) {
+        if (one.class === "appearance") continue;
+        expect(one.legacy ?? one.modern).toEqual(expect.any(String));
+        expect(one.key).not.toBeNull();
+        if (one.class === "within_tolerance") expect(one.tolerance).toBeDefined();
+        else expect(checks(one), JSON.stringify(one)).toBe(true);
+      }
+      const unproved = differences.flatMap(({ sheet, column, cause }) =>
+        cause === undefined || cause in reportCauses ? [] : [`${sheet} ${column ?? "row"}: ${cause}`],
+      );
+      expect(unproved.toSorted()).toEqual(expected);
+    },
+  );
 });

@@ -5,6 +5,7 @@ import { diffReports } from "../../src/app/reports/diff.ts";
 import { defaultConfig } from "../../src/config/index.ts";
 import type { ReportDiff } from "../../src/ports/report-diff.ts";
 import { cellTypes } from "../../src/ports/workbook.ts";
+import { isLongRun } from "../campaigns.ts";
 import { pnlBridge } from "../cli/run-cli.ts";
 import {
   number,
@@ -104,6 +105,32 @@ describe("a comparison of two workbooks", () => {
     ]);
   });
 
+  it("pairs rows of one key whose numbers are equal to 15 digits, in spite of float dust and other digits", async () => {
+    const sides = (legacy: readonly string[], modern: readonly string[]) =>
+      [legacy, modern].map((amounts) => ({
+        styles: stylesXml,
+        sheets: [
+          {
+            name: "Book",
+            rows: [
+              [text("Id"), text("Amount"), text("Count")],
+              ...amounts.map((one) => [text("K"), ...one.split("/").map((figure) => number(figure))]),
+            ],
+          },
+        ],
+      })) as [RawWorkbook, RawWorkbook];
+    const dust = await diffOf(
+      ...sides(["100.1/1", "200.2/2"], ["200.20000000000002/2", "100.10000000000001/1"]),
+    );
+    expect(dust.counts).toEqual({ within_tolerance: 2 });
+    const digits = await diffOf(...sides(["1/7", "2/8"], ["2.0/8", "1.0/7"]));
+    expect(digits.counts).toEqual({});
+    const exactFirst = await diffOf(
+      ...sides(["0.3/1", "0.30000000000000004/1"], ["0.30000000000000004/1", "0.3/1"]),
+    );
+    expect(exactFirst.counts).toEqual({});
+  });
+
   it("compares the same day in workbooks that count from 1900 and from 1904, and reports that the date systems differ", async () => {
     const dated = (serial: string, date1904: boolean): RawWorkbook => ({
       ...amounts("Book", []),
@@ -134,6 +161,32 @@ describe("a comparison of two workbooks", () => {
       ok: false,
       differences: [{ class: "value", difference: "1462" }],
     });
+  });
+
+  it("compares times of day and durations as they are in workbooks that count from 1900 and from 1904", async () => {
+    const timed = (format: string, serial: string, date1904: boolean): RawWorkbook => ({
+      date1904,
+      styles: stylesXml.replace("[Red]0.00", format),
+      sheets: [
+        {
+          name: "Book",
+          rows: [
+            [text("Time"), text("Again")],
+            [number(serial, 3), number(serial, 3)],
+          ],
+        },
+      ],
+    });
+    for (const format of ["h:mm", "h:mm:ss AM/PM", "mm:ss.0", "[h]:mm:ss", "[mm]", "[$-409]hh:mm"])
+      expect(await diffOf(timed(format, "1.5", false), timed(format, "1.5", true)), format).toMatchObject({
+        ok: true,
+        counts: {},
+      });
+    for (const format of ["m/d/yy h:mm", "mmm", "mm", "d", "[$-409]yyyy", "dd hh:mm"])
+      expect(await diffOf(timed(format, "1463.5", false), timed(format, "1.5", true)), format).toMatchObject({
+        ok: true,
+        counts: {},
+      });
   });
 
   it("keeps every digit of both texts, and names the sign and the factor as causes", async () => {
@@ -205,7 +258,21 @@ describe("a file that is no safe workbook", () => {
   const inSheet = damaged.indexOf("xl/worksheets/sheet1.xml") + 60;
   damaged[inSheet] = (damaged[inSheet] ?? 0) ^ 0xff;
   const lying = zipOf({ "_rels/.rels": "<a/>" });
-  lying.writeUInt32LE(0xffff_fff0, lying.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 24);
+  lying.writeUInt32LE(2 ** 28 + 1, lying.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 24);
+  const many = zipOf({ "_rels/.rels": "<a/>", a: "", b: "", c: "", d: "", e: "" });
+  // Each part claims to unpack to 200 MB.
+  for (let at = many.indexOf("PK\u0001\u0002"); at !== -1; at = many.indexOf("PK\u0001\u0002", at + 1))
+    many.writeUInt32LE(200 * 2 ** 20, at + 24);
+  const twoSheets = (parts: Record<string, string>): Buffer =>
+    rawWorkbook({
+      styles: stylesXml,
+      sheets: ["A", "B"].map((name) => ({ name, rows: [[text(name)]] })),
+      parts,
+    });
+  const sheetRelation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet";
+  const shared = ["rId1", "rId2"].map(
+    (id) => `<Relationship Id="${id}" Type="${sheetRelation}" Target="worksheets/sheet1.xml"/>`,
+  );
   const cases: readonly (readonly [string, () => Buffer | Promise<Buffer>, RegExp])[] = [
     [
       "an old .xls workbook",
@@ -218,6 +285,12 @@ describe("a file that is no safe workbook", () => {
     ["a workbook that was cut", () => whole().subarray(0, 400), /not a whole zip file/],
     ["a damaged part", () => damaged, /cannot be unpacked|damaged|malformed/],
     ["a part that claims to be too large", () => lying, /more than 268435456 bytes/],
+    ["parts that together claim to be too large", () => many, /unpack to more than 1073741824 bytes/],
+    [
+      "two sheets with one part",
+      () => twoSheets({ "xl/_rels/workbook.xml.rels": `<Relationships>${shared.join("")}</Relationships>` }),
+      /another sheet has its part xl\/worksheets\/sheet1\.xml too .*sheet B/,
+    ],
     [
       "a document type",
       () => rawWorkbook({ ...amounts("Book", []), parts: { "xl/worksheets/sheet1.xml": doctype } }),
@@ -242,6 +315,18 @@ describe("a file that is no safe workbook", () => {
       /malformed/,
     ],
   ];
+
+  // Takes seconds.
+  it.runIf(isLongRun("reports"))("is refused if its sheets together have too many cells", async () => {
+    const cells = `<worksheet><sheetData>${`<row>${"<c/>".repeat(500)}</row>`.repeat(20_001)}</sheetData></worksheet>`;
+    const parts = { "xl/worksheets/sheet1.xml": cells, "xl/worksheets/sheet2.xml": cells };
+    const path = await saved(twoSheets(parts));
+    const { code, err } = await pnlBridge(["report", "diff", path, path]);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: expect.stringMatching(/^BAD_WORKBOOK: the workbook has more than 20000000 cells .*sheet B/),
+    });
+  });
 
   it.each(cases)("is refused in one line with its reason: %s", async (_, content, why) => {
     const good = await saved(amounts("Book", []));

@@ -104,7 +104,7 @@ describe("a cell of the plain form", () => {
     const pieces = async function* () {
       for (let at = 0; at < xml.length; at += length) yield xml.slice(at, at + length);
     };
-    const part = { name: "A", visibility: "visible", isFrom1904: false, where: "A" } as const;
+    const part = { name: "A", visibility: "visible", isFrom1904: false, cellsLeft: 9, where: "A" } as const;
     const { texts } = await readSheet(pieces(), { ...part, sharedTexts: ["zero", "one"] });
     return texts;
   }

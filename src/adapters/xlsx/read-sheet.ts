@@ -4,8 +4,8 @@ import { type CellRange, type CellType, cellTypes, type WorkbookSheet } from "..
 import { refusedWorkbook } from "./refused.ts";
 import { type Attributes, parseXml } from "./xml-events.ts";
 
-/** The largest number of cells in a sheet; more would take too much memory. */
-const cellsMax = 20_000_000;
+/** The largest number of cells in a workbook; more would take too much memory. */
+export const cellsMax = 20_000_000;
 const columnsMax = 16_384;
 const rowsMax = 1_048_576;
 
@@ -14,6 +14,8 @@ interface SheetPart {
   readonly visibility: WorkbookSheet["visibility"];
   readonly sharedTexts: readonly string[];
   readonly isFrom1904: boolean;
+  /** The number of cells that the sheet may have. */
+  readonly cellsLeft: number;
   readonly where: string;
 }
 
@@ -175,7 +177,12 @@ class SheetReader {
 
   #closeCell(): void {
     const index = this.#texts.length;
-    if (index >= cellsMax) throw this.#broken(`the sheet has more than ${cellsMax} cells`);
+    if (index >= this.#part.cellsLeft)
+      throw refusedWorkbook(
+        this.#part.where,
+        `the workbook has more than ${cellsMax} cells`,
+        "split the workbook",
+      );
     if (index === this.#columns.length) this.#grow();
     if (this.#rowNumbers.at(-1) !== this.#row) {
       this.#rowNumbers.push(this.#row);

@@ -1,4 +1,3 @@
-import { isDateFormat } from "hucre";
 import type { CellStyle } from "../../ports/workbook.ts";
 import { type Attributes, parseXml } from "./xml-events.ts";
 
@@ -45,6 +44,24 @@ const builtinFormats: Readonly<Record<string, string>> = {
 /** Whether a format number means a date that each program shows in the form of its own language. */
 const isLocalDate = (id: number): boolean => (id >= 27 && id <= 36) || (id >= 50 && id <= 58);
 
+/** Numbers of such formats that mean a time of day in every language. */
+const localTimes: ReadonlySet<string> = new Set(["32", "33"]);
+
+/** The most characters that a number format has. */
+const formatMax = 255;
+
+/**
+ * Whether a number format shows a day, a month or a year. The letter m beside hours or seconds means
+ * minutes.
+ */
+const showsDay = (format: string): boolean =>
+  /[dmy]/i.test(
+    format
+      .slice(0, formatMax)
+      .replaceAll(/"[^"]*"|[\\_*].|\[(?![hms]+\])[^\]]*\]|AM\/PM|A\/P/gi, "")
+      .replaceAll(/h[^a-z]*m+|m+[^a-z]*s|\[m+\]/gi, ""),
+  );
+
 /** A style names an entry of each of these lists. They and the tags inside the style are a cell's look. */
 const lookLists: Readonly<Record<string, string>> = { fonts: "fontId", fills: "fillId", borders: "borderId" };
 
@@ -81,7 +98,11 @@ export async function readStyles(
     const parts = Object.entries(lookLists).map(
       ([list, id]) => looks[list]?.[Number(attributes[id] ?? 0)] ?? "",
     );
-    return { format, isDate: isLocal || isDateFormat(format), look: [...parts, extra].join("|") };
+    return {
+      format,
+      isDate: isLocal ? !localTimes.has(id) : showsDay(format),
+      look: [...parts, extra].join("|"),
+    };
   });
   return styles.length === 0 ? [plainStyle] : styles;
 }

@@ -5,7 +5,7 @@
  */
 import { posix } from "node:path";
 import type { CellStyle, Workbook, WorkbookSheet } from "../../ports/workbook.ts";
-import { decodedText, readSheet } from "./read-sheet.ts";
+import { cellsMax, decodedText, readSheet } from "./read-sheet.ts";
 import { plainStyle, readStyles } from "./read-styles.ts";
 import { refusedWorkbook } from "./refused.ts";
 import { parseXml } from "./xml-events.ts";
@@ -29,12 +29,20 @@ export async function readWorkbook(path: string, bytes?: Uint8Array): Promise<Wo
     stylesPart === undefined ? [plainStyle] : await readStyles(zip.text(stylesPart), path);
   const sharedTexts = textsPart === undefined ? [] : await readSharedTexts(zip.text(textsPart), path);
   const sheets: WorkbookSheet[] = [];
+  const taken = new Set<string>();
+  let cellsLeft = cellsMax;
   for (const { name, visibility, relation } of book.sheets) {
     const { target = "", type = "" } = relations.get(relation) ?? {};
     const where = `${path}, sheet ${name}`;
-    const part = { name, visibility, sharedTexts, isFrom1904: book.isFrom1904, where };
+    // A small file could otherwise unpack one large part many times.
+    if (taken.has(target.toLowerCase()))
+      throw refusedWorkbook(where, `another sheet has its part ${target} too`);
+    taken.add(target.toLowerCase());
+    const part = { name, visibility, sharedTexts, isFrom1904: book.isFrom1904, cellsLeft, where };
     // A sheet that is only a chart has no cells.
-    sheets.push(await readSheet(type === "chartsheet" ? noCells() : zip.text(target), part));
+    const sheet = await readSheet(type === "chartsheet" ? noCells() : zip.text(target), part);
+    cellsLeft -= sheet.texts.length;
+    sheets.push(sheet);
   }
   return { sheets, styles, isFrom1904: book.isFrom1904, keywords: await keywordsOf(zip, path) };
 }

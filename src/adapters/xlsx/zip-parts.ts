@@ -3,9 +3,10 @@ import { crc32, createInflateRaw } from "node:zlib";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import { refusedWorkbook } from "./refused.ts";
 
-/** The largest workbook file, and the largest unpacked part of it, in bytes. */
+/** The largest workbook file, the largest unpacked part of it, and the most of all its parts, in bytes. */
 const fileBytesMax = 512 * 2 ** 20;
 const partBytesMax = 256 * 2 ** 20;
+const unpackedBytesMax = 1_024 * 2 ** 20;
 const partsMax = 10_000;
 
 /** The parts of a zip file. Part names are compared without regard to case, as the format demands. */
@@ -90,6 +91,7 @@ function directoryOf(bytes: Buffer, path: string): ReadonlyMap<string, Entry> {
   const count = bytes.readUInt16LE(end + 10);
   if (count > partsMax) throw broken(`the workbook has ${count} parts, more than ${partsMax}`);
   const entries = new Map<string, Entry>();
+  let unpacked = 0;
   let at = bytes.readUInt32LE(end + 16);
   for (let index = 0; index < count; index++) {
     if (at + 46 > end || bytes.readUInt32LE(at) !== directorySignature)
@@ -99,6 +101,9 @@ function directoryOf(bytes: Buffer, path: string): ReadonlyMap<string, Entry> {
     if ((bytes.readUInt16LE(at + 8) & 1) !== 0) throw broken("the parts of the zip file are encrypted");
     const key = name.toLowerCase();
     if (entries.has(key)) throw broken(`the zip file has the part ${name} twice`);
+    unpacked += bytes.readUInt32LE(at + 24);
+    if (unpacked > unpackedBytesMax)
+      throw broken(`the parts unpack to more than ${unpackedBytesMax} bytes`, "split the workbook");
     entries.set(key, {
       name,
       method: bytes.readUInt16LE(at + 10),

@@ -54,7 +54,7 @@ export function rowsWithContent(
           const value = row[at]?.value ?? null;
           return keyText(textOf(value), typeof value === "number", key.isTime[place] === true);
         });
-        see(lines.row(keyOf(keys), cells));
+        if (cells !== "") see(lines.row(keyOf(keys), cells));
         yield row;
       }
     },
@@ -98,7 +98,7 @@ class SheetLines {
   }
 
   row(key: string, cells: string): string {
-    return `${this.#sheet}${JSON.stringify(key)}]${cells === "" ? " " : cells}\n`;
+    return `${this.#sheet}${JSON.stringify(key)}]${cells}\n`;
   }
 
   #endOf(format: string): string {

@@ -176,8 +176,8 @@ function trades({ trades: all }: DailyFigures): ReportSheet {
 const steps = Array.from({ length: 13 }, (_, at) => fraction(BigInt(at - 6), 2n));
 
 /**
- * The P&L of each position if its price moved by so many points. It is exact for futures; an option's price
- * does not move with the points of its underlying, so its figures are not available.
+ * The P&L of each position if its price moved by so many points. It is exact for futures, with or without
+ * a mark; an option's price does not move with the points of its underlying, so its figures are not available.
  */
 const riskMatrix = ({ positions: open }: DailyFigures): ReportSheet => ({
   name: "Risk_Matrix",
@@ -190,9 +190,9 @@ const riskMatrix = ({ positions: open }: DailyFigures): ReportSheet => ({
   }),
   rows: steps.flatMap((step) =>
     open.map(({ symbol, type, quantity, mark, multiplier }): readonly ReportValue[] => {
-      const isKnown = type === "FUT" && mark !== null;
-      const price = isKnown ? text(add(number(mark), step)) : null;
-      const moved = isKnown ? text(multiply(multiply(step, number(quantity)), number(multiplier))) : null;
+      const isFuture = type === "FUT";
+      const price = isFuture && mark !== null ? text(add(number(mark), step)) : null;
+      const moved = isFuture ? text(multiply(multiply(step, number(quantity)), number(multiplier))) : null;
       return [positionId(symbol, 0), price, in32nds(price), text(step), moved];
     }),
   ),

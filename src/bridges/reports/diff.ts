@@ -31,7 +31,7 @@ import {
   keysOf,
   namedKey,
   type RowKey,
-  recordText,
+  recordTexts,
   rowKeyOf,
   type SheetTable,
   tableOf,
@@ -183,8 +183,8 @@ class WorkbookDiff {
     const { pairs, onlyLegacy, onlyModern, repeated, repeatedOnly, inOrder } = pairRecords({
       legacy: keysOf(legacy, key, this.#judging.legacy),
       modern: keysOf(modern, key, this.#judging.modern),
-      legacyText: (at) => recordText(legacy, legacy.records[at] ?? 0, names),
-      modernText: (at) => recordText(modern, modern.records[at] ?? 0, names),
+      legacyTexts: recordTexts(legacy, names, this.#judging.legacy),
+      modernTexts: recordTexts(modern, names, this.#judging.modern),
     });
     if (!inOrder) this.order.push({ what: "rows", sheet });
     const compared = new RowComparison(tables, names, this.#options, this.#judging);

@@ -2,9 +2,12 @@
 interface Records {
   readonly legacy: readonly string[];
   readonly modern: readonly string[];
-  /** Returns everything that a record holds. Called only for records whose key is not unique. */
-  readonly legacyText: (at: number) => string;
-  readonly modernText: (at: number) => string;
+  /**
+   * Functions that return everything that a record holds: those whose texts must be equal first, then less
+   * strict ones. Called only for records whose key is not unique.
+   */
+  readonly legacyTexts: readonly ((at: number) => string)[];
+  readonly modernTexts: readonly ((at: number) => string)[];
 }
 
 interface PairedRecords {
@@ -20,10 +23,10 @@ interface PairedRecords {
 }
 
 /**
- * Pairs records by key. Among records of one key, those that hold the same are paired first, then the others
- * in their order. Linear.
+ * Pairs records by key. Among records of one key, those that hold the same texts are paired first, then those
+ * whose less strict texts are equal, then the others in their order. Linear.
  */
-export function pairRecords({ legacy, modern, legacyText, modernText }: Records): PairedRecords {
+export function pairRecords({ legacy, modern, legacyTexts, modernTexts }: Records): PairedRecords {
   const byKey = (keys: readonly string[]) => Map.groupBy(keys.keys(), (at) => keys[at] ?? "");
   const [groups, places] = [byKey(legacy), byKey(modern)];
   const partner = new Int32Array(legacy.length).fill(-1);
@@ -33,7 +36,10 @@ export function pairRecords({ legacy, modern, legacyText, modernText }: Records)
     const others = places.get(key) ?? [];
     if (own.length > 1 || others.length > 1) {
       for (const at of own) repeated.add(at);
-      pairEqual(own, others, { partner, taken, legacyText, modernText });
+      for (const [kind, legacyText] of legacyTexts.entries()) {
+        const modernText = modernTexts[kind] ?? legacyText;
+        pairEqual(own, others, { partner, taken, legacyText, modernText });
+      }
     }
     const left = others.filter((at) => taken[at] === 0);
     let next = 0;
@@ -65,7 +71,9 @@ export function pairRecords({ legacy, modern, legacyText, modernText }: Records)
   return { pairs, onlyLegacy, onlyModern, repeated, repeatedOnly, inOrder };
 }
 
-interface Pairing extends Pick<Records, "legacyText" | "modernText"> {
+interface Pairing {
+  readonly legacyText: (at: number) => string;
+  readonly modernText: (at: number) => string;
   readonly partner: Int32Array;
   readonly taken: Uint8Array;
 }
@@ -75,9 +83,13 @@ function pairEqual(
   others: readonly number[],
   { partner, taken, legacyText, modernText }: Pairing,
 ): void {
-  const byText = Map.groupBy(others, modernText);
+  const byText = Map.groupBy(
+    others.filter((at) => taken[at] === 0),
+    modernText,
+  );
   const next = new Map<string, number>();
   for (const at of own) {
+    if (partner[at] !== -1) continue;
     const text = legacyText(at);
     const index = next.get(text) ?? 0;
     const other = byText.get(text)?.[index];

@@ -11,7 +11,7 @@ export interface Cell {
 
 const absentCell: Cell = { type: "blank", text: "", style: 0, formula: undefined };
 
-/** A sheet as a table: the first row names the columns, each further row is a record. */
+/** A sheet as a table: the first row names the columns, each further row with content is a record. */
 export interface SheetTable {
   readonly sheet: WorkbookSheet;
   /** Column names, each once, with the column of the sheet; a repeated name has its number behind it. */
@@ -28,6 +28,7 @@ export function tableOf(sheet: WorkbookSheet): SheetTable {
   const isUnnamed = new Uint8Array(columnsMax);
   let end = 0;
   for (let at = 0; at < sheet.columns.length; at++) {
+    if (!hasContent(sheet, at)) continue;
     const column = sheet.columns[at] ?? 0;
     isUnnamed[column] = 1;
     end = Math.max(end, column + 1);
@@ -43,8 +44,19 @@ export function tableOf(sheet: WorkbookSheet): SheetTable {
   }
   for (let column = 0; column < end; column++)
     if (isUnnamed[column] === 1) columns.set(`column ${columnLetters(column)}`, column);
-  return { sheet, columns, records: sheet.rowNumbers.map((_, index) => index).slice(1) };
+  const records: number[] = [];
+  for (let row = 1; row < sheet.rowNumbers.length; row++) {
+    const end = sheet.starts[row + 1] ?? 0;
+    let at = sheet.starts[row] ?? 0;
+    while (at < end && !hasContent(sheet, at)) at += 1;
+    if (at < end) records.push(row);
+  }
+  return { sheet, columns, records };
 }
+
+/** Whether a cell has a value or a formula. Spreadsheet programs also store blank cells that have a style. */
+const hasContent = ({ types, formulas }: WorkbookSheet, index: number): boolean =>
+  types[index] !== blankType || formulas.has(index);
 
 function columnLetters(column: number): string {
   const letter = String.fromCharCode(65 + (column % 26));
@@ -68,6 +80,7 @@ export const cellAt = (sheet: WorkbookSheet, index: number): Cell =>
         formula: sheet.formulas.get(index),
       };
 
+const blankType = cellTypes.indexOf("blank");
 const numberType = cellTypes.indexOf("number");
 
 export const typeAt = ({ types }: WorkbookSheet, index: number): CellType =>
@@ -120,24 +133,25 @@ export const daysBetweenSystems = 1462;
  * The key of each record, as one text. With `book`, numbers shown as dates are counted in the 1900 system.
  */
 export function keysOf(table: SheetTable, { names, isTime }: RowKey, book?: Workbook): readonly string[] {
-  const { texts, types, styles } = table.sheet;
-  const from1904 = book?.isFrom1904 === true ? book : undefined;
+  const textOf = keyTexts(table.sheet, book);
   const columns = names.map((name) => table.columns.get(name) ?? -1);
   return table.records.map((row) =>
-    keyOf(
-      columns.map((column, at) => {
-        const index = cellIndex(table.sheet, row, column);
-        const text = texts[index] ?? "";
-        const isNumber = types[index] === numberType;
-        const isShifted = isNumber && from1904?.styles[styles[index] ?? 0]?.isDate === true;
-        return keyText(
-          isShifted ? String(Number(text) + daysBetweenSystems) : text,
-          isNumber,
-          isTime[at] === true,
-        );
-      }),
-    ),
+    keyOf(columns.map((column, at) => textOf(cellIndex(table.sheet, row, column), isTime[at] === true))),
   );
+}
+
+/** Returns a function that gives the text by which a cell is compared in keys. */
+function keyTexts(
+  { texts, types, styles }: WorkbookSheet,
+  book?: Workbook,
+): (index: number, isTime: boolean) => string {
+  const from1904 = book?.isFrom1904 === true ? book : undefined;
+  return (index, isTime) => {
+    const text = texts[index] ?? "";
+    const isNumber = types[index] === numberType;
+    const isShifted = isNumber && from1904?.styles[styles[index] ?? 0]?.isDate === true;
+    return keyText(isShifted ? String(Number(text) + daysBetweenSystems) : text, isNumber, isTime);
+  };
 }
 
 /** The key of a row as one text, from those of its cells. */
@@ -162,12 +176,24 @@ export const namedKey = (
     }),
   );
 
-/** Everything that a record holds, as one text, by the names of its columns. */
-export function recordText({ sheet, columns }: SheetTable, row: number, names: readonly string[]): string {
-  return names
-    .map((name) => {
-      const index = cellIndex(sheet, row, columns.get(name) ?? -1);
-      return `${sheet.types[index] ?? 0} ${sheet.texts[index] ?? ""} ${sheet.formulas.get(index) ?? ""}`;
-    })
-    .join("\u0000");
+/**
+ * Returns functions that give everything that a record holds as one text, by the names of its columns: as the
+ * file stores it, and with numbers to 15 digits and dates in the 1900 system.
+ */
+export function recordTexts(
+  { sheet, columns, records }: SheetTable,
+  names: readonly string[],
+  book: Workbook,
+): readonly ((at: number) => string)[] {
+  const keyTextOf = keyTexts(sheet, book);
+  const storedText = (index: number): string => sheet.texts[index] ?? "";
+  return [storedText, (index: number) => keyTextOf(index, false)].map(
+    (textOf) => (at) =>
+      names
+        .map((name) => {
+          const index = cellIndex(sheet, records[at] ?? 0, columns.get(name) ?? -1);
+          return `${sheet.types[index] ?? 0} ${textOf(index)} ${sheet.formulas.get(index) ?? ""}`;
+        })
+        .join("\u0000"),
+  );
 }
