@@ -60,6 +60,10 @@ export async function storeReplay(
 
 type Growing = { -readonly [Name in keyof LaneDay]: LaneDay[Name] };
 
+/**
+ * Derives the instrument-days from the rows of the days. The position of a lane counts on the last day of the
+ * lane: whether both sides have it, with the same quantity. The rows of the days have its money.
+ */
 export function laneDaysOf(
   { rows, explanations }: Parameters<typeof recordReplay>[0],
   at: string,
@@ -68,9 +72,9 @@ export function laneDaysOf(
     explanations?.map(({ id, accepted }) => [id, accepted?.map(({ code }) => code).join(" ")]),
   );
   const days = new Map<string, Growing>();
-  for (const row of rows) {
-    const { book = "", symbol, tradingDay } = row.key;
-    if (row.kind !== "daily" || tradingDay === undefined || row.verdict === "not_comparable") continue;
+  const lastDays = new Map<string, string>();
+  const add = (row: ParityRow, tradingDay: string): void => {
+    const { book = "", symbol } = row.key;
     const id = `${tradingDay}\n${book}\n${symbol}`;
     let day = days.get(id);
     if (day === undefined) {
@@ -82,9 +86,27 @@ export function laneDaysOf(
       days.set(id, day);
     }
     addRow(day, row, accepted.get(row.explanation ?? ""));
+  };
+  for (const row of rows) {
+    const { tradingDay } = row.key;
+    if (row.kind !== "daily" || tradingDay === undefined || row.verdict === "not_comparable") continue;
+    add(row, tradingDay);
+    for (const lane of [laneOf(row), anyLane])
+      if (tradingDay > (lastDays.get(lane) ?? "")) lastDays.set(lane, tradingDay);
+  }
+  for (const row of rows) {
+    if (row.kind !== "position" || !positionFields.has(row.field) || row.verdict === "not_comparable")
+      continue;
+    const lastDay = lastDays.get(laneOf(row)) ?? lastDays.get(anyLane);
+    if (lastDay !== undefined) add(row, lastDay);
   }
   return [...days.values()];
 }
+
+const positionFields: ReadonlySet<string> = new Set(["quantity", "row"]);
+const laneOf = ({ key: { book = "", symbol } }: ParityRow): string => `${book}\n${symbol}`;
+/** Stands for all lanes, since every lane has a symbol. */
+const anyLane = "\n";
 
 function addRow(day: Growing, row: ParityRow, accepted: string | undefined): void {
   const difference = amountOf(row);
@@ -93,14 +115,20 @@ function addRow(day: Growing, row: ParityRow, accepted: string | undefined): voi
   // One difference without an accepted cause is enough for an event.
   day.accepted = day.apart === null || day.accepted !== null ? (accepted ?? null) : null;
   day.apart ??= row.field;
+  if (row.kind === "position" && quantityIn(row) !== 0) day.quantityApart = true;
   day.money =
     day.money === null || difference === undefined ? null : Math.max(day.money, Math.abs(difference));
 }
 
+/** The difference in quantity of a position; of a position that one side lacks, its quantity. */
+const quantityIn = ({ difference, field, present }: ParityRow): number | undefined =>
+  numberOf(field === "row" ? (present?.quantity ?? null) : difference);
+
 /**
  * The difference in money of a row; of a row that one side lacks, its largest figure. Undefined if unknown.
  */
-function amountOf({ difference, field, present }: ParityRow): number | undefined {
+function amountOf({ kind, difference, field, present }: ParityRow): number | undefined {
+  if (kind === "position") return 0;
   if (field !== "row") return numberOf(difference);
   const figures = Object.values(present ?? {}).map(numberOf);
   return figures.reduce<number | undefined>(
