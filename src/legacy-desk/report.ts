@@ -2,9 +2,9 @@
  * The legacy desk's own daily workbook, as its report module writes it: five sheets of plain values, without
  * formats, formulas, frozen rows or widths. Comments that begin with "Quirk" describe its defects.
  */
-import type { Close } from "../ports/pnl-system.ts";
+import type { Close, SystemError } from "../ports/pnl-system.ts";
 import { Calculator, type DayFigures, dateOf, type PositionFigures, type Trade } from "./calculator.ts";
-import { readLedger } from "./ledger-file.ts";
+import { loadFile } from "./run.ts";
 
 export interface LegacyReportRequest {
   /** Ledger files, in trading order. */
@@ -18,15 +18,19 @@ export interface LegacyReportRequest {
 type Value = string | number;
 type Row = readonly Value[];
 
-/** Returns the bytes of the workbook. Throws LegacyRejection for a ledger that the desk refuses. */
-export async function legacyReport(request: LegacyReportRequest): Promise<Uint8Array> {
-  const sheets = Object.entries(sheetsOf(calculated(request), request));
+/** Returns the bytes of the workbook, and the files that the desk rejects from a bad row on. */
+export async function legacyReport(
+  request: LegacyReportRequest,
+): Promise<{ readonly bytes: Uint8Array; readonly rejected: readonly SystemError[] }> {
+  const world = calculated(request);
+  const sheets = Object.entries(sheetsOf(world, request));
   // Loaded here, because most commands of the desk write no workbook.
   const { writeXlsx } = await import("hucre/xlsx");
-  return writeXlsx({
+  const bytes = await writeXlsx({
     sheets: sheets.map(([name, rows]) => ({ name, rows: rows.map((row) => row.map(asWritten)) })),
     properties: { creator: "openpyxl", created: new Date(0), modified: new Date(0) },
   });
+  return { bytes, rejected: world.rejected };
 }
 
 /** Quirk: NaN is written as an empty text, and infinity as `inf` or `-inf`. */
@@ -48,12 +52,15 @@ interface World {
   readonly positions: readonly PositionFigures[];
   readonly day: ReadonlyMap<string, DayFigures>;
   readonly lots: ReadonlyMap<string, readonly { readonly quantity: number; readonly price: number }[]>;
+  readonly rejected: readonly SystemError[];
 }
 
 function calculated({ ledgers, closes, date }: LegacyReportRequest): World {
   const calculator = new Calculator();
-  for (const path of ledgers)
-    for (const trade of readLedger(path).rows()) if (dateOf(trade) <= date) calculator.add(trade);
+  const rejected = ledgers.flatMap((path) => {
+    const { error } = loadFile(path, calculator, (trade) => dateOf(trade) <= date);
+    return error === null ? [] : [error];
+  });
   for (const { symbol, tradingDay, price } of closes)
     if (tradingDay <= date) calculator.close(symbol, tradingDay, Number(price));
   const trades: [Trade, number][] = [];
@@ -63,7 +70,7 @@ function calculated({ ledgers, closes, date }: LegacyReportRequest): World {
     openLots: (symbol, open) => lots.set(symbol, open),
   });
   const day = new Map(daily.flatMap((row) => (row.date === date ? [[row.symbol, row]] : [])));
-  return { trades, positions, day, lots };
+  return { trades, positions, day, lots, rejected };
 }
 
 function sheetsOf(world: World, request: LegacyReportRequest): Readonly<Record<string, readonly Row[]>> {

@@ -145,8 +145,15 @@ function runFileAtATime(ledgers: readonly string[], prices: Prices): RunResult {
   return { files, calculation: { positions: [...positions.values()], daily: byDate } };
 }
 
-/** Adds a file to a calculator. Quirk: one bad row rejects the file, but the rows before it stay added. */
-function loadFile(path: string, calculator: Calculator): FileRun {
+/**
+ * Adds the wanted trades of a file to a calculator. Quirk: one bad row rejects the file, but the rows before
+ * it stay added.
+ */
+export function loadFile(
+  path: string,
+  calculator: Pick<Calculator, "add">,
+  isWanted: (trade: Trade) => boolean = () => true,
+): FileRun {
   const trades: Trade[] = [];
   const nothing = { path, name: path, date: null, sizeBytes: 0, modifiedMs: null, trades, calculation: null };
   let ledger: LedgerFile;
@@ -166,6 +173,7 @@ function loadFile(path: string, calculator: Calculator): FileRun {
   const read = { ...nothing, name, date, sizeBytes, modifiedMs };
   try {
     for (const trade of ledger.rows()) {
+      if (!isWanted(trade)) continue;
       calculator.add(trade);
       trades.push(trade);
     }

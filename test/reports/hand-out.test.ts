@@ -175,9 +175,10 @@ describe("a desk that hands out reports", () => {
       join(folder, "trade_ledger/trades_20250724.csv"),
       header + trade(1, "110.515625") + trade(2, "110.75") + trade(3, "111"),
     );
-    const replaced = { version: 1, path: "m.v1.xlsx" };
+    const oldName = "m.2025-07-24.modern.v1";
+    const replaced = { date, side: "modern", version: 1, path: `${oldName}.xlsx` };
     expect(await daily("m.xlsx", "--side", "modern")).toMatchObject({ version: 2, replaced });
-    expect(await files("m.v1")).toEqual(old);
+    expect(await files(oldName)).toEqual(old);
     expect(await files("m")).not.toEqual(old);
     // The same content again replaces nothing.
     expect(await daily("m.xlsx", "--side", "modern")).not.toHaveProperty("replaced");
@@ -187,17 +188,99 @@ describe("a desk that hands out reports", () => {
         "the acceptance of amy is void: the content of legacy's report and modern's report has changed",
     });
     expect(await gate()).toMatch(/^closed: the acceptance of amy is void: /);
-    const late = await accept("l.xlsx", "m.v1.xlsx");
+    const late = await accept("l.xlsx", `${oldName}.xlsx`);
     expect(late.code).toBe(2);
     expect(late.err).toMatch(
       /REFUSED.*the content of legacy's report and modern's report is not the last one that was handed out/,
     );
   });
 
+  it("keeps each report that was handed out at one path, of any day, side and version", async () => {
+    const ledger = join(folder, "trade_ledger/trades_20250725.csv");
+    const later = (price: string) => header + trade(1, price).replace("2025-07-24", "2025-07-25");
+    const write = async (date: string, side: Side) => {
+      await daily("fixed.xlsx", "--date", date, "--side", side);
+      return readFile(join(folder, "fixed.xlsx"));
+    };
+    const [thursday, friday] = ["2025-07-24", "2025-07-25"];
+    await writeFile(ledger, later("110.5"));
+    const written = [await write(thursday, "legacy"), await write(thursday, "modern")];
+    written.push(await write(friday, "modern"));
+    await writeFile(ledger, later("110.75"));
+    // A file that nobody handed out already has the name of the next kept one.
+    await writeFile(join(folder, "fixed.2025-07-25.modern.v1.xlsx"), "not a report");
+    written.push(await write(friday, "modern"), await write(thursday, "legacy"));
+    await rm(ledger);
+    const kept = [
+      ...["2025-07-24.legacy.v2", "2025-07-24.modern.v2", "2025-07-25.modern.v1-2", "2025-07-25.modern.v2"],
+    ].map((name) => readFile(join(folder, `fixed.${name}.xlsx`)));
+    expect(await Promise.all(kept)).toEqual(written.slice(0, -1));
+  });
+
+  it("names each row that its side refused, and exits with 1", async () => {
+    const [ledger, next] = ["trades_20250724.csv", "trades_20250725.csv"];
+    await mkdir(join(folder, "bad"));
+    const bad = trade(3, "abc");
+    await writeFile(join(folder, "bad", ledger), header + trade(1, "110.5") + bad + trade(2, "110.75"));
+    await writeFile(join(folder, "bad", next), header + bad);
+    const write = async (side: Side) => {
+      const args = ["--date", "2025-07-24", "--out", `bad-${side}.xlsx`, "--side", side, "--trades", "bad"];
+      const [text, json] = [
+        await run("report", "daily", ...args),
+        await run("report", "daily", ...args, "--json"),
+      ];
+      const figures = JSON.parse(await readFile(join(folder, `bad-${side}.json`), "utf8"));
+      const { refused } = JSON.parse(json.out);
+      expect(figures.refused).toEqual(refused);
+      return { codes: [text.code, json.code], text: text.out, refused, sheets: figures.sheets };
+    };
+    const modern = await write("modern");
+    expect(modern).toMatchObject({
+      codes: [1, 1],
+      text: expect.stringContaining(`${ledger}:3 BAD_PRICE`),
+      refused: [{ line: 3 }, { line: 2 }],
+    });
+    expect(modern.sheets.Trades).toHaveLength(2);
+    const legacy = await write("legacy");
+    expect(legacy).toMatchObject({
+      codes: [1, 1],
+      text: expect.stringContaining("could not convert"),
+      refused: [
+        { code: "LEGACY_FILE_REJECTED", line: null, why: expect.stringContaining("took the first 1 rows") },
+        { code: "LEGACY_FILE_REJECTED", why: expect.stringContaining("took the first 0 rows") },
+      ],
+    });
+  });
+
   it("takes legacy's own workbook as it is, and compares it", async () => {
     const found = await daily("own.xlsx", "--side", "legacy", "--legacy-workbook", "l.xlsx");
     expect(found).toMatchObject({ side: "legacy", version: 1 });
     expect(await readFile(join(folder, "own.xlsx"))).toEqual(await readFile(join(folder, "l.xlsx")));
+  });
+
+  it("compares with the report of a foreign legacy only if its workbook is given, and otherwise keeps the last result", async () => {
+    await mkdir(join(folder, "foreign"));
+    const config = join(folder, "foreign/pnl_migration_config.yaml");
+    await writeFile(
+      join(folder, "foreign/legacy.mjs"),
+      "export default { totals: async () => ({ totals: {} }) };",
+    );
+    await writeFile(
+      config,
+      "systems: { legacy: { kind: module, path: ./legacy.mjs } }\n" +
+        "stores: { control: sqlite:./control.db }\nwatch: { trade_ledger: ../trade_ledger }\n",
+    );
+    const session = await openOperator(await settingsOf({ config }));
+    const set = { phase: "shadow_mode", grantedPhase: "shadow_mode" } as const;
+    await session.store.change({ actor: "amy", action: "phase", reason: "a test", set });
+    const write = (...more: string[]) =>
+      daily("foreign.xlsx", "--side", "modern", "--config", config, ...more);
+    expect(await write("--legacy-workbook", "l.xlsx")).toMatchObject({ diff: { ok: false } });
+    const before = await reportAcceptance(session.store, "2025-07-24");
+    expect(before.state).toBe("not accepted");
+    expect(await write()).not.toHaveProperty("diff");
+    expect(await reportAcceptance(session.store, "2025-07-24")).toEqual(before);
+    await session.close();
   });
 
   it("hands out modern's report even if legacy's cannot be read, and leaves no older comparison beside it", async () => {

@@ -10,22 +10,43 @@ interface DailyReading {
   readonly figures: string;
   readonly contentHash: string;
   readonly version: number | null;
-  readonly replaced?: { readonly version: number; readonly path: string };
+  readonly refused: readonly {
+    readonly code: string;
+    readonly file: string;
+    readonly line: number | null;
+    readonly why: string;
+  }[];
+  readonly replaced?: {
+    readonly date: string;
+    readonly side: string;
+    readonly version: number;
+    readonly path: string;
+  };
   readonly diff?:
     | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
     | { readonly error: string };
 }
 
+/** The largest number of refused rows that the text lists. */
+const refusedMax = 5;
+
 /** Returns text that says which report was written, why, and how it differs from the other one. */
 export function renderDailyResult(result: DailyReading): string {
-  const { date, side, because, path, figures, contentHash, version, replaced, diff } = result;
+  const { date, side, because, path, figures, contentHash, version, refused, replaced, diff } = result;
   const words = [
     `${side}'s report of ${date}: ${plain(path)}`,
     `  why      ${plain(because)}`,
     `  figures  ${plain(figures)}`,
     `  content  ${contentHash.slice(0, 16)}${version === null ? "" : `, version ${version}`}`,
   ];
-  if (replaced !== undefined) words.push(`  keeps    version ${replaced.version} as ${plain(replaced.path)}`);
+  for (const { code, file, line, why } of refused.slice(0, refusedMax))
+    words.push(`  refused  ${plain(file)}${line === null ? "" : `:${line}`} ${code}: ${plain(why)}`);
+  if (refused.length > refusedMax)
+    words.push(`  refused  ${refused.length - refusedMax} further entries: see ${plain(figures)}`);
+  if (replaced !== undefined)
+    words.push(
+      `  keeps    version ${replaced.version} of ${replaced.side}'s report of ${replaced.date} as ${plain(replaced.path)}`,
+    );
   if (diff !== undefined)
     words.push(
       "error" in diff

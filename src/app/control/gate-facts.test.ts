@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../adapters/host/index.ts";
+import { present } from "../../base/present.ts";
 import { defaultConfig } from "../../config/index.ts";
 import { type EvidenceFacts, judgeEvidence } from "../../control/index.ts";
+import { businessDayBefore, formatDay, parseDay, weekday } from "../../domain/market/trading-day.ts";
 import { MemoryControlPlace } from "../../testing/memory-control-store.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
 import { auditActions } from "./audit-rows.ts";
@@ -47,7 +49,7 @@ test("simultaneous and later readings count each row of the audit once", async (
   expect([...found, await read("0.04")].at(-1)?.records).toHaveLength(4);
 });
 
-test("the last report is that of the last compared day before today, and an acceptance counts only for the last content of each side", async () => {
+test("the last report is that of the last compared business day before today, and an acceptance counts only for the last content of each side", async () => {
   const { read, note } = readerOver();
   let reading = 0;
   // Other tolerances read the facts again at once.
@@ -62,7 +64,10 @@ test("the last report is that of the last compared day before today, and an acce
   const failed = (date: string, modern: string) => handOut(date, modern, { diff: { error: "no workbook" } });
   const accept = (date: string, modern: string) =>
     note(auditActions.acceptReport, { date, counts: {}, hashes: { legacy: "l", modern }, differences: [] });
-  const [older, last] = [days(-5), days(-4)];
+  let saturday = present(parseDay(days(-2)), "a day");
+  while (weekday(saturday) !== 6) saturday -= 1;
+  const friday = businessDayBefore(saturday);
+  const [older, last] = [formatDay(businessDayBefore(friday)), formatDay(friday)];
   expect(await lastReport()).toBeUndefined();
   await handOut(older, "a");
   expect(await lastReport()).toBeUndefined();
@@ -71,6 +76,12 @@ test("the last report is that of the last compared day before today, and an acce
     [(date: string, modern: string) => compared(date, modern, true), older, "a", "accepted"],
     [handOut, older, "b", "not compared"],
     [compared, last, "a", "not accepted"],
+    [
+      (date: string, modern: string) => compared(date, modern, true),
+      formatDay(saturday),
+      "a",
+      "not accepted",
+    ],
     // The running day and a second report of an earlier day change nothing.
     [(date: string, modern: string) => compared(date, modern, true), days(1), "a", "not accepted"],
     [(date: string, modern: string) => compared(date, modern, true), older, "b", "not accepted"],

@@ -228,9 +228,17 @@ export function pinnedPrices({
   ]);
 }
 
+/** What a run refused: rows in quarantine, and trades whose records contradict each other. */
+export const refusedOf = ({
+  quarantine,
+  notes,
+}: Pick<PnlRun, "quarantine" | "notes">): readonly (Quarantined | Note)[] => [
+  ...quarantine,
+  ...notes.filter(({ code }) => code === "CONFLICTING_TRADE"),
+];
+
 /** Whether every row was accepted without doubt. */
-export const isClean = ({ quarantine, notes }: Pick<PnlRun, "quarantine" | "notes">): boolean =>
-  quarantine.length === 0 && !notes.some(({ code }) => code === "CONFLICTING_TRADE");
+export const isClean = (run: Pick<PnlRun, "quarantine" | "notes">): boolean => refusedOf(run).length === 0;
 
 /** The counts of the input, for reports. */
 export const inputCounts = ({ files, rows, accepted, duplicates }: LedgerInput): InputCounts => ({

@@ -19,7 +19,7 @@ import type { Side } from "../../domain/migration/phase.ts";
 import { legacyReport } from "../../legacy-desk/index.ts";
 import type { Workbook } from "../../ports/workbook.ts";
 import { dayRulesOf, hasOwnReport } from "../builtin-systems.ts";
-import { type PnlRun, type PnlRunOptions, runPnl } from "../parity/pnl-run.ts";
+import { type PnlRun, type PnlRunOptions, refusedOf, runPnl } from "../parity/pnl-run.ts";
 import { closeOfDay, closesUpTo, dayOfText, figuresOf } from "./figures.ts";
 
 /** The input of a day's reports. */
@@ -34,6 +34,17 @@ export interface ReportInput {
   readonly onProgress?: PnlRunOptions["onProgress"];
 }
 
+/** Rows of the input that a system refused, so that its report lacks them. */
+export interface RefusedInput {
+  readonly code: string;
+  readonly file: string;
+  /** Null if the whole file was refused from some row on; `why` then says how many rows were taken. */
+  readonly line: number | null;
+  readonly why: string;
+  /** The number of rows that the last entry of a full list represents; absent for one row. */
+  readonly more?: number;
+}
+
 /** The workbook of one system. */
 export interface BuiltReport {
   /** The bytes of its file. Undefined for modern's workbook if it is only compared. */
@@ -44,6 +55,7 @@ export interface BuiltReport {
   readonly contentHash: string;
   /** The document of exact figures, in pieces. */
   readonly document: () => Iterable<string>;
+  readonly refused: readonly RefusedInput[];
 }
 
 /**
@@ -71,6 +83,10 @@ export async function reportWorld(input: ReportInput, config: Config): Promise<R
   });
   return { input, config, run };
 }
+
+/** Whether the report of a side can be built: that of a foreign legacy only from its own workbook. */
+export const canBuild = (side: Side, { legacyWorkbook }: ReportInput, { systems }: Config): boolean =>
+  side === "modern" || legacyWorkbook !== undefined || hasOwnReport(systems.legacy);
 
 /** Builds the report of a side. Modern's workbook is not packed if it is only compared. */
 export const buildReport = async (
@@ -101,20 +117,29 @@ async function modernReport(
   const packed = purpose === "written" ? await packRows(hashed) : undefined;
   if (packed === undefined) checkRows(hashed);
   const contentHash = hash.hex();
+  const refused = refusedOf(run).map(({ code, file, line, why, more }) => ({
+    ...{ code, file, line, why },
+    ...(more !== undefined && { more }),
+  }));
   return {
     bytes: packed && (await workbookBytes(writtenReport(report, sheets, contentHash), packed)),
     workbook: () => asWorkbook(sheets),
     contentHash,
-    document: () => jsonPieces(reportDocument(report, contentHash)),
+    document: () => jsonPieces({ ...reportDocument(report, contentHash), refused }),
+    refused,
   };
 }
 
 async function legacysReport({ input, config, run }: ReportWorld): Promise<BuiltReport> {
   const { date, legacyWorkbook } = input;
-  const bytes =
+  const { bytes, rejected } =
     legacyWorkbook === undefined
       ? await ownReport({ date, config, run })
-      : await workbookFile(legacyWorkbook);
+      : { bytes: await workbookFile(legacyWorkbook), rejected: [] };
+  const refused = rejected.map(({ code, why, file = "", rowsTaken }) => ({
+    ...{ code, file, line: null },
+    why: rowsTaken === undefined ? why : `${why}; the desk took the first ${rowsTaken} rows up to the day`,
+  }));
   const workbook = await readWorkbook(legacyWorkbook ?? "legacy's workbook", bytes);
   const contentHash = contentHashOf(workbook);
   const document = { date, source: "legacy", dayRule: run.dayRule, zone: "America/Chicago", contentHash };
@@ -122,7 +147,8 @@ async function legacysReport({ input, config, run }: ReportWorld): Promise<Built
     bytes,
     workbook: () => workbook,
     contentHash,
-    document: () => jsonPieces({ ...document, sheets: workbookDocument(workbook) }),
+    document: () => jsonPieces({ ...document, sheets: workbookDocument(workbook), refused }),
+    refused,
   };
 }
 
@@ -134,7 +160,7 @@ function ownReport({
   date: string;
   config: Config;
   run: PnlRun;
-}): Promise<Uint8Array> {
+}): ReturnType<typeof legacyReport> {
   const { legacy } = config.systems;
   if (!hasOwnReport(legacy))
     throw new BridgeError("BAD_USAGE", {

@@ -18,7 +18,7 @@ import type { ByOptions, OperatorSession } from "../control/session.ts";
 import { type StoreOptions, settingsOf } from "../control/settings.ts";
 import { inputFiles } from "../parity/input-files.ts";
 import type { ControlSettings } from "../stores.ts";
-import { contentHashOf, type ReportInput } from "./build.ts";
+import { contentHashOf, type RefusedInput, type ReportInput } from "./build.ts";
 import { diffBooks } from "./diff.ts";
 import { dayOfText } from "./figures.ts";
 import {
@@ -38,8 +38,11 @@ import {
   lastContent,
   type ReportAcceptance,
   type ReportRegister,
+  type ReportRegisters,
+  registerOf,
   reportAcceptance,
   reportRegister,
+  reportRegisters,
   versionOf,
 } from "./register.ts";
 
@@ -73,8 +76,15 @@ export interface DailyResult {
   readonly contentHash: string;
   /** Null without a control store, which keeps the record. */
   readonly version: number | null;
-  /** The earlier version whose file this one replaces, and the new path of that file. */
-  readonly replaced?: { readonly version: number; readonly path: string };
+  /** The rows of the ledgers and prices that this side refused. */
+  readonly refused: readonly RefusedInput[];
+  /** The other report whose file this one replaces, and the new path of that file. */
+  readonly replaced?: {
+    readonly date: string;
+    readonly side: Side;
+    readonly version: number;
+    readonly path: string;
+  };
   /** Present in phases that compare. */
   readonly diff?:
     | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
@@ -117,13 +127,16 @@ async function handOut(
     user,
     side: side === "active" ? undefined : side,
   });
-  const before = session && (await reportRegister(session.store, input.date));
+  const registers = session && (await reportRegisters(session.store));
+  const before = registers && registerOf(registers, input.date);
   const known = options.out === undefined && before ? await knownFile(before, prepared) : undefined;
   const path = options.out ?? known?.path ?? freeName(options.dir ?? ".", systemClock.nowMs());
   const { trades, prices, marks } = input;
   const read = await inputFiles({ trades, prices, marks, config: options.config ?? usualFile });
   const own = input.legacyWorkbook === undefined ? [] : [input.legacyWorkbook];
-  const replaced = before && known === undefined ? await replacedVersion(before, prepared, path) : undefined;
+  const same = { date: input.date, side: prepared.side, contentHash: prepared.report.contentHash };
+  const replaced =
+    registers && known === undefined ? await replacedVersion(registers, same, path) : undefined;
   const fileHash = await writeReport(prepared, {
     workbook: path,
     replaced,
@@ -139,7 +152,9 @@ async function handOut(
           phase: plan.phase,
           epoch: overview.record.epoch,
         });
-  const kept = replaced && { version: replaced.version, path: replaced.path };
+  const kept = replaced && {
+    ...{ date: replaced.date, side: replaced.side, version: replaced.version, path: replaced.path },
+  };
   return { ...resultOf(prepared, { ...handed, version }), ...(kept && { replaced: kept }) };
 }
 
@@ -154,24 +169,35 @@ async function knownFile(
 }
 
 /**
- * The files of an earlier version of the report at a path, under the names that they get when the path is
- * written: FILE.v1.xlsx and FILE.v1.json for version 1.
+ * The files of another report at a path, of any day and side that was handed out, under the names that they get
+ * when the path is written: FILE.2025-07-24.legacy.v1.xlsx and .json for version 1 of legacy's report.
  */
 async function replacedVersion(
-  { handedOut }: ReportRegister,
-  { side, report }: PreparedReport,
+  registers: ReportRegisters,
+  same: Pick<HandedOut, "date" | "side" | "contentHash">,
   path: string,
 ): Promise<ReplacedFiles | undefined> {
   const fileHash = await digestOfFile(path);
-  const old = handedOut.findLast(
-    (one) => one.side === side && one.fileHash === fileHash && one.contentHash !== report.contentHash,
-  );
+  const old = [...registers.values()]
+    .flatMap(({ handedOut }) => handedOut)
+    .findLast((one) => one.fileHash === fileHash);
   if (old === undefined) return undefined;
-  const [from, to] = [pathsBeside(path), pathsBeside(path.replace(/(\.xlsx)?$/i, `.v${old.version}.xlsx`))];
+  const { date, side, version, contentHash } = old;
+  if (date === same.date && side === same.side && contentHash === same.contentHash) return undefined;
+  const stem = `${path.replace(/\.xlsx$/i, "")}.${date}.${side}.v${version}`;
+  const [from, to] = [pathsBeside(path), pathsBeside(await freeFor(fileHash, stem))];
   const files = new Map([[to.workbook, await readFile(from.workbook)]]);
   const figures = await ifThere(readFile(from.figures));
   if (figures !== undefined) files.set(to.figures, figures);
-  return { version: old.version, path: to.workbook, files };
+  return { date, side, version, path: to.workbook, files };
+}
+
+/** The path of a kept file: one that is free, or holds the same bytes, since a kept file is never replaced. */
+async function freeFor(fileHash: string | undefined, stem: string, number = 1): Promise<string> {
+  const path = `${stem}${number === 1 ? "" : `-${number}`}.xlsx`;
+  return existsSync(path) && (await digestOfFile(path)) !== fileHash
+    ? freeFor(fileHash, stem, number + 1)
+    : path;
 }
 
 /**
@@ -229,11 +255,16 @@ async function keepIn(
           diff:
             "error" in diff ? diff : { ok: diff.found.ok, counts: diff.found.counts, hashes: diff.hashes },
         };
-  const entry = { date, version, side, because, user, path, contentHash: report.contentHash, fileHash };
+  const { contentHash, refused } = report;
+  const entry = { date, version, side, because, user, path, contentHash, fileHash };
   const { actor } = (await sessions()).byOf({ reason: because, actor: user ?? undefined });
-  await keepHandOut(store, { ...entry, phase, epoch, ...kept }, actor);
+  await keepHandOut(store, { ...entry, phase, epoch, refused: countOf(refused), ...kept }, actor);
   return version;
 }
+
+/** The number of rows that a list of refused rows stands for. */
+const countOf = (refused: readonly RefusedInput[]): number =>
+  refused.reduce((sum, { more = 1 }) => sum + more, 0);
 
 function resultOf(
   { side, because, report, diff }: PreparedReport,
@@ -248,6 +279,7 @@ function resultOf(
     figures: beside.figures,
     contentHash: report.contentHash,
     version,
+    refused: report.refused,
     ...(diff !== undefined && {
       diff: "error" in diff ? diff : { path: beside.diff, ok: diff.found.ok, counts: diff.found.counts },
     }),

@@ -9,7 +9,7 @@ import { otherSide, phasePolicies, type Side } from "../../domain/migration/phas
 import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { writeWhole } from "../../platform/output.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
-import { type BuiltReport, buildReport, type ReportInput, reportWorld } from "./build.ts";
+import { type BuiltReport, buildReport, canBuild, type ReportInput, reportWorld } from "./build.ts";
 import { checkUnlocked } from "./check-unlocked.ts";
 import { diffBooks } from "./diff.ts";
 
@@ -27,7 +27,7 @@ export interface PreparedReport {
   readonly side: Side;
   readonly because: string;
   readonly report: Omit<BuiltReport, "workbook" | "bytes"> & { readonly bytes: Uint8Array };
-  /** Present in phases that compare. */
+  /** Present in phases that compare, unless the other report is legacy's and only the desk can write it. */
   readonly diff?:
     | { readonly found: ReportDiff; readonly hashes: Readonly<Record<Side, string>> }
     | { readonly error: string };
@@ -35,8 +35,8 @@ export interface PreparedReport {
 
 /**
  * Builds the report that is handed out: that of the named side, or else that of the side which the plan gives
- * the user. In phases that compare, also builds the other report and compares both; a failure there changes
- * nothing about the report that is handed out.
+ * the user. In phases that compare, also builds the other report, if it can be built here, and compares both; a
+ * failure there changes nothing about the report that is handed out.
  */
 export async function prepareReport(options: HandOutOptions): Promise<PreparedReport> {
   const { input, config, plan, user } = options;
@@ -47,7 +47,8 @@ export async function prepareReport(options: HandOutOptions): Promise<PreparedRe
   const world = await reportWorld(input, config);
   const { workbook, bytes, ...built } = await buildReport(side, world, "written");
   const report = { ...built, bytes: present(bytes, "a report that is written has bytes") };
-  if (!phasePolicies[plan.phase].compares) return { side, because, report };
+  if (!phasePolicies[plan.phase].compares || !canBuild(otherSide(side), input, config))
+    return { side, because, report };
   try {
     const other = await buildReport(otherSide(side), world, "compared");
     const own = { workbook, contentHash: report.contentHash };
@@ -72,6 +73,8 @@ export const pathsBeside = (workbook: string) => {
 
 /** The files of an earlier version, which are kept under other names when its path is written again. */
 export interface ReplacedFiles {
+  readonly date: string;
+  readonly side: Side;
   readonly version: number;
   /** The workbook's new path. */
   readonly path: string;

@@ -3,11 +3,13 @@
  * entries are rows of the audit, so that the control store keeps them and the chain of hashes protects them.
  */
 import type { JudgedReport } from "../../control/index.ts";
+import { isBusinessDay } from "../../domain/market/trading-day.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { ReportDiff } from "../../ports/report-diff.ts";
 import type { JsonValue } from "../../ports/system.ts";
 import { auditActions, auditRows } from "../control/audit-rows.ts";
+import { dayOfText } from "./figures.ts";
 
 /** The comparison of both workbooks of a day, as it is kept. */
 interface KeptDiff {
@@ -32,6 +34,8 @@ export interface HandedOut {
   readonly fileHash: string;
   readonly phase: string;
   readonly epoch: number;
+  /** The number of rows that the side refused; absent in records of earlier versions. */
+  readonly refused?: number;
   /** Present in phases that compare; with `error` if the other report could not be built. */
   readonly diff?: KeptDiff | { readonly error: string };
 }
@@ -71,15 +75,19 @@ export interface ReportRegister {
 /** The records of all days, by day. */
 export type ReportRegisters = Map<string, ReportRegister>;
 
-/** Reads the record of a day. Linear in the audit. */
-export async function reportRegister(store: ControlStore, date: string): Promise<ReportRegister> {
+/** Reads the records of all days. Linear in the audit. */
+export async function reportRegisters(store: ControlStore): Promise<ReportRegisters> {
   const registers: ReportRegisters = new Map();
   for await (const row of auditRows(store)) addReportRow(registers, row);
-  return registerOf(registers, date);
+  return registers;
 }
 
+/** Reads the record of a day. Linear in the audit. */
+export const reportRegister = async (store: ControlStore, date: string): Promise<ReportRegister> =>
+  registerOf(await reportRegisters(store), date);
+
 /** The record of a day, which is created if it is missing. */
-const registerOf = (registers: ReportRegisters, date: string): ReportRegister => {
+export const registerOf = (registers: ReportRegisters, date: string): ReportRegister => {
   const register = registers.get(date) ?? { handedOut: [], accepted: [], begun: [] };
   registers.set(date, register);
   return register;
@@ -145,12 +153,17 @@ export async function reportAcceptance(store: ControlStore, date: string): Promi
   return acceptanceIn(await reportRegister(store, date), date);
 }
 
-/** The reports of the last day before `today` that were compared, or that could not be compared. */
+/**
+ * The reports of the last business day before `today` that were compared, or that could not be compared.
+ * Reports of other days, such as a Saturday, are no evidence.
+ */
 export function lastReportBefore(registers: ReportRegisters, today: string): JudgedReport | undefined {
   const date = [...registers]
     .filter(
       ([day, { handedOut, accepted }]) =>
-        day < today && (accepted.length > 0 || handedOut.some(({ diff }) => diff !== undefined)),
+        day < today &&
+        isBusinessDay(dayOfText(day)) &&
+        (accepted.length > 0 || handedOut.some(({ diff }) => diff !== undefined)),
     )
     .map(([day]) => day)
     .toSorted()

@@ -39,6 +39,7 @@ async function daily(options: DailyCommandOptions, streams: Streams): Promise<Co
   const { renderDailyResult, writeDailyReport } = await import("../../../app/reports/commands.ts");
   const progress = progressOn(streams.err);
   const result = await writeDailyReport({ ...options, onProgress: progress.report }).finally(progress.done);
-  if (options.json) return jsonResult(result, true);
-  return { exitCode: 0, text: renderDailyResult(result) };
+  const isWhole = result.refused.length === 0;
+  if (options.json) return jsonResult(result, isWhole);
+  return { exitCode: isWhole ? 0 : 1, text: renderDailyResult(result) };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { rows } from "./shape.ts";
 
 export const reportParams = z.object({
   date: z
@@ -18,6 +19,13 @@ export const handedReport = z.object({
   figures: z.string().describe("the document with the exact figures"),
   contentHash: z.string(),
   version: z.int().nullable().describe("null without a control store"),
+  refused: rows({
+    code: z.string(),
+    file: z.string(),
+    line: z.int().nullable().describe("null if the file was refused from some row on"),
+    why: z.string(),
+    more: z.int().optional().describe("the number of rows that this entry stands for, if it is not one"),
+  }).describe("the rows of the ledgers and prices that this side refused"),
   diff: z
     .union([
       z.object({ path: z.string(), ok: z.boolean(), counts }),
