@@ -315,6 +315,30 @@ test("a wrong figure lasts from the first answer with it until the right answer 
   });
 });
 
+test("a wrong quantity and a wrong value of unknown money count for the book's day, also if they are corrected", async () => {
+  const rows = [{ quantity: "3000" }, { realized: "not available" }, {}];
+  const { signals } = await evidenceOf(
+    {
+      legacy: positions(position("ZNZ6")),
+      modern: { openPositions: async () => ({ positions: [position("ZNZ6", rows.shift() ?? {})] }) },
+      plan: served,
+    },
+    async (service) => {
+      for (let call = 0; call < 3; call++) {
+        await service.call("openPositions", { asOf }, { user: "amy", book: "EGB" });
+        await service.idle();
+      }
+    },
+  );
+  const found = signals("impact").map(({ stratum, n }) => [stratum, n]);
+  expect(found).toEqual(
+    expect.arrayContaining([
+      ["2026-11-20 wrong_quantity EGB", 1],
+      ["2026-11-20 wrong_unknown EGB", 1],
+    ]),
+  );
+});
+
 test.each([
   ["with a mark while legacy lacks writes", { ...served, newSystemPercentage: 0 }, 3, ["stale", 7_000]],
   [

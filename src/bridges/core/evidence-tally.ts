@@ -258,7 +258,7 @@ export class EvidenceTally {
   ): void {
     const wrong = this.#wrong.get(book) ?? new Set<string>();
     const wasWrong = wrong.size > 0;
-    let [largest, isWrong]: [number, boolean] = [0, false];
+    let [largest, isWrong, isQuantity, isUnknown] = [0, false, false, false];
     for (const lane of lanes) {
       if (!lane.isCompared && lane.apart === null && !failed) continue;
       const id = `${method}\n${lane.book}\n${lane.symbol}`;
@@ -268,6 +268,8 @@ export class EvidenceTally {
       else {
         wrong.add(id);
         isWrong = true;
+        isQuantity ||= lane.quantityApart;
+        isUnknown ||= lane.money === null;
       }
     }
     const count = (what: string, who: string, most = largest): void =>
@@ -275,6 +277,8 @@ export class EvidenceTally {
     count("seen", user);
     if (isWrong) count("wrong", user);
     if (isWrong) count("wrong_book", book);
+    if (isQuantity) count("wrong_quantity", book);
+    if (isUnknown) count("wrong_unknown", book);
     if (fellBack !== undefined) count(`fell_back:${fellBack}`, user);
     if (!wasWrong && wrong.size === 0) return;
     const minute = Math.floor(this.#clock.nowMs() / minuteMs);

@@ -93,6 +93,9 @@ const wrongOn = (day: string, atMs: number, largest: number): readonly Tally[] =
   ];
 };
 
+const shownOn = (day: string, what: string): Tally =>
+  tally("impact", `${day} ${what} EGB`, { source: "served" });
+
 const dead: EvidenceProcess = { process: "p", at: "2026-11-27T15:00:00Z", day: "2026-11-27", ended: false };
 const result = (kind: string, content: EvidenceFacts["records"][number]["content"], build = "1+x") => ({
   ...{ kind, atMs: nowMs - 3_600_000, actor: "amy", build, content },
@@ -661,6 +664,14 @@ describe("harm is proved", () => {
     expect(harmIn({ laneDays: [{ ...accepted, book: "B" }], tallies, causes })).toBeDefined();
   });
 
+  test("by one wrong quantity that modern showed, unless an accepted cause explains a wrong quantity of the book and day", () => {
+    const tallies = [...wrongOn("2026-11-27", shownAtMs, 0), shownOn("2026-11-27", "wrong_quantity")];
+    const harmIn = (given: Partial<LaneDay>): string | undefined =>
+      provedHarm(factsOf({ laneDays: [broken({ source: "served", accepted: "LIFO", ...given })], tallies }));
+    expect(harmIn({})).toBe("modern showed a wrong quantity of EGB on 2026-11-27; no quantity may differ");
+    expect(harmIn({ quantityApart: true })).toBeUndefined();
+  });
+
   test("only by instrument-days that were compared after modern was taken back into use", () => {
     const at = Date.parse("2026-11-27T20:00:00.000Z");
     expect(harmOf(served(1, 10), at - 1)).toBeDefined();
@@ -866,6 +877,18 @@ test.each<readonly [string, Guarded, string, Given]>([
   ],
   ["user_impact", "ramp", "closed", { tallies: wrongOn("2026-11-27", nowMs, 50_000) }],
   ["user_impact", "ramp", "open", { tallies: wrongOn("2026-11-27", nowMs, 900) }],
+  [
+    "user_impact",
+    "ramp",
+    "closed",
+    { tallies: [...wrongOn("2026-11-27", nowMs, 0), shownOn("2026-11-27", "wrong_quantity")] },
+  ],
+  [
+    "user_impact",
+    "ramp",
+    "inconclusive",
+    { tallies: [...wrongOn("2026-11-27", nowMs, 0), shownOn("2026-11-27", "wrong_unknown")] },
+  ],
   [
     "user_impact",
     "primary_switch",

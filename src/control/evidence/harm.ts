@@ -17,12 +17,14 @@ interface ShownError {
   /** Empty if the call named no book. */
   readonly book: string;
   readonly money: number;
+  /** Whether a quantity was wrong that no accepted cause explains. */
+  readonly isQuantity: boolean;
   readonly firstMs: number;
 }
 
 /**
  * Returns the material errors that modern showed. An error is excused up to the limits of the accepted causes
- * that explain an instrument-day of the same book and day.
+ * that explain an instrument-day of the same book and day, and a wrong quantity if one of them explains one.
  */
 export function shownErrors({
   stored: { tallies },
@@ -34,18 +36,38 @@ export function shownErrors({
   const excused = (laneDay: LaneDay): number =>
     (laneDay.accepted ?? "").split(" ").reduce((total, code) => total + limitOf(code), 0);
   const seen = seenIn(tallies);
+  const has = (what: string, { day, who }: (typeof seen)[number]) =>
+    seen.find((one) => one.what === what && one.day === day && one.who === who);
   return seen
-    .filter(({ what, largest }) => what === "wrong_book" && largest > rowMax)
-    .map(({ day, who: book, largest: money }) => {
-      const from = seen.find((one) => one.what === "wrong_from" && one.day === day && one.who === book);
-      return { day, book, money, firstMs: countdown(from?.largest ?? 0) * 60_000 };
+    .filter(({ what }) => what === "wrong_book")
+    .map((error) => {
+      const { day, who: book, largest: money } = error;
+      const excuses = accepted.filter((one) => isOf(one, { day, book }));
+      const isQuantity =
+        has("wrong_quantity", error) !== undefined && !excuses.some((one) => one.quantityApart);
+      const isMoney = money > rowMax && excuses.every((one) => excused(one) < money);
+      const from = has("wrong_from", error);
+      return { day, book, money, isQuantity, isMoney, firstMs: countdown(from?.largest ?? 0) * 60_000 };
     })
-    .filter(({ day, book, money }) =>
-      accepted
-        .filter((one) => one.source === "served" && one.day === day && (book === "" || one.book === book))
-        .every((one) => excused(one) < money),
-    );
+    .filter(({ isQuantity, isMoney }) => isQuantity || isMoney);
 }
+
+/**
+ * Returns the number of book-days on which modern showed a wrong value whose money is unknown, without an
+ * accepted cause that explains such a value.
+ */
+export const unknownErrors = ({
+  stored: { tallies },
+  trials: { accepted },
+}: Pick<EvidenceFacts, "stored" | "trials">): number =>
+  seenIn(tallies).filter(
+    ({ what, day, who: book }) =>
+      what === "wrong_unknown" && !accepted.some((one) => one.money === null && isOf(one, { day, book })),
+  ).length;
+
+/** Whether an instrument-day that modern answered is one of a day and book. */
+const isOf = (one: LaneDay, { day, book }: { readonly day: string; readonly book: string }): boolean =>
+  one.source === "served" && one.day === day && (book === "" || one.book === book);
 
 /**
  * Judges what modern has answered on closed trading days since modern was last taken back into use. Harm is
@@ -62,8 +84,10 @@ export function provedHarm(facts: EvidenceFacts): string | undefined {
   const shown = shownErrors(facts).find(({ day, firstMs }) => day < today && firstMs > backInUseMs);
   if (shown !== undefined)
     return (
-      `modern showed ${shown.book === "" ? "a figure" : `a figure of ${shown.book}`} on ${shown.day} that was off ` +
-      `by up to ${dollars(shown.money)}; the limit is ${dollars(rowMax)}`
+      `modern showed ${shown.isQuantity ? "a wrong quantity" : "a figure"}${shown.book === "" ? "" : ` of ${shown.book}`} on ${shown.day}` +
+      (shown.isQuantity
+        ? "; no quantity may differ"
+        : ` that was off by up to ${dollars(shown.money)}; the limit is ${dollars(rowMax)}`)
     );
   const groups = [...new Set(served.map(({ group }) => group))];
   for (const group of groups) {

@@ -114,7 +114,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   user_impact: {
     proves:
-      "modern showed no material error, not even for a short time; no stale answer went unmarked; " +
+      "modern showed no wrong quantity and no material error, not even for a short time; no stale answer went unmarked; " +
       "at most 1 % of user-days had a wrong figure",
     lacks: "that modern's answers which were not compared are right; at most 5 % may be uncompared",
     otherwise: "roll back, then explain the wrong figures",

@@ -6,7 +6,7 @@
 import { kindsOfDay } from "./day-kinds.ts";
 import { type EvidenceFacts, type EvidenceRecord, newestOf } from "./facts.ts";
 import { coverageOf, isMaterial } from "./figure-gates.ts";
-import { shownErrors } from "./harm.ts";
+import { shownErrors, unknownErrors } from "./harm.ts";
 import { impactOf } from "./metrics.ts";
 import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
 import { ofSources, rowMax, type Trial } from "./trials.ts";
@@ -257,9 +257,10 @@ export const recordGates: readonly EvidenceGate[] = [
       if (seen === 0) return open("modern has not answered any user yet", { seen, wrong });
       const critical = ofSources(found.trials, "served").filter((one) => one.event && isMaterial(one));
       const shown = shownErrors(facts).length;
+      const unknown = unknownErrors(facts);
       const share = wrong / seen;
       const evidence = {
-        ...{ seen, wrong, critical: critical.length, shown, limit: impactMax },
+        ...{ seen, wrong, critical: critical.length, shown, unknown, limit: impactMax },
         fellBack: Object.values(impact.fellBack).reduce((sum, { days }) => sum + days, 0),
         ...{ users: impact.wrong.distinct, books: impact.wrongBooks.distinct },
         ...{ minutes: impact.wrongMinutes, largest: impact.largest, money: impact.money },
@@ -274,9 +275,14 @@ export const recordGates: readonly EvidenceGate[] = [
           : `; ${many(critical.length, "instrument-day")} ended with a material error, and none may`) +
         (shown === 0
           ? ""
-          : `; ${many(shown, "book-day")} had an error above ${dollars(rowMax)}, even if it was corrected, and none may`);
+          : `; ${many(shown, "book-day")} had a wrong quantity or an error above ${dollars(rowMax)}, even if it was corrected, and none may`);
       if (critical.length > 0 || shown > 0 || share > impactMax)
         return closed(`${why}; roll back, then explain the wrong figures`, evidence);
+      if (unknown > 0)
+        return inconclusive(
+          `${why}; on ${many(unknown, "book-day")} the money of a wrong value is unknown`,
+          evidence,
+        );
       const coverage = coverageOf(tallies, found, ["served"]);
       return coverage.state === "open"
         ? open(why, evidence)
