@@ -14,6 +14,7 @@ export {
   featuresOf,
   type Guarded,
   gateMeanings,
+  isMarkOf,
   type JudgedReport,
   judgeEvidence,
   metricsOf,

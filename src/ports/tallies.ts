@@ -8,6 +8,9 @@
 const evidenceSources = ["replay", "live", "served"] as const;
 export type EvidenceSource = (typeof evidenceSources)[number];
 
+/** The id of a cause that a rehearsal assumes to be accepted. Its register has no entries. */
+export const assumedCause = "assumed";
+
 /**
  * One lane (book and symbol) on one trading day, as the last comparison of one method on that day found it.
  */
@@ -27,7 +30,10 @@ export interface LaneDay {
   readonly at: string;
   /** The path of the first field that differs beyond tolerance; null if the lane agrees. */
   readonly apart: string | null;
-  /** The code of the accepted cause that explains the difference; null if there is none. */
+  /**
+   * The ids of the accepted causes that explain the difference, separated by spaces; null if there are none.
+   * The id of an entry of the register is a number.
+   */
   readonly accepted: string | null;
   /** The largest difference of money, without its sign; null if it is unknown. */
   readonly money: number | null;

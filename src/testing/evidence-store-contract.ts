@@ -143,7 +143,7 @@ export function evidenceStoreContract(
           book: text,
           apart: "positions[].realized",
           money: null,
-          accepted: "LIFO",
+          accepted: "12 15",
         });
         const broken = laneDay({ symbol: "ZBZ2026", money: 1_250.5, quantityApart: true, signed: -3 });
         await store.append([], delta({ laneDays: [apart, broken], tallies: [tally({ stratum: text })] }));

@@ -144,6 +144,53 @@ test("fault 8: each change of the configuration, also back to earlier values, be
   expect(await accuracy("0.02")).toMatchObject({ attempt: 4, looks: 2, state: "open" });
 });
 
+test("a revoked cause accepts nothing any longer, in replays neither, although another entry has its code", async () => {
+  const { read, note, evidence, control } = readerOver();
+  const accept = async (product: string): Promise<string> => {
+    const terms = { code: "LIFO", scope: { product }, limit: "5000", owner: "amy", until: days(9) };
+    await note(auditActions.acceptCause, terms);
+    return String((await control.audit(0, 100)).at(-1)?.seq);
+  };
+  const [zn, zb] = [await accept("ZN"), await accept("ZB")];
+  const { key } = await read("0.01");
+  const day = days(-2);
+  const laneDay = (symbol: string, accepted: string) =>
+    (["live", "replay"] as const).map((source) => ({
+      ...{ source, day, book: "EGB", symbol, group: "future", at: `${day}T15:00:00.000Z`, accepted },
+      ...{
+        method: "totals",
+        apart: "realized",
+        money: 4_000,
+        quantityApart: false,
+        signed: 4_000,
+        weight: 1,
+      },
+    }));
+  await evidence.append([], {
+    ...{ key, process: "one", at: days(0), day, ended: true, tallies: [] },
+    // An older version wrote codes, and a rehearsal assumes its causes.
+    laneDays: [
+      laneDay("ZN", `${zb} ${zn}`),
+      laneDay("ZB", zb),
+      laneDay("old", "LIFO"),
+      laneDay("R", "assumed"),
+    ].flat(),
+  });
+  // Other tolerances have another key, so each reading reads again.
+  const acceptedNow = async (): Promise<readonly string[]> => {
+    await read("0.02");
+    const { trials } = await read("0.01");
+    return trials.accepted.map(({ source, symbol }) => `${source} ${symbol}`).toSorted();
+  };
+  const both = (...symbols: readonly string[]): readonly string[] =>
+    symbols.flatMap((symbol) => [`live ${symbol}`, `replay ${symbol}`]).toSorted();
+  expect(await acceptedNow()).toEqual(both("ZN", "ZB", "old", "R"));
+  await note(auditActions.revokeCause, { id: zn });
+  expect(await acceptedNow()).toEqual(both("ZB", "old", "R"));
+  await note(auditActions.revokeCause, { id: zb });
+  expect(await acceptedNow()).toEqual(both("R"));
+});
+
 test("the facts know when modern was taken back into use last", async () => {
   const { read, control } = readerOver();
   const change = (latched: string | null) =>

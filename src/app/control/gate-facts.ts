@@ -5,6 +5,7 @@ import type { PnlTolerances } from "../../bridges/core/tolerances.ts";
 import {
   type EvidenceFacts,
   type EvidenceRecord,
+  isMarkOf,
   type ReadFacts,
   trialsOf,
   type Waiver,
@@ -16,7 +17,7 @@ import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
-import type { LaneDay, StoredEvidence } from "../../ports/tallies.ts";
+import { assumedCause, type LaneDay, type StoredEvidence } from "../../ports/tallies.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
 import { evidenceKey, programBuild, unseenBuilds } from "../evidence-key.ts";
 import { addReportRow, lastReportBefore, type ReportRegisters } from "../reports/register.ts";
@@ -113,11 +114,12 @@ export function factsReader(
   };
 }
 
-/** The evidence without the marks of causes that are accepted no longer. A replay has its own register. */
+/** The evidence without the marks of causes that are accepted no longer. */
 function withoutRevoked(found: StoredEvidence, causes: EvidenceFacts["causes"]): StoredEvidence {
-  const codes = new Set(causes.map(({ code }) => code));
-  const isRevoked = ({ source, accepted }: LaneDay): boolean =>
-    source !== "replay" && accepted?.split(" ").some((code) => !codes.has(code)) === true;
+  const isAccepted = (mark: string): boolean =>
+    mark === assumedCause || causes.some((one) => isMarkOf(mark, one));
+  const isRevoked = ({ accepted }: LaneDay): boolean =>
+    accepted !== null && !accepted.split(" ").every(isAccepted);
   return {
     ...found,
     laneDays: found.laneDays.map((one) => (isRevoked(one) ? { ...one, accepted: null } : one)),

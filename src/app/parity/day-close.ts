@@ -150,11 +150,12 @@ const idOf = ({ source, day, book, symbol, method, at }: LaneDay): string =>
 const contentOf = ({ method, unit, fields, more }: StoredComparison): string | undefined =>
   more > 0 ? undefined : JSON.stringify([method, unit, fields]);
 
-/** The codes of the accepted causes of a lane; undefined unless they prove all its differences. */
+/** The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences. */
 function acceptedIn(explanations: readonly Explanation[], { book, symbol }: LaneDay): string | undefined {
   const own = explanations.filter(({ component }) =>
     component.lanes.some((lane) => lane.symbol === symbol && (lane.book ?? book) === book),
   );
-  const codes = own.map(({ accepted }) => accepted?.map(({ code }) => code).join(" "));
-  return codes.length === 0 || codes.includes(undefined) ? undefined : [...new Set(codes)].join(" ");
+  const causes = own.map(({ accepted }) => accepted);
+  if (causes.length === 0 || causes.includes(undefined)) return undefined;
+  return [...new Set(causes.flatMap((accepted) => accepted?.map(({ id }) => id) ?? []))].join(" ");
 }

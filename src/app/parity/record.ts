@@ -69,7 +69,10 @@ export function laneDaysOf(
   at: string,
 ): readonly LaneDay[] {
   const accepted = new Map(
-    explanations?.map(({ id, accepted }) => [id, accepted?.map(({ code }) => code).join(" ")]),
+    explanations?.map(({ id, accepted }) => [
+      id,
+      [...new Set(accepted?.map((one) => one.id))].join(" ") || undefined,
+    ]),
   );
   const days = new Map<string, Growing>();
   const lastDays = new Map<string, string>();

@@ -9,6 +9,7 @@ import { type DayNumber, nextBusinessDay, parseDay } from "../../domain/market/t
 import type { Side } from "../../domain/migration/phase.ts";
 import type { Explanation } from "../../ports/explanation.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
+import { assumedCause } from "../../ports/tallies.ts";
 import type { PnlRun } from "../parity/pnl-run.ts";
 import { type ReplayOptions, replay } from "../parity/replay.ts";
 
@@ -113,7 +114,7 @@ const isLegacyDefect = ({ causes, unexplained }: Explanation): boolean =>
   causes.every(({ level, side }) => level === "proved" && side === "legacy");
 
 const acceptedUnder = ({ code }: Explanation["causes"][number]) => ({
-  id: "assumed",
+  id: assumedCause,
   code,
   owner: "simulated",
   until: "9999-12-31",

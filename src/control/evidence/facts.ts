@@ -24,6 +24,17 @@ export interface Waiver {
   readonly until: string;
 }
 
+/** An entry of the register of accepted causes. */
+export interface AcceptedCause {
+  readonly id: string;
+  readonly code: string;
+  readonly limit: string | null;
+  readonly until: string;
+}
+
+/** Whether a mark of an instrument-day names a cause: by its id or, if an older version wrote it, by its code. */
+export const isMarkOf = (mark: string, { id, code }: AcceptedCause): boolean => mark === id || mark === code;
+
 /** How legacy's and modern's daily reports of one trading day compare, as the audit has it. */
 export interface JudgedReport {
   /** YYYY-MM-DD. */
@@ -63,11 +74,7 @@ export interface EvidenceFacts {
   readonly records: readonly EvidenceRecord[];
   readonly waivers: readonly Waiver[];
   /** The accepted causes: each explains differences of money up to its `limit`, until its last day. */
-  readonly causes: readonly {
-    readonly code: string;
-    readonly limit: string | null;
-    readonly until: string;
-  }[];
+  readonly causes: readonly AcceptedCause[];
   /** The values that the configuration excludes from comparison until a last day. */
   readonly exclusions: readonly { readonly path: string; readonly owner: string; readonly until: string }[];
   /** The names of the edge features that the desk's business has; if absent, it has all of them. */

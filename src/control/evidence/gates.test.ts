@@ -97,6 +97,9 @@ const shownOn = (day: string, what: string): Tally =>
   tally("impact", `${day} ${what} EGB`, { source: "served" });
 
 const dead: EvidenceProcess = { process: "p", at: "2026-11-27T15:00:00Z", day: "2026-11-27", ended: false };
+/** The death of a process on the last trading day, after its last comparison. */
+const died: EvidenceProcess = { ...dead, at: "2026-11-27T20:00:00Z" };
+const cause = { id: "1", code: "LIFO", limit: "10000", until: "2026-12-10" };
 const result = (kind: string, content: EvidenceFacts["records"][number]["content"], build = "1+x") => ({
   ...{ kind, atMs: nowMs - 3_600_000, actor: "amy", build, content },
 });
@@ -568,7 +571,7 @@ describe("trials", () => {
     expect(found([before], [{ ...dead, ended: true }]).voided).toEqual([]);
   });
 
-  test("the death of a process never moves the state of a gate towards open", () => {
+  test("the death of a process never moves the state of a gate towards open, and proves no harm", () => {
     const gates: readonly Guarded[] = ["dual_write", "ramp", "primary_switch", "cleanup"];
     const rank = { open: 2, inconclusive: 1, closed: 0 };
     const days = businessDays(8);
@@ -579,27 +582,42 @@ describe("trials", () => {
         hour: fc.integer({ min: 10, max: 20 }),
         method: fc.constantFrom("openPositions", "dailyPnl"),
         apart: fc.constantFrom(null, null, null, "realized"),
+        accepted: fc.constantFrom(null, "1"),
+        money: fc.constantFrom(0, 500, 5_000),
         signed: fc.constantFrom(0, 0.004, 0.004, -0.004),
         source: fc.constantFrom("live" as const, "served" as const),
       })
-      .map(({ lane, hour, ...given }) =>
-        laneDay({ ...given, symbol: `S${lane}`, at: `${given.day}T${hour}:00:00.000Z` }),
+      .map(({ lane, hour, accepted, money, ...given }) =>
+        laneDay({
+          ...given,
+          ...(given.apart !== null && { accepted, money }),
+          ...{ symbol: `S${lane}`, at: `${given.day}T${hour}:00:00.000Z` },
+        }),
       );
-    const tallies = [tally("coverage", "openPositions", { n: 500, amount: 500, largest: 1 })];
+    const coverage = tally("coverage", "openPositions", { n: 500, amount: 500, largest: 1 });
+    const shownOn = fc
+      .array(fc.constantFrom(...days), { maxLength: 3 })
+      .map((shown) => [
+        coverage,
+        ...shown.flatMap((day) => wrongOn(day, Date.parse(`${day}T15:00:00Z`), 5_000)),
+      ]);
     fc.assert(
       fc.property(
         fc.array(anyLaneDay, { maxLength: 150 }),
         fc.constantFrom(...days),
         fc.integer({ min: 10, max: 20 }),
-        (laneDays, day, hour) => {
+        shownOn,
+        (laneDays, day, hour, tallies) => {
           const killed = { ...dead, day, at: `${day}T${hour}:00:00.000Z` };
-          const stored = { laneDays: lastOfEach(laneDays), tallies };
+          const stored = { laneDays: lastOfEach(laneDays), tallies, causes: [cause] };
           for (const before of gates) {
             const whole = judgeEvidence(before, factsOf(stored));
             const after = judgeEvidence(before, factsOf({ ...stored, processes: [killed] }));
             for (const [at, { name, state }] of whole.entries())
               expect(rank[after[at]?.state ?? "open"], name).toBeLessThanOrEqual(rank[state]);
           }
+          if (provedHarm(factsOf(stored)) === undefined)
+            expect(provedHarm(factsOf({ ...stored, processes: [killed] }))).toBeUndefined();
         },
       ),
       { numRuns: 30 },
@@ -657,9 +675,18 @@ describe("harm is proved", () => {
     expect(harmIn({ tallies, backInUseMs: shownAtMs })).toBeUndefined();
     expect(harmIn({ tallies, today: "2026-11-27" })).toBeUndefined();
     expect(harmIn({ tallies: wrongOn("2026-11-27", shownAtMs, 1_000) })).toBeUndefined();
-    const accepted = broken({ source: "served", accepted: "LIFO DAY_RULE" });
-    const causes = ["LIFO", "DAY_RULE"].map((code) => ({ code, limit: "25000", until: "2026-12-10" }));
+    const accepted = broken({ source: "served", accepted: "1 2" });
+    const causes = [
+      { ...cause, id: "1", limit: "25000" },
+      { ...cause, id: "2", limit: "25000" },
+      // Another entry of the same cause, which the instrument-day does not name.
+      { ...cause, id: "3", limit: null },
+    ];
     expect(harmIn({ laneDays: [accepted], tallies, causes })).toBeUndefined();
+    // A mark that an older version wrote has the code of the cause.
+    expect(harmIn({ laneDays: [{ ...accepted, accepted: "LIFO" }], tallies, causes })).toBeUndefined();
+    // The death of a process voids the instrument-day, and its cause remains accepted.
+    expect(harmIn({ laneDays: [accepted], tallies, causes, processes: [died] })).toBeUndefined();
     expect(harmIn({ laneDays: [accepted], tallies, causes: causes.slice(1) })).toBeDefined();
     expect(harmIn({ laneDays: [{ ...accepted, book: "B" }], tallies, causes })).toBeDefined();
   });
@@ -825,13 +852,8 @@ test.each<readonly [string, Guarded, string, Given]>([
       ],
     },
   ],
-  [
-    "accepted_causes",
-    "dual_write",
-    "closed",
-    { causes: [{ code: "LIFO", limit: "5", until: "2026-11-29" }] },
-  ],
-  ["accepted_causes", "dual_write", "open", { causes: [{ code: "LIFO", limit: "5", until: "2026-12-15" }] }],
+  ["accepted_causes", "dual_write", "closed", { causes: [{ ...cause, until: "2026-11-29" }] }],
+  ["accepted_causes", "dual_write", "open", { causes: [{ ...cause, until: "2026-12-15" }] }],
   ["reports_accepted", "primary_switch", "open", { usesReports: false }],
   [
     "reports_accepted",
@@ -877,6 +899,19 @@ test.each<readonly [string, Guarded, string, Given]>([
   ],
   ["user_impact", "ramp", "closed", { tallies: wrongOn("2026-11-27", nowMs, 50_000) }],
   ["user_impact", "ramp", "open", { tallies: wrongOn("2026-11-27", nowMs, 900) }],
+  ["user_impact", "ramp", "inconclusive", { tallies: wrongOn(today, nowMs, 50_000) }],
+  [
+    "user_impact",
+    "ramp",
+    "open",
+    {
+      laneDays: [
+        broken({ source: "served", accepted: "1", money: 5_000 }),
+        ...clean(1, 30, { source: "served" }),
+      ],
+      ...{ tallies: wrongOn("2026-11-27", nowMs, 5_000), causes: [cause] },
+    },
+  ],
   [
     "user_impact",
     "ramp",

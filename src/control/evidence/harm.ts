@@ -1,11 +1,11 @@
 /** Judges whether evidence proves that modern does harm, so that a trigger may take modern out of use. */
 import { countdown } from "../../domain/migration/countdown.ts";
 import type { LaneDay } from "../../ports/tallies.ts";
-import type { EvidenceFacts } from "./facts.ts";
+import { type EvidenceFacts, isMarkOf } from "./facts.ts";
 import { isMaterial, materialText } from "./figure-gates.ts";
 import { seenIn } from "./metrics.ts";
 import { evidenceAbove, lowerBound } from "./statistics.ts";
-import { ofSources, rowMax } from "./trials.ts";
+import { rowMax } from "./trials.ts";
 import { dollars, many, percent } from "./verdict.ts";
 
 /** The accepted probability of a wrong proof, over all classes of products together. */
@@ -25,16 +25,17 @@ interface ShownError {
 /**
  * Returns the material errors that modern showed. An error is excused up to the limits of the accepted causes
  * that explain an instrument-day of the same book and day, and a wrong quantity if one of them explains one.
+ * These may be void.
  */
 export function shownErrors({
-  stored: { tallies },
-  trials: { accepted },
+  stored: { tallies, laneDays },
   causes,
-}: Pick<EvidenceFacts, "stored" | "trials" | "causes">): readonly ShownError[] {
-  const limitOf = (code: string): number =>
-    Math.max(0, ...causes.filter((one) => one.code === code).map(({ limit }) => Number(limit ?? Infinity)));
+}: Pick<EvidenceFacts, "stored" | "causes">): readonly ShownError[] {
+  const limitOf = (mark: string): number =>
+    Math.max(0, ...causes.filter((one) => isMarkOf(mark, one)).map(({ limit }) => Number(limit ?? Infinity)));
   const excused = (laneDay: LaneDay): number =>
-    (laneDay.accepted ?? "").split(" ").reduce((total, code) => total + limitOf(code), 0);
+    (laneDay.accepted ?? "").split(" ").reduce((total, mark) => total + limitOf(mark), 0);
+  const accepted = laneDays.filter((one) => one.accepted !== null);
   const seen = seenIn(tallies);
   const has = (what: string, { day, who }: (typeof seen)[number]) =>
     seen.find((one) => one.what === what && one.day === day && one.who === who);
@@ -56,13 +57,11 @@ export function shownErrors({
  * Returns the number of book-days on which modern showed a wrong value whose money is unknown, without an
  * accepted cause that explains such a value.
  */
-export const unknownErrors = ({
-  stored: { tallies },
-  trials: { accepted },
-}: Pick<EvidenceFacts, "stored" | "trials">): number =>
+export const unknownErrors = ({ stored: { tallies, laneDays } }: Pick<EvidenceFacts, "stored">): number =>
   seenIn(tallies).filter(
     ({ what, day, who: book }) =>
-      what === "wrong_unknown" && !accepted.some((one) => one.money === null && isOf(one, { day, book })),
+      what === "wrong_unknown" &&
+      !laneDays.some((one) => one.accepted !== null && one.money === null && isOf(one, { day, book })),
   ).length;
 
 /** Whether an instrument-day that modern answered is one of a day and book. */
@@ -73,12 +72,14 @@ const isOf = (one: LaneDay, { day, book }: { readonly day: string; readonly book
  * Judges what modern has answered on closed trading days since modern was last taken back into use. Harm is
  * proved by one material error that modern showed, by one material event (see `isMaterial`), or by a class of
  * products whose true rate of events is proved to exceed `gates.accuracy.served`. With more classes it is
- * likelier that one looks bad by chance, so the evidence must be stronger. Returns the reason; undefined if
- * no harm is proved.
+ * likelier that one looks bad by chance, so the evidence must be stronger. A void instrument-day counts as one
+ * that agreed, so that the death of a process proves nothing. Returns the reason; undefined if no harm is
+ * proved.
  */
 export function provedHarm(facts: EvidenceFacts): string | undefined {
   const { trials, limits, today, backInUseMs = -Infinity } = facts;
-  const served = ofSources(trials.trials, "served").filter(({ at }) => Date.parse(at) > backInUseMs);
+  const isJudged = ({ at, source }: LaneDay): boolean => source === "served" && Date.parse(at) > backInUseMs;
+  const served = trials.trials.filter(isJudged);
   const material = served.find((one) => one.event && isMaterial(one));
   if (material !== undefined) return `modern was wrong about ${materialText(material)}`;
   const shown = shownErrors(facts).find(({ day, firstMs }) => day < today && firstMs > backInUseMs);
@@ -92,7 +93,8 @@ export function provedHarm(facts: EvidenceFacts): string | undefined {
   const groups = [...new Set(served.map(({ group }) => group))];
   for (const group of groups) {
     const own = served.filter((one) => one.group === group);
-    const count = { k: own.filter(({ event }) => event).length, n: own.length };
+    const voided = trials.voided.filter((one) => one.group === group && isJudged(one)).length;
+    const count = { k: own.filter(({ event }) => event).length, n: own.length + voided };
     if (evidenceAbove(count, limits.accuracy.served) < groups.length / alpha) continue;
     const least = percent(lowerBound(count, alpha / groups.length));
     return (

@@ -7,6 +7,7 @@ import type { Trial } from "./trials.ts";
 import { alphaBefore, type EvidenceVerdict, type Guarded } from "./verdict.ts";
 
 export type { EvidenceFacts, EvidenceRecord, JudgedReport, Waiver } from "./facts.ts";
+export { isMarkOf } from "./facts.ts";
 export { provedHarm } from "./harm.ts";
 export { gateMeanings } from "./meanings.ts";
 export { metricsOf } from "./metrics.ts";

@@ -256,7 +256,8 @@ export const recordGates: readonly EvidenceGate[] = [
         );
       if (seen === 0) return open("modern has not answered any user yet", { seen, wrong });
       const critical = ofSources(found.trials, "served").filter((one) => one.event && isMaterial(one));
-      const shown = shownErrors(facts).length;
+      const all = shownErrors(facts);
+      const shown = all.filter(({ day }) => day < facts.today).length;
       const unknown = unknownErrors(facts);
       const share = wrong / seen;
       const evidence = {
@@ -281,6 +282,13 @@ export const recordGates: readonly EvidenceGate[] = [
       if (unknown > 0)
         return inconclusive(
           `${why}; on ${many(unknown, "book-day")} the money of a wrong value is unknown`,
+          evidence,
+        );
+      // The close of the day shows whether a cause is accepted.
+      if (all.length > shown)
+        return inconclusive(
+          `${why}; ${many(all.length - shown, "book")} had a wrong quantity or an error above ` +
+            `${dollars(rowMax)} on the running trading day, which is judged after its end`,
           evidence,
         );
       const coverage = coverageOf(tallies, found, ["served"]);
