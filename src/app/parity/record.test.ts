@@ -25,7 +25,7 @@ test.each<readonly [string, Partial<ParityRow>, object]>([
   [
     "a quantity with an accepted cause",
     { explanation: "e" },
-    { apart: "quantity", quantityApart: true, accepted: "TRUNCATED_QTY" },
+    { apart: "quantity", quantityApart: true, accepted: "1" },
   ],
   [
     "a position that one side lacks",
