@@ -395,7 +395,7 @@ export const keys = [
       "control_percentage",
       kind.percentage,
       0,
-      "Share of the calls for which the answering system is asked twice, to measure its noise",
+      "Share of the calls for which the answering system is asked twice, to measure its noise; 2 % at most if modern answers",
     ),
   ]),
   ...under("watch", [

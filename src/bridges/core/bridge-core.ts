@@ -247,7 +247,7 @@ export class BridgeCore implements ServiceBridgeControl {
 
   /**
    * Counts the calls since the last count: those that were shadowed, and those that sampling left out. A call
-   * that asks the answering side twice was not sampled.
+   * that asks the answering side twice was not sampled. Also counts modern's answers that nobody compares.
    */
   #countSampled(): void {
     const sum = (of: (tally: MethodTally) => number): number =>
@@ -260,6 +260,10 @@ export class BridgeCore implements ServiceBridgeControl {
     this.#sampled = now;
     const k = now.k - before.k;
     this.#tally?.sampled(this.plan.shadowSampleRatio, { n: k + now.out - before.out, k });
+    for (const { name, tally } of this.#methods) {
+      this.#tally?.unobserved(name, tally.unobserved);
+      tally.unobserved = 0;
+    }
   }
 
   get counters(): Readonly<Record<string, MethodCounters>> {

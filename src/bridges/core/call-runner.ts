@@ -13,6 +13,7 @@
  * shadows. A shadow call that has a slot ends in exactly one way: compared, error, timeout or shed. A failure
  * in any of these steps is counted and never reaches the caller.
  */
+import { phasePolicies } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, writesOf } from "../../domain/migration/plan.ts";
 import { type CallKey, type Route, routeOf, sampleDraw, unitOf } from "../../domain/migration/route.ts";
 import { blameOf, SystemFailure } from "../../domain/migration/system-failure.ts";
@@ -22,6 +23,12 @@ import { frozenArguments } from "./frozen-copy.ts";
 import type { FallbackReason } from "./options.ts";
 import { kindOf, observe, ShadowCall, type ShadowHost, type ShadowRole, shadowRoles } from "./shadow-call.ts";
 import { isThenable } from "./thenable.ts";
+
+/**
+ * The largest share of modern's answers for which modern is asked again. Such an answer is not compared with
+ * legacy's, and nearly all answers that users see must be.
+ */
+const modernControlsMax = 0.02;
 
 export class CallRunner implements ShadowHost {
   plan: MigrationPlan;
@@ -57,6 +64,7 @@ export class CallRunner implements ShadowHost {
     const route = routeOf(plan, key, draw);
     method.tally.routed(route.because);
     if (route.eligible) call.shadow = this.#shadowFor(call, route);
+    else call.isUnobserved = phasePolicies[plan.phase].compares;
     return route.answer === "modern" ? this.#answerWithModern(call) : this.#answerWithLegacy(call);
   }
 
@@ -167,11 +175,12 @@ export class CallRunner implements ShadowHost {
     });
   }
 
-  #modernAnswered({ method, era, shadow }: Call, answer: unknown): void {
+  #modernAnswered({ method, era, shadow, isUnobserved }: Call, answer: unknown): void {
     const { breaker, tally } = method;
     breaker.succeeded(era, this.options.clock.monotonicMs());
     tally.answeredModern += 1;
     tally.modernAsked += 1;
+    if (isUnobserved) tally.unobserved += 1;
     shadow?.answered(answer);
   }
 
@@ -254,7 +263,9 @@ export class CallRunner implements ShadowHost {
     const { lost } = this.options;
     const { controlRatio, inputValuesMax } = this.options.shadow;
     // The side that answers is asked a second time, also where that is modern.
-    const isControl = controlRatio > 0 && this.options.draw() < controlRatio;
+    const ratio = answer === "modern" ? Math.min(controlRatio, modernControlsMax) : controlRatio;
+    const isControl = ratio > 0 && this.options.draw() < ratio;
+    call.isUnobserved = isControl || shadow === null;
     if (!isControl && shadow === null) {
       tally.sampledOut += 1;
       return undefined;

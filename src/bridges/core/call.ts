@@ -99,6 +99,8 @@ export class Call {
   fellBack: FallbackReason | undefined = undefined;
   /** Undefined if the call is not compared. */
   shadow: AnswerObserver | undefined = undefined;
+  /** Whether an answer of modern would not be compared with legacy's, although no comparison is lost. */
+  isUnobserved = false;
   /** The breaker's era when modern was asked; the breaker ignores reports from earlier eras. */
   era = 0;
 

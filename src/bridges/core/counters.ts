@@ -59,6 +59,8 @@ export class MethodTally {
   eligible = 0;
   /** The calls in `eligible` for which the answering side is asked twice; the sample ratio does not apply. */
   controls = 0;
+  /** Answers of modern that nobody compares, without the lost comparisons, since they were last counted. */
+  unobserved = 0;
   compared = 0;
   errors = 0;
   timeouts = 0;

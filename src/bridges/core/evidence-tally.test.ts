@@ -339,6 +339,31 @@ test("a wrong quantity and a wrong value of unknown money count for the book's d
   );
 });
 
+test.each<readonly [string, PlanInput, number, readonly [number, number]]>([
+  ["if all are compared: none", served, 0, [0, 0]],
+  ["that sampling leaves out", { ...served, shadowSampleRatio: 0.5 }, 0, [70, 130]],
+  ["under `new_only`", { ...served, phase: "primary_switch", migrationMode: "new_only" }, 0, [200, 200]],
+  ["for which modern is asked twice: 2 %, however large the ratio is", served, 1, [4, 4]],
+])("unobserved answers of modern are counted, %s", async (_, plan, controlRatio, [least, most]) => {
+  const same = positions(position("ZNZ6"));
+  let drawn = 0;
+  const { signals } = await evidenceOf(
+    { legacy: same, modern: same, plan, shadow: { controlRatio }, draw: () => drawn },
+    async (service) => {
+      for (let call = 0; call < 200; call++) {
+        drawn = (call % 50) / 50;
+        await service.call("openPositions", { asOf }, { user: "amy", book: "EGB" });
+        await service.idle();
+      }
+    },
+  );
+  const counted = (signal: string): number =>
+    signals(signal).reduce((total, { source, n }) => (source === "served" ? total + n : total), 0);
+  expect(counted("unobserved")).toBeGreaterThanOrEqual(least);
+  expect(counted("unobserved")).toBeLessThanOrEqual(most);
+  expect(counted("unobserved") + counted("coverage")).toBe(200);
+});
+
 test.each([
   ["with a mark while legacy lacks writes", { ...served, newSystemPercentage: 0 }, 3, ["stale", 7_000]],
   [

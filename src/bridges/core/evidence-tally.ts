@@ -122,6 +122,11 @@ export class EvidenceTally {
       this.#count("live", "sampling", String(ratio), { n, k });
   }
 
+  /** Counts `n` answers of modern that nobody compares although no comparison is lost. */
+  unobserved(method: string, n: number): void {
+    if (this.#key !== "" && n > 0) this.#count("served", "unobserved", method, { n });
+  }
+
   /**
    * Counts an answer of legacy that lacks writes; `lacksMs` is the age of the oldest of them. If it is
    * undefined, the caller was not told that legacy lacks writes.

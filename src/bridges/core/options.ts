@@ -26,7 +26,7 @@ export interface ShadowOptions {
   readonly inputValuesMax: number;
   /**
    * The share, from 0 to 1, of the calls for which the side that answers is called a second time, to measure
-   * noise. Default 0.
+   * noise. At most 2 % of modern's answers, because such an answer is not compared with legacy's. Default 0.
    */
   readonly controlRatio: number;
   /**

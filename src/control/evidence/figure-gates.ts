@@ -32,7 +32,7 @@ import {
 
 /** Limits in dollars: the mean difference of all trials, and a book's sum within tolerance in one month. */
 const [meanMax, driftMax] = [10, 100];
-const coverageMin = 0.95;
+export const coverageMin = 0.95;
 const [errorMax, minutesMin] = [0.01, 200];
 const [pairsMin, controlsMin] = [200, 200];
 const liveMax = 0.05;

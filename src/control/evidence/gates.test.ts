@@ -924,6 +924,15 @@ test.each<readonly [string, Guarded, string, Given]>([
     "inconclusive",
     { tallies: [...wrongOn("2026-11-27", nowMs, 0), shownOn("2026-11-27", "wrong_unknown")] },
   ],
+  ...([25, 27] as const).map((n): readonly [string, Guarded, string, Given] => [
+    ...(["user_impact", "ramp", n > 26 ? "inconclusive" : "open"] as const),
+    {
+      tallies: [
+        ...wrongOn("2026-11-27", nowMs, 900),
+        tally("unobserved", "openPositions", { source: "served", n }),
+      ],
+    },
+  ]),
   [
     "user_impact",
     "primary_switch",

@@ -112,14 +112,9 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
   const of = (what: string): readonly Seen[] => all.get(what) ?? [];
   const amounts = (what: string): readonly number[] => of(what).map(({ largest }) => largest);
   const reasons = [...all.keys()].filter((what) => what.startsWith(fellBack));
-  const [compared, lost] = (["coverage", "lost"] as const).map(
-    (signal) =>
-      sum(
-        tallies.filter(({ source }) => source === "served"),
-        signal,
-      ).n,
-  );
-  const answers = (compared ?? 0) + (lost ?? 0);
+  const served = tallies.filter(({ source }) => source === "served");
+  const unobserved = sum(served, "lost").n + sum(served, "unobserved").n;
+  const answers = sum(served, "coverage").n + unobserved;
   return {
     seen: affected(of("seen")),
     wrong: affected(of("wrong")),
@@ -133,7 +128,7 @@ export function impactOf({ tallies }: Pick<StoredEvidence, "tallies">): UserImpa
     stale: affected(of("stale")),
     staleMs: Math.max(0, ...amounts("stale")),
     unmarked: affected(of("stale_unmarked")),
-    unobserved: answers === 0 ? null : (lost ?? 0) / answers,
+    unobserved: answers === 0 ? null : unobserved / answers,
   };
 }
 

@@ -5,7 +5,7 @@
 
 import { kindsOfDay } from "./day-kinds.ts";
 import { type EvidenceFacts, type EvidenceRecord, newestOf } from "./facts.ts";
-import { coverageOf, isMaterial } from "./figure-gates.ts";
+import { coverageMin, coverageOf, isMaterial } from "./figure-gates.ts";
 import { shownErrors, unknownErrors } from "./harm.ts";
 import { impactOf } from "./metrics.ts";
 import { judgeRate, theilSen, trialsNeeded } from "./statistics.ts";
@@ -292,9 +292,16 @@ export const recordGates: readonly EvidenceGate[] = [
           evidence,
         );
       const coverage = coverageOf(tallies, found, ["served"]);
-      return coverage.state === "open"
+      if (coverage.state !== "open")
+        return inconclusive(`${why}; too few of modern's answers were compared: ${coverage.why}`, evidence);
+      const unobserved = impact.unobserved ?? 0;
+      return unobserved <= 1 - coverageMin
         ? open(why, evidence)
-        : inconclusive(`${why}; too few of modern's answers were compared: ${coverage.why}`, evidence);
+        : inconclusive(
+            `${why}; ${percent(unobserved)} of modern's answers were not compared, and at most ` +
+              `${percent(1 - coverageMin)} may be: set shadow_sample_ratio to 1`,
+            evidence,
+          );
     },
   },
   {
