@@ -344,8 +344,8 @@ class ExcelReportBridge(Client):
     def generate_daily_pnl(self, date):
         """Writes the report of a day (a date or YYYY-MM-DD); returns `path`, `side`, `because` and `version`.
 
-        `diff` is the comparison with the other system's report (`path`, `ok`, `counts`), in phases that compare.
-        The path is on the gateway's machine.
+        `diff` is the comparison with the other system's report (`path`, `ok`, `counts`, `failedTotals`), in
+        phases that compare. The path is on the gateway's machine.
         """
         day = str(plain(date))[:10]
         return self.request("GET", "/reports/" + urllib.parse.quote(day, safe=""))

@@ -114,13 +114,15 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     const at = await served();
     const page = await pages.show(at.url, env.A);
     const state = { date: "2025-07-24", state: "not accepted", because: "nobody has accepted it" };
-    const lastReport = { ...state, counts: { type: 1, value: 6 } };
+    const lastReport = { ...state, counts: { type: 1, value: 6 }, failedTotals: ["Realized PNL: …"] };
     await page.route("**/api/v1/migration", async (route) => {
       const answer = await (await route.fetch()).json();
       await route.fulfill({ json: { ...answer, lastReport } });
     });
     await show(page, "migration");
-    await page.getByText("2025-07-24, not accepted: nobody has accepted it; 1 type, 6 value").waitFor();
+    await page
+      .getByText("2025-07-24, not accepted: nobody has accepted it; 1 type, 6 value, Realized PNL: …")
+      .waitFor();
     await page.getByRole("button", { name: "Advance to shadow_mode …" }).click();
     await dialog(page).getByRole("heading", { name: "What will change" }).waitFor();
     await dialog(page).getByText("gates before shadow_mode are closed").waitFor();

@@ -64,7 +64,7 @@ describe("a comparison of two workbooks", () => {
     expect(order).toEqual([{ what: "columns", sheet: "Book" }, { what: "sheets" }]);
   });
 
-  it("adds up small differences of one sign as drift, which fails above the total tolerance", async () => {
+  it("adds up small differences of one sign as drift, which informs of money and fails of quantities above the total tolerance", async () => {
     const shifted = thousand.map(([id], at) => [id, `${at}.259`] as const);
     const found = await diffOf(amounts("Book", thousand), amounts("Book", shifted));
     expect(found).toMatchObject({ ok: true, counts: { within_tolerance: 1_000 }, drift: { Amount: "9" } });
@@ -86,6 +86,28 @@ describe("a comparison of two workbooks", () => {
       drift: { Quantity: "15" },
       driftTooLarge: ["Quantity"],
     });
+  });
+
+  it("finds many small differences of P&L by its total, where each is within the tolerance", async () => {
+    const book = (values: typeof thousand): RawWorkbook => {
+      const { styles, sheets } = amounts("Trades", values);
+      sheets[0]?.rows[0]?.splice(0, 2, text("Trade_ID"), text("Realized_PNL"));
+      return {
+        styles,
+        sheets: [
+          ...sheets,
+          { name: "Summary", rows: [[text("Metric"), text("Value")]] },
+          { name: "Positions", rows: [[text("Symbol"), text("Type"), text("Unrealized_PNL")]] },
+        ],
+      };
+    };
+    const shifted = thousand.map(([id], at) => [id, `${at}.259`] as const);
+    const found = await diffOf(book(thousand), book(shifted));
+    expect(found).toMatchObject({ ok: false, counts: { within_tolerance: 1_000 }, driftTooLarge: [] });
+    expect(found.tieOut.filter(({ holds }) => !holds)).toMatchObject([
+      { name: "Total PNL", workbook: "both" },
+      { name: "Realized PNL", workbook: "both", sum: "499759", shown: "499750" },
+    ]);
   });
 
   it("pairs rows of one key as a multiset, and marks that the key is not unique", async () => {

@@ -173,3 +173,16 @@ test("a figure that is wrong on either side leaves a difference without a known 
     if (isLongRun("reports") || at % 9 === 0)
       expect(unproved(await compared(legacy, modern)), place).toBeGreaterThan(0);
 });
+
+test("a repeated trade explains the quantity and the price of an open lot, and no other column", async () => {
+  const lots = legacySheets.Position_Breakdown ?? [];
+  for (const [column, value] of [
+    [1, "OPEN"],
+    [5, 7],
+    [6, "note"],
+  ] as const) {
+    const changed = lots.with(2, (lots[2] ?? []).with(column, value));
+    const found = await compared({ ...legacySheets, Position_Breakdown: changed }, modernSheets);
+    expect(unproved(found), `column ${column}`).toBeGreaterThan(0);
+  }
+});

@@ -1,6 +1,5 @@
 import { plain } from "../../base/plain-text.ts";
-import type { ReportDiff } from "../../ports/report-diff.ts";
-import { countWords } from "./report-diff.ts";
+import { countWords, type DiffOutcome } from "./report-diff.ts";
 
 interface DailyReading {
   readonly date: string;
@@ -23,7 +22,7 @@ interface DailyReading {
     readonly path: string;
   };
   readonly diff?:
-    | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
+    | ({ readonly path: string; readonly ok: boolean } & DiffOutcome)
     | { readonly error: string };
 }
 
@@ -53,24 +52,29 @@ export function renderDailyResult(result: DailyReading): string {
         ? `  compare  the other report could not be built: ${plain(diff.error)}`
         : `  compare  ${diff.ok ? "the two reports agree" : "the two reports do not agree"}: ${countWords(diff)}`,
     );
+  if (diff !== undefined && "ok" in diff) words.push(...totalLines(diff));
   return words.join("\n");
 }
+
+/** One line for each total that fails, in the column of the other texts. */
+const totalLines = ({ failedTotals = [] }: DiffOutcome): readonly string[] =>
+  failedTotals.map((one) => `           ${plain(one)}`);
 
 /** Returns text that says which differences were accepted. */
 export const renderAcceptance = ({
   date,
   hashes,
-  counts,
   because,
-}: {
+  ...outcome
+}: DiffOutcome & {
   readonly date: string;
   readonly hashes: { readonly legacy: string; readonly modern: string };
-  readonly counts: ReportDiff["counts"];
   readonly because: string;
 }): string =>
   [
     `the reports of ${date}: ${plain(because)}`,
     `  legacy   ${hashes.legacy.slice(0, 16)}`,
     `  modern   ${hashes.modern.slice(0, 16)}`,
-    `  accepts  ${countWords({ counts })}`,
+    `  accepts  ${countWords(outcome)}`,
+    ...totalLines(outcome),
   ].join("\n");

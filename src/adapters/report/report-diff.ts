@@ -61,7 +61,7 @@ export function renderReportDiff(
     diff.tieOut.filter(({ holds }) => !holds).map(tieOutWords),
     driftWords(diff),
     diff.dateSystemsDiffer ? [dateWords] : [],
-    [styled(colour, diff.ok, `${verdict}: ${countWords(diff)}`)],
+    [styled(colour, diff.ok, `${verdict}: ${countWords(outcomeOf(diff))}`)],
   ]);
 }
 
@@ -74,13 +74,30 @@ const dateWords =
 const gravestFirst = (all: readonly ReportDifference[]): readonly ReportDifference[] =>
   all.toSorted((a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class));
 
-export const countWords = ({ counts }: Pick<ReportDiff, "counts">): string => {
+/** The result of a comparison in short: differences by class, and the sentences of `failedTotalsOf`. */
+export interface DiffOutcome {
+  readonly counts: ReportDiff["counts"];
+  /** Entries of the audit from before they were kept have none. */
+  readonly failedTotals?: readonly string[];
+}
+
+export const countWords = ({ counts, failedTotals = [] }: DiffOutcome): string => {
   const words = classOrder.flatMap((name) => {
     const number = counts[name];
     return number === undefined ? [] : [`${count(number)} ${name}`];
   });
+  const { length } = failedTotals;
+  if (length > 0) words.push(`${count(length)} ${length === 1 ? "total that fails" : "totals that fail"}`);
   return words.length === 0 ? "no difference" : words.join(", ");
 };
+
+/** A sentence for each total that is not equal, and for each drift that is too large. */
+export const failedTotalsOf = (diff: ReportDiff): readonly string[] => [
+  ...diff.tieOut.filter(({ holds }) => !holds).map(tieOutWords),
+  ...driftWords(diff, diff.driftTooLarge),
+];
+
+const outcomeOf = (diff: ReportDiff): DiffOutcome => ({ ...diff, failedTotals: failedTotalsOf(diff) });
 
 const placeOf = ({ sheet, key, column }: ReportDifference): string =>
   [sheet, key === null ? "" : Object.values(key).join(" "), column ?? ""].filter(Boolean).join(" · ");
@@ -107,10 +124,13 @@ const tieOutWords = ({ name, workbook, sum, shown }: TieOut): string =>
     ? `${name}: the rows of legacy add up to ${shown}, those of modern to ${sum}`
     : `${name} of ${workbook}: Summary shows ${plain(shown ?? "no number")}, the rows add up to ${sum}`;
 
-const driftWords = ({ drift, driftTooLarge }: ReportDiff): readonly string[] =>
-  Object.entries(drift).map(([column, sum]) => {
+const driftWords = (
+  { drift, driftTooLarge }: ReportDiff,
+  columns: readonly string[] = Object.keys(drift),
+): readonly string[] =>
+  columns.map((column) => {
     const verdict = driftTooLarge.includes(column) ? "too much" : "within the total tolerance";
-    return `drift of ${plain(column)}: ${sum}, ${verdict}`;
+    return `drift of ${plain(column)}: ${drift[column]}, ${verdict}`;
   });
 
 const pageRowsMax = 5_000;
@@ -131,7 +151,7 @@ export function renderReportDiffPage(diff: ReportDiff, names: Names): string {
     `<header>
 <h1><span class="mark ${verdict[0]}">${verdict[1]}</span></h1>
 <p>Legacy: <code>${escapeHtml(names.legacy)}</code> Modern: <code>${escapeHtml(names.modern)}</code></p>
-<p>${escapeHtml(countWords(diff))}</p>
+<p>${escapeHtml(countWords(outcomeOf(diff)))}</p>
 </header>
 <main>
 ${section("Differences", all.length === 0 ? "<p>None.</p>" : more + scroll("Differences", differencesTable(all)))}

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
+import { type DiffOutcome, failedTotalsOf } from "../../adapters/report/index.ts";
 import { readWorkbook } from "../../adapters/xlsx/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, defaultConfig } from "../../config/index.ts";
@@ -87,7 +88,7 @@ export interface DailyResult {
   };
   /** Present in phases that compare. */
   readonly diff?:
-    | { readonly path: string; readonly ok: boolean; readonly counts: ReportDiff["counts"] }
+    | ({ readonly path: string; readonly ok: boolean } & Required<DiffOutcome>)
     | { readonly error: string };
 }
 
@@ -252,8 +253,7 @@ async function keepIn(
     diff === undefined
       ? {}
       : {
-          diff:
-            "error" in diff ? diff : { ok: diff.found.ok, counts: diff.found.counts, hashes: diff.hashes },
+          diff: "error" in diff ? diff : { ...outcomeOf(diff.found), hashes: diff.hashes },
         };
   const { contentHash, refused } = report;
   const entry = { date, version, side, because, user, path, contentHash, fileHash };
@@ -281,10 +281,16 @@ function resultOf(
     version,
     refused: report.refused,
     ...(diff !== undefined && {
-      diff: "error" in diff ? diff : { path: beside.diff, ok: diff.found.ok, counts: diff.found.counts },
+      diff: "error" in diff ? diff : { path: beside.diff, ...outcomeOf(diff.found) },
     }),
   };
 }
+
+const outcomeOf = (diff: ReportDiff): { readonly ok: boolean } & Required<DiffOutcome> => ({
+  ok: diff.ok,
+  counts: diff.counts,
+  failedTotals: failedTotalsOf(diff),
+});
 
 export interface AcceptReportOptions extends StoreOptions, ByOptions {
   readonly date: string;
@@ -313,6 +319,7 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
       hashes,
       tolerances: { position: validation.positionThreshold, pnl: validation.comparisonThreshold },
       counts: diff.counts,
+      failedTotals: failedTotalsOf(diff),
       differences: listed.slice(0, keptDifferencesMax),
       leftOut: Math.max(0, listed.length - keptDifferencesMax),
     };

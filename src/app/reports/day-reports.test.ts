@@ -30,7 +30,12 @@ function twoProcesses({ plan = { phase: "shadow_mode", flags }, fails = () => un
           if (fails() === "building") throw new Error("no ledger");
           const compared = fails() === "comparing" ? { error: "no ledger" } : diff;
           await handOut(date, compared);
-          return { diff: "error" in compared ? compared : { path: "a.diff.json", ok: true, counts: {} } };
+          return {
+            diff:
+              "error" in compared
+                ? compared
+                : { path: "a.diff.json", ok: true, counts: {}, failedTotals: [] },
+          };
         },
         onFailure: (line) => lines.push(line),
       }),

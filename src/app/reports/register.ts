@@ -15,6 +15,8 @@ import { dayOfText } from "./figures.ts";
 interface KeptDiff {
   readonly ok: boolean;
   readonly counts: ReportDiff["counts"];
+  /** A sentence for each total that is not equal or drift that is too large; absent in older entries. */
+  readonly failedTotals?: readonly string[];
   /** The content of both sides. */
   readonly hashes: Readonly<Record<Side, string>>;
 }
@@ -45,6 +47,8 @@ export interface AcceptedReport {
   readonly hashes: Readonly<Record<Side, string>>;
   readonly tolerances: { readonly position: string; readonly pnl: string };
   readonly counts: ReportDiff["counts"];
+  /** Like those of a comparison; accepted with the differences. */
+  readonly failedTotals?: readonly string[];
   /** The differences that were accepted, without those of appearance, which are only counted. */
   readonly differences: ReportDiff["differences"];
   /** The number of further differences, which are only counted. */
@@ -187,11 +191,14 @@ function acceptanceIn(register: ReportRegister, date: string): ReportAcceptance 
   const diff = compared?.diff;
   const found = diff === undefined || "error" in diff ? undefined : diff;
   const isJudgedByPerson = last !== undefined && last.seq > (compared?.seq ?? 0);
-  const counts = isJudgedByPerson ? last.counts : found?.counts;
+  const { counts, failedTotals = [] } = (isJudgedByPerson ? last : found) ?? {};
   const is = (state: JudgedReport["state"], because: string): ReportAcceptance => ({
     ...{ date, state, because },
     ...(counts !== undefined && { counts }),
+    ...(failedTotals.length > 0 && { failedTotals }),
   });
+  const fails = `${failedTotals.length} ${failedTotals.length === 1 ? "total that fails" : "totals that fail"}`;
+  const what = failedTotals.length === 0 ? "the differences" : `the differences and the ${fails}`;
   if (diff !== undefined && "error" in diff && !isJudgedByPerson)
     return is("not compared", `the two reports of ${date} could not be compared: ${diff.error}`);
   const same = register.accepted.findLast(({ hashes }) => changedSides(hashes, content) === "");
@@ -207,7 +214,7 @@ function acceptanceIn(register: ReportRegister, date: string): ReportAcceptance 
   }
   if (changed === undefined) return is("not compared", `the two reports of ${date} have not been compared`);
   return changed === ""
-    ? is("not accepted", `nobody has accepted the differences of the reports of ${date}`)
+    ? is("not accepted", `nobody has accepted ${what} of the reports of ${date}`)
     : is("not compared", `the content of ${changed} has changed since the comparison of ${date}`);
 }
 

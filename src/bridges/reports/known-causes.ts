@@ -170,7 +170,8 @@ export class ReportCauses {
     const symbol = symbolOf(modern);
     if (nameOf(place) === "Position_Breakdown.Notes")
       return this.#trades.isInCountOf(symbol, legacy.text(column), modern.text(column));
-    if (sheet === "Position_Breakdown" && isLot(legacy)) return this.#isInLotsOf(symbol);
+    if (sheet === "Position_Breakdown" && isLot(legacy))
+      return lotColumns.has(column) && this.#isInLotsOf(symbol);
     return this.#isLegacy(
       place,
       sum(modern.figure(column), this.#trades.addedTo(nameOf(place), symbol, modern)),
@@ -222,6 +223,9 @@ const isTwoYearNote = (symbol: string): boolean => /^XCMEFF\w+ZT$/.test(symbol);
 
 /** The columns that name an instrument. */
 const namingColumns: ReadonlySet<string> = new Set(["Symbol", "Type", "Position_ID", "Description"]);
+
+/** The columns that tell one open lot of an instrument from another. */
+const lotColumns: ReadonlySet<string> = new Set(["Quantity", "Price"]);
 
 /** Returns the text that a report without strikes has in place of this one. */
 const withoutStrike = (column: string, text: string): string =>

@@ -45,6 +45,8 @@ export interface JudgedReport {
   readonly because: string;
   /** The number of differences of each class in the last comparison or, if later, in the last acceptance. */
   readonly counts?: ReportDiff["counts"];
+  /** A sentence for each total that is not equal or drift that is too large, from the same entry as `counts`. */
+  readonly failedTotals?: readonly string[];
 }
 
 /** What the evidence gates judge, under one configuration. */

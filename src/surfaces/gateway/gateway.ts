@@ -267,7 +267,9 @@ function subscribe(
     if (event.kind !== "read") events.report("files", event);
   });
   const unsubscribeReports = reports?.onReport(({ date, side, because, version, contentHash, diff }) => {
-    const compared = diff && ("error" in diff ? diff : { ok: diff.ok, counts: diff.counts });
+    const compared =
+      diff &&
+      ("error" in diff ? diff : { ok: diff.ok, counts: diff.counts, failedTotals: diff.failedTotals });
     events.report("reports", { date, side, because, version, contentHash, diff: compared });
   });
   return () => {

@@ -103,8 +103,8 @@ const reportTones = { accepted: "good", "not accepted": "bad", "not compared": "
 function LastReport({ report }: { readonly report: Migration["lastReport"] }) {
   if (report === null)
     return <Fact name="Daily reports">no closed day was compared, or the evidence cannot be read</Fact>;
-  const { date, state, because, counts } = report;
-  const found = Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`);
+  const { date, state, because, counts, failedTotals = [] } = report;
+  const found = [...Object.entries(counts ?? {}).map(([name, count]) => `${count} ${name}`), ...failedTotals];
   return (
     <Fact name="Daily reports" tone={reportTones[state]}>
       {date}, {state}: {because}

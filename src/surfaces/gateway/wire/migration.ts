@@ -218,6 +218,13 @@ export const status = named("MigrationStatus", "The state of the fleet", {
       state: z.enum(["accepted", "not accepted", "not compared"]),
       because: z.string(),
       counts: z.record(z.string(), z.int()).readonly().optional().describe("differences by class"),
+      failedTotals: z
+        .array(z.string())
+        .readonly()
+        .optional()
+        .describe(
+          "sentences about totals that are not equal and drifts that are too large; absent if there are none",
+        ),
     })
     .nullable()
     .describe("the two daily reports of the last compared trading day"),

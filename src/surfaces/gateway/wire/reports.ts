@@ -9,6 +9,10 @@ export const reportParams = z.object({
 });
 
 const counts = z.record(z.string(), z.int()).describe("differences by class");
+const failedTotals = z
+  .array(z.string())
+  .readonly()
+  .describe("sentences about totals that are not equal and drifts that are too large");
 
 /** A report that was handed out. */
 export const handedReport = z.object({
@@ -28,7 +32,7 @@ export const handedReport = z.object({
   }).describe("the rows of the ledgers and prices that this side refused"),
   diff: z
     .union([
-      z.object({ path: z.string(), ok: z.boolean(), counts }),
+      z.object({ path: z.string(), ok: z.boolean(), counts, failedTotals }),
       z.object({ error: z.string().describe("why the two reports could not be compared") }),
     ])
     .optional()
