@@ -25,25 +25,42 @@ const hashOf = (...parts: readonly (string | Buffer)[]): string => {
   return hash.digest("hex").slice(0, digits);
 };
 
-/** Returns the key of a configuration under the tolerances that are in force. */
-export function evidenceKey({ config, folder }: ControlSettings, tolerances: PnlTolerances): string {
-  const { systems, dashboard, exclusions, stores } = config;
-  const databases = [stores.control, stores.legacy, stores.modern].flatMap((address) => {
-    const file = sqliteFile(address ?? "");
-    return file === undefined ? [] : [realFile(resolve(folder, file))];
-  });
-  const of = (system: SystemConfig) => contentOf(system, folder, new Set(databases));
+/**
+ * Returns the key of a configuration under the tolerances that are in force. By default, the systems have the
+ * files that are on disk now.
+ */
+export function evidenceKey(
+  settings: ControlSettings,
+  tolerances: PnlTolerances,
+  { modern, legacy }: SystemHashes = systemHashes(settings),
+): string {
+  const { systems, exclusions } = settings.config;
   const rules = JSON.stringify([
     [tolerances.position, tolerances.pnl],
     exclusions.map(({ path, until }) => [path, until]).toSorted(),
     dayRulesOf(systems),
     symbols.tables,
   ]);
+  return [modern, hashOf(rules), legacy].join("/");
+}
+
+/** The hashes of the two systems; that of legacy includes the controller of the dashboard. */
+interface SystemHashes {
+  readonly modern: string;
+  readonly legacy: string;
+}
+
+/** Hashes the systems with the files that are on disk now. */
+export function systemHashes({ config, folder }: ControlSettings): SystemHashes {
+  const { systems, dashboard, stores } = config;
+  const databases = [stores.control, stores.legacy, stores.modern].flatMap((address) => {
+    const file = sqliteFile(address ?? "");
+    return file === undefined ? [] : [realFile(resolve(folder, file))];
+  });
+  const of = (system: SystemConfig) => contentOf(system, folder, new Set(databases));
   const screens = dashboard.legacy === null ? [] : [of(dashboard.legacy)];
   const legacy = of(systems.legacy);
-  return [of(systems.modern), hashOf(rules), screens.length === 0 ? legacy : hashOf(legacy, ...screens)].join(
-    "/",
-  );
+  return { modern: of(systems.modern), legacy: screens.length === 0 ? legacy : hashOf(legacy, ...screens) };
 }
 
 /**

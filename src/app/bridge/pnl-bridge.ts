@@ -42,7 +42,7 @@ import { tradingDay } from "../control/gate-facts.ts";
 import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
-import { evidenceKey, groupOfSymbol, programBuild } from "../evidence-key.ts";
+import { evidenceKey, groupOfSymbol, programBuild, systemHashes } from "../evidence-key.ts";
 import { DayClose } from "../parity/day-close.ts";
 import { ComparisonExplainer } from "../parity/explain-stored.ts";
 import { type ControlSettings, isPairConfigured, openEvidenceStore } from "../stores.ts";
@@ -317,7 +317,7 @@ function controlOf(
 
 /**
  * Returns a function that sets the key under which evidence is counted from then on, for the given
- * tolerances. A failure of the store is logged; comparisons are kept nevertheless, and gates find less
+ * tolerances. The files of the systems are read once, at the start, as this process loaded them. A failure of the store is logged; comparisons are kept nevertheless, and gates find less
  * evidence.
  */
 function keyOfEvidence(
@@ -325,10 +325,14 @@ function keyOfEvidence(
   service: PnLServiceBridge,
   log: PnlBridgeOptions["log"],
 ): (tolerances: PnlTolerances) => Promise<void> {
+  let systems: ReturnType<typeof systemHashes> | undefined;
   let last = Promise.resolve();
   return (tolerances) => {
     last = last
-      .then(() => service.core.setEvidenceKey(evidenceKey(settings, tolerances)))
+      .then(() => {
+        systems ??= systemHashes(settings);
+        return service.core.setEvidenceKey(evidenceKey(settings, tolerances, systems));
+      })
       .catch((failure) => logLine(log, `evidence for the gates is not counted: ${lineOf(failure)}`));
     return last;
   };

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../config/index.ts";
 import { until } from "../../testing/until.ts";
 import { createPnlBridge, type PnlBridge } from "../bridge/pnl-bridge.ts";
+import { evidenceKey } from "../evidence-key.ts";
+import { publishedOf } from "./operator.ts";
 
 const base = mkdtempSync(join(tmpdir(), "pnl-bridge-control-"));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -110,6 +113,22 @@ describe("a bridge with a control store", () => {
     expect((await bridge.control?.store.audit(0, 100))?.filter(({ action }) => action === "sql").length).toBe(
       2,
     );
+  });
+
+  it("counts evidence under the build that it loaded at its start, also if other files are on disk when the plan changes", async () => {
+    const folder = desk();
+    const bridge = await start(folder);
+    const { core } = bridge.service;
+    const partsOf = (): readonly string[] => core.evidenceKey.split("/");
+    const [modern, rules, legacy] = partsOf();
+    writeFileSync(join(folder, "modern.mjs"), "export default { totals: async () => ({ totals: {} }) };");
+    write(folder, { validation: { comparison_threshold: 0.5 } });
+    const config = await loadConfig(fileOf(folder));
+    await bridge.control?.operator.publish(publishedOf(config), by);
+    await until(() => partsOf()[1] !== rules);
+    expect([partsOf()[0], partsOf()[2]]).toEqual([modern, legacy]);
+    const tolerances = { position: config.validation.positionThreshold, pnl: "0.5" };
+    expect(evidenceKey({ config, folder }, tolerances).split("/")[0]).not.toBe(modern);
   });
 
   it("takes a failing modern out of use in every process until a person takes it back into use", async () => {

@@ -713,6 +713,13 @@ test("without any evidence, every gate is inconclusive except user_impact, nothi
       if (!free.includes(name)) expect([name, state]).toEqual([name, "inconclusive"]);
 });
 
+test("the gates before a rise of traffic also stand before the phases to which modern is taken back", () => {
+  for (const { name, before } of evidenceGates.filter((gate) => gate.before.includes("ramp")))
+    expect([name, before]).toEqual([name, expect.arrayContaining(["dual_write", "primary_switch"])]);
+  const tallies = wrongOn("2026-11-27", nowMs, 50_000);
+  expect(stateOf("user_impact", "dual_write", { tallies })).toBe("closed");
+});
+
 test("`accuracy/live` opens exactly at the number of clean trials that its verdict asks for", () => {
   for (const [before, needed] of [
     ["dual_write", 67],

@@ -236,7 +236,8 @@ export const recordGates: readonly EvidenceGate[] = [
   {
     name: "user_impact",
     title: "users see wrong figures on at most 1 % of their days, and no materially wrong one",
-    before: ["ramp", "primary_switch", "cleanup"],
+    // Before dual_write too: modern may have answered in that phase before, and is taken back into use.
+    before: ["dual_write", "ramp", "primary_switch", "cleanup"],
     isWaivable: true,
     judge(facts) {
       const {
