@@ -2,7 +2,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { longSeconds } from "./test/campaigns.ts";
+import { longSeconds, variant } from "./test/campaigns.ts";
 
 /** Each of these tests replaces a module, so it needs a process that has not loaded that module yet. */
 const alone = ["src/adapters/sqlite/snapshot.test.ts", "test/simulation/power-cut.test.ts"];
@@ -35,6 +35,7 @@ export default defineConfig({
     ],
     globalSetup: ["test/memory-folder.ts", "test/bundle.ts", "test/real-python.ts"],
     sequence: { sequencer: LongestFirst },
+    tags: [{ name: variant.tags, skip: process.env.CAMPAIGN === undefined }],
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
     // A hook may build the page, which takes minutes on a busy machine.

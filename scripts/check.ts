@@ -91,11 +91,14 @@ async function runCampaigns(asked: string | undefined): Promise<number> {
   }
   const failures: string[] = [];
   for (const name of chosen) {
-    const { files, title = "", proves } = known[name];
+    const { files, title = "", tag, proves } = known[name];
     const seconds = Math.ceil(longSeconds / chosen.length);
     console.log(`campaign ${name}, ${seconds} s: ${proves}`);
     const env = { CAMPAIGN: name, LONG_S: String(seconds) };
-    const { failedTests, ...counts } = await vitest([...files, "-t", title], env);
+    const { failedTests, ...counts } = await vitest(
+      [...files, "-t", title, ...(tag === undefined ? [] : ["--tags-filter", tag])],
+      env,
+    );
     if (printCount(counts) > 0)
       failures.push(`campaign ${name} failed: ${failedTests.join("; ") || "no test ended"}`);
   }

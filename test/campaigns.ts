@@ -1,12 +1,14 @@
 /**
- * The long campaigns. `./run test` runs a short version of each, and `./run test --long NAME` the whole. A
- * campaign over seeds runs the first few seeds in `./run test`; in the long run it runs seed after seed until
+ * The long campaigns. `./run test` runs a short version of each, and `./run test --long NAME` the whole. The
+ * campaign `variants` runs the tests that `./run test` leaves out, and no others. A campaign over seeds runs the first few seeds in `./run test`; in the long run it runs seed after seed until
  * `LONG_S` seconds are over. `SEED=17 ./run test FILE` repeats one seed.
  */
 export interface Campaign {
   readonly files: readonly string[];
   /** Part of the titles of its tests, if the files hold other tests too. */
   readonly title?: string;
+  /** The tag of its tests, if the files hold other tests too. */
+  readonly tag?: string;
   /** The claim that a campaign proves, as `./run test --long` prints it. */
   readonly proves: string;
   /** Whether it goes on with new random cases until its time is over. The others have a fixed length. */
@@ -125,6 +127,34 @@ export const campaigns = {
     ],
     proves: "systems in threads and processes keep their promises, however they flood, hang or die",
   },
+  variants: {
+    tag: "variant",
+    files: [
+      "src/adapters/csv/ledger-reader.test.ts",
+      "src/adapters/postgres/control-store.test.ts",
+      "src/adapters/postgres/evidence-store.test.ts",
+      "src/adapters/sqlite/evidence-store.test.ts",
+      "src/app/database/reconcile.test.ts",
+      "src/bridges/database/database-bridge.test.ts",
+      "test/cli/watch.test.ts",
+      "test/differential/backfill.test.ts",
+      "test/explain/campaign.test.ts",
+      "test/page/commands.test.ts",
+      "test/page/page.test.ts",
+      "test/reports/service.test.ts",
+    ],
+    proves:
+      "the rules that `./run test` checks for one store, width, command or fault hold for the others too",
+  },
+  sizes: {
+    files: [
+      "src/adapters/report/report.test.ts",
+      "src/base/exact-json.test.ts",
+      "src/comparison/validator.test.ts",
+      "src/legacy-desk/calculator.test.ts",
+    ],
+    proves: "a result or a message of any size is handled in linear time and in bounded memory",
+  },
   reports: {
     files: [
       "test/reports/daily.test.ts",
@@ -143,7 +173,7 @@ export const campaigns = {
       "the pages of both reports, also of all real ledgers, have no fault of accessibility in any setting",
   },
   page: {
-    files: ["test/page/page.test.ts", "test/page/commands.test.ts"],
+    files: ["test/page/page.test.ts", "test/page/commands.test.ts", "test/page/walk.test.ts"],
     proves: "the page shows no wrong figure, whatever happens to its connection, its tabs and both systems",
   },
   walk: {
@@ -206,6 +236,12 @@ export type CampaignName = keyof typeof campaigns;
  */
 export const isLongRun = (name: CampaignName, seconds = 0): boolean =>
   process.env.CAMPAIGN === name && longSeconds >= seconds;
+
+/**
+ * The options of a test that proves a rule of another test for one more store, width, command or fault.
+ * `./run test` leaves it out. Every campaign of its file runs it, and so does the campaign `variants`.
+ */
+export const variant = { tags: "variant" } as const;
 
 /** The number of runs of a property: `long` in the campaign `properties`, `short` otherwise. */
 export const runs = (short: number, long: number): number => (isLongRun("properties") ? long : short);

@@ -19,7 +19,7 @@ import { journalFormat } from "../../src/durable/file-journal.ts";
 import { openDatabase as createLegacy } from "../../src/legacy-desk/database.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
-import { isLongRun } from "../campaigns.ts";
+import { isLongRun, variant } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 import { main, pnlBridge, type Ran } from "./run-cli.ts";
 
@@ -419,7 +419,7 @@ describe("a journal of another format", () => {
     expect(desk.read(state, ".pnl-bridge/files.db")).toEqual([{ format: journalFormat, digests: "32" }]);
   });
 
-  it("whose rows are read in another way now leads to a review", async () => {
+  it("whose rows are read in another way now leads to a review", variant, async () => {
     const desk = new Desk();
     desk.write(name, header + rows(1, 2));
     expect(await desk.once()).toMatchObject({ code: 0 });

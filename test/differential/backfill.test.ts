@@ -28,7 +28,7 @@ import { postgresMissing, startPostgres, type TestPostgres } from "../../src/tes
 import { connected } from "../../src/testing/postgres-wire.ts";
 import { runSql } from "../../src/testing/sqlite-files.ts";
 import { StoreProcess } from "../../src/testing/store-process.ts";
-import { isLongRun } from "../campaigns.ts";
+import { isLongRun, variant } from "../campaigns.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pnl-bridge-real-backfill-"));
@@ -157,7 +157,7 @@ describe.skipIf(!hasSharedData)("the real ledgers", () => {
     });
     afterAll(() => server.stop());
 
-    it("are reconciled in the same way, and are the same rows as in SQLite", async () => {
+    it("are reconciled in the same way, and are the same rows as in SQLite", variant, async () => {
       const client = await connected(server.url);
       await client.query("SET search_path = newpnl");
       await reconciled(pairNamed("server", `${server.url}?schema=newpnl`), (sql) => client.query(sql));

@@ -5,7 +5,7 @@ import type { ComparisonRecord } from "../../src/ports/evidence.ts";
 import type { ComparisonExplanation } from "../../src/ports/explanation.ts";
 import { until } from "../../src/testing/until.ts";
 import { chromiumPath } from "../browser.ts";
-import { isLongRun } from "../campaigns.ts";
+import { isLongRun, variant } from "../campaigns.ts";
 import { ask, desk } from "../gateway/desk.ts";
 import { axeFindings } from "./axe.ts";
 import { usePages } from "./open-page.ts";
@@ -169,18 +169,22 @@ describe.skipIf(chromiumPath === undefined)("commands in Chromium (skipped if it
     expect(await audited(at, "rollback")).toHaveLength(1);
   });
 
-  it("a rollback whose answer is cut off is sent again under its key, and happens once", async () => {
-    const at = await served();
-    const page = await pages.show(at.url, env.A);
-    await page.locator("[data-state=live]").waitFor();
-    const cut = pages.relay.cutAnswerTo("POST /api/v1/migration/rollback");
-    await page.keyboard.press("Alt+r");
-    await page.keyboard.press("Enter");
-    await cut;
-    expect(await audited(at, "rollback")).toHaveLength(1);
-    await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
-    expect(await audited(at, "rollback")).toHaveLength(1);
-  });
+  it(
+    "a rollback whose answer is cut off is sent again under its key, and happens once",
+    variant,
+    async () => {
+      const at = await served();
+      const page = await pages.show(at.url, env.A);
+      await page.locator("[data-state=live]").waitFor();
+      const cut = pages.relay.cutAnswerTo("POST /api/v1/migration/rollback");
+      await page.keyboard.press("Alt+r");
+      await page.keyboard.press("Enter");
+      await cut;
+      expect(await audited(at, "rollback")).toHaveLength(1);
+      await dialog(page).getByText("Legacy answers every call since epoch").waitFor();
+      expect(await audited(at, "rollback")).toHaveLength(1);
+    },
+  );
 
   itLong(
     "a list of many comparisons holds only its visible rows in the document, and scrolls to its end",

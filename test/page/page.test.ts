@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { allFlags } from "../../src/testing/fleet.ts";
 import { until } from "../../src/testing/until.ts";
 import { chromiumPath, startThrottlingBrowser } from "../browser.ts";
-import { isLongRun, longSeconds } from "../campaigns.ts";
+import { isLongRun, longSeconds, variant } from "../campaigns.ts";
 import { ask, desk, listen } from "../gateway/desk.ts";
 import { axeFindings } from "./axe.ts";
 import { openFront, scriptEvents } from "./front.ts";
@@ -390,21 +390,25 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
       expect(await page.evaluate("window.isSame")).toBe(true);
     });
 
-    it("that is cut at random ends with the newest figures, and no row is lost or doubled", async () => {
-      const held = figures();
-      const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
-      const page = await pages.show(`${url}/#/pnl?compare=no`);
-      await live(page);
-      for (let round = 0; round < (isLong ? 50 : 6); round++) {
-        held.unrealized = String(round + 100);
-        await sleep(Math.random() * 300);
-        pages.relay.cut();
-      }
-      await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
-      const { positions } = (await ask(`${url}/api/v1/dashboard`)).body.value;
-      const shown = page.getByRole("grid", { name: "Positions" }).locator("[aria-rowindex]");
-      expect((await shown.allInnerTexts()).length).toBe(positions.length + 1);
-    });
+    it(
+      "that is cut at random ends with the newest figures, and no row is lost or doubled",
+      variant,
+      async () => {
+        const held = figures();
+        const { url } = await desk({ page: pages.folder, legacy: systemOf(held), limits });
+        const page = await pages.show(`${url}/#/pnl?compare=no`);
+        await live(page);
+        for (let round = 0; round < (isLong ? 50 : 6); round++) {
+          held.unrealized = String(round + 100);
+          await sleep(Math.random() * 300);
+          pages.relay.cut();
+        }
+        await page.locator(`.cards data[value='${held.unrealized}']`).first().waitFor();
+        const { positions } = (await ask(`${url}/api/v1/dashboard`)).body.value;
+        const shown = page.getByRole("grid", { name: "Positions" }).locator("[aria-rowindex]");
+        expect((await shown.allInnerTexts()).length).toBe(positions.length + 1);
+      },
+    );
 
     it("that misses events makes the page ask again, and a repeated or late event changes nothing", async () => {
       const { url } = await desk({ page: pages.folder, legacy: systemOf(figures()) });
@@ -615,10 +619,10 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     const views = ["P&L", "Migration", "Differences", "Files and data", "Health"];
 
     /**
-     * Without `--long`, only the new user's walk examines the other views and the dialog; there they have
-     * more content.
+     * The new user's walk examines the other views and the dialog; there they have more content. `./run test`
+     * examines only a few.
      */
-    const examined = isLong ? views : ["P&L", "Migration"];
+    const examined = isLong ? views : isLongRun("page") ? ["P&L", "Migration"] : ["P&L"];
 
     it("axe finds no fault in any view, light and dark; at a width of 320 px nothing but tables scrolls sideways", async () => {
       const { url } = await desk({

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { makeLivingDesk } from "../../src/app/demo-desk/living-desk.ts";
 import { serveUntil } from "../../src/surfaces/cli/serving.ts";
 import { chromiumPath } from "../browser.ts";
+import { isLongRun } from "../campaigns.ts";
 import { axeFindings } from "./axe.ts";
 import { usePages } from "./open-page.ts";
 import { ledgersRead, type Stop, walk } from "./walk.ts";
@@ -16,9 +17,8 @@ import { ledgersRead, type Stop, walk } from "./walk.ts";
  */
 const examined: Partial<Record<Stop, string>> = {
   cause: "html",
-  files: "main",
-  health: "main",
   rollback: "dialog[open]",
+  ...(isLongRun("page") ? { files: "main", health: "main" } : {}),
 };
 
 describe.skipIf(chromiumPath === undefined)("a new user in Chromium (skipped if it is not installed)", () => {

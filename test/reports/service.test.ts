@@ -14,6 +14,7 @@ import type { ControlStore } from "../../src/ports/control-store.ts";
 import { handedReport } from "../../src/surfaces/gateway/wire/reports.ts";
 import { until } from "../../src/testing/until.ts";
 import { python } from "../../src/testing/worker-programs.ts";
+import { variant } from "../campaigns.ts";
 import { root } from "../cli/run-cli.ts";
 import { ask, desk, listen } from "../gateway/desk.ts";
 
@@ -99,17 +100,21 @@ describe("GET /api/v1/reports/{date}", () => {
     await access(third.figures);
   });
 
-  it("gives two reports of the same second two names, so that the first workbook stays", async () => {
-    const now = vi.spyOn(systemClock, "nowMs").mockReturnValue(Date.UTC(2025, 6, 25, 12));
-    const trades = [join(folder, "ledger/trades_20250724.csv")];
-    const names = [];
-    for (const side of ["legacy", "modern"] as const) {
-      const asked = { date: "2025-07-24", side, dir: join(folder, "second"), trades };
-      names.push(basename((await writeDailyReport(asked)).path));
-    }
-    now.mockRestore();
-    expect(names).toEqual(["tyu5_pnl_all_20250725_070000.xlsx", "tyu5_pnl_all_20250725_070001.xlsx"]);
-  });
+  it(
+    "gives two reports of the same second two names, so that the first workbook stays",
+    variant,
+    async () => {
+      const now = vi.spyOn(systemClock, "nowMs").mockReturnValue(Date.UTC(2025, 6, 25, 12));
+      const trades = [join(folder, "ledger/trades_20250724.csv")];
+      const names = [];
+      for (const side of ["legacy", "modern"] as const) {
+        const asked = { date: "2025-07-24", side, dir: join(folder, "second"), trades };
+        names.push(basename((await writeDailyReport(asked)).path));
+      }
+      now.mockRestore();
+      expect(names).toEqual(["tyu5_pnl_all_20250725_070000.xlsx", "tyu5_pnl_all_20250725_070001.xlsx"]);
+    },
+  );
 
   it("refuses a request while eight wait, and ends those under way when it closes", async () => {
     const config = join(folder, "pnl_migration_config.yaml");

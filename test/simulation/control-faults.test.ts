@@ -29,7 +29,7 @@ import { inStore } from "../../src/testing/fleet.ts";
 import { expectedPlan } from "../../src/testing/phase-oracle.ts";
 import { foreignFiles, runSql } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
-import { isLongRun, overSeeds } from "../campaigns.ts";
+import { isLongRun, overSeeds, variant } from "../campaigns.ts";
 import { by, Desk, type DeskOptions, type DeskProcess, nowMs } from "./desk/desk.ts";
 
 const open: Desk[] = [];
@@ -623,73 +623,80 @@ describe("two operators at once", () => {
           : "done",
     );
 
-  it("one of two moves wins, a rollback always succeeds, a backward move never leads forward, and the audit has no gap", async () => {
-    const { desk, session, processes } = await deskIn("shadow_mode", ["one"]);
-    const other = await desk.operator();
-    const record = () => session.store.read();
-    const back = { useNewPnlSystem: null, migrationMode: null } as const;
-    for (let round = 0; round < (isLong ? 8 : 1); round++) {
-      await session.store.change({
-        ...by,
-        action: "test",
-        set: { ...back, phase: "dual_write", grantedPhase: "dual_write" },
-      });
-      await session.operator.signOff("approved", { actor: "bob", note: "fine" });
-      await until(() => (processes[0]?.reads.at(-1)?.epoch ?? 0) > 0);
-      await until(async () => (await session.operator.gates()).open);
-      const both = await settled([
-        session.operator.move({ kind: "advance" }, by),
-        other.operator.move({ kind: "advance" }, eve),
-      ]);
-      // If the second move runs after the first, it asks for the next phase, which nobody has approved.
-      expect([
-        ["CONFLICT", "done"],
-        ["done", "gate"],
-      ]).toContainEqual(both.toSorted());
-      expect(await record()).toMatchObject({ grantedPhase: "primary_switch" });
-      // A forward move and a rollback.
-      await session.operator.signOff("approved", { actor: "bob", note: "fine" });
-      await until(async () => (await session.operator.gates()).open);
-      const [moved, rolled] = await settled([
-        session.operator.move({ kind: "advance" }, by),
-        other.operator.rollback(eve),
-      ]);
-      expect(rolled).toBe("done");
-      expect(["done", "CONFLICT", "REFUSED", "gate"]).toContain(moved);
-      expect((await record()).overrides).toMatchObject({ useNewPnlSystem: false, migrationMode: "old_only" });
-      // Taking modern back into use, and a rollback.
-      const [, again] = await settled([
-        session.operator.move(
-          { kind: "set", phase: (await session.operator.overview()).effective.plan.phase },
-          by,
-        ),
-        other.operator.rollback(eve),
-      ]);
-      expect(again).toBe("done");
-      expect((await record()).overrides.useNewPnlSystem).toBe(false);
-      await session.store.change({ ...by, action: "test", set: back });
-      // A move to the phase before, and one to the first phase.
-      const [stepped, gone] = await settled([
-        session.operator.move({ kind: "retreat" }, by),
-        other.operator.move({ kind: "set", phase: "read_only" }, eve),
-      ]);
-      expect(gone).toBe("done");
-      // A retreat from the first phase is refused.
-      expect(["done", "REFUSED"]).toContain(stepped);
-      expect(await record()).toMatchObject({ grantedPhase: "read_only" });
-      // More traffic and a rollback.
-      const [traffic, taken] = await settled([
-        session.operator.traffic(50, by),
-        other.operator.rollback(eve),
-      ]);
-      expect(taken).toBe("done");
-      expect(["done", "CONFLICT", "REFUSED"]).toContain(traffic);
-      expect((await record()).overrides.useNewPnlSystem).toBe(false);
-    }
-    await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
-    await expectWholeAudit(session);
-    expect(await breaches(desk, session)).toEqual([]);
-  });
+  it(
+    "one of two moves wins, a rollback always succeeds, a backward move never leads forward, and the audit has no gap",
+    variant,
+    async () => {
+      const { desk, session, processes } = await deskIn("shadow_mode", ["one"]);
+      const other = await desk.operator();
+      const record = () => session.store.read();
+      const back = { useNewPnlSystem: null, migrationMode: null } as const;
+      for (let round = 0; round < (isLong ? 8 : 1); round++) {
+        await session.store.change({
+          ...by,
+          action: "test",
+          set: { ...back, phase: "dual_write", grantedPhase: "dual_write" },
+        });
+        await session.operator.signOff("approved", { actor: "bob", note: "fine" });
+        await until(() => (processes[0]?.reads.at(-1)?.epoch ?? 0) > 0);
+        await until(async () => (await session.operator.gates()).open);
+        const both = await settled([
+          session.operator.move({ kind: "advance" }, by),
+          other.operator.move({ kind: "advance" }, eve),
+        ]);
+        // If the second move runs after the first, it asks for the next phase, which nobody has approved.
+        expect([
+          ["CONFLICT", "done"],
+          ["done", "gate"],
+        ]).toContainEqual(both.toSorted());
+        expect(await record()).toMatchObject({ grantedPhase: "primary_switch" });
+        // A forward move and a rollback.
+        await session.operator.signOff("approved", { actor: "bob", note: "fine" });
+        await until(async () => (await session.operator.gates()).open);
+        const [moved, rolled] = await settled([
+          session.operator.move({ kind: "advance" }, by),
+          other.operator.rollback(eve),
+        ]);
+        expect(rolled).toBe("done");
+        expect(["done", "CONFLICT", "REFUSED", "gate"]).toContain(moved);
+        expect((await record()).overrides).toMatchObject({
+          useNewPnlSystem: false,
+          migrationMode: "old_only",
+        });
+        // Taking modern back into use, and a rollback.
+        const [, again] = await settled([
+          session.operator.move(
+            { kind: "set", phase: (await session.operator.overview()).effective.plan.phase },
+            by,
+          ),
+          other.operator.rollback(eve),
+        ]);
+        expect(again).toBe("done");
+        expect((await record()).overrides.useNewPnlSystem).toBe(false);
+        await session.store.change({ ...by, action: "test", set: back });
+        // A move to the phase before, and one to the first phase.
+        const [stepped, gone] = await settled([
+          session.operator.move({ kind: "retreat" }, by),
+          other.operator.move({ kind: "set", phase: "read_only" }, eve),
+        ]);
+        expect(gone).toBe("done");
+        // A retreat from the first phase is refused.
+        expect(["done", "REFUSED"]).toContain(stepped);
+        expect(await record()).toMatchObject({ grantedPhase: "read_only" });
+        // More traffic and a rollback.
+        const [traffic, taken] = await settled([
+          session.operator.traffic(50, by),
+          other.operator.rollback(eve),
+        ]);
+        expect(taken).toBe("done");
+        expect(["done", "CONFLICT", "REFUSED"]).toContain(traffic);
+        expect((await record()).overrides.useNewPnlSystem).toBe(false);
+      }
+      await until(async () => (await session.verifyAudit()).notSealedYet.length === 0);
+      await expectWholeAudit(session);
+      expect(await breaches(desk, session)).toEqual([]);
+    },
+  );
 });
 
 describe.runIf(isLong)("a clock that is an hour off", () => {

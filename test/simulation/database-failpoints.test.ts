@@ -20,7 +20,7 @@ import type { BridgeRecord } from "../../src/ports/records.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
 import { Wire } from "../../src/testing/postgres-wire.ts";
 import { positionRecord, tradeRecord } from "../../src/testing/records.ts";
-import { isLongRun, longSeconds } from "../campaigns.ts";
+import { isLongRun, longSeconds, variant } from "../campaigns.ts";
 import { beginLife, dead, mortal, spread, storeIn, watchStatements } from "./database/mortal.ts";
 import { audit, changingId, type Line, PairOfDatabases } from "./database/pair.ts";
 
@@ -225,34 +225,35 @@ const isLong = isLongRun("db-points");
 const pointsOf = { SQLite: 15, PostgreSQL: 5 } as const;
 const missing = postgresMissing();
 
-describe.each(["SQLite", "PostgreSQL"] as const)("with modern in %s", (kind) => {
-  const isHere = kind === "SQLite" || missing === undefined;
-  let server: TestPostgres | undefined;
+for (const kind of ["SQLite", "PostgreSQL"] as const)
+  describe(`with modern in ${kind}`, kind === "SQLite" ? {} : variant, () => {
+    const isHere = kind === "SQLite" || missing === undefined;
+    let server: TestPostgres | undefined;
 
-  beforeAll(async () => {
-    if (kind === "PostgreSQL" && isHere) server = await startPostgres();
-  });
-  afterAll(() => server?.stop());
+    beforeAll(async () => {
+      if (kind === "PostgreSQL" && isHere) server = await startPostgres();
+    });
+    afterAll(() => server?.stop());
 
-  it.skipIf(!isHere)(
-    `a process may die before and after each statement: the next one loses nothing, doubles nothing, and needs no person ${isHere ? "" : missing}`,
-    async () => {
-      const all = await dieAt(Number.POSITIVE_INFINITY, server?.url);
-      expect(all).toBeGreaterThan(500);
-      // Each kind has half of a campaign's time.
-      const untilMs = Date.now() + (isLong ? longSeconds * 500 : Number.POSITIVE_INFINITY);
-      const { SEED } = process.env;
-      let tried = 0;
-      for (const at of SEED === undefined ? spread(all) : [Number(SEED)]) {
-        if (Date.now() >= untilMs || (!isLong && tried === pointsOf[kind])) break;
-        await dieAt(at, server?.url).catch((failure) => {
-          throw new Error(`to repeat: SEED=${at} ./run test test/simulation/database-failpoints.test.ts`, {
-            cause: failure,
+    it.skipIf(!isHere)(
+      `a process may die before and after each statement: the next one loses nothing, doubles nothing, and needs no person ${isHere ? "" : missing}`,
+      async () => {
+        const all = await dieAt(Number.POSITIVE_INFINITY, server?.url);
+        expect(all).toBeGreaterThan(500);
+        // Each kind has half of a campaign's time.
+        const untilMs = Date.now() + (isLong ? longSeconds * 500 : Number.POSITIVE_INFINITY);
+        const { SEED } = process.env;
+        let tried = 0;
+        for (const at of SEED === undefined ? spread(all) : [Number(SEED)]) {
+          if (Date.now() >= untilMs || (!isLong && tried === pointsOf[kind])) break;
+          await dieAt(at, server?.url).catch((failure) => {
+            throw new Error(`to repeat: SEED=${at} ./run test test/simulation/database-failpoints.test.ts`, {
+              cause: failure,
+            });
           });
-        });
-        tried += 1;
-      }
-      if (isLong) console.info(`db-points, modern in ${kind}: ${tried} of ${all} points`);
-    },
-  );
-});
+          tried += 1;
+        }
+        if (isLong) console.info(`db-points, modern in ${kind}: ${tried} of ${all} points`);
+      },
+    );
+  });

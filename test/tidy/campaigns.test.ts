@@ -16,6 +16,8 @@ it("each campaign runs every test file that has a long version for it, and decla
     const ends = (text: string): boolean => overSeeds.test(text) || /untilMs = .*longSeconds/.test(text);
     expect("isOverSeeds" in campaign, name).toBe(long.some((file) => ends(read(file))));
   }
+  const varied = tests.filter((file) => /^import \{[^}]*\bvariant\b[^}]*\} from/m.test(read(file)));
+  expect([...campaigns.variants.files]).toEqual(varied.toSorted());
   const properties = tests.filter((file) => /numRuns: runs\(/.test(read(file)));
   expect([...campaigns.properties.files]).toEqual(properties.toSorted());
 });

@@ -15,7 +15,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { until } from "../../src/testing/until.ts";
-import { isLongRun } from "../campaigns.ts";
+import { isLongRun, variant } from "../campaigns.ts";
 import { type Ran, root, withFiles } from "../cli/run-cli.ts";
 
 /*
@@ -322,7 +322,7 @@ describe.concurrent("the last line of ./run test counts", () => {
     });
   }
 
-  it("a file that throws on import, and one whose hook fails", () =>
+  it("a file that throws on import, one whose hook fails, and a failed step", () =>
     withTests(
       {
         "test/a.test.ts": passes,
@@ -332,11 +332,11 @@ describe.concurrent("the last line of ./run test counts", () => {
           `beforeAll(() => { throw new Error("in a hook"); });\n${passes}`,
         "test/d.test.ts": `${passes}it("fails", () => expect(1).toBe(2));\nit.skip("later", () => undefined);\n`,
       },
-      0,
+      1,
       (ran) =>
         expect([ran.code, last(ran)]).toEqual([
           1,
-          expect.stringMatching(/^2 passed, 3 failed, [12] skipped$/),
+          expect.stringMatching(/^2 passed, 4 failed, [12] skipped$/),
         ]),
     ));
 
@@ -346,10 +346,11 @@ describe.concurrent("the last line of ./run test counts", () => {
     ),
   );
 
-  it("an error outside every test, and a failed step", () =>
+  it("an error outside every test, and a failed step", variant, () =>
     withTests(
       { "test/a.test.ts": `${passes}void Promise.reject(new Error("nobody waits for it"));\n` },
       1,
       (ran) => expect([ran.code, last(ran)]).toEqual([1, "1 passed, 2 failed"]),
-    ));
+    ),
+  );
 });

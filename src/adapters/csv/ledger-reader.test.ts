@@ -6,7 +6,7 @@ import { parse } from "csv-parse/sync";
 import { Decimal } from "decimal.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runs } from "../../../test/campaigns.ts";
+import { runs, variant } from "../../../test/campaigns.ts";
 import { describerOf, symbolBridge } from "../../app/symbols/symbols.ts";
 import { formatDecimal } from "../../base/decimal.ts";
 import { BridgeError } from "../../base/errors.ts";
@@ -646,7 +646,7 @@ describe("lines and chunks", () => {
     }
   });
 
-  it("give the same result for every size of chunk", async () => {
+  it("give the same result for every size of chunk", variant, async () => {
     const content = `\ufeff${header.trim()},book\r\n${good},Ünï\r\n\n"8","X, ""Y""",2025-08-1 09:00:00, S ,1e1,.5,\nbad\n9,X,2025-07-24 00:00:00,B,1,0,b`;
     const whole = shown(await readOne(content));
     expect([whole.trades.length, whole.quarantine.length, whole.notes.length]).toEqual([3, 1, 3]);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect, promisify } from "node:util";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isLongRun } from "../../../test/campaigns.ts";
+import { isLongRun, variant } from "../../../test/campaigns.ts";
 import { noHash, sealNew, verifyAudit } from "../../control/audit-chain.ts";
 import type { ControlChange, ControlStore, InstanceReport } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -66,30 +66,33 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   };
 
   let lastShell: { readonly schema: string; readonly client: Client } | undefined;
-  controlStoreContract(
-    "postgres",
-    async () => {
-      const wire = await wireTo();
-      const door = JSON.stringify(new URL("./control-store.ts", import.meta.url).href);
-      return {
-        open: () => openPostgresControlStore(wire.url, { schema, ...patient }),
-        sql: async (statement) => {
-          // Statements run one after the other over one connection, as in a shell that stays open.
-          if (lastShell?.schema !== schema) lastShell = { schema, client: await shell() };
-          await lastShell.client.query(statement);
-        },
-        elsewhere: `(await import(${door})).openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`,
-        takeAway: async () => {
-          wire.away = true;
-          wire.cut();
-          return async () => {
-            wire.away = false;
-          };
-        },
-      };
-    },
-    inShort,
-  );
+  // SQLite runs the contract in every run of the tests.
+  describe("keeps the contract:", variant, () => {
+    controlStoreContract(
+      "postgres",
+      async () => {
+        const wire = await wireTo();
+        const door = JSON.stringify(new URL("./control-store.ts", import.meta.url).href);
+        return {
+          open: () => openPostgresControlStore(wire.url, { schema, ...patient }),
+          sql: async (statement) => {
+            // Statements run one after the other over one connection, as in a shell that stays open.
+            if (lastShell?.schema !== schema) lastShell = { schema, client: await shell() };
+            await lastShell.client.query(statement);
+          },
+          elsewhere: `(await import(${door})).openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })})`,
+          takeAway: async () => {
+            wire.away = true;
+            wire.cut();
+            return async () => {
+              wire.away = false;
+            };
+          },
+        };
+      },
+      inShort,
+    );
+  });
 
   test("the schema equals the golden file", async () => {
     await open({ schema: "golden" });
@@ -484,7 +487,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     expect((await (await open()).audit(0, 9)).map(({ action }) => action)).toEqual(["sql"]);
   });
 
-  test("a sealed audit verifies, and an edited row is found", async () => {
+  test("a sealed audit verifies, and an edited row is found", variant, async () => {
     const store = await open();
     const client = await shell();
     await store.change({
@@ -574,7 +577,7 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
     await expect.poll(connections, { timeout: 10_000 }).toBe(0);
   });
 
-  test("an open store that watches for changes does not keep its process alive", async () => {
+  test("an open store that watches for changes does not keep its process alive", variant, async () => {
     const door = JSON.stringify(new URL("./control-store.ts", import.meta.url).href);
     const program = `const { openPostgresControlStore } = await import(${door});
       const store = await openPostgresControlStore(${JSON.stringify(server.url)}, ${JSON.stringify({ schema })});

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isLongRun } from "../../../test/campaigns.ts";
 import { compared, day, type Position, sample } from "../../../test/golden/sample-report.ts";
 import type { ParityReport } from "../../ports/parity-report.ts";
 import { renderParityPage, renderParityTable, renderPnlTable, summaryLine } from "./index.ts";
@@ -49,7 +50,7 @@ it("a table prints any number of positions", () => {
     lots: [],
   } as const;
   // A call can have about 126,000 arguments.
-  const count = 200_000;
+  const count = isLongRun("sizes") ? 200_000 : 130_000;
   const positions = Array.from({ length: count }, () => position);
   const input = { files: 1, rows: count, accepted: count, duplicates: 0 };
   const totals = { unmarked: [], untranslated: [] };

@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { variant } from "../../../test/campaigns.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import { comparisons, evidenceStoreContract } from "../../testing/evidence-store-contract.ts";
 import { connectionTo, foreignFiles, runSql, schemaDump } from "../../testing/sqlite-files.ts";
@@ -258,7 +259,7 @@ test("a damaged file is reported as BAD_DATABASE", async () => {
   await expect(damaged).rejects.toMatchObject({ code: "BAD_DATABASE", where: path });
 });
 
-test("an open store does not keep its process alive", async () => {
+test("an open store does not keep its process alive", variant, async () => {
   const program = `const store = await ${elsewhere()};
     await store.append(${JSON.stringify(comparisons(3))});
     await store.find({ limit: 1 });
@@ -270,6 +271,7 @@ test("an open store does not keep its process alive", async () => {
 
 describe.skipIf(!existsSync("/usr/bin/prlimit"))(
   "a full disk (simulated by a file size limit; needs prlimit)",
+  variant,
   () => {
     let desk: ChildProcess | undefined;
     afterEach(() => {

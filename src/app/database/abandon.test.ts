@@ -2,6 +2,7 @@ import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { variant } from "../../../test/campaigns.ts";
 import type { DatabaseBridge, Direction } from "../../bridges/database/index.ts";
 import { planOf } from "../../domain/migration/plan.ts";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
@@ -284,18 +285,22 @@ describe.skipIf(missing !== undefined)(`PostgreSQL ${missing ?? ""}`, () => {
   });
   afterAll(() => server.stop());
 
-  it("is abandoned while it is stopped, and the writes that legacy lacks wait for a person when it runs again", async () => {
-    const wire = await Wire.to(server.url);
-    configure(wire.url);
-    await pairThatOwes();
-    wire.away = true;
-    await abandonByTwo();
-    const database = await open(legacyFirst);
-    expect(await write(database.bridge, positionRecord("7"))).toMatchObject(acknowledged);
-    expect(quantity()).toEqual([7]);
-    wire.away = false;
-    await expectSettled(database);
-    await close(database);
-    await wire.close();
-  });
+  it(
+    "is abandoned while it is stopped, and the writes that legacy lacks wait for a person when it runs again",
+    variant,
+    async () => {
+      const wire = await Wire.to(server.url);
+      configure(wire.url);
+      await pairThatOwes();
+      wire.away = true;
+      await abandonByTwo();
+      const database = await open(legacyFirst);
+      expect(await write(database.bridge, positionRecord("7"))).toMatchObject(acknowledged);
+      expect(quantity()).toEqual([7]);
+      wire.away = false;
+      await expectSettled(database);
+      await close(database);
+      await wire.close();
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { variant } from "../../../test/campaigns.ts";
 import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
 import { comparison } from "../../testing/evidence-store-contract.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../testing/postgres.ts";
@@ -243,30 +244,34 @@ describe.skipIf(noPostgres !== undefined)(`PostgreSQL ${noPostgres ?? ""}`, () =
   });
   afterAll(() => server.stop());
 
-  it("keeps its rows when a second call removes the bridge's tables after the first call stopped half-way", async () => {
-    configure(server.url);
-    rmSync(legacy);
-    rmSync(join(folder, "control.db"));
-    await makeDesk();
-    expect(await archive()).toMatchObject({ archived: true });
-    const admin = await connected(server.url);
-    await admin.query("CREATE VIEW newpnl.mine AS SELECT * FROM newpnl.pnlb_keys");
-    await expect(archive({ removeBridge: true, yes: true })).rejects.toMatchObject({ code: "REFUSED" });
-    await admin.query("DROP VIEW newpnl.mine");
-    await removeBridge(pairOf(await settingsOf({ config })), { legacy: false, modern: true });
-    expect(await archive({ removeBridge: true, yes: true })).toMatchObject({
-      removed: true,
-      objects: {
-        legacy: expect.arrayContaining([expect.objectContaining({ name: "pnlb_fence" })]),
-        modern: [],
-      },
-    });
-    const { rows } = await admin.query(
-      "SELECT relname AS name FROM pg_class WHERE relnamespace = 'newpnl'::regnamespace AND relkind = 'r' ORDER BY 1",
-    );
-    expect(rows.map(({ name }) => name)).toEqual(["daily", "marks", "positions", "trades"]);
-    expect((await admin.query("SELECT 1 FROM newpnl.trades")).rows).toHaveLength(3);
-    await admin.end();
-    expect(tablesOf(legacy).filter(isOwn)).toEqual([]);
-  });
+  it(
+    "keeps its rows when a second call removes the bridge's tables after the first call stopped half-way",
+    variant,
+    async () => {
+      configure(server.url);
+      rmSync(legacy);
+      rmSync(join(folder, "control.db"));
+      await makeDesk();
+      expect(await archive()).toMatchObject({ archived: true });
+      const admin = await connected(server.url);
+      await admin.query("CREATE VIEW newpnl.mine AS SELECT * FROM newpnl.pnlb_keys");
+      await expect(archive({ removeBridge: true, yes: true })).rejects.toMatchObject({ code: "REFUSED" });
+      await admin.query("DROP VIEW newpnl.mine");
+      await removeBridge(pairOf(await settingsOf({ config })), { legacy: false, modern: true });
+      expect(await archive({ removeBridge: true, yes: true })).toMatchObject({
+        removed: true,
+        objects: {
+          legacy: expect.arrayContaining([expect.objectContaining({ name: "pnlb_fence" })]),
+          modern: [],
+        },
+      });
+      const { rows } = await admin.query(
+        "SELECT relname AS name FROM pg_class WHERE relnamespace = 'newpnl'::regnamespace AND relkind = 'r' ORDER BY 1",
+      );
+      expect(rows.map(({ name }) => name)).toEqual(["daily", "marks", "positions", "trades"]);
+      expect((await admin.query("SELECT 1 FROM newpnl.trades")).rows).toHaveLength(3);
+      await admin.end();
+      expect(tablesOf(legacy).filter(isOwn)).toEqual([]);
+    },
+  );
 });

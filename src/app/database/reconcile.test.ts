@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { variant } from "../../../test/campaigns.ts";
 import { AttachedDaily } from "../../adapters/sqlite/index.ts";
 import { defaultConfig } from "../../config/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -579,44 +580,48 @@ it("finds each row whose key is hostile text, and pairs none with another", asyn
   expect(rows.map(({ key }) => key.file).sort()).toEqual(["e.csv ", "😀.csv"].sort());
 });
 
-it("finds each planted break among many ranges of rows, and lists at most 10,000 breaks", async () => {
-  await written();
-  const days = (from: number, to: number) =>
-    `WITH RECURSIVE d(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM d WHERE n < ${to}),
+it(
+  "finds each planted break among many ranges of rows, and lists at most 10,000 breaks",
+  variant,
+  async () => {
+    await written();
+    const days = (from: number, to: number) =>
+      `WITH RECURSIVE d(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM d WHERE n < ${to}),
        day(text) AS (SELECT date('1990-01-01', n || ' days') FROM d)`;
-  const inLegacy = (from: number, to: number) =>
-    `${days(from, to)} INSERT INTO eod_pnl (trade_date, instrument_name, opening_position, closing_position, trades_count,
+    const inLegacy = (from: number, to: number) =>
+      `${days(from, to)} INSERT INTO eod_pnl (trade_date, instrument_name, opening_position, closing_position, trades_count,
        realized_pnl, unrealized_pnl, total_pnl) SELECT text, '${zn}', 0, 2, 0, 0.015625, 0.1, 0.115625 FROM day`;
-  runSql(paths.legacy, inLegacy(0, 6_000));
-  runSql(
-    paths.modern,
-    `${days(0, 6_000)} INSERT INTO newpnl_daily SELECT text, 'UST', 'ZNU2025', '${zn}', '2', '15.625', '100', 1 FROM day`,
-  );
-  using desk = connectionTo(paths.legacy);
-  const pinned: unknown[] = [];
-  // A checkpoint of the whole WAL is possible only while nobody reads an older state.
-  const onProgress = () => pinned.push(desk.pragma("wal_checkpoint(RESTART)"));
-  const all = await compared({ onProgress });
-  expect(all).toMatchObject({ ok: true, rows: [], compared: 29 + 4 * 6_001 });
-  expect(pinned.flat()).not.toContainEqual(expect.objectContaining({ busy: 1 }));
-  expect(pinned.length).toBeGreaterThan(1);
-  expect(await compared({ onFigure: () => {} })).toMatchObject({ ok: true, compared: all.compared });
+    runSql(paths.legacy, inLegacy(0, 6_000));
+    runSql(
+      paths.modern,
+      `${days(0, 6_000)} INSERT INTO newpnl_daily SELECT text, 'UST', 'ZNU2025', '${zn}', '2', '15.625', '100', 1 FROM day`,
+    );
+    using desk = connectionTo(paths.legacy);
+    const pinned: unknown[] = [];
+    // A checkpoint of the whole WAL is possible only while nobody reads an older state.
+    const onProgress = () => pinned.push(desk.pragma("wal_checkpoint(RESTART)"));
+    const all = await compared({ onProgress });
+    expect(all).toMatchObject({ ok: true, rows: [], compared: 29 + 4 * 6_001 });
+    expect(pinned.flat()).not.toContainEqual(expect.objectContaining({ busy: 1 }));
+    expect(pinned.length).toBeGreaterThan(1);
+    expect(await compared({ onFigure: () => {} })).toMatchObject({ ok: true, compared: all.compared });
 
-  runSql(paths.modern, "UPDATE newpnl_daily SET realized = '15.7' WHERE trading_day = '1991-03-02'");
-  runSql(paths.legacy, "UPDATE eod_pnl SET total_pnl = 0.2 WHERE trade_date = '2003-03-02'");
-  runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 3 WHERE trade_date = '2006-01-01'");
-  const planted = await compared();
-  expect(planted.rows.map(({ key, field }) => [key.tradingDay, field])).toEqual([
-    ["1991-03-02", "realized"],
-    ["1991-03-02", "total"],
-    ["2003-03-02", "total"],
-    ["2006-01-01", "quantity"],
-  ]);
-  expect(planted.compared).toBe(all.compared);
+    runSql(paths.modern, "UPDATE newpnl_daily SET realized = '15.7' WHERE trading_day = '1991-03-02'");
+    runSql(paths.legacy, "UPDATE eod_pnl SET total_pnl = 0.2 WHERE trade_date = '2003-03-02'");
+    runSql(paths.legacy, "UPDATE eod_pnl SET closing_position = 3 WHERE trade_date = '2006-01-01'");
+    const planted = await compared();
+    expect(planted.rows.map(({ key, field }) => [key.tradingDay, field])).toEqual([
+      ["1991-03-02", "realized"],
+      ["1991-03-02", "total"],
+      ["2003-03-02", "total"],
+      ["2006-01-01", "quantity"],
+    ]);
+    expect(planted.compared).toBe(all.compared);
 
-  runSql(paths.legacy, inLegacy(20_000, 30_050));
-  expect(await compared()).toMatchObject({ ok: false, rowsLeftOut: 10_051 + 4 - 10_000 });
-});
+    runSql(paths.legacy, inLegacy(20_000, 30_050));
+    expect(await compared()).toMatchObject({ ok: false, rowsLeftOut: 10_051 + 4 - 10_000 });
+  },
+);
 
 it("finds a daily row that legacy has twice because its table has no unique key", async () => {
   const row = (day: string): string => `('${day}', '${zn}', 0, 1, 0, 0.1, 0, 0.1)`;
@@ -678,7 +683,7 @@ describe.skipIf(missing !== undefined)(`a pair of SQLite and PostgreSQL ${missin
     }
   });
 
-  it("reads the writes that modern owes if modern is the authority", async () => {
+  it("reads the writes that modern owes if modern is the authority", variant, async () => {
     pair = { ...pair, addresses: { ...pair.addresses, modern: `${server.url}?schema=second` } };
     opened = await openDatabase(pair, { direction: () => directionOfPhase("primary_switch") });
     expect(await opened.bridge.write(records, { idempotencyKey: "all" })).toMatchObject({

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { isLongRun } from "../../../test/campaigns.ts";
+import { isLongRun, variant } from "../../../test/campaigns.ts";
 import { systemClock } from "../../adapters/host/index.ts";
 import { openPostgresRecordStore } from "../../adapters/postgres/index.ts";
 import { openSqliteRecordStore } from "../../adapters/sqlite/index.ts";
@@ -235,6 +235,8 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
     // A short run has each kind of modern and each authority once.
     const inShort = kind === "SQLite" ? "modern" : "legacy";
     const authorities = isLongRun("db-pairs") ? (["legacy", "modern"] as const) : ([inShort] as const);
+    /** The options of a test that `./run test` runs on SQLite only. */
+    const inOneStore = kind === "SQLite" ? {} : variant;
     describe.each(authorities)("with %s as the authority", (authority) => {
       const mirror = otherSide(authority);
 
@@ -492,29 +494,33 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         expect(await rows(mirror, "pnlb_versions", "version")).toEqual([["1"], ["1"]]);
       });
 
-      it("hundreds of entries that the mirror refuses are parked, and no other entry waits for them", async () => {
-        // In SQLite and in a long run, these are more entries than the relay applies at once.
-        const poison = isLongRun("db-pairs") ? 500 : kind === "SQLite" ? 250 : 30;
-        const waits = await open(authority, { mirrors: false });
-        if (mirror === "legacy")
-          await inSqlite(legacyPath)(`WITH ids (id) AS
+      it(
+        "hundreds of entries that the mirror refuses are parked, and no other entry waits for them",
+        inOneStore,
+        async () => {
+          // In SQLite and in a long run, these are more entries than the relay applies at once.
+          const poison = isLongRun("db-pairs") ? 500 : kind === "SQLite" ? 250 : 30;
+          const waits = await open(authority, { mirrors: false });
+          if (mirror === "legacy")
+            await inSqlite(legacyPath)(`WITH ids (id) AS
               (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < ${poison})
             INSERT INTO processed_trades
               (trade_id, instrument_name, trade_date, trade_timestamp, quantity, price, side, source_file)
             SELECT id, 'X', '2025-07-15', '2025-07-15 09:00:00', 1, 1, 'B', 'trades_20250715.csv' FROM ids`);
-        else await modern.sql(modern.refuseUpTo(poison));
-        const ids = Array.from({ length: poison + 1 }, (_, at) => at + 1);
-        await Promise.all(ids.map((id) => waits.write([trade(id)], { idempotencyKey: String(id) })));
-        const bridge = await open(authority);
-        await until(
-          async () => (await owedOf(authority)).parked === poison,
-          "the refused entries are parked",
-        );
-        await until(async () => (await bridge.drain({ timeoutMs: 0 })).owed === poison);
-        expect(
-          await rows(mirror, mirror === "legacy" ? "processed_trades" : "trades", "trade_id"),
-        ).toContainEqual([String(poison + 1)]);
-      });
+          else await modern.sql(modern.refuseUpTo(poison));
+          const ids = Array.from({ length: poison + 1 }, (_, at) => at + 1);
+          await Promise.all(ids.map((id) => waits.write([trade(id)], { idempotencyKey: String(id) })));
+          const bridge = await open(authority);
+          await until(
+            async () => (await owedOf(authority)).parked === poison,
+            "the refused entries are parked",
+          );
+          await until(async () => (await bridge.drain({ timeoutMs: 0 })).owed === poison);
+          expect(
+            await rows(mirror, mirror === "legacy" ? "processed_trades" : "trades", "trade_id"),
+          ).toContainEqual([String(poison + 1)]);
+        },
+      );
 
       // The relay's clock and attempts are the same for every kind of store.
       it.runIf(kind === "SQLite" || isLongRun("db-pairs"))(
@@ -549,67 +555,75 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
         },
       );
 
-      it("four workers carry each entry once and in order, each worker under its own tokens", async () => {
-        const carriers: { readonly worker: string; readonly token: unknown }[] = [];
-        const workers = new Map<string, DatabaseBridge>();
-        for (const worker of ["a", "b", "c", "d"])
-          workers.set(
-            worker,
-            await open(authority, {
+      it(
+        "four workers carry each entry once and in order, each worker under its own tokens",
+        inOneStore,
+        async () => {
+          const carriers: { readonly worker: string; readonly token: unknown }[] = [];
+          const workers = new Map<string, DatabaseBridge>();
+          for (const worker of ["a", "b", "c", "d"])
+            workers.set(
               worker,
-              change: (stores) =>
-                changeCalls(stores, mirror, (name, given) => {
-                  if (name === "apply") carriers.push({ worker, token: Object(given).token });
-                }),
-            }),
-          );
-        let count = 0;
-        while (workers.size > 0) {
-          const writes = [...workers.values()].flatMap((one) =>
-            Array.from({ length: isLongRun("db-pairs") ? 10 : 4 }, () => {
-              const id = ++count;
-              const write = () =>
-                one.write([trade(id), position(String(id))], { idempotencyKey: String(id) });
-              // The others may keep the file locked for longer than a write waits.
-              return until(async () => (await write()).kind === "acknowledged");
-            }),
-          );
-          await Promise.all(writes);
-          await until(async () => (await owedOf(authority)).count === 0, "the mirror has every entry");
-          // The worker that carries entries ends, so that another one must take over.
-          const worker = carriers.at(-1)?.worker ?? "";
-          await workers.get(worker)?.close();
-          workers.delete(worker);
-        }
-        expect(await bothTrades()).toEqual([count, count]);
-        expect(await versionsOf("modern")).toEqual(await versionsOf("legacy"));
-        const tokens = new Set(carriers.map(({ token }) => token));
-        const holders = new Set(carriers.map(({ worker, token }) => `${worker} ${token}`));
-        expect(holders.size).toBe(tokens.size);
-        expect(new Set(carriers.map(({ worker }) => worker)).size).toBe(4);
-      });
+              await open(authority, {
+                worker,
+                change: (stores) =>
+                  changeCalls(stores, mirror, (name, given) => {
+                    if (name === "apply") carriers.push({ worker, token: Object(given).token });
+                  }),
+              }),
+            );
+          let count = 0;
+          while (workers.size > 0) {
+            const writes = [...workers.values()].flatMap((one) =>
+              Array.from({ length: isLongRun("db-pairs") ? 10 : 4 }, () => {
+                const id = ++count;
+                const write = () =>
+                  one.write([trade(id), position(String(id))], { idempotencyKey: String(id) });
+                // The others may keep the file locked for longer than a write waits.
+                return until(async () => (await write()).kind === "acknowledged");
+              }),
+            );
+            await Promise.all(writes);
+            await until(async () => (await owedOf(authority)).count === 0, "the mirror has every entry");
+            // The worker that carries entries ends, so that another one must take over.
+            const worker = carriers.at(-1)?.worker ?? "";
+            await workers.get(worker)?.close();
+            workers.delete(worker);
+          }
+          expect(await bothTrades()).toEqual([count, count]);
+          expect(await versionsOf("modern")).toEqual(await versionsOf("legacy"));
+          const tokens = new Set(carriers.map(({ token }) => token));
+          const holders = new Set(carriers.map(({ worker, token }) => `${worker} ${token}`));
+          expect(holders.size).toBe(tokens.size);
+          expect(new Set(carriers.map(({ worker }) => worker)).size).toBe(4);
+        },
+      );
 
-      it("a worker that sleeps past its lease, between reading entries and applying them, is refused", async () => {
-        const sleeper = new StoreProcess(sleepingWorker(authority));
-        try {
-          await sleeper.says(1);
-          const writer = await open(authority, { mirrors: false });
-          await writer.write([trade(1), position("1")], { idempotencyKey: "one" });
-          // The worker has read the entry, holds the lease, and has stopped itself.
-          await sleeper.says(2);
-          const bridge = await open(authority);
-          await until(async () => (await trades(mirror)) === 1, "another worker has carried the entry");
-          await bridge.write([trade(2), position("2")], { idempotencyKey: "two" });
-          expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
-          process.kill(Number(sleeper.lines[0]), "SIGCONT");
-          await sleeper.says(3);
-        } finally {
-          await sleeper.kill();
-        }
-        expect(sleeper.lines.slice(1)).toEqual(["applies", "CONFLICT"]);
-        expect(await bothTrades()).toEqual([2, 2]);
-        expect(await rows("modern", "positions", "quantity")).toEqual([["2"]]);
-      });
+      it(
+        "a worker that sleeps past its lease, between reading entries and applying them, is refused",
+        inOneStore,
+        async () => {
+          const sleeper = new StoreProcess(sleepingWorker(authority));
+          try {
+            await sleeper.says(1);
+            const writer = await open(authority, { mirrors: false });
+            await writer.write([trade(1), position("1")], { idempotencyKey: "one" });
+            // The worker has read the entry, holds the lease, and has stopped itself.
+            await sleeper.says(2);
+            const bridge = await open(authority);
+            await until(async () => (await trades(mirror)) === 1, "another worker has carried the entry");
+            await bridge.write([trade(2), position("2")], { idempotencyKey: "two" });
+            expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+            process.kill(Number(sleeper.lines[0]), "SIGCONT");
+            await sleeper.says(3);
+          } finally {
+            await sleeper.kill();
+          }
+          expect(sleeper.lines.slice(1)).toEqual(["applies", "CONFLICT"]);
+          expect(await bothTrades()).toEqual([2, 2]);
+          expect(await rows("modern", "positions", "quantity")).toEqual([["2"]]);
+        },
+      );
     });
 
     it("an authority that is restored from an older copy takes writes and carries none to the mirror", async () => {
@@ -734,19 +748,23 @@ for (const kind of ["SQLite", "PostgreSQL"] as const)
       },
     );
 
-    it("after a crash of the server every write is either acknowledged and stored, or can be sent again", async () => {
-      const bridge = await open("modern");
-      const write = (id: number) => bridge.write([trade(id)], { idempotencyKey: String(id) });
-      const ids = Array.from({ length: 30 }, (_, at) => at + 1);
-      const answers = Promise.all(ids.map(async (id) => (await write(id)).kind));
-      await server.crash();
-      expect((await answers).filter((answer) => answer === "refused")).toEqual([]);
-      await admin.end().catch(() => {});
-      admin = await connected(server.url);
-      for (const id of ids) await until(async () => (await write(id)).kind === "acknowledged");
-      expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
-      expect(await bothTrades()).toEqual([30, 30]);
-    });
+    it(
+      "after a crash of the server every write is either acknowledged and stored, or can be sent again",
+      variant,
+      async () => {
+        const bridge = await open("modern");
+        const write = (id: number) => bridge.write([trade(id)], { idempotencyKey: String(id) });
+        const ids = Array.from({ length: 30 }, (_, at) => at + 1);
+        const answers = Promise.all(ids.map(async (id) => (await write(id)).kind));
+        await server.crash();
+        expect((await answers).filter((answer) => answer === "refused")).toEqual([]);
+        await admin.end().catch(() => {});
+        admin = await connected(server.url);
+        for (const id of ids) await until(async () => (await write(id)).kind === "acknowledged");
+        expect(await bridge.drain({ timeoutMs: 60_000 })).toEqual({ drained: true, owed: 0 });
+        expect(await bothTrades()).toEqual([30, 30]);
+      },
+    );
 
     describe("with a write that commits after another one with a higher number", () => {
       let late: DatabaseBridge;
