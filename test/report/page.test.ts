@@ -10,7 +10,7 @@ import { defaultConfig } from "../../src/config/index.ts";
 import type { ParityReport } from "../../src/ports/parity-report.ts";
 import { loadAxe } from "../axe.ts";
 import { chromiumPath, startBrowser } from "../browser.ts";
-import { isLongRun } from "../campaigns.ts";
+import { isLongRun, variant } from "../campaigns.ts";
 import { withFiles } from "../cli/run-cli.ts";
 import { sample } from "../golden/sample-report.ts";
 import { hasSharedData, sharedData } from "../shared-data.ts";
@@ -165,16 +165,17 @@ describe.skipIf(chromiumPath === undefined)(
       }));
 
     type Setting = readonly [name: string, media: Parameters<Page["emulateMedia"]>[0], width: number];
-    const settings: readonly Setting[] = [
+    const settings: readonly [Setting, ...Setting[]] = [
       ["light", { colorScheme: "light", media: "screen" }, 1280],
       ["dark", { colorScheme: "dark", media: "screen" }, 1280],
       ["420 pixels wide", { colorScheme: "light", media: "screen" }, 420],
       ["print", { colorScheme: "light", media: "print" }, 1122],
     ];
-    /** `./run test` examines the two color schemes, and the long run all settings. */
-    const examined = isLongRun("pages") ? settings : settings.slice(0, 2);
-    /** The faults of accessibility in each setting. */
-    const axeFindings = async (page: Page): Promise<readonly string[]> => {
+    /** The faults of accessibility in each of some settings. */
+    const axeFindings = async (
+      page: Page,
+      examined: readonly Setting[] = settings,
+    ): Promise<readonly string[]> => {
       const found: string[] = [];
       await loadAxe(page);
       for (const [name, media, width] of examined) {
@@ -190,8 +191,14 @@ describe.skipIf(chromiumPath === undefined)(
       return found;
     };
 
-    it("has no accessibility fault that axe can find: light, dark, and in the long run 420 pixels wide and in print", () =>
-      opened(sample, async (page) => expect(await axeFindings(page)).toEqual([])));
+    const [light, ...others] = settings;
+    it(`has no accessibility fault that axe can find: ${light[0]}`, () =>
+      opened(sample, async (page) => expect(await axeFindings(page, [light])).toEqual([])));
+    it(
+      `has no accessibility fault that axe can find: ${others.map(([name]) => name).join(", ")}`,
+      variant,
+      () => opened(sample, async (page) => expect(await axeFindings(page, others)).toEqual([])),
+    );
 
     const ofRealLedgers = async (use: (page: Page, report: ParityReport) => Promise<void>): Promise<void> => {
       const [trades, prices] = [join(sharedData, "ledgers"), join(sharedData, "prices")];
