@@ -33,6 +33,7 @@ export {
   Operator,
   type Overview,
   type RollbackResult,
+  type SettledDays,
   type UserList,
   type WayBack,
 } from "./operator.ts";

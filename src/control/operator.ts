@@ -68,6 +68,11 @@ interface OperatorOptions {
   readonly gates: readonly Gate[];
   /** Reads the facts of the evidence gates. Undefined: only `gates` are judged. */
   readonly facts?: ReadFacts | undefined;
+  /**
+   * Returns what the close of the days has tried to explain under a key, and when it had marked what causes
+   * explain. Undefined if no day is closed here, so that all evidence is judged.
+   */
+  readonly settled?: (() => SettledDays | undefined) | undefined;
   /** Whether the profile is `trial`: only `gates` are judged, and the window to legacy stays open. */
   readonly isTrial?: boolean | undefined;
   readonly owed: OwedWrites;
@@ -78,6 +83,12 @@ interface OperatorOptions {
   readonly leaseMs: number;
   /** Undefined if no pair of databases is configured. */
   readonly authority?: DataAuthority | undefined;
+}
+
+/** What was tried last under a key (see `EvidenceFacts.settled`), and when its marks were written. */
+export interface SettledDays extends NonNullable<EvidenceFacts["settled"]> {
+  readonly key: string;
+  readonly markedMs: number;
 }
 
 /** The person who acts, and the reason. */
@@ -226,10 +237,15 @@ export class Operator {
 
   /** Returns the reason why the evidence proves that modern does harm; undefined if it does not prove it. */
   async provedHarm(): Promise<string | undefined> {
-    const { facts, isTrial } = this.#options;
+    const { facts, isTrial, settled: readSettled } = this.#options;
     if (facts === undefined || isTrial === true) return undefined;
+    const settled = readSettled?.();
     const found = await this.evidence(await this.overview());
-    return typeof found === "object" ? provedHarm(found) : undefined;
+    if (typeof found !== "object") return undefined;
+    if (settled === undefined) return provedHarm(found);
+    // Facts that were read before the marks were written, or under another key, prove nothing.
+    if (settled.key !== found.key || found.nowMs < settled.markedMs) return undefined;
+    return provedHarm({ ...found, settled });
   }
 
   /** Says which side answers under a record, and why. This may differ from what was requested. */

@@ -28,7 +28,7 @@ import {
   type SystemConfig,
   watchConfigFile,
 } from "../../config/index.ts";
-import type { ServedMismatch } from "../../control/index.ts";
+import type { ServedMismatch, SettledDays } from "../../control/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
 import { type MigrationPlan, planOf } from "../../domain/migration/plan.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
@@ -43,7 +43,7 @@ import { databaseLine } from "../database/event-line.ts";
 import { pairOf } from "../database/pair.ts";
 import { DatabaseService } from "../database/service.ts";
 import { evidenceKey, groupOfSymbol, programBuild, systemHashes } from "../evidence-key.ts";
-import { DayClose } from "../parity/day-close.ts";
+import { DayClose, nothingSettled } from "../parity/day-close.ts";
 import { ComparisonExplainer } from "../parity/explain-stored.ts";
 import { type ControlSettings, isPairConfigured, openEvidenceStore } from "../stores.ts";
 import { dashboardOf } from "./dashboard.ts";
@@ -218,8 +218,14 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
     const countEvidence =
       evidence === undefined ? async () => {} : keyOfEvidence({ config, folder }, service, log);
     await countEvidence(tolerances);
+    let dayClose: DayClose | undefined;
+    const closesDays = follows && evidence !== undefined && stage === undefined;
+    const settled = () => (closesDays ? (dayClose?.settled ?? nothingSettled) : undefined);
     control = follows
-      ? controlOf({ service, dashboard }, { config, folder, owed, database, countEvidence, evidence, stage })
+      ? controlOf(
+          { service, dashboard },
+          { config, folder, owed, database, countEvidence, evidence, stage, settled },
+        )
       : undefined;
     const explainer = new ComparisonExplainer(evidence, { config, folder }, async () =>
       control === undefined ? [] : registerIn(control.store),
@@ -227,7 +233,7 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
     opened.push(explainer);
     if (control !== undefined) opened.unshift(control);
     await control?.start();
-    const dayClose =
+    dayClose =
       control === undefined || evidence === undefined || stage !== undefined
         ? undefined
         : new DayClose({
@@ -281,6 +287,7 @@ function controlOf(
     readonly countEvidence: ReturnType<typeof keyOfEvidence>;
     readonly evidence: EvidenceStore | undefined;
     readonly stage: BridgeStage | undefined;
+    readonly settled: () => SettledDays | undefined;
   },
 ): ControlPlane {
   const { owed, config, database, countEvidence, ...rest } = around;

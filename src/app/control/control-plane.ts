@@ -16,6 +16,7 @@ import {
   type Operator,
   PlanFollower,
   type ReadFacts,
+  type SettledDays,
   type Signals,
   Supervisor,
 } from "../../control/index.ts";
@@ -53,6 +54,7 @@ interface ControlPlaneOptions extends ControlSettings {
   readonly authority?: DataAuthority | undefined;
   /** The store of the gates' evidence; undefined if it cannot be opened. */
   readonly evidence?: EvidenceStore | undefined;
+  readonly settled?: () => SettledDays | undefined;
   /** Unique in the fleet, and the same after a restart, so that the process finds its snapshot. */
   readonly name?: string;
   /** Absent: time, alerts and edge features are those of the real world. */
@@ -211,8 +213,8 @@ export class ControlPlane {
   }
 
   #operatorOver(store: () => ControlStore): Operator {
-    const { owed = nothingOwed, quarantined = noneQuarantined, authority } = this.#options;
-    const around = { alerts: this.alerts, owed, quarantined, authority, facts: this.#facts };
+    const { owed = nothingOwed, quarantined = noneQuarantined, authority, settled } = this.#options;
+    const around = { alerts: this.alerts, owed, quarantined, authority, settled, facts: this.#facts };
     return operatorOver(store, this.#options, { ...around, clock: this.#clock });
   }
 

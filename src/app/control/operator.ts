@@ -8,7 +8,13 @@ import {
   migrationSection,
   readMigrationSection,
 } from "../../config/index.ts";
-import { Operator, type ReadFacts, type Section, simpleGates } from "../../control/index.ts";
+import {
+  Operator,
+  type ReadFacts,
+  type Section,
+  type SettledDays,
+  simpleGates,
+} from "../../control/index.ts";
 import type { AlertSink } from "../../ports/alerts.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ControlStore, Published } from "../../ports/control-store.ts";
@@ -51,6 +57,7 @@ export function operatorOver(
     readonly quarantined: () => Promise<number | null> | number | null;
     readonly authority: DataAuthority | undefined;
     readonly facts: ReadFacts;
+    readonly settled?: (() => SettledDays | undefined) | undefined;
     readonly clock?: Clock | undefined;
   },
 ): Operator {

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { PeriodicWork } from "../../base/periodic-work.ts";
+import type { SettledDays } from "../../control/index.ts";
 import { SystemFailure } from "../../domain/migration/system-failure.ts";
 import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -27,12 +28,18 @@ interface DayCloseOptions {
 const everyMs = 60_000;
 /** The number of divergences that are read at a time. */
 const pageLength = 2_000;
+/** A comparison is stored within this time, unless the store cannot be written. */
+const writtenMs = 60_000;
+
+/** No run has ended yet. */
+export const nothingSettled: SettledDays = { key: "", day: "", atMs: 0, markedMs: 0 };
 
 export class DayClose {
   readonly #options: DayCloseOptions;
   readonly #periodic: PeriodicWork;
   /** The accepted causes, as JSON, with which each lane-day was tried last. A change causes another try. */
   readonly #tried = new Map<string, string>();
+  #settled = nothingSettled;
 
   constructor(options: DayCloseOptions) {
     this.#options = options;
@@ -53,58 +60,76 @@ export class DayClose {
     return this.#periodic.close();
   }
 
+  /** What the last run has tried. */
+  get settled(): SettledDays {
+    return this.#settled;
+  }
+
   async #work(): Promise<void> {
-    const { evidence, key, today } = this.#options;
+    const { key, today, clock } = this.#options;
+    const [day, counted, atMs] = [today(), key(), clock.nowMs() - writtenMs];
+    await this.#mark(day, counted);
+    this.#settled = { key: counted, day, atMs, markedMs: clock.nowMs() };
+  }
+
+  /** Marks the lane-days before a day. */
+  async #mark(today: string, key: string): Promise<void> {
+    const { evidence, clock } = this.#options;
     const terms = await this.#options.register();
-    const counted = key();
-    if (terms.length === 0 || counted === "") return;
+    if (terms.length === 0 || key === "") return;
     const register = JSON.stringify(terms);
-    const { laneDays } = await evidence.evidence(counted);
+    const { laneDays } = await evidence.evidence(key);
     const open = laneDays.filter(
-      (one) =>
-        one.source !== "replay" &&
-        one.day < today() &&
-        one.apart !== null &&
-        one.accepted === null &&
-        this.#tried.get(idOf(one)) !== register,
+      ({ source, day, apart, accepted }) =>
+        source !== "replay" && day < today && apart !== null && accepted === null,
     );
-    if (open.length === 0) return;
-    const ids = await this.#explainable(open);
+    const untried = open.filter((one) => one.group !== "summary" && this.#tried.get(idOf(one)) !== register);
+    const candidates = await this.#candidates(untried);
     const explained = new Map<string, readonly Explanation[]>();
-    const marked: LaneDay[] = [];
-    for (const laneDay of open) {
-      if (this.#periodic.isClosed) return;
-      const id = ids.get(laneDay.at);
-      let found = id === undefined ? [] : explained.get(id);
-      if (found === undefined && id !== undefined) {
-        found = await this.#explanationsOf(id);
-        explained.set(id, found);
+    const marks = new Map<string, LaneDay>();
+    for (const laneDay of untried) {
+      const all = candidates.get(callOf(laneDay)) ?? [];
+      const ofBook = all.filter(({ unit }) => unit === laneDay.book);
+      const found: (readonly Explanation[])[] = [];
+      for (const { id } of ofBook.length > 0 ? ofBook : all) {
+        if (this.#periodic.isClosed) return;
+        const explanations = id === undefined ? [] : (explained.get(id) ?? (await this.#explanationsOf(id)));
+        if (id !== undefined) explained.set(id, explanations);
+        found.push(explanations);
       }
-      const accepted = acceptedIn(found ?? [], laneDay);
+      const accepted = acceptedIn(found, laneDay);
       if (accepted === undefined) this.#tried.set(idOf(laneDay), register);
-      else marked.push({ ...laneDay, accepted });
+      else marks.set(idOf(laneDay), { ...laneDay, accepted });
     }
-    if (marked.length === 0) return;
-    const at = new Date(this.#options.clock.nowMs()).toISOString();
+    const marked = laneDays.map((one) => marks.get(idOf(one)) ?? one);
+    for (const summary of open.filter(({ group }) => group === "summary")) {
+      const accepted = acceptedByLanes(summary, marked);
+      if (accepted !== undefined) marks.set(idOf(summary), { ...summary, accepted });
+    }
+    if (marks.size === 0) return;
+    const at = new Date(clock.nowMs()).toISOString();
     const process = `day close ${randomUUID()}`;
     await evidence.append([], {
-      ...{ key: counted, process, at, day: "", ended: true, laneDays: marked, tallies: [] },
+      ...{ key, process, at, day: "", ended: true, laneDays: [...marks.values()], tallies: [] },
     });
   }
 
   /**
-   * Finds for each lane-day the comparison that can explain it, and returns the ids by the time of the
-   * lane-day. This is the last comparison of the lane-day if its request is kept, else the newest one with
-   * the same fields and a kept request. Reads the stored divergences page by page, from the newest one.
+   * Finds the comparisons that can explain the lane-days, by method and time. Several books may be compared in
+   * one millisecond. If the request of a comparison is not kept, the newest one with the same fields and a
+   * kept request replaces it. Reads the stored divergences page by page, from the newest one to those that
+   * are older than the lane-days, and further while a replacement is missing.
    */
-  async #explainable(laneDays: readonly LaneDay[]): Promise<ReadonlyMap<string, string>> {
-    const wanted = new Set(laneDays.map(({ at }) => at));
-    const ids = new Map<string, string>();
-    /** The contents of the last comparisons whose requests are not kept, by time. */
-    const lacking = new Map<string, string>();
+  async #candidates(laneDays: readonly LaneDay[]): Promise<ReadonlyMap<string, readonly Candidate[]>> {
+    const candidates = new Map<string, Candidate[]>(laneDays.map((one) => [callOf(one), []]));
+    if (laneDays.length === 0) return candidates;
+    const oldestMs = Math.min(...laneDays.map(({ at }) => Date.parse(at))) - writtenMs;
+    /** The candidates whose requests are not kept, with their contents. */
+    const lacking = new Map<Candidate, string>();
     /** The newest comparison with a kept request, by content. */
     const kept = new Map<string, string>();
     let before: string | undefined;
+    let isOlder = false;
     do {
       const query = {
         verdict: "diverged",
@@ -114,20 +139,22 @@ export class DayClose {
       const page = await this.#options.evidence.find(query);
       for (const one of page) {
         const isKept = one.request === "kept";
-        const isWanted = one.kind === "ab" && wanted.delete(one.at);
-        if (isWanted && isKept) ids.set(one.at, one.id);
-        const content = isWanted || isKept ? contentOf(one) : undefined;
+        const wanted = one.kind === "ab" ? candidates.get(callOf(one)) : undefined;
+        const candidate: Candidate = { unit: one.unit, id: isKept ? one.id : undefined };
+        wanted?.push(candidate);
+        const content = isKept || wanted !== undefined ? contentOf(one) : undefined;
         if (content === undefined) continue;
-        if (!isKept) lacking.set(one.at, content);
+        if (!isKept) lacking.set(candidate, content);
         else if (!kept.has(content)) kept.set(content, one.id);
       }
-      for (const [at, content] of lacking) {
-        const id = kept.get(content);
-        if (id !== undefined && lacking.delete(at)) ids.set(at, id);
+      for (const [candidate, content] of lacking) {
+        candidate.id = kept.get(content);
+        if (candidate.id !== undefined) lacking.delete(candidate);
       }
+      isOlder = Date.parse(page.at(-1)?.at ?? "") < oldestMs;
       before = page.length < pageLength ? undefined : page.at(-1)?.id;
-    } while (before !== undefined && wanted.size + lacking.size > 0 && !this.#periodic.isClosed);
-    return ids;
+    } while (before !== undefined && (!isOlder || lacking.size > 0) && !this.#periodic.isClosed);
+    return candidates;
   }
 
   async #explanationsOf(id: string): Promise<readonly Explanation[]> {
@@ -143,6 +170,16 @@ export class DayClose {
   }
 }
 
+/** A comparison of the call by which a lane-day was compared last. */
+interface Candidate {
+  readonly unit: string | null;
+  /** The comparison whose request is explained; undefined if none has one. */
+  id: string | undefined;
+}
+
+/** The method and the time of a comparison, which several comparisons may share. */
+const callOf = ({ method, at }: Pick<LaneDay, "method" | "at">): string => JSON.stringify([method, at]);
+
 const idOf = ({ source, day, book, symbol, method, at }: LaneDay): string =>
   JSON.stringify([source, day, book, symbol, method, at]);
 
@@ -150,12 +187,47 @@ const idOf = ({ source, day, book, symbol, method, at }: LaneDay): string =>
 const contentOf = ({ method, unit, fields, more }: StoredComparison): string | undefined =>
   more > 0 ? undefined : JSON.stringify([method, unit, fields]);
 
-/** The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences. */
-function acceptedIn(explanations: readonly Explanation[], { book, symbol }: LaneDay): string | undefined {
-  const own = explanations.filter(({ component }) =>
-    component.lanes.some((lane) => lane.symbol === symbol && (lane.book ?? book) === book),
-  );
-  const causes = own.map(({ accepted }) => accepted);
-  if (causes.length === 0 || causes.includes(undefined)) return undefined;
+/**
+ * The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences. If
+ * no explanation names the book of the lane, each candidate may be about another book, so all must prove them.
+ */
+function acceptedIn(
+  candidates: readonly (readonly Explanation[])[],
+  { book, symbol }: LaneDay,
+): string | undefined {
+  const explaining = (isOwn: (given: string | undefined) => boolean): readonly (readonly Explanation[])[] =>
+    candidates.map((explanations) =>
+      explanations.filter(({ component }) =>
+        component.lanes.some((lane) => lane.symbol === symbol && isOwn(lane.book)),
+      ),
+    );
+  const named = explaining((given) => given === book).filter(({ length }) => length > 0);
+  const own = named.length > 0 ? named : explaining((given) => given === undefined);
+  const causes = own.flat().map(({ accepted }) => accepted);
+  if (own.length === 0 || own.some(({ length }) => length === 0) || causes.includes(undefined))
+    return undefined;
   return [...new Set(causes.flatMap((accepted) => accepted?.map(({ id }) => id) ?? []))].join(" ");
+}
+
+/**
+ * The mark of an answer without lanes, whose request does not show its trades; undefined if it is not
+ * accepted. It is accepted if the lanes that are apart on its day and in its book all have accepted causes,
+ * and differ by as much money as the answer. An answer of no known book covers all books.
+ */
+function acceptedByLanes(summary: LaneDay, laneDays: readonly LaneDay[]): string | undefined {
+  const { source, day, book, money } = summary;
+  if (money === null || summary.apart === "error") return undefined;
+  const all = laneDays.filter((one) => one.source === source && one.day === day && one.group !== "summary");
+  const isOfBook = laneDays.some((one) => one.group !== "summary" && one.book === book);
+  const apart = all.filter((one) => one.apart !== null && (!isOfBook || one.book === book));
+  const amounts = new Map<string, number>();
+  for (const one of apart) {
+    const lane = JSON.stringify([one.book, one.symbol]);
+    amounts.set(lane, Math.max(amounts.get(lane) ?? 0, one.money ?? 0));
+  }
+  const explained = [...amounts.values()].reduce((total, amount) => total + amount, 0);
+  const marks = apart.map(({ accepted }) => accepted);
+  if (marks.length === 0 || marks.includes(null) || money > explained) return undefined;
+  if (summary.quantityApart && !apart.some((one) => one.quantityApart)) return undefined;
+  return [...new Set(marks.flatMap((mark) => mark?.split(" ") ?? []))].join(" ");
 }

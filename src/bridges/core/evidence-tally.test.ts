@@ -235,6 +235,21 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
   });
 });
 
+test("a total that diverges has the money of its largest difference, and none if another value differs", async () => {
+  const totals = (realized: string, currency = "USD") => ({
+    totals: { [currency]: { realized, unrealized: "2", total: realized } },
+  });
+  const found = async (modern: JsonValue) =>
+    (
+      await evidenceOf({ legacy: { totals: totals("500") }, modern: { totals: modern } }, (service) =>
+        service.call("totals", { asOf, book: "EGB" }),
+      )
+    ).laneDays;
+  const common = { group: "summary", apart: "totals", signed: 0, quantityApart: false };
+  expect(await found(totals("100"))).toMatchObject([{ ...common, money: 400 }]);
+  expect(await found({ totals: "none" })).toMatchObject([{ ...common, money: null }]);
+});
+
 describe("a failure", () => {
   const legacy = positions(position("ZNZ6"), position("ZBZ6"));
   const call = (service: PnLServiceBridge) => service.call("openPositions", { asOf }).catch(() => {});

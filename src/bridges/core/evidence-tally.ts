@@ -224,7 +224,7 @@ export class EvidenceTally {
     if (day > this.#day) this.#day = day;
     const failed = seen.outcome === "modern_failed";
     const lanes = seen.lanes ?? [
-      laneOfQuestion(unit, { symbol: this.#symbolOf(method, input), method, verdict }),
+      laneOfQuestion(unit, { symbol: this.#symbolOf(method, input), method, verdict, whole: seen.whole }),
     ];
     const ofDay = this.#lanesOf(source, day, method);
     for (const lane of lanes) {
@@ -406,18 +406,28 @@ function within<Inner, Value>(maps: Map<string, Map<Inner, Value>>, key: string)
 const innermost = <Value>(maps: Map<string, Map<string, Map<string, Value>>>): readonly Value[] =>
   [...maps.values()].flatMap((inner) => [...inner.values()].flatMap((values) => [...values.values()]));
 
+const noWhole = { money: null, quantityApart: false };
+
 /** Returns the one lane of an answer whose rows name no symbols. */
 const laneOfQuestion = (
   unit: string | null,
-  { symbol, method, verdict }: Pick<ComparisonDraft, "method" | "verdict"> & { readonly symbol: string },
+  {
+    symbol,
+    method,
+    verdict,
+    whole = noWhole,
+  }: Pick<ComparisonDraft, "method" | "verdict"> &
+    Pick<ComparisonSeen, "whole"> & { readonly symbol: string },
 ): LaneSeen => ({
   book: unit ?? "",
   symbol,
   weight: 0,
   apart: verdict === "diverged" ? method : null,
-  money: verdict === "diverged" ? null : 0,
+  // Without an amount, another value than money differs.
+  money: verdict === "diverged" ? whole.money || null : 0,
+  // The differences of its lanes are added up already.
   signed: 0,
-  quantityApart: false,
+  quantityApart: whole.quantityApart,
   isCompared: verdict !== "not_comparable",
 });
 

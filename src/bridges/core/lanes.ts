@@ -25,6 +25,8 @@ export interface ComparisonSeen {
   readonly outcome: "compared" | "modern_failed" | "both_failed" | "lost";
   /** Undefined if the method's answers have no lanes. */
   readonly lanes: readonly LaneSeen[] | undefined;
+  /** What differs in an answer without lanes. */
+  readonly whole?: Pick<LaneSeen, "money" | "quantityApart"> | undefined;
   /** The number of compared values. */
   readonly values: number;
   /** Whether modern answered the caller, or should have. */
@@ -91,6 +93,14 @@ function addDifference(
   lane.apart ??= field;
   lane.quantityApart ||= quantityApart;
   lane.money = lane.money === null || money === null ? null : Math.max(lane.money, money);
+}
+
+/** What differs in an answer as a whole. */
+export function wholeOf(differences: readonly RowDifference[]): NonNullable<ComparisonSeen["whole"]> {
+  const whole: LaneSeen = { ...emptyLane, book: "", symbol: "" };
+  for (const difference of differences) addDifference(whole, difference);
+  const { money, quantityApart } = whole;
+  return { money, quantityApart };
 }
 
 /** The |quantity × price| of a position, a trade or a request's trade. */

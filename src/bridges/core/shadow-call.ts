@@ -19,7 +19,7 @@ import {
   timeout,
 } from "./call-comparison.ts";
 import { ownCopy } from "./frozen-copy.ts";
-import { type ComparisonSeen, lanesOf, textOf } from "./lanes.ts";
+import { type ComparisonSeen, lanesOf, textOf, wholeOf } from "./lanes.ts";
 import { none } from "./samples.ts";
 import type { ShedReason } from "./shadow-slots.ts";
 import { isThenable } from "./thenable.ts";
@@ -319,7 +319,7 @@ export class ShadowCall implements AnswerObserver {
     if (kind === "aa") return { ...failed, outcome };
     if (legacy.uncopied !== undefined || (verdict === "not_comparable" && rows.length === 0))
       return { ...failed, outcome: modern.failed ? outcome : "lost" };
-    if (method.rows === undefined) return { ...around, outcome, lanes: undefined };
+    if (method.rows === undefined) return { ...around, outcome, lanes: undefined, whole: wholeOf(rows) };
     const differences = modern.failed ? nothing : rows;
     const asked = textOf(this.input[0], "book") ?? book;
     return { ...around, outcome, lanes: lanesOf(method.rows(legacy.value), differences, asked) };

@@ -59,6 +59,11 @@ export interface EvidenceFacts {
   readonly unseen?: readonly string[];
   readonly stored: StoredEvidence;
   readonly trials: Trials;
+  /**
+   * The instrument-days of which it is known whether an accepted cause explains them: those before a day that
+   * were compared until a time. Absent: all.
+   */
+  readonly settled?: { readonly day: string; readonly atMs: number };
   /** The time at which modern was last taken back into use; absent if modern was never out of use. */
   readonly backInUseMs?: number;
   readonly nowMs: number;

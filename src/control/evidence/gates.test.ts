@@ -699,6 +699,22 @@ describe("harm is proved", () => {
     expect(harmIn({ quantityApart: true })).toBeUndefined();
   });
 
+  test("only after accepted causes were looked for, for the day and for a later comparison of the day", () => {
+    const laneDays = [laneDay({ source: "served", apart: "positions[].realized", money: 5_000 })];
+    const atMs = Date.parse(laneDays[0]?.at ?? "");
+    const tallies = wrongOn("2026-11-27", shownAtMs, 50_000);
+    for (const [given, settledAtMs] of [
+      [{ laneDays }, atMs],
+      [{ tallies }, shownAtMs],
+    ] as const) {
+      const harmAfter = (day: string, ms: number) =>
+        provedHarm(factsOf({ ...given, settled: { day, atMs: ms } }));
+      expect(harmAfter("2026-11-28", settledAtMs)).toBeDefined();
+      expect(harmAfter("2026-11-27", settledAtMs)).toBeUndefined();
+      expect(harmAfter("2026-11-28", settledAtMs - 1)).toBeUndefined();
+    }
+  });
+
   test("only by instrument-days that were compared after modern was taken back into use", () => {
     const at = Date.parse("2026-11-27T20:00:00.000Z");
     expect(harmOf(served(1, 10), at - 1)).toBeDefined();

@@ -73,16 +73,19 @@ const isOf = (one: LaneDay, { day, book }: { readonly day: string; readonly book
  * proved by one material error that modern showed, by one material event (see `isMaterial`), or by a class of
  * products whose true rate of events is proved to exceed `gates.accuracy.served`. With more classes it is
  * likelier that one looks bad by chance, so the evidence must be stronger. A void instrument-day counts as one
- * that agreed, so that the death of a process proves nothing. Returns the reason; undefined if no harm is
- * proved.
+ * that agreed, so that the death of a process proves nothing. Only what is `settled` is judged, since an
+ * accepted cause may explain the rest. Returns the reason; undefined if no harm is proved.
  */
 export function provedHarm(facts: EvidenceFacts): string | undefined {
   const { trials, limits, today, backInUseMs = -Infinity } = facts;
-  const isJudged = ({ at, source }: LaneDay): boolean => source === "served" && Date.parse(at) > backInUseMs;
+  const { day: before, atMs: untilMs } = facts.settled ?? { day: today, atMs: Infinity };
+  const isSince = (ms: number): boolean => ms > backInUseMs && ms <= untilMs;
+  const isJudged = ({ at, source, day }: LaneDay): boolean =>
+    source === "served" && day < before && isSince(Date.parse(at));
   const served = trials.trials.filter(isJudged);
   const material = served.find((one) => one.event && isMaterial(one));
   if (material !== undefined) return `modern was wrong about ${materialText(material)}`;
-  const shown = shownErrors(facts).find(({ day, firstMs }) => day < today && firstMs > backInUseMs);
+  const shown = shownErrors(facts).find(({ day, firstMs }) => day < before && isSince(firstMs));
   if (shown !== undefined)
     return (
       `modern showed ${shown.isQuantity ? "a wrong quantity" : "a figure"}${shown.book === "" ? "" : ` of ${shown.book}`} on ${shown.day}` +
