@@ -35,7 +35,8 @@ export default defineConfig({
     ],
     globalSetup: ["test/memory-folder.ts", "test/bundle.ts", "test/real-python.ts"],
     sequence: { sequencer: LongestFirst },
-    tags: [{ name: variant.tags, skip: process.env.CAMPAIGN === undefined }],
+    // A test that repeats a seed may have the tag too.
+    tags: [{ name: variant.tags, skip: (process.env.CAMPAIGN ?? process.env.SEED) === undefined }],
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),
     // A hook may build the page, which takes minutes on a busy machine.

@@ -1,7 +1,8 @@
 /**
  * The long campaigns. `./run test` runs a short version of each, and `./run test --long NAME` the whole. The
- * campaign `variants` runs the tests that `./run test` leaves out, and no others. A campaign over seeds runs the first few seeds in `./run test`; in the long run it runs seed after seed until
- * `LONG_S` seconds are over. `SEED=17 ./run test FILE` repeats one seed.
+ * campaign `variants` runs the tests that `./run test` leaves out, and no others. A campaign over seeds runs
+ * the first few seeds in a short run; in the long run it runs seed after seed until `LONG_S` seconds are over.
+ * `SEED=17 ./run test FILE` repeats one seed.
  */
 export interface Campaign {
   readonly files: readonly string[];
@@ -146,8 +147,12 @@ export const campaigns = {
       "test/page/page.test.ts",
       "test/report/page.test.ts",
       "test/reports/service.test.ts",
+      "test/simulation/beside-failpoints.test.ts",
       "test/simulation/control-faults.test.ts",
       "test/simulation/database-failpoints.test.ts",
+      "test/simulation/database-kill.test.ts",
+      "test/simulation/files-kill.test.ts",
+      "test/simulation/obeying-fleet.test.ts",
       "test/simulation/phase-cases.test.ts",
       "test/tidy/run.test.ts",
     ],

@@ -10,7 +10,7 @@ import { type Random, randomFrom } from "../../src/app/demo-desk/random.ts";
 import { at } from "../../src/base/present.ts";
 import { otherSide, type Side } from "../../src/domain/migration/phase.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../src/testing/postgres.ts";
-import { isLongRun, longSeconds } from "../campaigns.ts";
+import { isLongRun, longSeconds, variant } from "../campaigns.ts";
 import {
   audit,
   type Counts,
@@ -24,7 +24,7 @@ const kinds = ["SQLite to SQLite", "SQLite to PostgreSQL", "PostgreSQL to SQLite
 const isLong = isLongRun("db-kill");
 const killsMax = Number(process.env.KILLS ?? (isLong ? 500 : 3));
 /** The time limit of the test. 0 means none, because a given number of kills takes whatever time it needs. */
-const timeLimitMs = process.env.KILLS === undefined ? undefined : 0;
+const timeLimit = process.env.KILLS === undefined ? {} : { timeout: 0 };
 const killsOfEpisode = isLong ? 20 : 1;
 const hasPython = pythonMissing() === undefined;
 
@@ -87,37 +87,35 @@ async function episode(kind: (typeof kinds)[number], random: Random, untilMs: nu
   return { ...counts, ...(await audit(pair)) };
 }
 
-it(
-  "processes that are killed at random moments lose nothing, double nothing, and need no person",
-  async () => {
-    const { SEED, KILLS } = process.env;
-    const endsByTime = isLong && KILLS === undefined;
-    const untilMs = Date.now() + (endsByTime ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
-    const killsOf = new Map<string, number>();
-    const totals: Counts = {
-      kills: 0,
-      acknowledged: 0,
-      refused: 0,
-      unresolved: 0,
-      foreign: 0,
-      recoveries: 0,
-    };
-    const first = Number(SEED ?? 1);
-    for (let seed = first; totals.kills < killsMax && Date.now() < untilMs; seed++) {
-      const kind = at(kinds, seed % (server === undefined ? 1 : kinds.length));
-      try {
-        const counts = await episode(kind, randomFrom(seed), untilMs);
-        for (const name of Object.keys(totals) as (keyof Counts)[]) totals[name] += counts[name];
-        killsOf.set(kind, (killsOf.get(kind) ?? 0) + counts.kills);
-      } catch (failure) {
-        throw new Error(`${kind}; to repeat: SEED=${seed} ./run test test/simulation/database-kill.test.ts`, {
-          cause: failure,
-        });
-      }
+it("processes that are killed at random moments lose nothing, double nothing, and need no person", {
+  ...variant,
+  ...timeLimit,
+}, async () => {
+  const { SEED, KILLS } = process.env;
+  const endsByTime = isLong && KILLS === undefined;
+  const untilMs = Date.now() + (endsByTime ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
+  const killsOf = new Map<string, number>();
+  const totals: Counts = {
+    kills: 0,
+    acknowledged: 0,
+    refused: 0,
+    unresolved: 0,
+    foreign: 0,
+    recoveries: 0,
+  };
+  const first = Number(SEED ?? 1);
+  for (let seed = first; totals.kills < killsMax && Date.now() < untilMs; seed++) {
+    const kind = at(kinds, seed % (server === undefined ? 1 : kinds.length));
+    try {
+      const counts = await episode(kind, randomFrom(seed), untilMs);
+      for (const name of Object.keys(totals) as (keyof Counts)[]) totals[name] += counts[name];
+      killsOf.set(kind, (killsOf.get(kind) ?? 0) + counts.kills);
+    } catch (failure) {
+      throw new Error(`${kind}; to repeat: SEED=${seed} ./run test test/simulation/database-kill.test.ts`, {
+        cause: failure,
+      });
     }
-    expect(totals.acknowledged).toBeGreaterThan(0);
-    if (isLong)
-      console.info(`db-kill: ${JSON.stringify({ ...totals, killsOf: Object.fromEntries(killsOf) })}`);
-  },
-  timeLimitMs,
-);
+  }
+  expect(totals.acknowledged).toBeGreaterThan(0);
+  if (isLong) console.info(`db-kill: ${JSON.stringify({ ...totals, killsOf: Object.fromEntries(killsOf) })}`);
+});

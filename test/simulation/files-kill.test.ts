@@ -24,7 +24,7 @@ import { at } from "../../src/base/present.ts";
 import { connectionTo } from "../../src/testing/sqlite-files.ts";
 import { until } from "../../src/testing/until.ts";
 import { python, pythonMissing } from "../../src/testing/worker-programs.ts";
-import { isLongRun, longSeconds } from "../campaigns.ts";
+import { isLongRun, longSeconds, variant } from "../campaigns.ts";
 import { main, pnlBridge } from "../cli/run-cli.ts";
 import { expected, header, rowOf, symbols } from "./files/model.ts";
 
@@ -254,15 +254,19 @@ async function episode(random: Random, untilMs: number): Promise<number> {
   return kills;
 }
 
-it("processes that watch folders and are killed lose no row, double none, and need no person", async () => {
-  const untilMs = Date.now() + (isLong ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
-  let kills = 0;
-  for (let seed = Number(process.env.SEED ?? 1); kills < killsMax && Date.now() < untilMs; seed += 1)
-    kills += await episode(randomFrom(seed), untilMs).catch((cause) => {
-      throw new Error(`to repeat: SEED=${seed} ./run test test/simulation/files-kill.test.ts`, { cause });
-    });
-  if (isLong) console.info(`files-kill: ${kills} kills`);
-});
+it(
+  "processes that watch folders and are killed lose no row, double none, and need no person",
+  variant,
+  async () => {
+    const untilMs = Date.now() + (isLong ? longSeconds * 1_000 : Number.POSITIVE_INFINITY);
+    let kills = 0;
+    for (let seed = Number(process.env.SEED ?? 1); kills < killsMax && Date.now() < untilMs; seed += 1)
+      kills += await episode(randomFrom(seed), untilMs).catch((cause) => {
+        throw new Error(`to repeat: SEED=${seed} ./run test test/simulation/files-kill.test.ts`, { cause });
+      });
+    if (isLong) console.info(`files-kill: ${kills} kills`);
+  },
+);
 
 /** A program that writes the ledgers of two days like a desk's exporter, in some seconds. */
 const exporterProgram = `

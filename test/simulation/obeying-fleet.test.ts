@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { isLongRun, overSeeds } from "../campaigns.ts";
+import { isLongRun, overSeeds, variant } from "../campaigns.ts";
 import { linesOf, type ObeyedStore, obeyLatency, onEachStore, statements } from "./obeying-fleet.ts";
 
-it("each process obeys each of the operator's statements from its acknowledgement on", async () => {
+it("each process obeys each of the operator's statements from its acknowledgement on", variant, async () => {
   const isLong = isLongRun("obey");
   const obeyed = async (store: ObeyedStore): Promise<void> => {
     const report = await obeyLatency(store, 1, isLong ? 4 : 2);
