@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { AnswerOptions } from "../../comparison/index.ts";
 import { impactOf } from "../../control/evidence/metrics.ts";
 import type { PlanInput } from "../../domain/migration/plan.ts";
-import type { PnlMethod } from "../../ports/pnl-service.ts";
+import type { PnlMethod, ServiceTrade } from "../../ports/pnl-service.ts";
 import type { BridgedSystem, JsonValue } from "../../ports/system.ts";
 import type { Tally } from "../../ports/tallies.ts";
 import { MemoryEvidence } from "../../testing/memory-evidence-store.ts";
@@ -164,6 +164,23 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
       },
     );
     expect(laneDays).toMatchObject([{ apart: null }]);
+  });
+
+  test("faults 4 and 5: a dashboard that repeats its question, and a request with one more trade in each call, make one lane-day", async () => {
+    const answers = { ...positions(position("ZNZ6")), calculatePnl: { positions: [position("ZNZ6")] } };
+    const { laneDays } = await evidenceOf({ legacy: answers, modern: answers }, async (service) => {
+      const trades: ServiceTrade[] = [];
+      for (let call = 0; call < 30; call++) {
+        trades.push({ id: `${call}`, symbol: "ZNZ6", side: "B", quantity: "1", price: "110", time: asOf });
+        await service.call("openPositions", { asOf }, { user: "amy", book: "EGB" });
+        await service.call("calculatePnl", { asOf, trades: [...trades] }, { user: "amy", book: "EGB" });
+        await service.idle();
+      }
+    });
+    expect(laneDays.map(({ method, day, symbol }) => [method, day, symbol]).toSorted()).toEqual([
+      ["calculatePnl", "2026-11-20", "ZNZ6"],
+      ["openPositions", "2026-11-20", "ZNZ6"],
+    ]);
   });
 
   test("a lane-day is kept for each method, so that the agreement of one hides no difference of another", async () => {
@@ -397,6 +414,27 @@ test.each([
   );
   const found = signals("impact").map(({ stratum, largest }) => [stratum.split(" ")[1], largest]);
   expect(found).toEqual([expected, expected]);
+});
+
+test("a call that modern does not answer in time counts as an error, and as slower than every other call", async () => {
+  const hangs = { openPositions: () => new Promise<JsonValue>(() => {}) };
+  const given = { legacy: positions(position("ZNZ6")), modern: hangs, shadow: { timeoutMs: 50 } };
+  const { tally, signals } = await evidenceOf(given, async (service, clock) => {
+    await service.call("openPositions", { asOf }, { user: "amy", book: "EGB" });
+    let isIdle = false;
+    void service.idle().then(() => {
+      isIdle = true;
+    });
+    await vi.waitFor(() => {
+      clock.advance(50);
+      expect(isIdle).toBe(true);
+    });
+  });
+  expect(tally("errors", "openPositions")).toMatchObject({ n: 1, k: 1 });
+  expect(tally("pairs", "openPositions")).toMatchObject({ n: 1, k: 1 });
+  expect(signals("bins").map(({ stratum }) => stratum)).toEqual([
+    expect.stringMatching(/^openPositions first -?\d+ 999$/),
+  ]);
 });
 
 test("errors and latencies are counted once for each method and minute", async () => {

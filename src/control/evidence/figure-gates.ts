@@ -180,14 +180,18 @@ const dayNames = ["month-end", "expiry week", "day after a holiday", "busy day"]
 
 /**
  * Returns the kinds of `days`. A busy day is one of the tenth of the days in `all` with the largest sums of
- * |quantity × price|; if `all` has fewer than ten days, none is busy.
+ * |quantity × price|; if fewer than ten days have such a sum, none is busy. Replayed days have none. If no day
+ * has one, the busy days are not known, and each of ten days counts as busy.
  */
 function dayTypes(days: readonly string[], all: readonly LaneDay[]): ReadonlySet<string> {
   const weights = new Map<string, number>();
-  for (const { day, weight } of all) weights.set(day, (weights.get(day) ?? 0) + weight);
+  for (const { day, weight } of all) if (weight > 0) weights.set(day, (weights.get(day) ?? 0) + weight);
   const sorted = [...weights.values()].toSorted((one, other) => one - other);
   const busy = sorted[Math.floor(sorted.length * 0.9)] ?? Number.POSITIVE_INFINITY;
-  const isBusy = days.some((day) => sorted.length >= 10 && (weights.get(day) ?? 0) >= busy);
+  const isBusy =
+    sorted.length === 0
+      ? daysOf(all).length >= 10
+      : days.some((day) => sorted.length >= 10 && (weights.get(day) ?? 0) >= busy);
   return new Set([...days.flatMap((day) => [...kindsOfDay(day)]), ...(isBusy ? ["busy day"] : [])]);
 }
 
@@ -287,10 +291,19 @@ export const figureGates: readonly EvidenceGate[] = [
         });
       const unknown = apart.filter(({ money }) => money === null).length;
       // A difference that an accepted cause explains counts as none.
-      const sum = trials
-        .filter(({ accepted }) => accepted === null)
-        .reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
-      const n = trials.length;
+      const sumOf = (of: readonly Trial[]): number =>
+        of
+          .filter(({ accepted }) => accepted === null)
+          .reduce((total, { signed }) => total + Math.min(1, Math.abs(signed) / rowMax), 0);
+      const [sum, n] = [sumOf(trials), trials.length];
+      // The mean of each source and class must be within the limit, so that none is hidden by the others.
+      const [high] = [...Map.groupBy(trials, ({ source, group }) => JSON.stringify([source, group])).values()]
+        .flatMap((own) => {
+          const { source, group } = own[0] ?? {};
+          return { source, group, n: own.length, mean: (rowMax * sumOf(own)) / own.length };
+        })
+        .filter(({ mean }) => mean > meanMax)
+        .toSorted((one, other) => other.mean - one.mean);
       const bound = n === 0 ? rowMax : meanBound({ sum, n }, rowMax, alpha);
       const evidence = { k: sum, n, upper: bound, limit: meanMax, alpha, largest, absolute };
       const why =
@@ -301,6 +314,16 @@ export const figureGates: readonly EvidenceGate[] = [
           `${why}; the money of ${many(unknown, "unexplained difference")} is unknown`,
           evidence,
         );
+      if (high !== undefined) {
+        const { source, group, mean } = high;
+        const clean = Math.ceil((mean / meanMax) * high.n) - high.n;
+        return inconclusive(
+          `${why}; the mean of the ${source} ${group}s is ${dollars(mean)}; ` +
+            `the gate needs ${clean} more of these instrument-days without a difference`,
+          { ...evidence, source: source ?? "", group: group ?? "", mean },
+          { clean },
+        );
+      }
       if (n > 0 && bound <= meanMax) return open(why, evidence);
       const clean = Math.max(1, trialsNeeded(sum, meanMax / rowMax, alpha) - n);
       const live = ofSources(trials, "live", "served");
@@ -322,15 +345,21 @@ export const figureGates: readonly EvidenceGate[] = [
     isWaivable: true,
     judge({ trials: { trials, voided } }, { alpha }) {
       const within = [...trials, ...voided].filter(({ apart, signed }) => apart === null && signed !== 0);
-      const plus = within.filter(({ signed }) => signed > 0).length;
-      const signs = [plus, within.length - plus];
-      const e = evidenceOfShares(signs, [0.5, 0.5]);
-      const drift = Math.max(0, ...monthlySums(within).map(Math.abs));
+      // The sources may repeat each other's days, so each is judged alone.
+      const strata = [...Map.groupBy(within, ({ source }) => source)].map(([source, own]) => {
+        const plus = own.filter(({ signed }) => signed > 0).length;
+        const e = evidenceOfShares([plus, own.length - plus], [0.5, 0.5]);
+        return { source, plus, n: own.length, e, drift: Math.max(...monthlySums(own).map(Math.abs)) };
+      });
+      const [worst] = strata.toSorted((one, other) => other.e - one.e);
+      const { source = "", plus = 0, n = 0, e = 1 } = worst ?? {};
+      const drift = Math.max(0, ...strata.map((one) => one.drift));
+      const of = strata.length > 1 ? `${source} ` : "";
       const why =
-        `modern is higher on ${plus} of ${many(within.length, "instrument-day")} that differ within tolerance ` +
+        `modern is higher on ${plus} of ${many(n, `${of}instrument-day`)} that differ within tolerance ` +
         `(${againstChance(e, alpha)}); the largest sum of a book and month is ${dollars(drift)}; ` +
         `the limit is ${dollars(driftMax)}`;
-      const evidence = { k: plus, n: within.length, e, drift, limit: driftMax, alpha };
+      const evidence = { k: plus, n, e, drift, limit: driftMax, alpha, source };
       if (trials.length === 0) return inconclusive("no closed trading day has a trial; shadow a trading day");
       const way = "; look for a rounding or convention that one side lacks";
       return e >= 1 / alpha || drift > driftMax ? closed(`${why}${way}`, evidence) : open(why, evidence);

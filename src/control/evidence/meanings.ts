@@ -42,7 +42,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     proves:
       "the evidence covers 5 trading days; before primary_switch and cleanup 20, among them a month-end, " +
       "an expiry week, a day after a holiday and a busy day",
-    lacks: "other conditions of the market",
+    lacks: "other conditions of the market; that a busy day is busy compared with replayed days",
     otherwise: "wait for the days that are missing",
   },
   standing: {
@@ -56,7 +56,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     proves:
       "without an accepted cause, no figure differs by more than $1 000, and no quantity differs; an " +
       "instrument-day differs by at most $10 on average",
-    lacks: "that small differences do not add up",
+    lacks: "that small differences do not add up; that the mean of each source and class is as low",
     otherwise: "explain the named difference. The gate cannot be waived",
   },
   bias: {
@@ -91,13 +91,14 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
   },
   latency_p50: {
     proves:
-      "in the median, modern takes at most 1.1 times as long as legacy for the same call; one call a minute counts",
+      "in the median, modern takes at most 1.1 times as long as legacy for the same call; one call a minute of each process counts",
     lacks: "speed under a load that has not occurred",
     otherwise:
       "profile modern; set `shadow.control_percentage` to measure how much faster a repeated call is",
   },
   latency_p99: {
-    proves: "modern's slowest calls take at most 1.1 times as long as legacy's; one call a minute counts",
+    proves:
+      "modern's slowest calls take at most 1.1 times as long as legacy's; one call a minute of each process counts",
     lacks: "speed under a load that has not occurred",
     otherwise:
       "profile modern; set `shadow.control_percentage` to measure how much faster a repeated call is",
