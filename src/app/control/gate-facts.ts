@@ -115,7 +115,7 @@ export function factsReader(
 }
 
 /** The evidence without the marks of causes that are accepted no longer. */
-function withoutRevoked(found: StoredEvidence, causes: EvidenceFacts["causes"]): StoredEvidence {
+export function withoutRevoked(found: StoredEvidence, causes: EvidenceFacts["causes"]): StoredEvidence {
   const isAccepted = (mark: string): boolean =>
     mark === assumedCause || causes.some((one) => isMarkOf(mark, one));
   const isRevoked = ({ accepted }: LaneDay): boolean =>

@@ -11,6 +11,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import type { Explanation } from "../../ports/explanation.ts";
 import type { LaneDay } from "../../ports/tallies.ts";
+import { withoutRevoked } from "../control/gate-facts.ts";
 import type { ComparisonExplainer } from "./explain-stored.ts";
 
 interface DayCloseOptions {
@@ -78,7 +79,8 @@ export class DayClose {
     const terms = await this.#options.register();
     if (terms.length === 0 || key === "") return;
     const register = JSON.stringify(terms);
-    const { laneDays } = await evidence.evidence(key);
+    // A lane-day whose cause was revoked may have another accepted cause now.
+    const { laneDays } = withoutRevoked(await evidence.evidence(key), terms);
     const open = laneDays.filter(
       ({ source, day, apart, accepted }) =>
         source !== "replay" && day < today && apart !== null && accepted === null,
