@@ -43,6 +43,18 @@ it.each([
   expect(await closed(evidence)).toEqual({ asked, failures: [] });
 });
 
+it.each([
+  ["9", ["1"]],
+  ["1", []],
+])(
+  "a lane-day whose mark names the entry %s of the register, which has 1, asks for the explanations %j",
+  async (accepted, asked) => {
+    const evidence = new MemoryEvidence().open();
+    await evidence.append([diverged(at, "kept", "realized")], { ...delta, laneDays: [apart({ accepted })] });
+    expect(await closed(evidence)).toEqual({ asked, failures: [] });
+  },
+);
+
 /** Closes the days before 2025-07-25 with one accepted cause, and returns the ids that were to be explained. */
 async function closed(
   evidence: EvidenceStore,
