@@ -30,16 +30,18 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
   };
   // In a pair that `db init` has not prepared yet, nothing is owed and no row waits.
   const asked = async <T>(empty: T, work: (pair: Pair) => Promise<T>): Promise<T> => {
-    const { looking, openPair, pairOf } = await modules();
-    const pair = await openPair(pairOf(settings), looking).catch((failure) => {
-      if (codeOf(failure) === "BAD_DATABASE") return undefined;
-      throw failure;
-    });
-    if (pair === undefined) return empty;
+    const { isPrepared, looking, pairOf, withPair } = await modules();
+    const pair = pairOf(settings);
+    let isOpen = false;
     try {
-      return await work(pair);
-    } finally {
-      await Promise.all([pair.legacy.close(), pair.modern.close()]);
+      return await withPair(pair, looking, (stores) => {
+        isOpen = true;
+        return work(stores);
+      });
+    } catch (failure) {
+      // Legacy's database lacks the bridge's tables: before `db init`, or because of a restore.
+      if (isOpen || codeOf(failure) !== "BAD_DATABASE" || (await isPrepared(pair, "modern"))) throw failure;
+      return empty;
     }
   };
   return {

@@ -67,6 +67,8 @@ export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Prom
   };
   const database = await openDatabase(pair, {
     direction: () => direction,
+    // The phase is that of the start, so it never moves the authority back after somebody else moved it.
+    isFresh: () => false,
     writes: true,
     ...(onEvent && { onEvent }),
   });

@@ -137,6 +137,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     clock: systemClock,
     draw: Math.random,
     direction,
+    isLegacyOlder: () => older?.side === "legacy" || older?.lacksMove === true,
     lease,
     keepsMs: database.doneRowsDays * dayMs,
     onEvent,

@@ -109,6 +109,18 @@ export async function withPair<T>(
 /** The options for a pair that is prepared already; its fence then decides which store is authoritative. */
 export const prepared = { authority: "legacy", creates: false } as const;
 
+/** Whether a database has the bridge's tables. Throws the other errors of opening it. */
+export async function isPrepared(pair: PairSettings, side: Side): Promise<boolean> {
+  if (isMissing(pair, side)) return false;
+  try {
+    await (await openSide(pair, side, prepared)).close();
+    return true;
+  } catch (failure) {
+    if (codeOf(failure) === "BAD_DATABASE") return false;
+    throw failure;
+  }
+}
+
 /** The options for a look at the state of a pair that is prepared already. */
 export const looking = { ...prepared, mayLackModern: true } as const;
 

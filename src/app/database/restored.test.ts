@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { defaultConfig } from "../../config/index.ts";
 import { otherSide, type Phase, type Side } from "../../domain/migration/phase.ts";
@@ -8,6 +9,9 @@ import { openDatabase as createLegacy } from "../../legacy-desk/database.ts";
 import type { BridgeRecord } from "../../ports/records.ts";
 import { positionRecord, tradeRecord } from "../../testing/records.ts";
 import { connectionTo, runSql } from "../../testing/sqlite-files.ts";
+import { settingsOf } from "../control/settings.ts";
+import { commandAuthority } from "./authority.ts";
+import { openDatabaseBridge } from "./bridge.ts";
 import { cutOver, drainDatabases, readStatus } from "./commands.ts";
 import { directionOfPhase, openDatabase, type PairEvent } from "./open.ts";
 import { reconcileDatabases } from "./reconcile-command.ts";
@@ -159,3 +163,40 @@ it.each(
     expect(await reconcileDatabases({ config })).toMatchObject({ ok: true, rows: [] });
   },
 );
+
+it.each(["before the bridge's tables", "before the last writes"])(
+  "nobody says that legacy has every write after it is restored from a copy made %s, also after a rollback",
+  async (when) => {
+    const copy = join(folder, "copy.db");
+    const backUp = () => runSql(paths.legacy, `VACUUM INTO '${copy}'`);
+    if (when === "before the bridge's tables") backUp();
+    await work("legacy", 1);
+    await moveTo("modern");
+    if (when === "before the last writes") backUp();
+    await work("modern", 11);
+    restore("legacy", copy);
+    const asked = commandAuthority(await settingsOf({ config }));
+    await expect(asked?.owedToLegacy()).rejects.toThrow();
+    const addresses = { legacy: `sqlite:${paths.legacy}`, modern: `sqlite:${paths.modern}` };
+    const { bridge, close } = await openDatabase(
+      { addresses, folder, database: defaultConfig.database },
+      { direction: () => ({ authority: "legacy", mirrors: false }) },
+    );
+    expect(bridge.owedToLegacy().count).toBeGreaterThan(0);
+    await close();
+  },
+);
+
+it("a program that was opened for one phase does not undo a later move of the authority", async () => {
+  await work("legacy", 1);
+  const addresses = { legacy: `sqlite:${paths.legacy}`, modern: `sqlite:${paths.modern}` };
+  const program = await openDatabaseBridge({ ...addresses, phase: "dual_write" });
+  await moveTo("modern");
+  // A process under a plan that follows the fleet moves the authority back in less time.
+  await sleep(1_500);
+  expect(await program.status()).toMatchObject({ shouldBe: "legacy", authority: "modern" });
+  expect(await program.write([tradeRecord(9)], { idempotencyKey: "late" })).toMatchObject({
+    code: "DRAINING",
+  });
+  await program.close();
+});

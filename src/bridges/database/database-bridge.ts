@@ -25,6 +25,8 @@ export interface DatabaseBridgeOptions extends Omit<RelayOptions, "isWanted" | "
   readonly tools: IntakeTools;
   /** Returns undefined while the plan is not known; no write is taken or carried during that time. */
   readonly direction: () => Direction | undefined;
+  /** Whether legacy's database may lack writes that it had, because it is an older copy. Default: never. */
+  readonly isLegacyOlder?: () => boolean;
 }
 
 export interface WriteOptions {
@@ -176,11 +178,14 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Returns the writes that legacy lacked at the last count, plus those of this process since then. While
-   * modern is authoritative and does not answer, the number is unknown and this returns at least one.
+   * Returns the writes that legacy lacked at the last count, plus those of this process since then. The number
+   * is unknown, and this returns at least one, while modern is authoritative and does not answer, and while
+   * legacy's database is an older copy of itself.
    */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
-    const { count, sinceMs } = this.#owed;
+    const { isLegacyOlder = () => false } = this.#options;
+    const { count: counted, sinceMs } = this.#owed;
+    const count = Math.max(counted, isLegacyOlder() ? 1 : 0);
     return { count, oldestMs: count === 0 ? 0 : Math.round(this.#options.clock.monotonicMs() - sinceMs) };
   }
 
