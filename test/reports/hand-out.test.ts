@@ -326,6 +326,12 @@ describe("a desk that hands out reports", () => {
     expect(before.state).toBe("not accepted");
     expect(await write()).not.toHaveProperty("diff");
     expect(await reportAcceptance(session.store, "2025-07-24")).toEqual(before);
+    // The advice is also true for a caller over HTTP, who cannot name a workbook.
+    const args = ["--date", "2025-07-24", "--side", "legacy", "--out", "foreign.xlsx", "--config", config];
+    expect(await run("report", "daily", ...args)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("run pnl-bridge report daily with --legacy-workbook FILE"),
+    });
     await session.close();
   });
 

@@ -164,8 +164,8 @@ function ownReport({
   const { legacy } = config.systems;
   if (!hasOwnReport(legacy))
     throw new BridgeError("BAD_USAGE", {
-      what: `only legacy-desk has a report that this command can build; legacy is ${legacy.name}`,
-      fix: "name its workbook of the day with --legacy-workbook FILE",
+      what: `only legacy-desk has a report that the bridge can build; legacy is ${legacy.name}`,
+      fix: "run pnl-bridge report daily with --legacy-workbook FILE, its workbook of the day",
     });
   return legacyReport({ ledgers: run.ledgers, closes: closesUpTo(run, date), date });
 }
