@@ -1,7 +1,7 @@
 /**
  * The evidence of the gates in PostgreSQL: one row for each lane, day and method, and tables of counts, of
- * processes and of attempts. Lane days and counts are sent as one JSON text each. `schema` is the escaped name of the
- * schema.
+ * processes and of attempts. Lane days and counts are sent as one JSON text each. `schema` is the escaped
+ * name of the schema.
  */
 import type { PoolClient } from "pg";
 import { storable, storableJson } from "../../base/storable-text.ts";

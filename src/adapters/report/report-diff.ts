@@ -77,7 +77,7 @@ const gravestFirst = (all: readonly ReportDifference[]): readonly ReportDifferen
 /** The result of a comparison in short: differences by class, and the sentences of `failedTotalsOf`. */
 export interface DiffOutcome {
   readonly counts: ReportDiff["counts"];
-  /** Entries of the audit from before they were kept have none. */
+  /** Absent in audit entries of earlier versions. */
   readonly failedTotals?: readonly string[];
 }
 

@@ -55,7 +55,9 @@ it.each([
   },
 );
 
-/** Closes the days before 2025-07-25 with one accepted cause, and returns the ids that were to be explained. */
+/**
+ * Closes the days before 2025-07-25 with one accepted cause, and returns the ids that were to be explained.
+ */
 async function closed(
   evidence: EvidenceStore,
   explain: (id: string) => ComparisonExplanation | undefined = () => undefined,

@@ -117,8 +117,8 @@ export class DayClose {
   }
 
   /**
-   * Finds the comparisons that can explain the lane-days, by method and time. Several books may be compared in
-   * one millisecond. If the request of a comparison is not kept, the newest one with the same fields and a
+   * Finds the comparisons that can explain the lane-days, by method and time. Several books may be compared
+   * in one millisecond. If the request of a comparison is not kept, the newest one with the same fields and a
    * kept request replaces it. Reads the stored divergences page by page, from the newest one to those that
    * are older than the lane-days, and further while a replacement is missing.
    */
@@ -191,7 +191,8 @@ const contentOf = ({ method, unit, fields, more }: StoredComparison): string | u
 
 /**
  * The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences. If
- * no explanation names the book of the lane, each candidate may be about another book, so all must prove them.
+ * no explanation names the book of the lane, each candidate may be about another book, so all must prove
+ * them.
  */
 function acceptedIn(
   candidates: readonly (readonly Explanation[])[],

@@ -35,8 +35,8 @@ export interface PreparedReport {
 
 /**
  * Builds the report that is handed out: that of the named side, or else that of the side which the plan gives
- * the user. In phases that compare, also builds the other report, if it can be built here, and compares both; a
- * failure there changes nothing about the report that is handed out.
+ * the user. In phases that compare, also builds the other report, if it can be built here, and compares both;
+ * a failure there changes nothing about the report that is handed out.
  */
 export async function prepareReport(options: HandOutOptions): Promise<PreparedReport> {
   const { input, config, plan, user } = options;

@@ -293,7 +293,9 @@ export class EvidenceTally {
     else this.#wrong.delete(book);
   }
 
-  /** The pending lanes of a method on a day. Those of the last call are kept, since most calls repeat them. */
+  /**
+   * The pending lanes of a method on a day. Those of the last call are kept, since most calls repeat them.
+   */
   #lanesOf(source: EvidenceSource, day: string, method: string): OpenDay["lanes"] {
     const open = this.#open;
     if (open?.method === method && open.source === source && open.day === day) return open.lanes;

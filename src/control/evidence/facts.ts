@@ -32,7 +32,9 @@ export interface AcceptedCause {
   readonly until: string;
 }
 
-/** Whether a mark of an instrument-day names a cause: by its id or, if an older version wrote it, by its code. */
+/**
+ * Whether a mark of an instrument-day names a cause: by its id or, if an older version wrote it, by its code.
+ */
 export const isMarkOf = (mark: string, { id, code }: AcceptedCause): boolean => mark === id || mark === code;
 
 /** How legacy's and modern's daily reports of one trading day compare, as the audit has it. */
@@ -45,7 +47,9 @@ export interface JudgedReport {
   readonly because: string;
   /** The number of differences of each class in the last comparison or, if later, in the last acceptance. */
   readonly counts?: ReportDiff["counts"];
-  /** A sentence for each total that is not equal or drift that is too large, from the same entry as `counts`. */
+  /**
+   * A sentence for each total that is not equal or drift that is too large, from the same entry as `counts`.
+   */
   readonly failedTotals?: readonly string[];
 }
 

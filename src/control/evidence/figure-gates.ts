@@ -180,8 +180,8 @@ const dayNames = ["month-end", "expiry week", "day after a holiday", "busy day"]
 
 /**
  * Returns the kinds of `days`. A busy day is one of the tenth of the days in `all` with the largest sums of
- * |quantity × price|; if fewer than ten days have such a sum, none is busy. Replayed days have none. If no day
- * has one, the busy days are not known, and each of ten days counts as busy.
+ * |quantity × price|; if fewer than ten days have such a sum, none is busy. Replayed days have none. If no
+ * day has one, the busy days are not known, and each of ten days counts as busy.
  */
 function dayTypes(days: readonly string[], all: readonly LaneDay[]): ReadonlySet<string> {
   const weights = new Map<string, number>();
@@ -581,8 +581,8 @@ function medianVerdict(tallies: readonly Tally[], alpha: number): EvidenceVerdic
   const strata = methods.map((method) => {
     const { n, k: exact } = sum(tallies, "pairs", method);
     // If a repeated call is faster, the limit is below 1.1, and bins are used: `exact` is for 1.1 only. Bins
-    // tell a ratio to a factor of 1.21. So the gate opens by the pairs that may be slower, and closes by those
-    // that surely are.
+    // tell a ratio to a factor of 1.21. So the gate opens by the pairs that may be slower, and closes by
+    // those that surely are.
     const stepped = (least: number): number =>
       bins
         .filter((bin) => bin.method === method && bin.modern - bin.legacy >= least - order.steps)

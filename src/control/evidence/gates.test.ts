@@ -480,7 +480,10 @@ test("the gate standing names an instrument that is apart or, if none is, an ans
 
 test("with a lower limit of latency_p50, a pair counts as slower if its latencies may be above that limit", () => {
   const bin = (ms: number) => Math.ceil(Math.log(ms) / Math.log(1.1));
-  /** 3,000 pairs in which modern takes `ratio` times as long, while a repeated call takes 1 / 1.14 of the time. */
+  /**
+   * 3,000 pairs in which modern takes `ratio` times as long, while a repeated call takes 1 / 1.14 of the
+   * time.
+   */
   const pairsAt = (ratio: number): Given => {
     const counts = new Map<string, number>();
     for (let at = 0; at < 3_000; at++) {

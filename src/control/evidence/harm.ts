@@ -72,8 +72,8 @@ const isOf = (one: LaneDay, { day, book }: { readonly day: string; readonly book
  * Judges what modern has answered on closed trading days since modern was last taken back into use. Harm is
  * proved by one material error that modern showed, by one material event (see `isMaterial`), or by a class of
  * products whose true rate of events is proved to exceed `gates.accuracy.served`. With more classes it is
- * likelier that one looks bad by chance, so the evidence must be stronger. A void instrument-day counts as one
- * that agreed, so that the death of a process proves nothing. Only what is `settled` is judged, since an
+ * likelier that one looks bad by chance, so the evidence must be stronger. A void instrument-day counts as
+ * one that agreed, so that the death of a process proves nothing. Only what is `settled` is judged, since an
  * accepted cause may explain the rest. Returns the reason; undefined if no harm is proved.
  */
 export function provedHarm(facts: EvidenceFacts): string | undefined {

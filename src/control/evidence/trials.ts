@@ -1,7 +1,7 @@
 /**
  * Derives the trials and events from the stored evidence of all processes. An instrument-day is one lane on
- * one trading day: the `LaneDay` of the method that speaks most against modern. A trading day is closed if it is before the running one. Evidence is live if
- * modern was the shadow, and served if modern answered.
+ * one trading day: the `LaneDay` of the method that speaks most against modern. A trading day is closed if it
+ * is before the running one. Evidence is live if modern was the shadow, and served if modern answered.
  */
 import type { EvidenceSource, LaneDay, StoredEvidence } from "../../ports/tallies.ts";
 
