@@ -69,8 +69,8 @@ interface OperatorOptions {
   /** Reads the facts of the evidence gates. Undefined: only `gates` are judged. */
   readonly facts?: ReadFacts | undefined;
   /**
-   * Returns what the close of the days has tried to explain under a key, and when it had marked what causes
-   * explain. Undefined if no day is closed here, so that all evidence is judged.
+   * Returns the result of the last close of the days. Returns undefined if this process closes no days; then
+   * all evidence is judged.
    */
   readonly settled?: (() => SettledDays | undefined) | undefined;
   /** Whether the profile is `trial`: only `gates` are judged, and the window to legacy stays open. */
@@ -85,7 +85,7 @@ interface OperatorOptions {
   readonly authority?: DataAuthority | undefined;
 }
 
-/** What was tried last under a key (see `EvidenceFacts.settled`), and when its marks were written. */
+/** What the last close settled under an evidence key, and when it had written its marks. */
 export interface SettledDays extends NonNullable<EvidenceFacts["settled"]> {
   readonly key: string;
   readonly markedMs: number;

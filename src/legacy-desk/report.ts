@@ -18,7 +18,7 @@ export interface LegacyReportRequest {
 type Value = string | number;
 type Row = readonly Value[];
 
-/** Returns the bytes of the workbook, and the files that the desk rejects from a bad row on. */
+/** Returns the bytes of the workbook, and an error for each file that the desk rejects, wholly or in part. */
 export async function legacyReport(
   request: LegacyReportRequest,
 ): Promise<{ readonly bytes: Uint8Array; readonly rejected: readonly SystemError[] }> {

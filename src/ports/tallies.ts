@@ -22,7 +22,7 @@ export interface LaneDay {
   readonly book: string;
   /** A symbol, or `#` and the request for an answer that has no rows with symbols. */
   readonly symbol: string;
-  /** The method whose answers were compared. Empty if a replay was, or an earlier version counted. */
+  /** The method whose answers were compared. Empty for a replay, and in evidence of earlier versions. */
   readonly method: string;
   /** The class of the product: `future`, `option`, `summary`, …; the gates judge each class separately. */
   readonly group: string;

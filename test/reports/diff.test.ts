@@ -311,7 +311,7 @@ describe("a file that is no safe workbook", () => {
     [
       "two sheets with one part",
       () => twoSheets({ "xl/_rels/workbook.xml.rels": `<Relationships>${shared.join("")}</Relationships>` }),
-      /another sheet has its part xl\/worksheets\/sheet1\.xml too .*sheet B/,
+      /another sheet has the same part xl\/worksheets\/sheet1\.xml .*sheet B/,
     ],
     [
       "a document type",

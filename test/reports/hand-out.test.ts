@@ -289,7 +289,7 @@ describe("a desk that hands out reports", () => {
     expect(shown.out).toMatch(/the two reports do not agree: 3 within_tolerance, .*, 4 totals that fail\n/);
     expect(shown.out).toContain("           Realized PNL: the rows of legacy add up to ");
     expect(await reportAcceptance(store, "2025-07-28")).toMatchObject({
-      because: "nobody has accepted the differences and the 4 totals that fail of the reports of 2025-07-28",
+      because: "nobody has accepted the differences and the 4 failing totals of the reports of 2025-07-28",
       failedTotals,
     });
     const accepted = await run("report", "accept", legacy, "book.xlsx", ...day, "--reason", "a test");

@@ -56,7 +56,7 @@ export function renderDailyResult(result: DailyReading): string {
   return words.join("\n");
 }
 
-/** One line for each total that fails, in the column of the other texts. */
+/** One line for each total that fails, indented like the texts of the other lines. */
 const totalLines = ({ failedTotals = [] }: DiffOutcome): readonly string[] =>
   failedTotals.map((one) => `           ${plain(one)}`);
 

@@ -77,7 +77,7 @@ const gravestFirst = (all: readonly ReportDifference[]): readonly ReportDifferen
 /** The result of a comparison in short: differences by class, and the sentences of `failedTotalsOf`. */
 export interface DiffOutcome {
   readonly counts: ReportDiff["counts"];
-  /** Absent in audit entries of earlier versions. */
+  /** Absent in older entries of the audit. */
   readonly failedTotals?: readonly string[];
 }
 

@@ -36,7 +36,7 @@ export async function readWorkbook(path: string, bytes?: Uint8Array): Promise<Wo
     const where = `${path}, sheet ${name}`;
     // A small file could otherwise unpack one large part many times.
     if (taken.has(target.toLowerCase()))
-      throw refusedWorkbook(where, `another sheet has its part ${target} too`);
+      throw refusedWorkbook(where, `another sheet has the same part ${target}`);
     taken.add(target.toLowerCase());
     const part = { name, visibility, sharedTexts, isFrom1904: book.isFrom1904, cellsLeft, where };
     // A sheet that is only a chart has no cells.

@@ -3,7 +3,7 @@ import { crc32, createInflateRaw } from "node:zlib";
 import { BridgeError, codeOf, messageOf } from "../../base/errors.ts";
 import { refusedWorkbook } from "./refused.ts";
 
-/** The largest workbook file, the largest unpacked part of it, and the most of all its parts, in bytes. */
+/** The largest sizes in bytes: of a workbook file, of one unpacked part, and of all unpacked parts. */
 const fileBytesMax = 512 * 2 ** 20;
 const partBytesMax = 256 * 2 ** 20;
 const unpackedBytesMax = 1_024 * 2 ** 20;

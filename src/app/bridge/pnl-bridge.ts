@@ -324,8 +324,9 @@ function controlOf(
 
 /**
  * Returns a function that sets the key under which evidence is counted from then on, for the given
- * tolerances. The files of the systems are read once, at the start, as this process loaded them. A failure of
- * the store is logged; comparisons are kept nevertheless, and gates find less evidence.
+ * tolerances. The files of the systems are hashed once, at the start, since this process keeps running what
+ * it loaded then. A failure of the store is logged; comparisons are kept nevertheless, and gates find less
+ * evidence.
  */
 function keyOfEvidence(
   settings: ControlSettings,

@@ -39,7 +39,8 @@ export function commandAuthority(settings: ControlSettings): DataAuthority | und
         return work(stores);
       });
     } catch (failure) {
-      // Legacy's database lacks the bridge's tables: before `db init`, or because of a restore.
+      // Legacy's database lacks the bridge's tables. If modern's has them, legacy's was restored; otherwise,
+      // `db init` has not run yet.
       if (isOpen || codeOf(failure) !== "BAD_DATABASE" || (await isPrepared(pair, "modern"))) throw failure;
       return empty;
     }

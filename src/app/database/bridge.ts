@@ -67,7 +67,7 @@ export async function openDatabaseBridge(settings: DatabaseBridgeSettings): Prom
   };
   const database = await openDatabase(pair, {
     direction: () => direction,
-    // The phase is that of the start, so it never moves the authority back after somebody else moved it.
+    // The phase may be out of date, so this process never moves the authority back.
     isFresh: () => false,
     writes: true,
     ...(onEvent && { onEvent }),

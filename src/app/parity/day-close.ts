@@ -118,8 +118,8 @@ export class DayClose {
 
   /**
    * Finds the comparisons that can explain the lane-days, by method and time. Several books may be compared
-   * in one millisecond. If the request of a comparison is not kept, the newest one with the same fields and a
-   * kept request replaces it. Reads the stored divergences page by page, from the newest one to those that
+   * in one millisecond. If the request of a comparison is not kept, the newest one with the same fields and
+   * a kept request replaces it. Reads the stored divergences page by page, from the newest one to those that
    * are older than the lane-days, and further while a replacement is missing.
    */
   async #candidates(laneDays: readonly LaneDay[]): Promise<ReadonlyMap<string, readonly Candidate[]>> {
@@ -175,7 +175,7 @@ export class DayClose {
 /** A comparison of the call by which a lane-day was compared last. */
 interface Candidate {
   readonly unit: string | null;
-  /** The comparison whose request is explained; undefined if none has one. */
+  /** The id of the comparison that is explained; undefined if no request is kept. */
   id: string | undefined;
 }
 
@@ -190,9 +190,9 @@ const contentOf = ({ method, unit, fields, more }: StoredComparison): string | u
   more > 0 ? undefined : JSON.stringify([method, unit, fields]);
 
 /**
- * The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences. If
- * no explanation names the book of the lane, each candidate may be about another book, so all must prove
- * them.
+ * The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences.
+ * If no explanation names the book of the lane, any candidate may be about another book. Then each candidate
+ * must prove the differences.
  */
 function acceptedIn(
   candidates: readonly (readonly Explanation[])[],
@@ -215,7 +215,8 @@ function acceptedIn(
 /**
  * The mark of an answer without lanes, whose request does not show its trades; undefined if it is not
  * accepted. It is accepted if the lanes that are apart on its day and in its book all have accepted causes,
- * and differ by as much money as the answer. An answer of no known book covers all books.
+ * and differ by at least as much money as the answer. If a quantity in the answer differs, that of a lane
+ * must differ, too. An answer whose book no lane has covers all books.
  */
 function acceptedByLanes(summary: LaneDay, laneDays: readonly LaneDay[]): string | undefined {
   const { source, day, book, money } = summary;

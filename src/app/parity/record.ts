@@ -61,8 +61,8 @@ export async function storeReplay(
 type Growing = { -readonly [Name in keyof LaneDay]: LaneDay[Name] };
 
 /**
- * Derives the instrument-days from the rows of the days. The position of a lane counts on the last day of the
- * lane: whether both sides have it, with the same quantity. The rows of the days have its money.
+ * Derives the instrument-days from the daily rows. The position of a lane counts on the last day of the lane:
+ * both sides must have it, with the same quantity. Its money is not counted, since the daily rows have it.
  */
 export function laneDaysOf(
   { rows, explanations }: Parameters<typeof recordReplay>[0],

@@ -34,11 +34,11 @@ export interface ReportInput {
   readonly onProgress?: PnlRunOptions["onProgress"];
 }
 
-/** Rows of the input that a system refused, so that its report lacks them. */
+/** Rows or a file of the input that a system refused, so that its report lacks them. */
 export interface RefusedInput {
   readonly code: string;
   readonly file: string;
-  /** Null if the whole file was refused from some row on; `why` then says how many rows were taken. */
+  /** Null if legacy refused the file, or its rows from some row on; then `why` says how many it took. */
   readonly line: number | null;
   readonly why: string;
   /** The number of rows that the last entry of a full list represents; absent for one row. */

@@ -170,8 +170,8 @@ async function knownFile(
 }
 
 /**
- * The files of another report at a path, of any day and side that was handed out, under the names that they
- * get when the path is written: FILE.2025-07-24.legacy.v1.xlsx and .json for version 1 of legacy's report.
+ * The files of another handed-out report at a path, of any day and side, under the names that they get when
+ * the path is written: FILE.2025-07-24.legacy.v1.xlsx and .json for version 1 of legacy's report.
  */
 async function replacedVersion(
   registers: ReportRegisters,
@@ -193,9 +193,7 @@ async function replacedVersion(
   return { date, side, version, path: to.workbook, files };
 }
 
-/**
- * The path of a kept file: one that is free, or holds the same bytes, since a kept file is never replaced.
- */
+/** The path of a kept file. It is free or holds the same bytes, since a kept file is never replaced. */
 async function freeFor(fileHash: string | undefined, stem: string, number = 1): Promise<string> {
   const path = `${stem}${number === 1 ? "" : `-${number}`}.xlsx`;
   return existsSync(path) && (await digestOfFile(path)) !== fileHash
@@ -264,7 +262,7 @@ async function keepIn(
   return version;
 }
 
-/** The number of rows that a list of refused rows stands for. */
+/** The number of refused rows. A file that legacy refused, wholly or in part, counts as one row. */
 const countOf = (refused: readonly RefusedInput[]): number =>
   refused.reduce((sum, { more = 1 }) => sum + more, 0);
 

@@ -27,7 +27,7 @@ export interface PreparedReport {
   readonly side: Side;
   readonly because: string;
   readonly report: Omit<BuiltReport, "workbook" | "bytes"> & { readonly bytes: Uint8Array };
-  /** Present in phases that compare, unless the other report is legacy's and only the desk can write it. */
+  /** Present in phases that compare, unless the other report is legacy's and cannot be built here. */
   readonly diff?:
     | { readonly found: ReportDiff; readonly hashes: Readonly<Record<Side, string>> }
     | { readonly error: string };
@@ -35,8 +35,8 @@ export interface PreparedReport {
 
 /**
  * Builds the report that is handed out: that of the named side, or else that of the side which the plan gives
- * the user. In phases that compare, also builds the other report, if it can be built here, and compares both;
- * a failure there changes nothing about the report that is handed out.
+ * the user. In phases that compare, also builds the other report, if it can be built here, and compares both.
+ * A failure there changes nothing about the report that is handed out.
  */
 export async function prepareReport(options: HandOutOptions): Promise<PreparedReport> {
   const { input, config, plan, user } = options;

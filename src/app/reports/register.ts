@@ -36,7 +36,10 @@ export interface HandedOut {
   readonly fileHash: string;
   readonly phase: string;
   readonly epoch: number;
-  /** The number of rows that the side refused; absent in records of earlier versions. */
+  /**
+   * The number of rows that the side refused; a file that legacy refused counts as one row. Absent in records
+   * of earlier versions.
+   */
   readonly refused?: number;
   /** Present in phases that compare; with `error` if the other report could not be built. */
   readonly diff?: KeptDiff | { readonly error: string };
@@ -47,7 +50,7 @@ export interface AcceptedReport {
   readonly hashes: Readonly<Record<Side, string>>;
   readonly tolerances: { readonly position: string; readonly pnl: string };
   readonly counts: ReportDiff["counts"];
-  /** Like those of a comparison; accepted with the differences. */
+  /** Sentences like those of `KeptDiff`; the person accepted these totals with the differences. */
   readonly failedTotals?: readonly string[];
   /** The differences that were accepted, without those of appearance, which are only counted. */
   readonly differences: ReportDiff["differences"];
@@ -197,7 +200,7 @@ function acceptanceIn(register: ReportRegister, date: string): ReportAcceptance 
     ...(counts !== undefined && { counts }),
     ...(failedTotals.length > 0 && { failedTotals }),
   });
-  const fails = `${failedTotals.length} ${failedTotals.length === 1 ? "total that fails" : "totals that fail"}`;
+  const fails = `${failedTotals.length} failing ${failedTotals.length === 1 ? "total" : "totals"}`;
   const what = failedTotals.length === 0 ? "the differences" : `the differences and the ${fails}`;
   if (diff !== undefined && "error" in diff && !isJudgedByPerson)
     return is("not compared", `the two reports of ${date} could not be compared: ${diff.error}`);

@@ -293,9 +293,7 @@ export class EvidenceTally {
     else this.#wrong.delete(book);
   }
 
-  /**
-   * The pending lanes of a method on a day. Those of the last call are kept, since most calls repeat them.
-   */
+  /** The pending lanes of a method on a day. Keeps those of the last call, since most calls repeat them. */
   #lanesOf(source: EvidenceSource, day: string, method: string): OpenDay["lanes"] {
     const open = this.#open;
     if (open?.method === method && open.source === source && open.day === day) return open.lanes;
@@ -425,7 +423,7 @@ const laneOfQuestion = (
   symbol,
   weight: 0,
   apart: verdict === "diverged" ? method : null,
-  // Without an amount, another value than money differs.
+  // If no money differs, a value of another kind does, so the amount is unknown.
   money: verdict === "diverged" ? whole.money || null : 0,
   // The differences of its lanes are added up already.
   signed: 0,

@@ -178,9 +178,9 @@ export class DatabaseBridge implements OwedWrites {
   }
 
   /**
-   * Returns the writes that legacy lacked at the last count, plus those of this process since then. The
-   * number is unknown, and this returns at least one, while modern is authoritative and does not answer, and
-   * while legacy's database is an older copy of itself.
+   * Returns the writes that legacy lacked at the last count, plus those of this process since then. Returns
+   * at least one while the number is unknown: modern is authoritative and does not answer, or legacy's
+   * database is an older copy of itself.
    */
   owedToLegacy(): { readonly count: number; readonly oldestMs: number } {
     const { isLegacyOlder = () => false } = this.#options;

@@ -177,7 +177,7 @@ const steps = Array.from({ length: 13 }, (_, at) => fraction(BigInt(at - 6), 2n)
 
 /**
  * The P&L of each position if its price moved by so many points. It is exact for futures, with or without a
- * mark; an option's price does not move with the points of its underlying, so its figures are not available.
+ * mark. An option's price does not move with the points of its underlying, so its figures are not available.
  */
 const riskMatrix = ({ positions: open }: DailyFigures): ReportSheet => ({
   name: "Risk_Matrix",

@@ -3,8 +3,8 @@ interface Records {
   readonly legacy: readonly string[];
   readonly modern: readonly string[];
   /**
-   * Functions that return everything that a record holds: those whose texts must be equal first, then less
-   * strict ones. Called only for records whose key is not unique.
+   * Functions that return everything that a record holds as one text, from the strictest to the least strict
+   * one. Called only for records whose key is not unique.
    */
   readonly legacyTexts: readonly ((at: number) => string)[];
   readonly modernTexts: readonly ((at: number) => string)[];

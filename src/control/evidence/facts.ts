@@ -32,9 +32,7 @@ export interface AcceptedCause {
   readonly until: string;
 }
 
-/**
- * Whether a mark of an instrument-day names a cause: by its id or, if an older version wrote it, by its code.
- */
+/** Whether a mark of an instrument-day names a cause by its id or, in older marks, by its code. */
 export const isMarkOf = (mark: string, { id, code }: AcceptedCause): boolean => mark === id || mark === code;
 
 /** How legacy's and modern's daily reports of one trading day compare, as the audit has it. */
@@ -47,9 +45,7 @@ export interface JudgedReport {
   readonly because: string;
   /** The number of differences of each class in the last comparison or, if later, in the last acceptance. */
   readonly counts?: ReportDiff["counts"];
-  /**
-   * A sentence for each total that is not equal or drift that is too large, from the same entry as `counts`.
-   */
+  /** A sentence for each total that is not equal or drift that is too large, from the entry of `counts`. */
   readonly failedTotals?: readonly string[];
 }
 
@@ -64,8 +60,8 @@ export interface EvidenceFacts {
   readonly stored: StoredEvidence;
   readonly trials: Trials;
   /**
-   * The instrument-days of which it is known whether an accepted cause explains them: those before a day that
-   * were compared until a time. Absent: all.
+   * It is known whether an accepted cause explains the instrument-days before `day` that were last compared
+   * at `atMs` or earlier. Absent: it is known of all instrument-days.
    */
   readonly settled?: { readonly day: string; readonly atMs: number };
   /** The time at which modern was last taken back into use; absent if modern was never out of use. */

@@ -180,8 +180,8 @@ const dayNames = ["month-end", "expiry week", "day after a holiday", "busy day"]
 
 /**
  * Returns the kinds of `days`. A busy day is one of the tenth of the days in `all` with the largest sums of
- * |quantity × price|; if fewer than ten days have such a sum, none is busy. Replayed days have none. If no
- * day has one, the busy days are not known, and each of ten days counts as busy.
+ * |quantity × price|; if only one to nine days have such a sum, none is busy. Replayed days have no sum. If
+ * no day has one, the busy days are not known: `days` count as having one once `all` has ten days.
  */
 function dayTypes(days: readonly string[], all: readonly LaneDay[]): ReadonlySet<string> {
   const weights = new Map<string, number>();
@@ -318,7 +318,7 @@ export const figureGates: readonly EvidenceGate[] = [
         const { source, group, mean } = high;
         const clean = Math.ceil((mean / meanMax) * high.n) - high.n;
         return inconclusive(
-          `${why}; the mean of the ${source} ${group}s is ${dollars(mean)}; ` +
+          `${why}; the mean difference in the ${source} evidence of the class ${group} is ${dollars(mean)}; ` +
             `the gate needs ${clean} more of these instrument-days without a difference`,
           { ...evidence, source: source ?? "", group: group ?? "", mean },
           { clean },

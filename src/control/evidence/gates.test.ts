@@ -418,7 +418,7 @@ test("each source has its own mean difference and its own bias, so that replayed
   );
   const found = judged("material", "dual_write", { laneDays: [...live, ...replay] });
   expect(found).toMatchObject({ state: "inconclusive", evidence: { source: "live", group: "future" } });
-  expect(found.why).toMatch(/; the mean of the live futures is \$16\.\d+; /);
+  expect(found.why).toMatch(/; the mean difference in the live evidence of the class future is \$16\.\d+; /);
   expect(stateOf("material", "dual_write", { laneDays: [...clean(50, 10), ...replay] })).toBe("open");
   // A replay repeats the days that modern shadowed, so its signs are not further trials.
   const same = clean(1, 4, { signed: 0.004 });

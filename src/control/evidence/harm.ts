@@ -23,9 +23,9 @@ interface ShownError {
 }
 
 /**
- * Returns the material errors that modern showed. An error is excused up to the limits of the accepted causes
- * that explain an instrument-day of the same book and day, and a wrong quantity if one of them explains one.
- * These may be void.
+ * Returns the material errors that modern showed. Instrument-days of the same book and day that have accepted
+ * causes excuse an error: its money up to the limits of their causes, and a wrong quantity if the quantity of
+ * one of them differs. They may be void.
  */
 export function shownErrors({
   stored: { tallies, laneDays },
@@ -64,7 +64,7 @@ export const unknownErrors = ({ stored: { tallies, laneDays } }: Pick<EvidenceFa
       !laneDays.some((one) => one.accepted !== null && one.money === null && isOf(one, { day, book })),
   ).length;
 
-/** Whether an instrument-day that modern answered is one of a day and book. */
+/** Whether modern answered for an instrument-day, and it is one of the day and book. */
 const isOf = (one: LaneDay, { day, book }: { readonly day: string; readonly book: string }): boolean =>
   one.source === "served" && one.day === day && (book === "" || one.book === book);
 

@@ -56,7 +56,7 @@ export const gateMeanings: Readonly<Record<string, GateMeaning>> = {
     proves:
       "without an accepted cause, no figure differs by more than $1 000, and no quantity differs; an " +
       "instrument-day differs by at most $10 on average",
-    lacks: "that small differences do not add up; that the mean of each source and class is as low",
+    lacks: "that small differences do not add up; that the true mean of each source and class is as low",
     otherwise: "explain the named difference. The gate cannot be waived",
   },
   bias: {

@@ -236,7 +236,7 @@ export const recordGates: readonly EvidenceGate[] = [
   {
     name: "user_impact",
     title: "users see wrong figures on at most 1 % of their days, and no materially wrong one",
-    // Before dual_write too: modern may have answered in that phase before, and is taken back into use.
+    // Also before dual_write: modern may be taken back into use after it has answered in that phase.
     before: ["dual_write", "ramp", "primary_switch", "cleanup"],
     isWaivable: true,
     judge(facts) {
@@ -285,7 +285,7 @@ export const recordGates: readonly EvidenceGate[] = [
           `${why}; on ${many(unknown, "book-day")} the money of a wrong value is unknown`,
           evidence,
         );
-      // The close of the day shows whether a cause is accepted.
+      // The close of the day finds out whether an accepted cause explains the error.
       if (all.length > shown)
         return inconclusive(
           `${why}; ${many(all.length - shown, "book")} had a wrong quantity or an error above ` +

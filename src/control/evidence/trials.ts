@@ -100,8 +100,8 @@ export function trialsOf(
 }
 
 /**
- * Reduces the last comparisons of all methods to one for each lane, day and source: the worst one. If all
- * methods agree, the instrument-day is as old as the oldest of the comparisons, since a process that died may
+ * Reduces the last comparisons of all methods to one for each lane, day and source: the worst one. Unless it
+ * is apart without an accepted cause, it gets the time of the oldest of them, since a process that died may
  * have lost a later comparison of that method.
  */
 function instrumentDays(laneDays: readonly LaneDay[]): readonly LaneDay[] {

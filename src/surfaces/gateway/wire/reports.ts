@@ -26,7 +26,7 @@ export const handedReport = z.object({
   refused: rows({
     code: z.string(),
     file: z.string(),
-    line: z.int().nullable().describe("null if the file was refused from some row on"),
+    line: z.int().nullable().describe("null if the file was refused, or its rows from some row on"),
     why: z.string(),
     more: z.int().optional().describe("the number of rows that this entry stands for, if it is not one"),
   }).describe("the rows of the ledgers and prices that this side refused"),
