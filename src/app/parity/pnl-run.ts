@@ -60,7 +60,7 @@ export interface PnlRunOptions {
 export interface PnlRun {
   readonly method: Method;
   readonly dayRule: TradingDayRuleName;
-  /** Null if there is neither a trade nor a price. */
+  /** Null if no as-of time is given and there is neither a trade nor a price. */
   readonly asOfUs: number | null;
   /** The ledger files, in the order in which they were read. */
   readonly ledgers: readonly string[];
@@ -237,7 +237,7 @@ export const refusedOf = ({
   ...notes.filter(({ code }) => code === "CONFLICTING_TRADE"),
 ];
 
-/** Whether every row was accepted without doubt. */
+/** Whether no row was refused and no trade has contradicting records. */
 export const isClean = (run: Pick<PnlRun, "quarantine" | "notes">): boolean => refusedOf(run).length === 0;
 
 /** The counts of the input, for reports. */

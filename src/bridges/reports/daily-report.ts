@@ -176,8 +176,9 @@ function trades({ trades: all }: DailyFigures): ReportSheet {
 const steps = Array.from({ length: 13 }, (_, at) => fraction(BigInt(at - 6), 2n));
 
 /**
- * The P&L of each position if its price moved by so many points. It is exact for futures, with or without a
- * mark. An option's price does not move with the points of its underlying, so its figures are not available.
+ * The P&L of each position if its price moved by each of `steps`, in points. It is exact for futures, with or
+ * without a mark. An option's price does not move with the points of its underlying, so its figures are not
+ * available.
  */
 const riskMatrix = ({ positions: open }: DailyFigures): ReportSheet => ({
   name: "Risk_Matrix",
