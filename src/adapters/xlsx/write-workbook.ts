@@ -68,7 +68,7 @@ export function checkRows(sheets: readonly WrittenSheet[]): void {
   for (const sheet of sheets) for (const _ of rowTexts(sheet, found, new ColumnWidths(sheet)));
 }
 
-/** Returns the bytes of the workbook; Without `packed`, it calls `packRows` and throws its errors. */
+/** Returns the bytes of the workbook. Without `packed`, it calls `packRows` and throws its errors. */
 export async function workbookBytes(book: WrittenWorkbook, packed?: PackedRows): Promise<Uint8Array> {
   const { sheets, styles, texts } = packed ?? (await packRows(book.sheets));
   // Another thread packs the texts while the library makes the frame.
