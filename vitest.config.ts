@@ -35,7 +35,7 @@ export default defineConfig({
     ],
     globalSetup: ["test/memory-folder.ts", "test/bundle.ts", "test/real-python.ts"],
     sequence: { sequencer: LongestFirst },
-    // A test that repeats a seed may have the tag too.
+    // `SEED=17 ./run test FILE` may repeat a test with this tag, so it does not skip the tag.
     tags: [{ name: variant.tags, skip: (process.env.CAMPAIGN ?? process.env.SEED) === undefined }],
     // Generous, since a busy machine is slow; a campaign has its own time on top.
     testTimeout: 120_000 + (process.env.CAMPAIGN === undefined ? 0 : longSeconds * 1_000),

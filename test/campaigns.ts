@@ -1,8 +1,8 @@
 /**
  * The long campaigns. `./run test` runs a short version of each, and `./run test --long NAME` the whole. The
- * campaign `variants` runs the tests that `./run test` leaves out, and no others. A campaign over seeds runs
- * the first few seeds in a short run; in the long run it runs seed after seed until `LONG_S` seconds are over.
- * `SEED=17 ./run test FILE` repeats one seed.
+ * campaign `variants` has no short version: its tests are those with the tag `variant`. A campaign over seeds
+ * runs the first few seeds in a short run, and seed after seed in a long run, until `LONG_S` seconds are
+ * over. `SEED=17 ./run test FILE` repeats one seed.
  */
 export interface Campaign {
   readonly files: readonly string[];

@@ -619,12 +619,12 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped if it
     const views = ["P&L", "Migration", "Differences", "Files and data", "Health"];
 
     /**
-     * The new user's walk examines the other views and the dialog; there they have more content. `./run test`
-     * examines only a few.
+     * The views that axe examines: one in `./run test`, two in a short run of the campaign `page`, all in a
+     * longer one. The walk of a new user examines other views and the dialog, which have more content there.
      */
     const examined = isLong ? views : isLongRun("page") ? ["P&L", "Migration"] : ["P&L"];
 
-    it("axe finds no fault in any view, light and dark; at a width of 320 px nothing but tables scrolls sideways", async () => {
+    it(`axe finds no fault in ${examined.join(", ")}, light and dark; at a width of 320 px nothing but tables scrolls sideways in any view`, async () => {
       const { url } = await desk({
         ...{ page: pages.folder, legacy: systemOf(figures()) },
         modern: systemOf(figures({ quantity: "3" })),

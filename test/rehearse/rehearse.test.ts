@@ -1,8 +1,8 @@
 /**
  * Rehearsals of an invented desk: a clean one reaches every phase, and each seeded fault stops the migration
  * at the gate that must see it. The limits of the configuration are wider than the defaults, so that 26
- * trading days suffice; the campaign `rehearse` plays 300 days under the defaults, and the public ledgers,
- * which must stop before dual_write.
+ * trading days suffice. The campaign `rehearse` plays 300 days under the defaults. It also plays the public
+ * ledgers, whose migration must stop before dual_write.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -171,7 +171,7 @@ describe.skipIf(chromiumPath === undefined)(
       ["420 pixels wide", { colorScheme: "light", media: "screen" }, 420],
       ["print", { colorScheme: "light", media: "print" }, 1122],
     ];
-    /** The faults of accessibility in each of some settings. */
+    /** The faults of accessibility that axe finds in each of the examined settings. */
     const axeFindings = async (
       page: Page,
       examined: readonly Setting[] = settings,

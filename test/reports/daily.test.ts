@@ -157,7 +157,7 @@ describe("report daily", () => {
     expect(json.contentHash).toBe(again);
   });
 
-  it("gives the scenarios of a future without a mark, which need none, but no price", async () => {
+  it("gives the P&L of each scenario of a future without a mark, and no price", async () => {
     const marks = join(folder, "marks.json");
     await writeFile(marks, JSON.stringify({ [put("110.25")]: 0.02 }));
     const { code } = await daily(
@@ -482,7 +482,7 @@ describe.skipIf(!hasSharedData)("the real ledgers of July (needs the shared data
       ],
     ],
   ])(
-    "give two reports of %s; each different value has a text, a key, and a tolerance or a proved cause, except for those named",
+    "give two reports of %s; each different value has a text, a key, and a tolerance or a proved cause, except for the listed ones",
     async (date, expected) => {
       const files = (await readdir(join(sharedData, "ledgers"))).filter((name) =>
         name.startsWith("trades_202507"),

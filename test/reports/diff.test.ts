@@ -64,7 +64,7 @@ describe("a comparison of two workbooks", () => {
     expect(order).toEqual([{ what: "columns", sheet: "Book" }, { what: "sheets" }]);
   });
 
-  it("adds up small differences of one sign as drift, which informs of money and fails of quantities above the total tolerance", async () => {
+  it("adds up small differences of one sign as drift, which fails above the total tolerance for quantities, and never for money", async () => {
     const shifted = thousand.map(([id], at) => [id, `${at}.259`] as const);
     const found = await diffOf(amounts("Book", thousand), amounts("Book", shifted));
     expect(found).toMatchObject({ ok: true, counts: { within_tolerance: 1_000 }, drift: { Amount: "9" } });
@@ -88,7 +88,7 @@ describe("a comparison of two workbooks", () => {
     });
   });
 
-  it("finds many small differences of P&L by its total, where each is within the tolerance", async () => {
+  it("finds many small differences of P&L by their total, even if each is within the tolerance", async () => {
     const book = (values: typeof thousand): RawWorkbook => {
       const { styles, sheets } = amounts("Trades", values);
       sheets[0]?.rows[0]?.splice(0, 2, text("Trade_ID"), text("Realized_PNL"));
@@ -127,7 +127,7 @@ describe("a comparison of two workbooks", () => {
     ]);
   });
 
-  it("pairs rows of one key whose numbers are equal to 15 digits, in spite of float dust and other digits", async () => {
+  it("pairs rows of one key whose numbers are equal to 15 digits, in spite of float dust and trailing zeros", async () => {
     const sides = (legacy: readonly string[], modern: readonly string[]) =>
       [legacy, modern].map((amounts) => ({
         styles: stylesXml,

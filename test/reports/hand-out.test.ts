@@ -255,7 +255,7 @@ describe("a desk that hands out reports", () => {
     });
   });
 
-  it("names the totals of a comparison that fails only by totals, where a person decides", async () => {
+  it("names the failing totals wherever a person decides about a comparison that fails only by them", async () => {
     const raised = ({ sheets }: Workbook): RawWorkbook => ({
       styles: stylesXml,
       sheets: sheets.map(({ name, starts, types, texts }) => ({

@@ -46,7 +46,7 @@ function deskOf(options: DeskOptions = {}): Desk {
 }
 const eve = { actor: "eve", reason: "now" };
 
-/** Repeats a call of the store that gets no answer in time, as it may on a busy machine. */
+/** Repeats a call of the store while it fails with SYSTEM_DOWN, since it may time out on a busy machine. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (;;)
     try {

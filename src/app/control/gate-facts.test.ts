@@ -144,7 +144,7 @@ test("fault 8: each change of the configuration, also back to earlier values, be
   expect(await accuracy("0.02")).toMatchObject({ attempt: 4, looks: 2, state: "open" });
 });
 
-test("a revoked cause accepts nothing any longer, in replays neither, although another entry has its code", async () => {
+test("a revoked cause no longer accepts anything, also in replays, even if another entry has its code", async () => {
   const { read, note, evidence, control } = readerOver();
   const accept = async (product: string): Promise<string> => {
     const terms = { code: "LIFO", scope: { product }, limit: "5000", owner: "amy", until: days(9) };
@@ -168,7 +168,7 @@ test("a revoked cause accepts nothing any longer, in replays neither, although a
     }));
   await evidence.append([], {
     ...{ key, process: "one", at: days(0), day, ended: true, tallies: [] },
-    // An older version wrote codes, and a rehearsal assumes its causes.
+    // An older version wrote codes, and a rehearsal assumes that causes are accepted.
     laneDays: [
       laneDay("ZN", `${zb} ${zn}`),
       laneDay("ZB", zb),
@@ -176,7 +176,7 @@ test("a revoked cause accepts nothing any longer, in replays neither, although a
       laneDay("R", "assumed"),
     ].flat(),
   });
-  // Other tolerances have another key, so each reading reads again.
+  // Other tolerances have another key, so the second call reads the evidence again.
   const acceptedNow = async (): Promise<readonly string[]> => {
     await read("0.02");
     const { trials } = await read("0.01");

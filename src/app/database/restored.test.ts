@@ -165,7 +165,7 @@ it.each(
 );
 
 it.each(["before the bridge's tables", "before the last writes"])(
-  "nobody says that legacy has every write after it is restored from a copy made %s, also after a rollback",
+  "no command and no bridge says that legacy has every write after it is restored from a copy made %s, also after a rollback",
   async (when) => {
     const copy = join(folder, "copy.db");
     const backUp = () => runSql(paths.legacy, `VACUUM INTO '${copy}'`);
@@ -187,12 +187,12 @@ it.each(["before the bridge's tables", "before the last writes"])(
   },
 );
 
-it("a program that was opened for one phase does not undo a later move of the authority", async () => {
+it("a program that has opened the databases for one phase does not undo a later move of the authority", async () => {
   await work("legacy", 1);
   const addresses = { legacy: `sqlite:${paths.legacy}`, modern: `sqlite:${paths.modern}` };
   const program = await openDatabaseBridge({ ...addresses, phase: "dual_write" });
   await moveTo("modern");
-  // A process under a plan that follows the fleet moves the authority back in less time.
+  // A process that follows the fleet's plan would move the authority back in less time.
   await sleep(1_500);
   expect(await program.status()).toMatchObject({ shouldBe: "legacy", authority: "modern" });
   expect(await program.write([tradeRecord(9)], { idempotencyKey: "late" })).toMatchObject({

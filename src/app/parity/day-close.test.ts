@@ -47,7 +47,7 @@ it.each([
   ["9", ["1"]],
   ["1", []],
 ])(
-  "a lane-day whose mark names the entry %s of the register, which has 1, asks for the explanations %j",
+  "if the register has only the entry 1, a lane-day with the mark %s needs explanations of the comparisons %j",
   async (accepted, asked) => {
     const evidence = new MemoryEvidence().open();
     await evidence.append([diverged(at, "kept", "realized")], { ...delta, laneDays: [apart({ accepted })] });
@@ -56,7 +56,8 @@ it.each([
 );
 
 /**
- * Closes the days before 2025-07-25 with one accepted cause, and returns the ids that were to be explained.
+ * Closes the days before 2025-07-25 while one cause is accepted. Returns the ids of the comparisons whose
+ * explanation was requested, and the failures.
  */
 async function closed(
   evidence: EvidenceStore,
@@ -92,7 +93,7 @@ const apart = (given: Partial<LaneDay> = {}): LaneDay => ({
   ...{ group: "future", apart: "realized", accepted: null, money: 500, quantityApart: false },
   ...{ signed: 500, weight: 100, ...given },
 });
-/** An explanation of ZN, and of its book if the rows name one. */
+/** An explanation of ZN by an accepted cause. `book` is absent if the rows of the answer name no books. */
 const accepting = (comparison: string, book?: string): ComparisonExplanation => ({
   ...{ comparison, id: "e", others: [], alternatives: [], witness: null, tried: [], causes: [] },
   component: { lanes: [{ symbol: "ZN", ...(book !== undefined && { book }) }], files: [] },
@@ -126,7 +127,7 @@ it.each<
     [null, null],
   ],
 ])(
-  "books that are compared in one millisecond are explained by their own comparisons: %s",
+  "of several books that are compared in one millisecond, none gets a mark by the comparison of another: %s",
   async (_, units, explain, marks) => {
     const evidence = new MemoryEvidence().open();
     const stored = units.map((unit) => ({ ...diverged(at, "kept", "realized"), unit }));
@@ -142,7 +143,7 @@ it.each<
   },
 );
 
-it("no comparison is read for an answer without lanes, and none that is older than the lane-days", async () => {
+it("no comparison is read for an answer without lanes, and no page after the first one that reaches back before the lane-days", async () => {
   const store = new MemoryEvidence().open();
   await store.append(
     Array.from({ length: 4_500 }, () => diverged("2025-07-24T08:00:00.000Z", "daily_limit", "fees")),
@@ -182,7 +183,7 @@ it.each<readonly [string, Partial<LaneDay>, readonly LaneDay[], string | null]>(
   ["it is of all books, whose lanes are accepted", { book: "amy" }, [], "1"],
   ["it is of another day", { day: "2025-07-23" }, [], null],
 ])(
-  "an answer without lanes is accepted with the lanes of its book and day: %s",
+  "the lanes of its book and day decide whether an answer without lanes is accepted: %s",
   async (_, given, others, mark) => {
     const evidence = new MemoryEvidence().open();
     const summary = apart({

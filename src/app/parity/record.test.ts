@@ -38,7 +38,7 @@ test.each<readonly [string, Partial<ParityRow>, object]>([
     { apart: "row", quantityApart: false },
   ],
   [
-    "its money, which the rows of the days have",
+    "not its money, which the rows of the days have",
     { field: "realized" },
     { apart: null, quantityApart: false },
   ],

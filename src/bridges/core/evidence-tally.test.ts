@@ -166,7 +166,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
     expect(laneDays).toMatchObject([{ apart: null }]);
   });
 
-  test("faults 4 and 5: a dashboard that repeats its question, and a request with one more trade in each call, make one lane-day", async () => {
+  test("faults 4 and 5: a dashboard that repeats its question, and a request with one more trade in each call, make one lane-day each", async () => {
     const answers = { ...positions(position("ZNZ6")), calculatePnl: { positions: [position("ZNZ6")] } };
     const { laneDays } = await evidenceOf({ legacy: answers, modern: answers }, async (service) => {
       const trades: ServiceTrade[] = [];
@@ -252,7 +252,7 @@ describe("a comparison counts for the lanes of its answer, on the trading day of
   });
 });
 
-test("a total that diverges has the money of its largest difference, and none if another value differs", async () => {
+test("a total that diverges has the money of its largest difference, and unknown money if no amount differs", async () => {
   const totals = (realized: string, currency = "USD") => ({
     totals: { [currency]: { realized, unrealized: "2", total: realized } },
   });
@@ -372,11 +372,11 @@ test("a wrong quantity and a wrong value of unknown money count for the book's d
 });
 
 test.each<readonly [string, PlanInput, number, readonly [number, number]]>([
-  ["if all are compared: none", served, 0, [0, 0]],
-  ["that sampling leaves out", { ...served, shadowSampleRatio: 0.5 }, 0, [70, 130]],
-  ["under `new_only`", { ...served, phase: "primary_switch", migrationMode: "new_only" }, 0, [200, 200]],
-  ["for which modern is asked twice: 2 %, however large the ratio is", served, 1, [4, 4]],
-])("unobserved answers of modern are counted, %s", async (_, plan, controlRatio, [least, most]) => {
+  ["none, if all are compared", served, 0, [0, 0]],
+  ["those that sampling leaves out", { ...served, shadowSampleRatio: 0.5 }, 0, [70, 130]],
+  ["all under `new_only`", { ...served, phase: "primary_switch", migrationMode: "new_only" }, 0, [200, 200]],
+  ["the 2 % for which modern is asked twice, however large the ratio is", served, 1, [4, 4]],
+])("the unobserved answers of modern are %s", async (_, plan, controlRatio, [least, most]) => {
   const same = positions(position("ZNZ6"));
   let drawn = 0;
   const { signals } = await evidenceOf(

@@ -380,7 +380,7 @@ test.each(faults)("fault %s: %s before %s is %s", (_, name, before, state, given
   expect(judged(name, before, given)).toMatchObject({ state });
 });
 
-// Faults 4 and 5 are calls that a naive count takes for trials; their test counts calls, in
+// Faults 4 and 5 are calls that a naive count takes for trials. Their test, which makes such calls, is in
 // src/bridges/core/evidence-tally.test.ts. Fault 6 is simulated by `./run test --long gates` as well.
 // Fault 8 is a configuration that is changed to get rid of evidence. It needs the reader of the facts, so its
 // test is in src/app/control/gate-facts.test.ts. Fault 11 is an accepted cause that leaves a residual; its
@@ -717,7 +717,7 @@ describe("harm is proved", () => {
     expect(harmIn({ quantityApart: true })).toBeUndefined();
   });
 
-  test("only after accepted causes were looked for, for the day and for a later comparison of the day", () => {
+  test("only by days and comparisons for which the close of the day has looked for accepted causes", () => {
     const laneDays = [laneDay({ source: "served", apart: "positions[].realized", money: 5_000 })];
     const atMs = Date.parse(laneDays[0]?.at ?? "");
     const tallies = wrongOn("2026-11-27", shownAtMs, 50_000);
@@ -747,7 +747,7 @@ test("without any evidence, every gate is inconclusive except user_impact, nothi
       if (!free.includes(name)) expect([name, state]).toEqual([name, "inconclusive"]);
 });
 
-test("the gates before a rise of traffic also stand before the phases to which modern is taken back", () => {
+test("the gates before a rise of traffic also stand before the phases in which modern is taken back into use", () => {
   for (const { name, before } of evidenceGates.filter((gate) => gate.before.includes("ramp")))
     expect([name, before]).toEqual([name, expect.arrayContaining(["dual_write", "primary_switch"])]);
   const tallies = wrongOn("2026-11-27", nowMs, 50_000);
