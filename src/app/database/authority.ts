@@ -67,8 +67,8 @@ const nothing = { count: 0, oldestMs: 0 };
  * answer, legacy's database is an older copy, or one fence lacks a move of the authority.
  */
 export async function lackingInLegacy(pair: Pair, older: OlderCopy | undefined): Promise<typeof nothing> {
-  if (older?.side === "legacy" || older?.lacksMove === true)
-    throw new BridgeError("REFUSED", { what: older.why });
+  const { mayLackWrites } = await import("../../bridges/database/index.ts");
+  if (mayLackWrites(older, "legacy")) throw new BridgeError("REFUSED", { what: older.why });
   const { authority } = await pair.legacy.call("fence", null);
   return authority === "legacy" ? nothing : pair.modern.call("owed", { nowMs: Date.now() });
 }

@@ -19,6 +19,7 @@ import {
   ForeignRows,
   type ForeignRowsEvent,
   findOlderCopy,
+  mayLackWrites,
   type OlderCopy,
   type RelayEvent,
 } from "../../bridges/database/index.ts";
@@ -137,7 +138,7 @@ export async function openDatabase(settings: PairSettings, options: OpenOptions)
     clock: systemClock,
     draw: Math.random,
     direction,
-    isLegacyOlder: () => older?.side === "legacy" || older?.lacksMove === true,
+    isLegacyOlder: () => mayLackWrites(older, "legacy"),
     lease,
     keepsMs: database.doneRowsDays * dayMs,
     onEvent,

@@ -5,6 +5,7 @@ import {
   abandonedStep,
   type Direction,
   findOlderCopy,
+  mayLackWrites,
   type OlderCopy,
 } from "../../bridges/database/index.ts";
 import type { Side } from "../../domain/migration/phase.ts";
@@ -168,7 +169,7 @@ function canGoBack(
   older: OlderCopy | undefined,
   owed: Owed | undefined,
 ): DatabaseStatus["canGoBack"] {
-  if (older !== undefined && (older.side === "legacy" || older.lacksMove))
+  if (mayLackWrites(older, "legacy"))
     return { now: false, why: `${older.side}'s database is an older copy of itself` };
   if (authority === "legacy") return { now: true, why: "legacy is authoritative" };
   if (owed === undefined)

@@ -5,7 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Fence, HeldStore, OutboxEntry, RecordStore } from "../../ports/record-store.ts";
 import { isAbandoned, takeBack } from "./abandon.ts";
 import { type LeaseHolder, takeLease } from "./lease.ts";
-import { findOlderCopy, sideBehind } from "./older-copy.ts";
+import { findOlderCopy, mayLackWrites, sideBehind } from "./older-copy.ts";
 import { mirrorWriteOf, preparedEntryRow } from "./prepared.ts";
 
 export interface CutoverOptions {
@@ -114,7 +114,7 @@ export class Cutover {
   async whyNot(side: Side): Promise<string | undefined> {
     const { stores, clock } = this.#options;
     const older = await findOlderCopy(stores);
-    if (older?.side === side || older?.lacksMove === true) return older.why;
+    if (mayLackWrites(older, side)) return older.why;
     const { authority } = await stores.legacy.call("fence", null);
     if (authority === side) return undefined;
     const { parked } = await stores[authority].call("owed", { nowMs: clock.nowMs() });

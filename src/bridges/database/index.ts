@@ -22,7 +22,7 @@ export {
 export { ForeignRows, type ForeignRowsEvent } from "./foreign-rows.ts";
 export { type LeaseHolder, takeLease } from "./lease.ts";
 export { modernKeys } from "./modern-rows.ts";
-export { findOlderCopy, type OlderCopy } from "./older-copy.ts";
+export { findOlderCopy, mayLackWrites, type OlderCopy } from "./older-copy.ts";
 export { type ReconcileOptions, reconcile } from "./reconcile.ts";
 export type { RelayEvent } from "./relay.ts";
 export { authorityMoved, executeRepair, type RepairReport, type RepairResult } from "./repair.ts";

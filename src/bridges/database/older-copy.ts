@@ -21,6 +21,10 @@ export interface OlderCopy {
   readonly why: string;
 }
 
+/** Whether a side's database may lack writes, because it is the older copy or a fence lacks a move. */
+export const mayLackWrites = (older: OlderCopy | undefined, side: Side): older is OlderCopy =>
+  older !== undefined && (older.side === side || older.lacksMove);
+
 const sides = ["legacy", "modern"] as const;
 /** The number of pending writes whose numbers are looked up in the other database. */
 const pendingMax = 200;
