@@ -4,6 +4,6 @@ export { renderParityPage } from "./page.ts";
 export { renderPnlTable } from "./pnl-table.ts";
 export { summaryLine } from "./reading.ts";
 export { renderRehearsalPage } from "./rehearsal-page.ts";
-export { type DiffOutcome, failedTotalsOf, renderReportDiff, renderReportDiffPage } from "./report-diff.ts";
+export { type DiffOutcome, outcomeOf, renderReportDiff, renderReportDiffPage } from "./report-diff.ts";
 export { parityDocument } from "./summary.ts";
 export { renderParityTable } from "./table.ts";

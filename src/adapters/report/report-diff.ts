@@ -74,10 +74,13 @@ const dateWords =
 const gravestFirst = (all: readonly ReportDifference[]): readonly ReportDifference[] =>
   all.toSorted((a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class));
 
-/** The result of a comparison in short: differences by class, and the sentences of `failedTotalsOf`. */
+/** The result of a comparison in short. */
 export interface DiffOutcome {
   readonly counts: ReportDiff["counts"];
-  /** Absent in older entries of the audit. */
+  /**
+   * A sentence for each total that is not equal, and for each drift that is too large. Absent in older
+   * entries of the audit.
+   */
   readonly failedTotals?: readonly string[];
 }
 
@@ -91,13 +94,14 @@ export const countWords = ({ counts, failedTotals = [] }: DiffOutcome): string =
   return words.length === 0 ? "no difference" : words.join(", ");
 };
 
-/** A sentence for each total that is not equal, and for each drift that is too large. */
-export const failedTotalsOf = (diff: ReportDiff): readonly string[] => [
-  ...diff.tieOut.filter(({ holds }) => !holds).map(tieOutWords),
-  ...driftWords(diff, diff.driftTooLarge),
-];
-
-const outcomeOf = (diff: ReportDiff): DiffOutcome => ({ ...diff, failedTotals: failedTotalsOf(diff) });
+export const outcomeOf = (diff: ReportDiff): { readonly ok: boolean } & Required<DiffOutcome> => ({
+  ok: diff.ok,
+  counts: diff.counts,
+  failedTotals: [
+    ...diff.tieOut.filter(({ holds }) => !holds).map(tieOutWords),
+    ...driftWords(diff, diff.driftTooLarge),
+  ],
+});
 
 const placeOf = ({ sheet, key, column }: ReportDifference): string =>
   [sheet, key === null ? "" : Object.values(key).join(" "), column ?? ""].filter(Boolean).join(" · ");

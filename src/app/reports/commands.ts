@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { systemClock } from "../../adapters/host/index.ts";
-import { type DiffOutcome, failedTotalsOf } from "../../adapters/report/index.ts";
+import { type DiffOutcome, outcomeOf } from "../../adapters/report/index.ts";
 import { readWorkbook } from "../../adapters/xlsx/index.ts";
 import { BridgeError } from "../../base/errors.ts";
 import { type Config, defaultConfig } from "../../config/index.ts";
@@ -14,7 +14,6 @@ import type { MigrationPlan } from "../../domain/migration/plan.ts";
 import { ifThere } from "../../platform/atomic-file.ts";
 import { keepHeapSmall } from "../../platform/small-heap.ts";
 import type { ControlStore } from "../../ports/control-store.ts";
-import type { ReportDiff } from "../../ports/report-diff.ts";
 import type { ByOptions, OperatorSession } from "../control/session.ts";
 import { type StoreOptions, settingsOf } from "../control/settings.ts";
 import { inputFiles } from "../parity/input-files.ts";
@@ -28,6 +27,7 @@ import {
   pathsBeside,
   prepareReport,
   type ReplacedFiles,
+  type ReplacedReport,
   writeReport,
 } from "./hand-out.ts";
 import {
@@ -80,12 +80,7 @@ export interface DailyResult {
   /** The rows of the ledgers and prices that this side refused. */
   readonly refused: readonly RefusedInput[];
   /** The other report whose file this one replaces, and the new path of that file. */
-  readonly replaced?: {
-    readonly date: string;
-    readonly side: Side;
-    readonly version: number;
-    readonly path: string;
-  };
+  readonly replaced?: ReplacedReport;
   /** Present in phases that compare. */
   readonly diff?:
     | ({ readonly path: string; readonly ok: boolean } & Required<DiffOutcome>)
@@ -153,10 +148,10 @@ async function handOut(
           phase: plan.phase,
           epoch: overview.record.epoch,
         });
-  const kept = replaced && {
-    ...{ date: replaced.date, side: replaced.side, version: replaced.version, path: replaced.path },
+  return {
+    ...resultOf(prepared, { ...handed, version }),
+    ...(replaced && { replaced: replaced.report }),
   };
-  return { ...resultOf(prepared, { ...handed, version }), ...(kept && { replaced: kept }) };
 }
 
 /** The file of an earlier report with the same content, if it and its figures are still there. */
@@ -190,7 +185,7 @@ async function replacedVersion(
   const files = new Map([[to.workbook, await readFile(from.workbook)]]);
   const figures = await ifThere(readFile(from.figures));
   if (figures !== undefined) files.set(to.figures, figures);
-  return { date, side, version, path: to.workbook, files };
+  return { report: { date, side, version, path: to.workbook }, files };
 }
 
 /** The path of a kept file. It is free or holds the same bytes, since a kept file is never replaced. */
@@ -286,12 +281,6 @@ function resultOf(
   };
 }
 
-const outcomeOf = (diff: ReportDiff): { readonly ok: boolean } & Required<DiffOutcome> => ({
-  ok: diff.ok,
-  counts: diff.counts,
-  failedTotals: failedTotalsOf(diff),
-});
-
 export interface AcceptReportOptions extends StoreOptions, ByOptions {
   readonly date: string;
   readonly workbooks: readonly [legacy: string, modern: string];
@@ -314,12 +303,13 @@ export async function acceptReport(options: AcceptReportOptions): Promise<Accept
     const diff = diffBooks(legacy, modern, config);
     const hashes = { legacy: contentHashOf(legacy), modern: contentHashOf(modern) };
     const listed = diff.differences.filter((one) => one.class !== "appearance");
+    const { counts, failedTotals } = outcomeOf(diff);
     const entry: AcceptedReport = {
       date,
       hashes,
       tolerances: { position: validation.positionThreshold, pnl: validation.comparisonThreshold },
-      counts: diff.counts,
-      failedTotals: failedTotalsOf(diff),
+      counts,
+      failedTotals,
       differences: listed.slice(0, keptDifferencesMax),
       leftOut: Math.max(0, listed.length - keptDifferencesMax),
     };

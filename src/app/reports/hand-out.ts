@@ -71,13 +71,18 @@ export const pathsBeside = (workbook: string) => {
   return { workbook, figures: `${stem}.json`, diff: `${stem}.diff.json` };
 };
 
-/** The files of an earlier version, which are kept under other names when its path is written again. */
-export interface ReplacedFiles {
+/** A report whose file is kept under another name, because its path is written again. */
+export interface ReplacedReport {
   readonly date: string;
   readonly side: Side;
   readonly version: number;
   /** The workbook's new path. */
   readonly path: string;
+}
+
+export interface ReplacedFiles {
+  readonly report: ReplacedReport;
+  /** The kept files by their new paths. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
