@@ -11,6 +11,13 @@ export type EvidenceSource = (typeof evidenceSources)[number];
 /** The id of a cause that a rehearsal assumes to be accepted. Its register has no entries. */
 export const assumedCause = "assumed";
 
+/** The mark of a lane-day that accepted causes explain: their ids, each once; null if there are none. */
+export const markOf = (ids: Iterable<string>): string | null => [...new Set(ids)].join(" ") || null;
+
+/** The ids of the accepted causes in the mark of a lane-day. */
+export const idsIn = ({ accepted }: Pick<LaneDay, "accepted">): readonly string[] =>
+  accepted?.split(" ") ?? [];
+
 /**
  * One lane (book and symbol) on one trading day, as the last comparison of one method on that day found it.
  */
@@ -31,8 +38,8 @@ export interface LaneDay {
   /** The path of the first field that differs beyond tolerance; null if the lane agrees. */
   readonly apart: string | null;
   /**
-   * The ids of the accepted causes that explain the difference, separated by spaces; null if there are none.
-   * The id of an entry of the register is a number.
+   * The mark of the accepted causes that explain the difference (see `markOf`); null if there are none. The
+   * id of an entry of the register is a number.
    */
   readonly accepted: string | null;
   /** The largest difference of money, without its sign; null if it is unknown. */

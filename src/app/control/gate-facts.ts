@@ -17,7 +17,7 @@ import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { AuditRow, ControlStore } from "../../ports/control-store.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
-import { assumedCause, type LaneDay, type StoredEvidence } from "../../ports/tallies.ts";
+import { assumedCause, idsIn, type LaneDay, type StoredEvidence } from "../../ports/tallies.ts";
 import { dayRulesOf } from "../builtin-systems.ts";
 import { evidenceKey, programBuild, unseenBuilds } from "../evidence-key.ts";
 import { addReportRow, lastReportBefore, type ReportRegisters } from "../reports/register.ts";
@@ -118,8 +118,7 @@ export function factsReader(
 export function withoutRevoked(found: StoredEvidence, causes: EvidenceFacts["causes"]): StoredEvidence {
   const isAccepted = (mark: string): boolean =>
     mark === assumedCause || causes.some((one) => isMarkOf(mark, one));
-  const isRevoked = ({ accepted }: LaneDay): boolean =>
-    accepted !== null && !accepted.split(" ").every(isAccepted);
+  const isRevoked = (laneDay: LaneDay): boolean => !idsIn(laneDay).every(isAccepted);
   return {
     ...found,
     laneDays: found.laneDays.map((one) => (isRevoked(one) ? { ...one, accepted: null } : one)),

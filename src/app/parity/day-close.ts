@@ -10,7 +10,7 @@ import type { AcceptedTerms } from "../../explain/index.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EvidenceStore, StoredComparison } from "../../ports/evidence.ts";
 import type { Explanation } from "../../ports/explanation.ts";
-import type { LaneDay } from "../../ports/tallies.ts";
+import { idsIn, type LaneDay, markOf } from "../../ports/tallies.ts";
 import { withoutRevoked } from "../control/gate-facts.ts";
 import type { ComparisonExplainer } from "./explain-stored.ts";
 
@@ -100,13 +100,13 @@ export class DayClose {
         found.push(explanations);
       }
       const accepted = acceptedIn(found, laneDay);
-      if (accepted === undefined) this.#tried.set(idOf(laneDay), register);
+      if (accepted === null) this.#tried.set(idOf(laneDay), register);
       else marks.set(idOf(laneDay), { ...laneDay, accepted });
     }
     const marked = laneDays.map((one) => marks.get(idOf(one)) ?? one);
     for (const summary of open.filter(({ group }) => group === "summary")) {
       const accepted = acceptedByLanes(summary, marked);
-      if (accepted !== undefined) marks.set(idOf(summary), { ...summary, accepted });
+      if (accepted !== null) marks.set(idOf(summary), { ...summary, accepted });
     }
     if (marks.size === 0) return;
     const at = new Date(clock.nowMs()).toISOString();
@@ -190,14 +190,14 @@ const contentOf = ({ method, unit, fields, more }: StoredComparison): string | u
   more > 0 ? undefined : JSON.stringify([method, unit, fields]);
 
 /**
- * The ids of the accepted causes of a lane, for its mark; undefined unless they prove all its differences.
+ * The mark of a lane by its accepted causes; null unless they prove all its differences.
  * If no explanation names the book of the lane, any candidate may be about another book. Then each candidate
  * must prove the differences.
  */
 function acceptedIn(
   candidates: readonly (readonly Explanation[])[],
   { book, symbol }: LaneDay,
-): string | undefined {
+): string | null {
   const explaining = (isOwn: (given: string | undefined) => boolean): readonly (readonly Explanation[])[] =>
     candidates.map((explanations) =>
       explanations.filter(({ component }) =>
@@ -207,20 +207,19 @@ function acceptedIn(
   const named = explaining((given) => given === book).filter(({ length }) => length > 0);
   const own = named.length > 0 ? named : explaining((given) => given === undefined);
   const causes = own.flat().map(({ accepted }) => accepted);
-  if (own.length === 0 || own.some(({ length }) => length === 0) || causes.includes(undefined))
-    return undefined;
-  return [...new Set(causes.flatMap((accepted) => accepted?.map(({ id }) => id) ?? []))].join(" ");
+  if (own.length === 0 || own.some(({ length }) => length === 0) || causes.includes(undefined)) return null;
+  return markOf(causes.flatMap((accepted) => accepted?.map(({ id }) => id) ?? []));
 }
 
 /**
- * The mark of an answer without lanes, whose request does not show its trades; undefined if it is not
+ * The mark of an answer without lanes, whose request does not show its trades; null if it is not
  * accepted. It is accepted if the lanes that are apart on its day and in its book all have accepted causes,
  * and differ by at least as much money as the answer. If a quantity in the answer differs, that of a lane
  * must differ, too. An answer whose book no lane has covers all books.
  */
-function acceptedByLanes(summary: LaneDay, laneDays: readonly LaneDay[]): string | undefined {
+function acceptedByLanes(summary: LaneDay, laneDays: readonly LaneDay[]): string | null {
   const { source, day, book, money } = summary;
-  if (money === null || summary.apart === "error") return undefined;
+  if (money === null || summary.apart === "error") return null;
   const all = laneDays.filter((one) => one.source === source && one.day === day && one.group !== "summary");
   const isOfBook = laneDays.some((one) => one.group !== "summary" && one.book === book);
   const apart = all.filter((one) => one.apart !== null && (!isOfBook || one.book === book));
@@ -230,8 +229,8 @@ function acceptedByLanes(summary: LaneDay, laneDays: readonly LaneDay[]): string
     amounts.set(lane, Math.max(amounts.get(lane) ?? 0, one.money ?? 0));
   }
   const explained = [...amounts.values()].reduce((total, amount) => total + amount, 0);
-  const marks = apart.map(({ accepted }) => accepted);
-  if (marks.length === 0 || marks.includes(null) || money > explained) return undefined;
-  if (summary.quantityApart && !apart.some((one) => one.quantityApart)) return undefined;
-  return [...new Set(marks.flatMap((mark) => mark?.split(" ") ?? []))].join(" ");
+  const isExplained = apart.length > 0 && apart.every(({ accepted }) => accepted !== null);
+  if (!isExplained || money > explained) return null;
+  if (summary.quantityApart && !apart.some((one) => one.quantityApart)) return null;
+  return markOf(apart.flatMap(idsIn));
 }

@@ -8,7 +8,7 @@ import { nearestDouble } from "../../base/nearest-double.ts";
 import type { Config } from "../../config/index.ts";
 import type { EvidenceStore } from "../../ports/evidence.ts";
 import type { ParityReport, ParityRow } from "../../ports/parity-report.ts";
-import type { LaneDay } from "../../ports/tallies.ts";
+import { type LaneDay, markOf } from "../../ports/tallies.ts";
 import { evidenceKey, groupOfSymbol } from "../evidence-key.ts";
 import { noControlStore, openEvidenceStore } from "../stores.ts";
 
@@ -69,10 +69,7 @@ export function laneDaysOf(
   at: string,
 ): readonly LaneDay[] {
   const accepted = new Map(
-    explanations?.map(({ id, accepted }) => [
-      id,
-      [...new Set(accepted?.map((one) => one.id))].join(" ") || undefined,
-    ]),
+    explanations?.map(({ id, accepted = [] }) => [id, markOf(accepted.map((one) => one.id))]),
   );
   const days = new Map<string, Growing>();
   const lastDays = new Map<string, string>();
@@ -88,7 +85,7 @@ export function laneDaysOf(
       };
       days.set(id, day);
     }
-    addRow(day, row, accepted.get(row.explanation ?? ""));
+    addRow(day, row, accepted.get(row.explanation ?? "") ?? null);
   };
   for (const row of rows) {
     const { tradingDay } = row.key;
@@ -111,12 +108,12 @@ const laneOf = ({ key: { book = "", symbol } }: ParityRow): string => `${book}\n
 /** Stands for all lanes, since every lane has a symbol. */
 const anyLane = "\n";
 
-function addRow(day: Growing, row: ParityRow, accepted: string | undefined): void {
+function addRow(day: Growing, row: ParityRow, accepted: string | null): void {
   const difference = amountOf(row);
   if (row.field === "total") day.signed += difference ?? 0;
   if (row.verdict !== "diverged" && row.verdict !== "error") return;
   // One difference without an accepted cause is enough for an event.
-  day.accepted = day.apart === null || day.accepted !== null ? (accepted ?? null) : null;
+  day.accepted = day.apart === null || day.accepted !== null ? accepted : null;
   day.apart ??= row.field;
   if (row.kind === "position" && quantityIn(row) !== 0) day.quantityApart = true;
   day.money =

@@ -1,6 +1,6 @@
 /** Judges whether evidence proves that modern does harm, so that a trigger may take modern out of use. */
 import { countdown } from "../../domain/migration/countdown.ts";
-import type { LaneDay } from "../../ports/tallies.ts";
+import { idsIn, type LaneDay } from "../../ports/tallies.ts";
 import { type EvidenceFacts, isMarkOf } from "./facts.ts";
 import { isMaterial, materialText } from "./figure-gates.ts";
 import { seenIn } from "./metrics.ts";
@@ -34,7 +34,7 @@ export function shownErrors({
   const limitOf = (mark: string): number =>
     Math.max(0, ...causes.filter((one) => isMarkOf(mark, one)).map(({ limit }) => Number(limit ?? Infinity)));
   const excused = (laneDay: LaneDay): number =>
-    (laneDay.accepted ?? "").split(" ").reduce((total, mark) => total + limitOf(mark), 0);
+    idsIn(laneDay).reduce((total, mark) => total + limitOf(mark), 0);
   const accepted = laneDays.filter((one) => one.accepted !== null);
   const seen = seenIn(tallies);
   const has = (what: string, { day, who }: (typeof seen)[number]) =>
