@@ -219,8 +219,9 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
       evidence === undefined ? async () => {} : keyOfEvidence({ config, folder }, service, log);
     await countEvidence(tolerances);
     let dayClose: DayClose | undefined;
-    const closesDays = follows && evidence !== undefined && stage === undefined;
-    const settled = () => (closesDays ? (dayClose?.settled ?? nothingSettled) : undefined);
+    // A rehearsal closes no days.
+    const closable = stage === undefined ? evidence : undefined;
+    const settled = () => (closable === undefined ? undefined : (dayClose?.settled ?? nothingSettled));
     control = follows
       ? controlOf(
           { service, dashboard },
@@ -234,10 +235,10 @@ export async function createPnlBridge(options: PnlBridgeOptions, stage?: BridgeS
     if (control !== undefined) opened.unshift(control);
     await control?.start();
     dayClose =
-      control === undefined || evidence === undefined || stage !== undefined
+      control === undefined || closable === undefined
         ? undefined
         : new DayClose({
-            ...{ evidence, explainer, clock },
+            ...{ evidence: closable, explainer, clock },
             register: () => registerIn(control.store),
             key: () => service.core.evidenceKey,
             today: () => tradingDay({ config }, clock.nowMs()),

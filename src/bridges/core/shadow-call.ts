@@ -319,7 +319,8 @@ export class ShadowCall implements AnswerObserver {
     if (kind === "aa") return { ...failed, outcome };
     if (legacy.uncopied !== undefined || (verdict === "not_comparable" && rows.length === 0))
       return { ...failed, outcome: modern.failed ? outcome : "lost" };
-    if (method.rows === undefined) return { ...around, outcome, lanes: undefined, whole: wholeOf(rows) };
+    if (method.rows === undefined)
+      return { ...around, outcome, lanes: undefined, whole: rows.length === 0 ? undefined : wholeOf(rows) };
     const differences = modern.failed ? nothing : rows;
     const asked = textOf(this.input[0], "book") ?? book;
     return { ...around, outcome, lanes: lanesOf(method.rows(legacy.value), differences, asked) };
