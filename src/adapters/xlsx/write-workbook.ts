@@ -240,7 +240,7 @@ class ColumnWidths {
   }
 }
 
-/** The room of a number, with a separator after each three digits. Infinity means that there is no number. */
+/** The width of a number, with a separator after each three digits. Infinity means that there is none. */
 const roomOf = (value: number): number =>
   Number.isFinite(value) ? Math.ceil(String(Math.trunc(value)).length * 1.34) + 4 : 0;
 

@@ -598,7 +598,7 @@ it(
     );
     using desk = connectionTo(paths.legacy);
     const pinned: unknown[] = [];
-    // A checkpoint of the whole WAL is possible only while nobody reads an older state.
+    // A checkpoint of the whole WAL is possible only while no connection reads an older state.
     const onProgress = () => pinned.push(desk.pragma("wal_checkpoint(RESTART)"));
     const all = await compared({ onProgress });
     expect(all).toMatchObject({ ok: true, rows: [], compared: 29 + 4 * 6_001 });

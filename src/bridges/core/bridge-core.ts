@@ -247,7 +247,7 @@ export class BridgeCore implements ServiceBridgeControl {
 
   /**
    * Counts the calls since the last count: those that were shadowed, and those that sampling left out. A call
-   * that asks the answering side twice was not sampled. Also counts modern's answers that nobody compares.
+   * that asks the answering side twice was not sampled. Also counts modern's answers that are not compared.
    */
   #countSampled(): void {
     const sum = (of: (tally: MethodTally) => number): number =>

@@ -59,7 +59,7 @@ export class MethodTally {
   eligible = 0;
   /** The calls in `eligible` for which the answering side is asked twice; the sample ratio does not apply. */
   controls = 0;
-  /** Answers of modern that nobody compares, without the lost comparisons, since they were last counted. */
+  /** Answers of modern that are not compared since the last count, without the lost comparisons. */
   unobserved = 0;
   compared = 0;
   errors = 0;

@@ -122,7 +122,7 @@ export class EvidenceTally {
       this.#count("live", "sampling", String(ratio), { n, k });
   }
 
-  /** Counts `n` answers of modern that nobody compares although no comparison is lost. */
+  /** Counts `n` answers of modern that are not compared although no comparison is lost. */
   unobserved(method: string, n: number): void {
     if (this.#key !== "" && n > 0) this.#count("served", "unobserved", method, { n });
   }

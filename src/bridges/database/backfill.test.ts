@@ -371,7 +371,7 @@ describe("a pass", () => {
     const end = new AbortController();
     let pinned: unknown;
     const onEvent = () => {
-      // A checkpoint of the whole WAL is possible only while nobody reads an older state.
+      // A checkpoint of the whole WAL is possible only while no connection reads an older state.
       const database = new Database(paths.legacy);
       pinned = database.pragma("wal_checkpoint(RESTART)");
       database.close();

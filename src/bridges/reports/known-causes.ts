@@ -13,7 +13,7 @@ export const reportCauses = {
   REPEATED_TRADE: "legacy counts a trade more often than modern, and that is the whole difference",
   RUNNING_TOTAL: "legacy's risk matrix adds up the positions at each price step, and counts an option as 0",
   ASSUMED_PRICE:
-    "legacy's risk matrix has a price, from the average price if there is no mark; the bridge's has none",
+    "legacy's risk matrix shows a price where the bridge's shows none; without a mark it starts from the average price",
   REALIZED_ONLY: "legacy's report gives the realized P&L as the total of a position without a mark",
   NO_DAY: "the P&L of the day of a position is missing in legacy's report, and 0 in the bridge's",
   MISSING_WORDS: "both reports lack the figure, and say so in other words",
